@@ -1,0 +1,50 @@
+//! The archive bucket: what a task wrote there, and the manifest beside it.
+
+use aws_sdk_s3::{Client, primitives::ByteStream};
+use export_core::{
+    ErrorName, ExportError,
+    manifest::{self, Manifest},
+    service::{Destination, archive_error},
+};
+use function_runtime::service_failure;
+
+#[derive(Debug, Default)]
+pub struct Written {
+    pub objects: u64,
+    /// Sizes as stored, compressed.
+    pub bytes: u64,
+}
+
+/// Everything below the task's own folder. The folder is new with each task, so nothing of another task is counted, nor
+/// CloudWatch's `aws-logs-write-test`, which lies beside it.
+pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> Result<Written, ExportError> {
+    let mut pages = s3.list_objects_v2().bucket(destination.bucket).prefix(folder).into_paginator().send();
+    let mut written = Written::default();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination))?;
+        for object in page.contents() {
+            written.objects += 1;
+            written.bytes += object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+        }
+    }
+    Ok(written)
+}
+
+pub async fn write_manifest(
+    s3: &Client,
+    destination: Destination<'_>,
+    destination_prefix: &str,
+    manifest: &Manifest,
+) -> Result<(), ExportError> {
+    let body = serde_json::to_vec_pretty(manifest)
+        .map_err(|error| ExportError::new(ErrorName::Unexpected, format!("the manifest cannot be written as JSON: {error}")))?;
+    s3.put_object()
+        .bucket(destination.bucket)
+        .key(manifest::key(destination_prefix))
+        .content_type("application/json")
+        .body(ByteStream::from(body))
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| archive_error(&service_failure("PutObject", &error), destination))
+}

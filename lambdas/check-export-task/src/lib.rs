@@ -1,0 +1,93 @@
+//! `check-export-task`: answers only when the export task is COMPLETED. While it is pending the function fails with an
+//! error that the state machine retries; every other end is an error of its own name.
+//!
+//! COMPLETED alone proves nothing: the objects the task wrote are counted, and the manifest says how many there are.
+
+mod archive;
+mod task;
+
+use aws_config::SdkConfig;
+use export_core::{
+    ExportError,
+    check::{Outcome, Request, Response},
+    manifest::{Manifest, SCHEMA_VERSION},
+    service::Destination,
+    time::format_millis,
+};
+use serde_json::{Value, json};
+use tracing::info;
+
+use task::CompletedTask;
+
+pub struct CheckExportTask {
+    logs: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
+    region: String,
+}
+
+impl CheckExportTask {
+    pub fn new(config: &SdkConfig) -> Self {
+        // Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
+        let path_style = std::env::var("AWS_ENDPOINT_URL").is_ok();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
+        let region = config.region().map(|region| region.to_string()).unwrap_or_default();
+        Self::with_clients(aws_sdk_cloudwatchlogs::Client::new(config), aws_sdk_s3::Client::from_conf(s3), region)
+    }
+
+    pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String) -> Self {
+        Self { logs, s3, region }
+    }
+
+    pub async fn handle(&self, event: Value) -> Result<Value, ExportError> {
+        let request = Request::parse(&event)?;
+        let task = task::completed(&self.logs, &request.task_id).await?;
+        let response = self.settle(request, task).await?;
+        info!(
+            log_group = response.log_group_name, month = %response.month, task_id = response.task_id, outcome = ?response.outcome,
+            objects = response.objects, bytes = response.bytes, "completed"
+        );
+        Ok(json!(response))
+    }
+
+    /// Counts what lies there and writes it down. Both can be repeated: a retry counts the same objects and writes the
+    /// same manifest.
+    async fn settle(&self, request: Request, task: CompletedTask) -> Result<Response, ExportError> {
+        let month = request.month_of(task.window)?;
+        let destination = Destination { bucket: &task.bucket, region: &self.region };
+        let folder = format!("{}/{}/", task.destination_prefix, request.task_id);
+        let written = archive::count(&self.s3, destination, &folder).await?;
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            log_group_name: task.log_group_name,
+            log_stream_name_prefix: request.log_stream_name_prefix,
+            month,
+            timezone: request.timezone.name(),
+            from: task.window.from,
+            to: task.window.to,
+            task_id: request.task_id,
+            objects: written.objects,
+            bytes: written.bytes,
+            created: task.created.and_then(format_millis),
+            completed: task.completed.and_then(format_millis),
+            execution: request.execution,
+            warnings: request.warnings,
+        };
+        archive::write_manifest(&self.s3, destination, &task.destination_prefix, &manifest).await?;
+        Ok(Response {
+            s3_bucket_name: task.bucket,
+            destination_prefix: task.destination_prefix,
+            log_group_name: manifest.log_group_name,
+            log_stream_name_prefix: manifest.log_stream_name_prefix,
+            timezone: manifest.timezone,
+            month,
+            from: manifest.from,
+            to: manifest.to,
+            task_id: manifest.task_id,
+            status: "COMPLETED",
+            outcome: Outcome::of(manifest.objects),
+            objects: manifest.objects,
+            bytes: manifest.bytes,
+            warnings: manifest.warnings,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The export task as CloudWatch Logs describes it, and the error name of every status but COMPLETED.
+
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    types::{ExportTask, ExportTaskStatusCode},
+};
+use export_core::{ErrorName, ExportError, Window, service::logs_error};
+use function_runtime::service_failure;
+
+/// What a COMPLETED task says about itself.
+#[derive(Debug)]
+pub struct CompletedTask {
+    pub log_group_name: String,
+    pub bucket: String,
+    pub destination_prefix: String,
+    pub window: Window,
+    /// UTC epoch ms.
+    pub created: Option<i64>,
+    pub completed: Option<i64>,
+}
+
+pub async fn completed(logs: &Client, task_id: &str) -> Result<CompletedTask, ExportError> {
+    let answer = logs.describe_export_tasks().task_id(task_id).send().await;
+    let tasks = answer.map_err(|error| logs_error(&service_failure("DescribeExportTasks", &error)))?.export_tasks.unwrap_or_default();
+    match tasks.into_iter().find(|task| task.task_id() == Some(task_id)) {
+        Some(task) => {
+            refuse_unless_completed(task_id, &task)?;
+            read(task_id, task)
+        }
+        None => Err(ExportError::new(
+            ErrorName::ExportTaskNotFound,
+            format!("taskId is {task_id:?}: CloudWatch Logs knows no such export task in this account and Region"),
+        )),
+    }
+}
+
+fn refuse_unless_completed(task_id: &str, task: &ExportTask) -> Result<(), ExportError> {
+    let code = task.status().and_then(|status| status.code());
+    let name = match code {
+        Some(ExportTaskStatusCode::Completed) => return Ok(()),
+        Some(ExportTaskStatusCode::Pending) => ErrorName::ExportTaskPending,
+        Some(ExportTaskStatusCode::Running) => ErrorName::ExportTaskRunning,
+        Some(ExportTaskStatusCode::PendingCancel) => ErrorName::ExportTaskCancelling,
+        Some(ExportTaskStatusCode::Failed) => ErrorName::ExportTaskFailed,
+        Some(ExportTaskStatusCode::Cancelled) => ErrorName::ExportTaskCancelled,
+        _ => ErrorName::ExportTaskStatusUnknown,
+    };
+    let code = code.map_or("missing", |code| code.as_str());
+    let said = task.status().and_then(|status| status.message()).filter(|message| !message.is_empty()).unwrap_or("no message");
+    let log_group = task.log_group_name().unwrap_or("without name");
+    Err(ExportError::new(name, format!("export task {task_id} of log group {log_group} is {code}; CloudWatch Logs says: {said}")))
+}
+
+fn read(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {
+    let missing = |field: &str| {
+        ExportError::new(
+            ErrorName::Unexpected,
+            format!("export task {task_id} is COMPLETED, but CloudWatch Logs does not tell its {field}"),
+        )
+    };
+    Ok(CompletedTask {
+        window: Window { from: task.from.ok_or_else(|| missing("from"))?, to: task.to.ok_or_else(|| missing("to"))? },
+        log_group_name: task.log_group_name.ok_or_else(|| missing("logGroupName"))?,
+        bucket: task.destination.ok_or_else(|| missing("destination"))?,
+        destination_prefix: task.destination_prefix.ok_or_else(|| missing("destinationPrefix"))?,
+        created: task.execution_info.as_ref().and_then(|info| info.creation_time),
+        completed: task.execution_info.as_ref().and_then(|info| info.completion_time),
+    })
+}

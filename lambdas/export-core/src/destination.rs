@@ -1,0 +1,158 @@
+//! Where an entry's month lands in the bucket: the destination prefix handed to CloudWatch Logs, which puts
+//! `/<taskId>/<stream>/000000.gz` behind it.
+
+use crate::{Month, names::is_key_byte};
+
+/// The layout of the archive, readable by Athena as partitions.
+pub const DEFAULT_TEMPLATE: &str = "{s3Prefix}/log_group={logGroup}/year={year}/month={month}";
+
+/// A key has at most 1,024 bytes; CloudWatch Logs adds `/<36 characters>/<stream>/000000.gz`. A stream name may have 512
+/// characters, so a very long prefix can still be too long for one stream; this limit leaves room for the shortest.
+const PREFIX_LIMIT: usize = 900;
+
+const PLACEHOLDERS: [&str; 4] = ["s3Prefix", "logGroup", "year", "month"];
+
+/// A checked `destinationPrefix` template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Vec<Piece>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    S3Prefix,
+    LogGroup,
+    Year,
+    Month,
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        Self::parse(DEFAULT_TEMPLATE).expect("the default template is valid")
+    }
+}
+
+impl Template {
+    /// `{year}` and `{month}` are required: two months below one prefix would overwrite each other's manifest.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fix = || {
+            "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = and the placeholders {s3Prefix} {logGroup} {year} {month}, joined by single \
+             slashes, 300 characters at most, such as {year}/{month}/{s3Prefix}"
+                .to_owned()
+        };
+        if text.len() > 300 {
+            return Err(fix());
+        }
+        let segments = text.split('/').map(parse_segment).collect::<Option<Vec<_>>>().ok_or_else(fix)?;
+        let has = |piece| segments.iter().flatten().any(|one| *one == piece);
+        if !has(Piece::Year) || !has(Piece::Month) {
+            return Err("it must contain {year} and {month}: two months in one place would overwrite each other's manifest".to_owned());
+        }
+        // A log group's name may begin with a slash, and a key that begins with one cannot be read back by every tool.
+        if segments.iter().any(|segment| segment.first() == Some(&Piece::LogGroup)) {
+            return Err(
+                "put a text before {logGroup} in its part, such as log_group={logGroup}: the name may begin with a slash".to_owned()
+            );
+        }
+        Ok(Self(segments))
+    }
+
+    /// A part that comes out empty (an empty `s3Prefix`) takes its slash with it.
+    pub fn render(&self, s3_prefix: &str, log_group: &str, month: Month) -> Result<String, String> {
+        let render_piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::S3Prefix => s3_prefix.to_owned(),
+            Piece::LogGroup => log_group.to_owned(),
+            Piece::Year => format!("{:04}", month.year()),
+            Piece::Month => format!("{:02}", month.month()),
+        };
+        let parts: Vec<String> = self.0.iter().map(|segment| segment.iter().map(render_piece).collect()).collect();
+        let prefix = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        if prefix.len() > PREFIX_LIMIT {
+            return Err(format!(
+                "the destination prefix has {} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix",
+                prefix.len()
+            ));
+        }
+        Ok(prefix)
+    }
+}
+
+fn parse_segment(text: &str) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, after) = match rest.strip_prefix('{') {
+            Some(inner) => {
+                let (name, after) = inner.split_once('}')?;
+                (placeholder(name)?, after)
+            }
+            None => {
+                let (text, after) = rest.split_at(rest.find('{').unwrap_or(rest.len()));
+                text.bytes().all(is_key_byte).then_some((Piece::Text(text.to_owned()), after))?
+            }
+        };
+        pieces.push(piece);
+        rest = after;
+    }
+    (!pieces.is_empty()).then_some(pieces)
+}
+
+fn placeholder(name: &str) -> Option<Piece> {
+    let pieces = [Piece::S3Prefix, Piece::LogGroup, Piece::Year, Piece::Month];
+    PLACEHOLDERS.iter().zip(pieces).find_map(|(known, piece)| (*known == name).then_some(piece))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str, s3_prefix: &str, log_group: &str) -> String {
+        Template::parse(template).unwrap().render(s3_prefix, log_group, "2026-10".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_default_layout_keeps_the_log_groups_name_exactly() {
+        assert_eq!(
+            render(DEFAULT_TEMPLATE, "cloudwatch-logs", "/aws/lambda/orders"),
+            "cloudwatch-logs/log_group=/aws/lambda/orders/year=2026/month=10"
+        );
+        assert_eq!(render(DEFAULT_TEMPLATE, "", "a//b/"), "log_group=a//b//year=2026/month=10");
+        assert_eq!(render(DEFAULT_TEMPLATE, "a/b", "x#1"), "a/b/log_group=x#1/year=2026/month=10");
+    }
+
+    #[test]
+    fn the_layout_of_2019_can_be_asked_for() {
+        assert_eq!(render("{year}/{month}/{s3Prefix}", "orders", "/aws/lambda/orders"), "2026/10/orders");
+        assert_eq!(render("{year}/{month}/{s3Prefix}", "", "/aws/lambda/orders"), "2026/10");
+    }
+
+    #[test]
+    fn wrong_templates_say_what_to_write() {
+        for (template, fix) in [
+            ("{year}/{month}/{name}", "the placeholders {s3Prefix} {logGroup} {year} {month}"),
+            ("{year}/{month", "the placeholders"),
+            ("/{year}/{month}", "joined by single slashes"),
+            ("{year}//{month}", "joined by single slashes"),
+            ("{year}/{month}/", "joined by single slashes"),
+            ("{year}/{month}/ü", "A-Z a-z 0-9"),
+            ("{year}/{month}/a}", "A-Z a-z 0-9"),
+            ("", "joined by single slashes"),
+            ("{year}/{s3Prefix}", "{year} and {month}"),
+            ("logs", "{year} and {month}"),
+            ("{logGroup}/{year}/{month}", "log_group={logGroup}"),
+        ] {
+            let error = Template::parse(template).unwrap_err();
+            assert!(error.contains(fix), "{template}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_too_long_for_any_key_is_refused() {
+        let template = Template::parse(&format!("{}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
+        let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap());
+        assert_eq!(error.map(|prefix| prefix.len()), Ok(200 + 512 + 8), "s3Prefix is not part of this template");
+        let template = Template::parse(&format!("{}{{s3Prefix}}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
+        let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap()).unwrap_err();
+        assert!(error.starts_with("the destination prefix has 1020 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads the fields of a JSON object and gathers what is wrong with them, instead of stopping at the first.
+
+use serde_json::{Map, Value};
+
+use crate::problems::Problems;
+
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    /// Where the object stands in the input, such as `logGroups[3].`; empty at the top.
+    path: String,
+}
+
+impl<'a> Fields<'a> {
+    /// The top of an input or event.
+    pub fn top(value: &'a Value, what: &str, problems: &mut Problems) -> Option<Self> {
+        let object = value.as_object();
+        if object.is_none() {
+            problems.add(what, value, "give a JSON object");
+        }
+        object.map(|object| Self { object, path: String::new() })
+    }
+
+    pub fn nested(object: &'a Map<String, Value>, path: &str) -> Self {
+        Self { object, path: format!("{path}.") }
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name)
+    }
+
+    pub fn path_of(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
+    /// An unknown field is refused: a misspelt `s3Prefix` must not quietly archive to another place.
+    pub fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
+        for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {
+            problems.say(format!("{} is not a known field: use one of {}", self.path_of(name), known.join(", ")));
+        }
+    }
+
+    pub fn require(&self, name: &str, problems: &mut Problems) {
+        if !self.has(name) {
+            problems.say(format!("{} is missing: it is required", self.path_of(name)));
+        }
+    }
+
+    /// Reads a text field through `read`, which answers with what to write instead.
+    pub fn text<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, String>, problems: &mut Problems) -> Option<T> {
+        let value = self.get(name)?;
+        let result = value.as_str().ok_or_else(|| "write it as a text in double quotes".to_owned()).and_then(read);
+        result.map_err(|fix| problems.add(&self.path_of(name), value, fix)).ok()
+    }
+
+    pub fn flag(&self, name: &str, problems: &mut Problems) -> bool {
+        let Some(value) = self.get(name) else { return false };
+        value.as_bool().unwrap_or_else(|| {
+            problems.add(&self.path_of(name), value, "write true or false, without quotes");
+            false
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! A calendar month, without a time zone: `2026-10`.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
+
+/// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
+/// Logs takes no negative timestamp.
+pub const FIRST_YEAR: i32 = 1971;
+pub const LAST_YEAR: i32 = 9999;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month {
+    year: i32,
+    month: u32,
+}
+
+impl Month {
+    pub fn new(year: i32, month: u32) -> Option<Self> {
+        (1..=12).contains(&month).then_some(Self { year, month })
+    }
+
+    /// The month on the wall calendar of `timezone` at `instant`.
+    pub fn at(instant: DateTime<Utc>, timezone: Tz) -> Self {
+        let local = instant.with_timezone(&timezone);
+        Self { year: local.year(), month: local.month() }
+    }
+
+    pub fn year(self) -> i32 {
+        self.year
+    }
+
+    pub fn month(self) -> u32 {
+        self.month
+    }
+
+    pub fn next(self) -> Self {
+        match self.month {
+            12 => Self { year: self.year + 1, month: 1 },
+            month => Self { year: self.year, month: month + 1 },
+        }
+    }
+
+    pub fn previous(self) -> Self {
+        match self.month {
+            1 => Self { year: self.year - 1, month: 12 },
+            month => Self { year: self.year, month: month - 1 },
+        }
+    }
+
+    pub(crate) fn first_day(self) -> NaiveDate {
+        NaiveDate::from_ymd_opt(self.year, self.month, 1).expect("a month between 1 and 12 has a first day")
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a calendar month between {FIRST_YEAR}-01 and {LAST_YEAR}-12")]
+pub struct NotAMonth;
+
+impl FromStr for Month {
+    type Err = NotAMonth;
+
+    /// Exactly `YYYY-MM`: `2026-1`, `2026/10` and `202610` are refused rather than guessed at.
+    fn from_str(text: &str) -> Result<Self, NotAMonth> {
+        let digits = |part: &str, width: usize| {
+            (part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u32>().ok())?
+        };
+        let (year, month) = text.split_once('-').ok_or(NotAMonth)?;
+        let year = digits(year, 4).and_then(|year| i32::try_from(year).ok()).ok_or(NotAMonth)?;
+        if !(FIRST_YEAR..=LAST_YEAR).contains(&year) {
+            return Err(NotAMonth);
+        }
+        digits(month, 2).and_then(|month| Self::new(year, month)).ok_or(NotAMonth)
+    }
+}
+
+impl Serialize for Month {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reads_and_writes_one_spelling_only() {
+        assert_eq!(month("2026-10").to_string(), "2026-10");
+        assert_eq!(month("1971-01").to_string(), "1971-01");
+        for wrong in ["2026-13", "2026-00", "2026-1", "2026-010", "202610", "2026/10", "1970-12", "26-10", "", "+026-10", "2026-1０"] {
+            assert_eq!(wrong.parse::<Month>(), Err(NotAMonth), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn steps_over_the_year() {
+        assert_eq!(month("2026-12").next(), month("2027-01"));
+        assert_eq!(month("2026-01").previous(), month("2025-12"));
+        assert_eq!(month("2026-10").next().previous(), month("2026-10"));
+    }
+
+    #[test]
+    fn the_month_is_the_one_on_the_wall_in_the_time_zone() {
+        let at = |text: &str, timezone: Tz| Month::at(text.parse().unwrap(), timezone).to_string();
+        assert_eq!(at("2026-10-31T15:30:00Z", chrono_tz::Asia::Tokyo), "2026-11");
+        assert_eq!(at("2026-10-31T14:59:59Z", chrono_tz::Asia::Tokyo), "2026-10");
+        assert_eq!(at("2026-10-31T15:30:00Z", chrono_tz::UTC), "2026-10");
+        assert_eq!(at("2026-11-01T03:59:59Z", chrono_tz::America::New_York), "2026-10");
+    }
+}

@@ -1,0 +1,93 @@
+use super::*;
+
+const DESTINATION: Destination = Destination { bucket: "my-archive", region: "ap-northeast-1" };
+
+fn answered(code: &str, message: &str) -> ServiceFailure {
+    ServiceFailure { operation: "CreateExportTask", code: Some(code.into()), message: message.into(), status: Some(400) }
+}
+
+#[track_caller]
+fn check(error: ExportError, name: ErrorName, part: &str) {
+    assert_eq!(error.name, name, "{error}");
+    assert!(error.message.contains(part), "{part} in {}", error.message);
+}
+
+#[test]
+fn bucket_problems_go_by_the_message_whatever_the_code() {
+    let acl = "GetBucketAcl call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform this operation.";
+    for code in ["InvalidParameterException", "AccessDeniedException"] {
+        let error = create_error(&answered(code, acl), DESTINATION);
+        check(error.clone(), ErrorName::DestinationRejected, acl);
+        check(
+            error.clone(),
+            ErrorName::DestinationRejected,
+            r#"{"Effect":"Allow","Principal":{"Service":"logs.ap-northeast-1.amazonaws.com"},"Action":"s3:GetBucketAcl","Resource":"arn:aws:s3:::my-archive"}"#,
+        );
+        check(error, ErrorName::DestinationRejected, r#""Action":"s3:PutObject","Resource":"arn:aws:s3:::my-archive/*""#);
+    }
+    for (code, message, fix) in [
+        (
+            "InvalidParameterException",
+            "The given bucket does not exist. Please make sure the bucket is valid.",
+            "s3BucketName is \"my-archive\": create it in ap-northeast-1, or correct the name.",
+        ),
+        (
+            "AccessDeniedException",
+            "Please ensure that the CreateExportTask caller has been granted s3:PutObject access to the bucket.",
+            "to the role of create-export-task",
+        ),
+        ("InvalidParameterException", "The bucket is in another region.", "the bucket must be in ap-northeast-1"),
+        ("InvalidParameterException", "Please check the KMS key policy of the bucket.", "\"kms:GenerateDataKey\",\"kms:Decrypt\""),
+        ("InvalidParameterException", "PutObject call on the given bucket failed.", "Add to the policy of bucket \"my-archive\""),
+    ] {
+        check(create_error(&answered(code, message), DESTINATION), ErrorName::DestinationRejected, fix);
+    }
+}
+
+#[test]
+fn each_refusal_of_cloudwatch_logs_has_one_name() {
+    for (code, status, name) in [
+        ("ThrottlingException", 400, ErrorName::LogsThrottled),
+        ("TooManyRequestsException", 429, ErrorName::LogsThrottled),
+        ("ServiceUnavailableException", 503, ErrorName::LogsUnavailable),
+        ("OperationAbortedException", 400, ErrorName::LogsUnavailable),
+        ("SomethingNew", 500, ErrorName::LogsUnavailable),
+        ("AccessDeniedException", 400, ErrorName::AccessDenied),
+        ("ExpiredTokenException", 400, ErrorName::AccessDenied),
+        ("InvalidParameterException", 400, ErrorName::InvalidInput),
+        ("ResourceAlreadyExistsException", 400, ErrorName::Unexpected),
+        ("SomethingNew", 400, ErrorName::Unexpected),
+    ] {
+        let failure = ServiceFailure { status: Some(status), ..answered(code, "m") };
+        assert_eq!(logs_error(&failure).name, name, "{code} {status}");
+        assert_eq!(create_error(&failure, DESTINATION).name, name, "{code} {status} of CreateExportTask");
+        assert!(logs_error(&failure).message.starts_with(&format!("CreateExportTask answered {code}: m")));
+    }
+    let silence = ServiceFailure { operation: "DescribeExportTasks", code: None, message: "connection refused".into(), status: None };
+    check(logs_error(&silence), ErrorName::LogsUnavailable, "DescribeExportTasks got no answer: connection refused");
+}
+
+#[test]
+fn throttling_that_mentions_the_bucket_stays_throttling() {
+    check(
+        create_error(&answered("ThrottlingException", "Rate exceeded for bucket"), DESTINATION),
+        ErrorName::LogsThrottled,
+        "Rate exceeded",
+    );
+}
+
+#[test]
+fn each_refusal_of_s3_has_one_name() {
+    let s3 =
+        |code: &str, status| ServiceFailure { operation: "PutObject", code: Some(code.into()), message: "m".into(), status: Some(status) };
+    for (code, status, name) in [
+        ("SlowDown", 503, ErrorName::DestinationUnavailable),
+        ("InternalError", 500, ErrorName::DestinationUnavailable),
+        ("NoSuchBucket", 404, ErrorName::DestinationRejected),
+        ("AccessDenied", 403, ErrorName::AccessDenied),
+        ("InvalidRequest", 400, ErrorName::Unexpected),
+    ] {
+        assert_eq!(archive_error(&s3(code, status), DESTINATION).name, name, "{code}");
+    }
+    check(archive_error(&s3("AccessDenied", 403), DESTINATION), ErrorName::AccessDenied, "s3:ListBucket on arn:aws:s3:::my-archive");
+}
