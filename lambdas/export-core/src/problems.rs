@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{ErrorName, ExportError};
 
-/// Step Functions cuts a cause at 32,768 characters; the rest is for the JSON around it.
+/// Step Functions cuts a cause at 32,768 characters, and a message arrives in it as JSON; the rest is for the JSON around.
 const MESSAGE_LIMIT: usize = 28_000;
 const VALUE_LIMIT: usize = 120;
 
@@ -35,8 +35,10 @@ impl Problems {
     fn joined(self) -> String {
         let count = self.0.len();
         let mut message = String::new();
+        let mut length = 0;
         for (index, problem) in self.0.into_iter().enumerate() {
-            if message.len() + problem.len() > MESSAGE_LIMIT {
+            length += Value::String(problem.clone()).to_string().len();
+            if length > MESSAGE_LIMIT {
                 message.push_str(&format!("; and {} more problems like these", count - index));
                 break;
             }

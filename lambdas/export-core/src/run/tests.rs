@@ -109,9 +109,10 @@ fn three_hundred_duplicates_are_one_problem() {
 
 #[test]
 fn a_cause_with_thousands_of_problems_still_fits() {
-    let message = refused(with(json!({"logGroups": vec!["not a name"; 9000]})));
-    assert!(message.len() < 32_000, "{}", message.len());
-    assert!(message.starts_with("logGroups[0] is \"not a name\""), "{message}");
+    let message = refused(with(json!({"logGroups": vec!["\"not\" \"a\" \"name\""; 9000]})));
+    let cause = json!({"errorType": "InvalidInput", "errorMessage": message}).to_string();
+    assert!(cause.len() < 32_768, "{}", cause.len());
+    assert!(message.starts_with("logGroups[0] is \"\\\"not"), "{message}");
     assert!(message.ends_with(" more problems like these"), "{}", &message[message.len() - 80..]);
 }
 

@@ -1,0 +1,195 @@
+//! The function as the state machine calls it, with the real SDK clients and AWS's answers mocked on the wire.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::http::Response;
+use check_export_task::CheckExportTask;
+use export_core::{ErrorName, ExportError};
+use serde_json::{Value, json};
+
+const FROM: i64 = 1_790_780_400_000;
+const TO: i64 = 1_793_458_799_999;
+const PREFIX: &str = "logs/log_group=/ecs/web/year=2026/month=10";
+
+/// What create-export-task answers, as far as check-export-task looks at it.
+fn event() -> Value {
+    json!({"s3BucketName": "archive", "logGroupName": "/ecs/web", "timezone": "Asia/Tokyo", "month": "2026-10", "taskId": "task-1",
+        "status": "CREATED", "reason": null, "execution": "arn:aws:states:run", "warnings": [{"name": "RetentionShorterThanMonth", "message": "m"}]})
+}
+
+fn ok(body: impl Into<Vec<u8>>) -> Response {
+    Response::new(200.try_into().unwrap(), body.into().into())
+}
+
+fn task(changes: Value) -> Rule {
+    mock!(aws_sdk_cloudwatchlogs::Client::describe_export_tasks)
+        .match_requests(|request| request.task_id() == Some("task-1"))
+        .then_http_response(move || {
+            let mut task = json!({"taskId": "task-1", "logGroupName": "/ecs/web", "from": FROM, "to": TO, "destination": "archive",
+            "destinationPrefix": PREFIX, "status": {"code": "COMPLETED", "message": "Completed successfully"},
+            "executionInfo": {"creationTime": 1793502005000i64, "completionTime": 1793502007250i64}});
+            task.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            ok(json!({"exportTasks": [task]}).to_string())
+        })
+}
+
+fn status(code: &str, message: &str) -> Rule {
+    task(json!({"status": {"code": code, "message": message}}))
+}
+
+fn page(token: Option<&'static str>, sizes: &'static [u64], next: Option<&'static str>) -> Rule {
+    mock!(aws_sdk_s3::Client::list_objects_v2)
+        .match_requests(move |request| {
+            request.bucket() == Some("archive")
+                && request.prefix() == Some(&format!("{PREFIX}/task-1/"))
+                && request.continuation_token() == token
+        })
+        .then_http_response(move || {
+            let contents: String = sizes.iter().map(|size| format!("<Contents><Key>k</Key><Size>{size}</Size></Contents>")).collect();
+            let next = next.map(|next| format!("<NextContinuationToken>{next}</NextContinuationToken>")).unwrap_or_default();
+            ok(format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{next}{contents}</ListBucketResult>", !next.is_empty()))
+        })
+}
+
+fn s3_refuses(status: u16, code: &'static str) -> impl Fn() -> Response + Send + Sync + 'static {
+    move || Response::new(status.try_into().unwrap(), format!("<Error><Code>{code}</Code><Message>m</Message></Error>").into_bytes().into())
+}
+
+type Manifests = Arc<Mutex<Vec<(String, Value)>>>;
+
+fn manifest_is_written(manifests: &Manifests) -> Rule {
+    let manifests = Arc::clone(manifests);
+    mock!(aws_sdk_s3::Client::put_object)
+        .match_requests(move |request| {
+            let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+            manifests.lock().unwrap().push((format!("{}/{}", request.bucket().unwrap(), request.key().unwrap()), body));
+            request.content_type() == Some("application/json")
+        })
+        .then_http_response(|| ok(""))
+}
+
+async fn handle(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
+    let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs);
+    let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3);
+    CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event).await
+}
+
+#[tokio::test]
+async fn a_completed_task_is_counted_and_written_down() {
+    let manifests = Manifests::default();
+    let first = page(None, &[100, 20], Some("next"));
+    let second = page(Some("next"), &[3], None);
+    let answer = handle(event(), &[&task(json!({}))], &[&first, &second, &manifest_is_written(&manifests)]).await.unwrap();
+    let warnings = json!([{"name": "RetentionShorterThanMonth", "message": "m"}]);
+    assert_eq!(
+        answer,
+        json!({"s3BucketName": "archive", "destinationPrefix": PREFIX, "logGroupName": "/ecs/web", "timezone": "Asia/Tokyo", "month": "2026-10",
+            "from": FROM, "to": TO, "taskId": "task-1", "status": "COMPLETED", "outcome": "exported", "objects": 3, "bytes": 123, "warnings": warnings})
+    );
+    assert_eq!(
+        manifests.lock().unwrap().as_slice(),
+        [(
+            format!("archive/{PREFIX}/_manifest.json"),
+            json!({"schemaVersion": 1, "logGroupName": "/ecs/web", "month": "2026-10", "timezone": "Asia/Tokyo", "from": FROM, "to": TO,
+                "taskId": "task-1", "objects": 3, "bytes": 123, "created": "2026-11-01T03:00:05.000Z", "completed": "2026-11-01T03:00:07.250Z",
+                "execution": "arn:aws:states:run", "warnings": warnings})
+        )]
+    );
+}
+
+#[tokio::test]
+async fn completed_with_nothing_written_is_empty_and_never_exported() {
+    let manifests = Manifests::default();
+    let answer = handle(event(), &[&task(json!({}))], &[&page(None, &[], None), &manifest_is_written(&manifests)]).await.unwrap();
+    assert_eq!((&answer["outcome"], &answer["objects"], &answer["bytes"]), (&json!("empty"), &json!(0), &json!(0)));
+    assert_eq!(manifests.lock().unwrap()[0].1["objects"], 0);
+}
+
+#[tokio::test]
+async fn a_task_id_alone_is_enough() {
+    let manifests = Manifests::default();
+    let answer = handle(json!({"taskId": "task-1"}), &[&task(json!({}))], &[&page(None, &[1], None), &manifest_is_written(&manifests)])
+        .await
+        .unwrap();
+    assert_eq!((&answer["month"], &answer["outcome"]), (&json!("2026-10"), &json!("exported")));
+    assert_eq!(manifests.lock().unwrap()[0].1["execution"], Value::Null);
+}
+
+#[tokio::test]
+async fn every_other_status_is_an_error_of_its_own_with_cloudwatchs_message() {
+    for (code, name) in [
+        ("PENDING", ErrorName::ExportTaskPending),
+        ("RUNNING", ErrorName::ExportTaskRunning),
+        ("PENDING_CANCEL", ErrorName::ExportTaskCancelling),
+        ("FAILED", ErrorName::ExportTaskFailed),
+        ("CANCELLED", ErrorName::ExportTaskCancelled),
+        ("PAUSED", ErrorName::ExportTaskStatusUnknown),
+    ] {
+        let error = handle(event(), &[&status(code, "because")], &[]).await.unwrap_err();
+        assert_eq!(error.name, name);
+        assert_eq!(error.message, format!("export task task-1 of log group /ecs/web is {code}; CloudWatch Logs says: because"));
+    }
+    let error = handle(event(), &[&task(json!({"status": null}))], &[]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::ExportTaskStatusUnknown);
+    assert!(error.message.ends_with("is missing; CloudWatch Logs says: no message"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_task_is_not_found() {
+    let none = mock!(aws_sdk_cloudwatchlogs::Client::describe_export_tasks).then_http_response(|| ok(r#"{"exportTasks": []}"#));
+    let error = handle(event(), &[&none], &[]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::ExportTaskNotFound);
+    assert_eq!(error.message, "taskId is \"task-1\": CloudWatch Logs knows no such export task in this account and Region");
+}
+
+#[tokio::test]
+async fn a_task_of_another_month_gets_no_manifest() {
+    let manifests = Manifests::default();
+    for (changes, field) in [(json!({"from": FROM - 1}), "timezone"), (json!({"from": FROM - 30 * 86_400_000, "to": FROM - 1}), "month")] {
+        let error = handle(event(), &[&task(changes)], &[&page(None, &[1], None), &manifest_is_written(&manifests)]).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::InvalidInput);
+        assert!(error.message.starts_with(field), "{error}");
+    }
+    assert!(manifests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_tell_where_it_wrote_is_unexpected() {
+    let error = handle(event(), &[&task(json!({"destinationPrefix": null}))], &[]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::Unexpected);
+    assert_eq!(error.message, "export task task-1 is COMPLETED, but CloudWatch Logs does not tell its destinationPrefix");
+}
+
+#[tokio::test]
+async fn without_its_manifest_an_export_is_not_reported() {
+    for (code, http, name) in [
+        ("AccessDenied", 403, ErrorName::AccessDenied),
+        ("NoSuchBucket", 404, ErrorName::DestinationRejected),
+        ("InvalidRequest", 400, ErrorName::Unexpected),
+        ("InternalError", 500, ErrorName::DestinationUnavailable),
+    ] {
+        let put = mock!(aws_sdk_s3::Client::put_object).then_http_response(s3_refuses(http, code));
+        let error = handle(event(), &[&task(json!({}))], &[&page(None, &[1], None), &put]).await.unwrap_err();
+        assert_eq!(error.name, name, "{error}");
+        assert!(error.message.starts_with(&format!("PutObject answered {code}: m")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_not_counted() {
+    let first = page(None, &[100], Some("next"));
+    let second = mock!(aws_sdk_s3::Client::list_objects_v2)
+        .match_requests(|request| request.continuation_token() == Some("next"))
+        .then_http_response(s3_refuses(503, "SlowDown"));
+    let error = handle(event(), &[&task(json!({}))], &[&first, &second]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::DestinationUnavailable);
+    assert!(error.message.starts_with("ListObjectsV2 answered SlowDown"), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_fit_has_a_name() {
+    for event in [json!(null), json!([]), json!({}), json!({"taskId": 7}), json!({"taskId": ""})] {
+        assert_eq!(handle(event.clone(), &[], &[]).await.unwrap_err().name, ErrorName::InvalidInput, "{event}");
+    }
+}
