@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
 /// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
-/// Logs takes no negative timestamp.
+/// Logs takes no negative timestamp. Up to the last, every instant that a month leads to has a year of four digits.
 pub const FIRST_YEAR: i32 = 1971;
-pub const LAST_YEAR: i32 = 9999;
+pub const LAST_YEAR: i32 = 9998;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Month {

@@ -68,7 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn a_month_reads_back_as_written(year in 1971i32..=9999, month in 1u32..=12) {
+    fn a_month_reads_back_as_written(year in 1971i32..=9998, month in 1u32..=12) {
         let written = Month::new(year, month).unwrap();
         prop_assert_eq!(written.to_string().parse::<Month>(), Ok(written));
         prop_assert_eq!(written.next().previous(), written);

@@ -43,7 +43,7 @@ fn each_wrong_field_is_named_with_its_value_and_the_fix() {
     for (changes, message) in [
         (
             json!({"month": "2026-13"}),
-            "month is \"2026-13\": it is not a calendar month between 1971-01 and 9999-12; write it as YYYY-MM, such as 2026-10",
+            "month is \"2026-13\": it is not a calendar month between 1971-01 and 9998-12; write it as YYYY-MM, such as 2026-10",
         ),
         (json!({"month": 202610}), "month is 202610: write it as a text in double quotes"),
         (json!({"timezone": "Tokyo"}), "timezone is \"Tokyo\": give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or UTC"),
