@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    ExportError, Month,
+    ErrorName, ExportError, Month,
     entry::{Entry, Placement},
     fields::Fields,
     names,
@@ -17,6 +17,10 @@ use crate::{
 /// Entries the state machine takes at once. A page of DescribeLogGroups has as many at most; the results of a page must
 /// stay far below a state's 256 KiB.
 pub const PAGE_SIZE: usize = 50;
+
+/// The state machine's payloads hold 256 KiB, and the plan repeats the input with a little around it. An input beyond this
+/// would end the run with an anonymous States.DataLimitExceeded instead of an error that says what to do.
+pub const INPUT_LIMIT: usize = 240 * 1024;
 
 /// The event `{"validate": <the run's input>, "startTime": ..., "execution": ...}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +48,13 @@ impl ValidateRequest {
     }
 
     pub fn plan(&self) -> Result<Plan, ExportError> {
+        let size = self.input.to_string().len();
+        if size > INPUT_LIMIT {
+            let fix = format!(
+                "the input has {size} bytes and may have {INPUT_LIMIT}: name log groups by logGroupNamePrefix, or divide them among several schedules"
+            );
+            return Err(ExportError::new(ErrorName::InvalidInput, fix));
+        }
         let run = RunInput::parse(&self.input)?;
         let month = run.settings.resolve_month(self.start_time);
         let window = run.settings.window(month, self.start_time)?;
@@ -161,6 +172,17 @@ mod tests {
         assert_eq!(sizes, [50, 50, 20]);
         let planned: Vec<_> = pages.iter().flat_map(|page| page["logGroups"].as_array().unwrap().clone()).collect();
         assert_eq!(json!(planned), json!(names));
+    }
+
+    #[test]
+    fn an_input_that_no_payload_can_carry_on_is_refused() {
+        let names = |count: usize| (0..count).map(|n| format!("/aws/lambda/{n:0>38}")).collect::<Vec<_>>();
+        let of = |count| plan(json!({"s3BucketName": "archive", "month": "2026-09", "logGroups": names(count)}), "2026-11-01T04:00:00Z");
+        let largest = of(4600).unwrap();
+        assert!(largest.to_string().len() < 256 * 1024 - 8 * 1024, "{}", largest.to_string().len());
+        let error = of(4700).unwrap_err();
+        assert_eq!(error.name, crate::ErrorName::InvalidInput);
+        assert!(error.message.contains("bytes and may have 245760: name log groups by logGroupNamePrefix"), "{error}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn any_timezone() -> impl Strategy<Value = Tz> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// An instant lies in the window of its own month and in no neighbour's, unless the wall clock was just set back
     /// over midnight: those minutes are of the month before by the calendar, and come after the new month's start.

@@ -1,0 +1,175 @@
+//! The JSON Schema accepts exactly the inputs that the code accepts, as far as a schema can say it.
+
+use contract::{expect_file, read, read_json};
+use export_core::run::RunInput;
+use proptest::{prelude::*, sample::select};
+use serde_json::{Value, json};
+
+const SCHEMA: &str = "statemachine/input.schema.json";
+
+#[test]
+fn the_schema_knows_the_time_zones_that_the_code_knows() {
+    let mut names: Vec<String> = chrono_tz::TZ_VARIANTS.iter().map(|timezone| format!("{:?}", timezone.name())).collect();
+    names.sort_unstable();
+    let text = read(SCHEMA);
+    let (before, rest) = text.split_once("\"enum\": [").expect("the list of time zones");
+    let (_, after) = rest.split_once(']').expect("the end of the list");
+    expect_file(SCHEMA, &format!("{before}\"enum\": [{}]{after}", names.join(", ")));
+}
+
+/// Texts around every rule: right, nearly right, and wrong.
+fn text() -> impl Strategy<Value = Value> {
+    let texts = [
+        "",
+        "a",
+        "/aws/lambda/orders",
+        "my-log-archive",
+        "ab",
+        "abc",
+        "A_b.c-d",
+        "s3://b",
+        "cloudwatch-logs",
+        "a/b=c",
+        "/a",
+        "a/",
+        "a//b",
+        "it's",
+        "ü",
+        "a b",
+        "Asia/Tokyo",
+        "asia/tokyo",
+        "Tokyo",
+        "UTC",
+        "EST5EDT",
+        "Europe/Berlin",
+        "2026-10",
+        "2026-13",
+        "2026-00",
+        "1970-12",
+        "1971-01",
+        "9998-12",
+        "9999-01",
+        "2026-1",
+        "2026-10-01",
+        "2026-11-01T04:00:00Z",
+        "2026-11-01T04:00:00+09:00",
+        "2026-11-01T04:00:00.123Z",
+        "2026-11-01T24:00:00Z",
+        "2026-11-01T04:60:00Z",
+        "2026-11-01T04:00:60Z",
+        "2026-11-01T04:00:00",
+        "2026-11-01 04:00:00Z",
+        "2026-11-01t04:00:00Z",
+        "2026-11-01T04:00:00z",
+        "2026-11-01T04:00:00.Z",
+        "2026-11-01T04:00Z",
+        "1970-11-01T04:00:00Z",
+        "2026-11-01T04:00:00-23:59",
+        "2026-11-01T04:00:00+24:00",
+        "2026-11-01T04:00:00+0900",
+        "2026-11-01T04:00:00−09:00",
+        "prod/",
+        "a:b",
+        "a*",
+        "*",
+        "a*b",
+        "a**",
+        "{year}/{month}/{s3Prefix}",
+        "{year}/{month}/",
+        "{year}-{month}",
+        "x{year}{month}",
+        "{logGroup}/{year}/{month}",
+        "a{logGroup}/{year}/{month}",
+        "{month}/{year}/{s3Prefix}{logGroup}",
+        "{year}",
+        "{year}/{month}/{name}",
+        "{year}/{month}/{",
+        "{year}/{month}/}",
+        "{{year}}/{month}",
+        "\u{1F600}",
+        "a\n",
+        "\n",
+    ];
+    prop_oneof![
+        6 => select(texts.to_vec()).prop_map(|text| json!(text)),
+        1 => "[a-zA-Z0-9/:*={}._ -]{0,12}".prop_map(|text| json!(text)),
+        1 => select(vec![254usize, 255, 256, 300, 301, 512, 513]).prop_map(|length| json!("a".repeat(length))),
+        1 => select(vec![286usize, 287]).prop_map(|length| json!(format!("{{year}}/{{month}}{}", "a".repeat(length)))),
+    ]
+}
+
+fn other() -> impl Strategy<Value = Value> {
+    select(vec![Value::Null, json!(true), json!(false), json!(0), json!(2026.5), json!([]), json!({}), json!("true")])
+}
+
+fn field(names: &'static [&'static str]) -> impl Strategy<Value = (String, Value)> {
+    let value = prop_oneof![8 => text(), 1 => other()];
+    (select(names.to_vec()), value).prop_map(|(name, value)| (name.to_owned(), value))
+}
+
+fn entry() -> impl Strategy<Value = Value> {
+    const FIELDS: &[&str] = &["logGroupName", "logGroupNamePrefix", "s3Prefix", "logStreamNamePrefix", "destinationPrefix", "other"];
+    let exclude = prop::option::weighted(0.2, prop_oneof![4 => prop::collection::vec(text(), 0..3).prop_map(Value::from), 1 => other()]);
+    let object = (prop::collection::vec(field(FIELDS), 0..4), exclude).prop_map(|(fields, exclude)| {
+        let mut object: serde_json::Map<String, Value> = fields.into_iter().collect();
+        object.extend(exclude.map(|exclude| ("exclude".to_owned(), exclude)));
+        Value::Object(object)
+    });
+    prop_oneof![4 => text(), 6 => object, 1 => other()]
+}
+
+fn input() -> impl Strategy<Value = Value> {
+    const FIELDS: &[&str] = &["s3BucketName", "s3Prefix", "timezone", "month", "scheduledTime", "force", "allowIncompleteMonth", "other"];
+    let flags = prop::collection::vec((select(vec!["force", "allowIncompleteMonth"]), any::<bool>()), 0..2);
+    let log_groups = prop_oneof![8 => prop::collection::vec(entry(), 0..3).prop_map(Value::from), 1 => other()];
+    let object =
+        (prop::collection::vec(field(FIELDS), 0..3), flags, log_groups, any::<bool>()).prop_map(|(fields, flags, log_groups, whole)| {
+            let mut object = serde_json::Map::new();
+            if whole {
+                object.insert("s3BucketName".into(), json!("my-log-archive"));
+            }
+            object.insert("logGroups".into(), log_groups);
+            object.extend(flags.into_iter().map(|(name, flag)| (name.to_owned(), json!(flag))));
+            object.extend(fields);
+            Value::Object(object)
+        });
+    prop_oneof![20 => object, 1 => other()]
+}
+
+/// What a schema has no words for.
+fn beyond_a_schema(message: &str) -> bool {
+    message.contains("would write to the same place")
+        || message.contains("which would be exported twice")
+        || message.contains("the destination prefix has ")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_schema_and_the_code_accept_the_same_inputs(input in input()) {
+        thread_local!(static VALIDATOR: jsonschema::Validator = jsonschema::validator_for(&read_json(SCHEMA)).expect("the schema is valid"));
+        let by_schema = VALIDATOR.with(|validator| validator.validate(&input).map_err(|error| format!("{error} at {}", error.instance_path())));
+        let by_code = RunInput::parse(&input).map_err(|error| error.message);
+        let excused = by_code.as_ref().is_err_and(|message| beyond_a_schema(message));
+        prop_assert!(excused || by_schema.is_ok() == by_code.is_ok(), "schema: {by_schema:?}\ncode: {by_code:?}\ninput: {input}");
+    }
+}
+
+/// The generator must reach both sides often enough to mean something.
+#[test]
+fn the_documented_example_is_accepted_by_both() {
+    let example = json!({
+        "s3BucketName": "my-log-archive", "s3Prefix": "cloudwatch-logs", "timezone": "Asia/Tokyo", "month": "2026-10",
+        "scheduledTime": "2026-11-01T04:00:00Z", "force": false, "allowIncompleteMonth": false,
+        "logGroups": [
+            "/aws/lambda/orders",
+            {"logGroupName": "/ecs/web", "s3Prefix": "web", "logStreamNamePrefix": "prod/"},
+            {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*", "/aws/lambda/orders"]},
+            {"logGroupName": "/old", "destinationPrefix": "{year}/{month}/{s3Prefix}", "s3Prefix": "old"},
+        ],
+    });
+    let validator = jsonschema::validator_for(&read_json(SCHEMA)).unwrap();
+    assert!(validator.is_valid(&example), "{:?}", validator.iter_errors(&example).map(|error| error.to_string()).collect::<Vec<_>>());
+    assert_eq!(RunInput::parse(&example).map(|run| run.entries.len()), Ok(4));
+}
