@@ -8,7 +8,8 @@ use crate::month::{FIRST_YEAR, LAST_YEAR};
 /// no leap second.
 pub fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
     let shape = text.as_bytes();
-    let strict = shape.len() >= 20 && shape[10] == b'T' && &shape[17..19] != b"60" && !text.ends_with('z');
+    // chrono also takes a typographic minus sign.
+    let strict = text.is_ascii() && shape.len() >= 20 && shape[10] == b'T' && &shape[17..19] != b"60" && !text.ends_with('z');
     let instant = strict.then(|| DateTime::parse_from_rfc3339(text).ok()).flatten()?;
     (FIRST_YEAR..=LAST_YEAR).contains(&instant.year()).then(|| instant.to_utc())
 }
@@ -37,6 +38,7 @@ mod tests {
             "2026-11-01t04:00:00z",
             "2026-02-30T00:00:00Z",
             "2026-11-01T04:00:60Z",
+            "2026-11-01T04:00:00\u{2212}09:00",
             "1970-11-01T04:00:00Z",
             "now",
             "",

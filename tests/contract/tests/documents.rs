@@ -1,0 +1,72 @@
+//! The documents against the code and against what CI runs.
+
+use contract::{
+    documents::{code_blocks, local_links},
+    path, read, read_json,
+};
+use export_core::{ErrorName, run::RunInput};
+
+/// Commands that stand in the README's shell blocks, and where they are carried out: a text of `.ci/run`.
+const COMMANDS: [(&str, &str); 5] = [
+    ("cargo demo", "cargo demo"),
+    ("cargo test", "cargo test --workspace --locked"),
+    ("cd infra", "cd infra"),
+    ("sam build", "sam build"),
+    // Deploys to a real account: only a local CloudFormation can be tried, which `cargo demo` does with the same template.
+    ("sam deploy --guided", "cargo demo"),
+];
+
+fn markdown_files() -> Vec<String> {
+    let mut files = vec!["README.md".to_owned(), "statemachine/README.md".to_owned()];
+    for folder in ["docs", "docs/decisions"] {
+        let entries = std::fs::read_dir(path(folder)).expect("the folder can be read");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
+    }
+    files
+}
+
+#[test]
+fn every_command_of_the_readme_is_run_by_ci() {
+    let ci = read(".ci/run");
+    for line in code_blocks(&read("README.md"), "sh").into_iter().flat_map(str::lines) {
+        let (_, carried_out) = COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
+        assert!(ci.contains(carried_out), ".ci/run does not run `{carried_out}`");
+    }
+}
+
+#[test]
+fn every_link_into_the_repository_leads_somewhere() {
+    for file in markdown_files() {
+        let folder = path(&file).parent().expect("a folder").to_owned();
+        for link in local_links(&read(&file)) {
+            assert!(folder.join(&link).exists(), "{file} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn every_decision_is_in_the_index() {
+    let index = read("docs/decisions/README.md");
+    for file in markdown_files().iter().filter_map(|file| file.strip_prefix("docs/decisions/")).filter(|file| *file != "README.md") {
+        assert!(index.contains(&format!("({file})")), "{file} is missing in docs/decisions/README.md");
+    }
+}
+
+#[test]
+fn the_readme_names_every_error() {
+    let readme = read("README.md");
+    for name in ErrorName::ALL {
+        assert!(readme.contains(&format!("`{name}`")), "the README does not name {name}");
+    }
+}
+
+#[test]
+fn the_readmes_input_is_a_valid_one() {
+    let readme = read("README.md");
+    let [input] = code_blocks(&readme, "json")[..] else { panic!("one JSON block in the README") };
+    let input = serde_json::from_str(input).expect("the README's input is JSON");
+    assert_eq!(RunInput::parse(&input).map(|run| run.entries.len()), Ok(3));
+    let schema = read_json("statemachine/input.schema.json");
+    assert!(jsonschema::is_valid(&schema, &input));
+}
