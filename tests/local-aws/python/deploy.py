@@ -1,0 +1,144 @@
+"""Deploys a SAM template as `sam deploy` or `aws cloudformation package` and `deploy` would, without needing either.
+
+stdin: a JSON request (see deploy.rs). stdout: the stack's outputs as one JSON object. What went wrong goes to stderr, with exit code 1.
+
+The template goes to CloudFormation as it is. The only change is packaging's: CodeUri and DefinitionUri, which name local folders and
+files, become the S3 objects that those were uploaded to.
+"""
+
+import hashlib
+import io
+import json
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+POLL_SECONDS = 0.05
+
+
+class DeployError(Exception):
+    pass
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    clients = Clients(request)
+    template_path = Path(request["template"])
+    template = yaml_parse(template_path.read_text(encoding="utf-8"))
+    store = ArtifactStore(clients.s3, request["artifactBucket"], request["region"])
+    package(template, template_path.parent, request["executables"], store)
+    # As a document in S3: a template in the request itself may have 51,200 bytes only. A YAML date, such as an unquoted policy
+    # version, is the text it was written as.
+    key = store.put(json.dumps(template, default=str).encode(), "template.json")
+    json.dump(deploy(clients.cloudformation, request, store.url(request["endpoint"], key)), sys.stdout)
+
+
+class Clients:
+    def __init__(self, request: dict) -> None:
+        def client(service: str, **config: object) -> object:
+            return boto3.client(
+                service,
+                endpoint_url=request["endpoint"],
+                region_name=request["region"],
+                aws_access_key_id=request["accountId"],
+                aws_secret_access_key="local",
+                config=Config(retries={"total_max_attempts": 1}, **config),
+            )
+
+        self.s3 = client("s3", s3={"addressing_style": "path"})
+        self.cloudformation = client("cloudformation")
+
+
+class ArtifactStore:
+    """The bucket that packaged files are uploaded to, named by their content."""
+
+    def __init__(self, s3: object, bucket: str, region: str) -> None:
+        self.s3 = s3
+        self.bucket = bucket
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            s3.create_bucket(Bucket=bucket, **location)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+
+    def put(self, body: bytes, name: str) -> str:
+        key = f"{hashlib.sha256(body).hexdigest()[:32]}/{name}"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return key
+
+    def url(self, endpoint: str, key: str) -> str:
+        return f"{endpoint}/{self.bucket}/{key}"
+
+
+def package(template: dict, folder: Path, executables: dict, store: ArtifactStore) -> None:
+    for logical_id, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            name = resource.get("Metadata", {}).get("BuildProperties", {}).get("Binary") or Path(properties["CodeUri"]).name
+            if name not in executables:
+                raise DeployError(f"{logical_id}: CodeUri {properties['CodeUri']} is none of the functions built: {sorted(executables)}")
+            key = store.put(zip_function(Path(executables[name])), f"{name}.zip")
+            properties["CodeUri"] = {"Bucket": store.bucket, "Key": key}
+        elif resource["Type"] == "AWS::Serverless::StateMachine":
+            definition = folder / properties["DefinitionUri"]
+            key = store.put(definition.read_bytes(), definition.name)
+            properties["DefinitionUri"] = {"Bucket": store.bucket, "Key": key}
+
+
+def zip_function(executable: Path) -> bytes:
+    """The deployment package of a provided.* function: an executable named bootstrap."""
+    entry = zipfile.ZipInfo("bootstrap")  # Its default date makes equal packages of equal executables.
+    entry.create_system = 3  # Unix: the upper half of external_attr is the file mode.
+    entry.external_attr = 0o100755 << 16
+    buffer = io.BytesIO()
+    # Not compressed: it travels over loopback only.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(entry, executable.read_bytes())
+    return buffer.getvalue()
+
+
+def deploy(cloudformation: object, request: dict, template_url: str) -> dict:
+    name = request["stackName"]
+    stack_id = cloudformation.create_stack(
+        StackName=name,
+        TemplateURL=template_url,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in request["parameters"].items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        OnFailure="DO_NOTHING",
+    )["StackId"]
+    deadline = time.monotonic() + request["timeoutSeconds"]
+    while True:
+        # By id: a stack that was deleted again is not found by its name.
+        stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        if status != "CREATE_IN_PROGRESS":
+            raise DeployError(f"stack {name} is {status}: {stack.get('StackStatusReason', 'no reason given')}{failures(cloudformation, stack_id)}")
+        if time.monotonic() > deadline:
+            raise DeployError(f"stack {name} is still {status} after {request['timeoutSeconds']} s")
+        time.sleep(POLL_SECONDS)
+
+
+def failures(cloudformation: object, stack_id: str) -> str:
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+    events = [event for page in pages for event in page["StackEvents"] if "FAILED" in event["ResourceStatus"]]
+    # CloudFormation lists the newest first; the first failure is the one that matters.
+    return "".join(
+        f"\n  {event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatus']}: {event.get('ResourceStatusReason', '')}"
+        for event in reversed(events)
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DeployError, ClientError, OSError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,98 @@
+//! Reads the archive back: every object of the bucket, and the records in them.
+
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use aws_sdk_s3::Client;
+use chrono::DateTime;
+use flate2::read::MultiGzDecoder;
+
+use crate::samples::Event;
+use crate::stack::LocalAws;
+
+/// An object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    pub key: String,
+    pub body: Vec<u8>,
+}
+
+impl StoredObject {
+    pub fn gunzip(&self) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        MultiGzDecoder::new(self.body.as_slice()).read_to_end(&mut text).with_context(|| format!("{} is not a gzip file", self.key))?;
+        Ok(text)
+    }
+}
+
+impl LocalAws {
+    /// Reads every object of a bucket, in the order of the keys.
+    pub async fn read_bucket(&self, bucket: &str) -> Result<Vec<StoredObject>> {
+        let s3 = Client::new(&self.sdk_config());
+        let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
+        let mut objects = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.with_context(|| format!("cannot list the bucket {bucket}"))?;
+            for key in page.contents().iter().filter_map(|object| object.key()) {
+                let context = || format!("cannot read s3://{bucket}/{key}");
+                let object = s3.get_object().bucket(bucket).key(key).send().await.with_context(context)?;
+                let body = object.body.collect().await.with_context(context)?.to_vec();
+                objects.push(StoredObject { key: key.to_owned(), body });
+            }
+        }
+        Ok(objects)
+    }
+}
+
+/// How an export writes an event.
+pub fn record(event: &Event) -> Result<Vec<u8>> {
+    let time = DateTime::from_timestamp_millis(event.timestamp).with_context(|| format!("{} is no date", event.timestamp))?;
+    Ok(format!("{} {}\n", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"), event.message).into_bytes())
+}
+
+/// Cuts the text of an export into its records. A record begins with a line that begins with a timestamp; lines without one belong
+/// to the record before.
+pub fn records(text: &[u8]) -> Vec<&[u8]> {
+    let mut starts: Vec<usize> = Vec::new();
+    let mut line = 0;
+    while line < text.len() {
+        if line == 0 || begins_with_timestamp(&text[line..]) {
+            starts.push(line);
+        }
+        line = text[line..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| line + end + 1);
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &text[*start..end]).collect()
+}
+
+fn begins_with_timestamp(line: &[u8]) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00.000Z ";
+    line.len() >= SHAPE.len()
+        && line.iter().zip(SHAPE).all(|(byte, shape)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_the_time_in_utc_with_milliseconds() {
+        let event = Event { timestamp: 1_791_072_000_123, message: "a\r\nb".to_owned() };
+        assert_eq!(record(&event).unwrap(), b"2026-10-04T00:00:00.123Z a\r\nb\n");
+    }
+
+    #[test]
+    fn lines_without_a_timestamp_belong_to_the_record_before() {
+        let text = b"2026-10-04T00:00:00.123Z a\n\tat b\n\n2026-10-04T00:00:00.123Z \n2026-10-04 00:00:00 c\n";
+        let expected: [&[u8]; 2] = [b"2026-10-04T00:00:00.123Z a\n\tat b\n\n", b"2026-10-04T00:00:00.123Z \n2026-10-04 00:00:00 c\n"];
+        assert_eq!(records(text), expected);
+    }
+
+    #[test]
+    fn what_precedes_the_first_timestamp_and_what_lacks_a_newline_is_kept() {
+        let text = b"stray\n2026-10-04T00:00:00.123Z a";
+        let expected: [&[u8]; 2] = [b"stray\n", b"2026-10-04T00:00:00.123Z a"];
+        assert_eq!(records(text), expected);
+        assert_eq!(records(b""), Vec::<&[u8]>::new());
+    }
+}

@@ -1,0 +1,144 @@
+//! Deploys the real template through CloudFormation, with the functions' executables built for this machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::functions::{self, CargoMessages, Executables};
+use crate::stack::LocalAws;
+use crate::{venv, workspace};
+
+const TIMEOUT_SECONDS: u64 = 60;
+
+/// What is deployed, and under which name.
+#[derive(Clone, Debug)]
+pub struct DeployOptions {
+    pub stack_name: String,
+    pub template: PathBuf,
+    /// The template's parameters. [`DeployOptions::default`] sets those that the local AWS needs.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Default for DeployOptions {
+    fn default() -> Self {
+        let parameters = [
+            ("Architecture", host_architecture()),
+            ("LogGroups", r#"["/aws/lambda/orders"]"#),
+            // ministack's scheduler would read the expression in UTC, and start a run that nobody asked for.
+            ("ScheduleState", "DISABLED"),
+        ];
+        Self {
+            stack_name: "cloudwatch-logs-archive".to_owned(),
+            template: workspace::root().join("infra").join("template.yaml"),
+            parameters: parameters.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        }
+    }
+}
+
+impl DeployOptions {
+    pub fn with_parameter(mut self, key: &str, value: &str) -> Self {
+        self.parameters.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// What CloudFormation reports of a deployed stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub state_machine_arn: String,
+    pub bucket: String,
+    pub topic_arn: String,
+    pub create_function_name: String,
+    pub check_function_name: String,
+}
+
+/// The stack's outputs, by their names in the template; the template may have more of them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Outputs {
+    state_machine_arn: String,
+    archive_bucket_name: String,
+    notification_topic_arn: String,
+    create_export_task_function_name: String,
+    check_export_task_function_name: String,
+}
+
+/// What `deploy.py` reads.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    endpoint: &'a str,
+    region: &'a str,
+    account_id: &'a str,
+    stack_name: &'a str,
+    template: &'a PathBuf,
+    artifact_bucket: String,
+    executables: &'a Executables,
+    parameters: &'a BTreeMap<String, String>,
+    timeout_seconds: u64,
+}
+
+impl LocalAws {
+    /// Builds the functions, where that has not been done, and creates the stack.
+    pub async fn deploy(&self, options: &DeployOptions) -> Result<Deployment> {
+        let executables = functions::build(CargoMessages::Hidden).await?;
+        let request = Request {
+            endpoint: self.endpoint(),
+            region: self.region(),
+            account_id: self.account_id(),
+            stack_name: &options.stack_name,
+            template: &options.template,
+            artifact_bucket: format!("local-aws-artifacts-{}", self.account_id()),
+            executables,
+            parameters: &options.parameters,
+            timeout_seconds: TIMEOUT_SECONDS,
+        };
+        let outputs = self.run_deploy_script(&request).await.with_context(|| {
+            format!("cannot deploy {}. The end of ministack's log:\n{}\n", options.template.display(), self.ministack().log_tail())
+        })?;
+        Ok(Deployment {
+            state_machine_arn: outputs.state_machine_arn,
+            bucket: outputs.archive_bucket_name,
+            topic_arn: outputs.notification_topic_arn,
+            create_function_name: outputs.create_export_task_function_name,
+            check_function_name: outputs.check_export_task_function_name,
+        })
+    }
+
+    async fn run_deploy_script(&self, request: &Request<'_>) -> Result<Outputs> {
+        let mut script = Command::new(venv::python().await?)
+            .arg(workspace::script("deploy.py"))
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            // Where botocore looks for configuration files.
+            .env("HOME", self.ministack().directory())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start deploy.py")?;
+        let mut stdin = script.stdin.take().context("deploy.py has no stdin")?;
+        stdin.write_all(&serde_json::to_vec(request)?).await.context("cannot write to deploy.py")?;
+        drop(stdin);
+        let output = script.wait_with_output().await.context("cannot wait for deploy.py")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("the stack's outputs are not those expected: {}", String::from_utf8_lossy(&output.stdout)))
+    }
+}
+
+/// In the words of the template's parameter `Architecture`.
+fn host_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs of the state machine: started, and waited for.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::deploy::Deployment;
+use crate::stack::LocalAws;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// An execution that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    pub arn: String,
+    pub status: ExecutionStatus,
+    pub output: Option<Value>,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+/// A log group that a run passed over, as its output says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    pub log_group_name: String,
+    pub reason: String,
+}
+
+/// The log groups that a run's output lists as skipped.
+pub fn skips(output: &Value) -> Vec<Skip> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let skip = |skip: &Value| Skip { log_group_name: text(&skip["logGroupName"]), reason: text(&skip["reason"]) };
+    output["skips"].as_array().into_iter().flatten().map(skip).collect()
+}
+
+impl Execution {
+    pub fn skips(&self) -> Vec<Skip> {
+        self.output.as_ref().map(skips).unwrap_or_default()
+    }
+}
+
+impl LocalAws {
+    /// Starts an execution and returns its ARN.
+    pub async fn start_execution(&self, deployment: &Deployment, input: &Value) -> Result<String> {
+        let started = aws_sdk_sfn::Client::new(&self.sdk_config())
+            .start_execution()
+            .state_machine_arn(&deployment.state_machine_arn)
+            .input(input.to_string())
+            .send()
+            .await
+            .context("cannot start an execution")?;
+        Ok(started.execution_arn)
+    }
+
+    /// The execution, where it has ended.
+    pub async fn ended_execution(&self, arn: &str) -> Result<Option<Execution>> {
+        let described = aws_sdk_sfn::Client::new(&self.sdk_config())
+            .describe_execution()
+            .execution_arn(arn)
+            .send()
+            .await
+            .with_context(|| format!("cannot describe the execution {arn}"))?;
+        if described.status == ExecutionStatus::Running {
+            return Ok(None);
+        }
+        let output =
+            described.output.map(|output| serde_json::from_str(&output)).transpose().context("the execution's output is not JSON")?;
+        Ok(Some(Execution {
+            arn: described.execution_arn,
+            status: described.status,
+            output,
+            error: described.error,
+            cause: described.cause,
+        }))
+    }
+
+    /// Waits until the execution has ended, whatever its status.
+    pub async fn wait_for_execution(&self, arn: &str, limit: Duration) -> Result<Execution> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(execution) = self.ended_execution(arn).await? {
+                return Ok(execution);
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "the execution {arn} still runs after {} s. The end of the stack's log:\n{}",
+                    limit.as_secs(),
+                    self.ministack().log_tail()
+                );
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Starts an execution and waits for its end.
+    pub async fn run_execution(&self, deployment: &Deployment, input: &Value, limit: Duration) -> Result<Execution> {
+        let arn = self.start_execution(deployment, input).await?;
+        self.wait_for_execution(&arn, limit).await
+    }
+}

@@ -1,0 +1,29 @@
+//! A local AWS for this project: ministack, the stand-in `export-tasks` in front of it, and the real template deployed on it.
+//!
+//! Everything that is started here is owned: it ends with the value that started it, and with the process that holds that value,
+//! however that process ends. Nothing uses a fixed port, so that any number of stacks run side by side.
+
+pub mod archive;
+pub mod calendar;
+pub mod check;
+pub mod cli;
+pub mod controls;
+pub mod demo;
+pub mod deploy;
+pub mod execution;
+pub mod functions;
+pub mod http;
+pub mod load;
+pub mod ministack;
+pub mod progress;
+pub mod samples;
+pub mod stack;
+pub mod tasks;
+pub mod venv;
+mod workspace;
+
+pub use controls::LogGroupOverlay;
+pub use deploy::{DeployOptions, Deployment};
+pub use execution::Execution;
+pub use ministack::{Ministack, MinistackOptions};
+pub use stack::{LocalAws, Options, sdk_config};

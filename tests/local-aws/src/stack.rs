@@ -1,0 +1,163 @@
+//! The whole local AWS: the stand-in for the export calls in front, ministack behind it.
+//!
+//! Clients and Lambda functions alike call the stand-in, which answers the export calls and forwards the rest.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use bytes::Bytes;
+use hyper::Method;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::http;
+use crate::ministack::{Ministack, MinistackOptions};
+
+/// How a local AWS is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub account_id: String,
+    pub region: String,
+    /// Step Functions' Wait and Retry delays are multiplied by this; 0 means no delay.
+    pub wait_scale: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let MinistackOptions { account_id, region, .. } = MinistackOptions::default();
+        Self {
+            account_id,
+            region,
+            // A state machine's seconds of waiting become hundredths.
+            wait_scale: 0.01,
+        }
+    }
+}
+
+/// A running local AWS. Dropping it ends all of it.
+#[derive(Debug)]
+pub struct LocalAws {
+    endpoint: String,
+    addr: SocketAddr,
+    options: Options,
+    ministack: Ministack,
+    _stand_in: StandIn,
+}
+
+impl LocalAws {
+    pub async fn start(options: &Options) -> Result<Self> {
+        // ministack must know the stand-in's address, and the stand-in ministack's: so the socket comes first and the serving last.
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
+        let addr = listener.local_addr().context("cannot read the address of a socket")?;
+        let endpoint = format!("http://{addr}");
+        let ministack = Ministack::start(&MinistackOptions {
+            endpoint_url: Some(endpoint.clone()),
+            account_id: options.account_id.clone(),
+            region: options.region.clone(),
+            wait_scale: options.wait_scale,
+        })
+        .await?;
+        let stand_in = StandIn::start(listener, &ministack)?;
+        Ok(Self { endpoint, addr, options: options.clone(), ministack, _stand_in: stand_in })
+    }
+
+    /// What any AWS SDK or CLI takes as its endpoint URL.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub fn region(&self) -> &str {
+        &self.options.region
+    }
+
+    pub fn account_id(&self) -> &str {
+        &self.options.account_id
+    }
+
+    /// The ministack behind the stand-in.
+    pub fn ministack(&self) -> &Ministack {
+        &self.ministack
+    }
+
+    /// Fails where ministack or the stand-in no longer answers.
+    pub async fn check_alive(&self) -> Result<()> {
+        let answer = http::request(self.addr, Method::GET, "/_ministack/health", Bytes::new()).await.and_then(|(status, body)| {
+            ensure!(status.is_success(), "{status} {}", String::from_utf8_lossy(&body));
+            Ok(())
+        });
+        answer.with_context(|| format!("the local AWS has ended. The end of its log:\n{}\n", self.ministack.log_tail()))
+    }
+
+    /// A configuration for any SDK client, with this stack's account.
+    pub fn sdk_config(&self) -> SdkConfig {
+        sdk_config(&self.endpoint, &self.options.region, &self.options.account_id)
+    }
+}
+
+/// A configuration for any SDK client, which takes nothing from the environment or from the user's files.
+///
+/// The account of a request is told by its access key.
+pub fn sdk_config(endpoint: &str, region: &str, account_id: &str) -> SdkConfig {
+    let credentials = Credentials::new(account_id, "local", None, None, "local-aws");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+/// The stand-in, on threads of its own: what a caller does with its own runtime cannot stop the functions' calls from being answered.
+#[derive(Debug)]
+struct StandIn {
+    runtime: Option<Runtime>,
+}
+
+impl StandIn {
+    fn start(listener: std::net::TcpListener, ministack: &Ministack) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("export-tasks")
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the stand-in")?;
+        listener.set_nonblocking(true).context("cannot set up the stand-in's socket")?;
+        let listener = {
+            let _guard = runtime.enter();
+            TcpListener::from_std(listener).context("cannot set up the stand-in's socket")?
+        };
+        let upstream = ministack.addr();
+        let log = ministack.log_path();
+        runtime.spawn(async move {
+            if let Err(error) = export_tasks::serve(listener, upstream).await {
+                report(&log, &error);
+            }
+        });
+        Ok(Self { runtime: Some(runtime) })
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Not the runtime's own drop: that blocks, which is forbidden within the caller's runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Into the stack's log, whose end every failure shows.
+fn report(log: &Path, error: &anyhow::Error) {
+    let written = std::fs::OpenOptions::new().append(true).open(log).and_then(|mut file| writeln!(file, "export-tasks ended: {error:#}"));
+    if written.is_err() {
+        eprintln!("export-tasks ended: {error:#}");
+    }
+}

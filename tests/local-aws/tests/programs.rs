@@ -1,0 +1,102 @@
+//! `cargo local-aws` and `cargo demo` as their users meet them.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use common::{groups_of_children, running_in_group, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+const LOCAL_AWS: &str = env!("CARGO_BIN_EXE_local-aws");
+const DEMO: &str = env!("CARGO_BIN_EXE_demo");
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_the_usage() {
+    for (program, arguments, message) in [
+        (LOCAL_AWS, ["--port", "1"], "error: invalid option '--port'"),
+        (DEMO, ["--month", "2026-13"], "2026-13; give one such as 2026-10"),
+    ] {
+        let output = run(program, &arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stdout), "");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(message) && stderr.contains("Usage: cargo "), "{stderr}");
+    }
+}
+
+#[test]
+fn help_goes_to_stdout() {
+    for program in [LOCAL_AWS, DEMO] {
+        let output = run(program, &["--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("Usage: cargo "));
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
+fn local_aws_prints_one_line_of_json_and_ends_cleanly_when_interrupted() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut program = Command::new(LOCAL_AWS)
+            .args(["--wait-scale", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(program.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        let mut keys: Vec<&String> = ready.as_object().unwrap().keys().collect();
+        keys.sort();
+        assert_eq!(
+            keys,
+            ["accountId", "bucket", "checkFunctionName", "createFunctionName", "endpoint", "region", "stateMachineArn", "topicArn"]
+        );
+        assert!(ready["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
+        let [group] = groups_of_children(program.id())[..] else { panic!("one process group below it") };
+
+        kill(Pid::from_raw(program.id().cast_signed()), signal).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(0));
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        wait_until("all processes have ended", || running_in_group(group).is_empty());
+    }
+}
+
+#[test]
+fn an_interrupted_demo_ends_with_130_and_leaves_nothing() {
+    let mut program = Command::new(DEMO).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(program.stderr.take().unwrap()).lines().map(Result::unwrap);
+    stderr.by_ref().find(|line| line.contains("RUNNING")).expect("an export task runs");
+    let [group] = groups_of_children(program.id())[..] else { panic!("one process group below it") };
+
+    kill(Pid::from_raw(program.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(130));
+    wait_until("all processes have ended", || running_in_group(group).is_empty());
+}
+
+#[test]
+fn the_demo_archives_a_month_and_every_check_holds() {
+    let output = run(DEMO, &["--month", "2026-02"]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    assert!(stdout.contains("2026-02 is archived: ") && stdout.contains("each exactly once"), "{stdout}");
+    assert!(stdout.contains("/year=2026/month=02/"), "{stdout}");
+    assert!(!stdout.contains("FAIL"), "{stdout}");
+    // Plain lines, since this is no terminal.
+    assert!(stderr.contains("/ecs/web                 COMPLETED") && !stderr.contains('\u{1b}'), "{stderr}");
+}
