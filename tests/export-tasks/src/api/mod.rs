@@ -1,0 +1,85 @@
+//! The three operations answered here.
+
+mod cancel;
+mod create;
+mod describe;
+mod input;
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::clock::now_millis;
+use crate::error::ApiError;
+use crate::local::{Call, Local};
+use crate::scope::CredentialScope;
+
+/// The prefix of `X-Amz-Target` for CloudWatch Logs.
+pub(crate) const TARGET_PREFIX: &str = "Logs_20140328.";
+
+/// Whether an operation is answered here.
+pub(crate) fn is_export_operation(operation: &str) -> bool {
+    matches!(operation, "CreateExportTask" | "DescribeExportTasks" | "CancelExportTask")
+}
+
+/// Carries out an export operation and records it in the journal.
+///
+/// `injected` is the error a fault gives instead; `dropped` says that the answer will not reach the caller.
+pub(crate) async fn call(
+    local: &Arc<Local>,
+    operation: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    injected: Option<ApiError>,
+    dropped: bool,
+) -> Result<Value, ApiError> {
+    let scope = CredentialScope::read(headers);
+    let mut call = Call {
+        time: now_millis(),
+        operation: operation.to_owned(),
+        account_id: scope.as_ref().ok().and_then(|s| s.account()).map(str::to_owned),
+        region: scope.as_ref().ok().map(|s| s.region.clone()),
+        request: serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
+        outcome: Value::Null,
+    };
+    let was_injected = injected.is_some();
+    let answer = match (injected, scope) {
+        (Some(error), _) | (None, Err(error)) => Err(error),
+        (None, Ok(scope)) => answer(local, operation, scope, headers, body).await.map(|(account, answer)| {
+            call.account_id = Some(account);
+            answer
+        }),
+    };
+    call.outcome = match &answer {
+        Ok(answer) => json!({ "httpStatus": 200, "response": answer }),
+        Err(error) => {
+            json!({ "httpStatus": error.http_status, "error": error.name, "message": error.message })
+        }
+    };
+    if was_injected {
+        call.outcome["injected"] = true.into();
+    }
+    if dropped {
+        call.outcome["dropped"] = true.into();
+    }
+    local.state().record(call);
+    answer
+}
+
+async fn answer(
+    local: &Arc<Local>,
+    operation: &str,
+    scope: CredentialScope,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(String, Value), ApiError> {
+    let input = serde_json::from_slice(body).map_err(|error| ApiError::serialization(format!("The request is not valid JSON: {error}")))?;
+    let caller = scope.caller(headers, &local.upstream).await?;
+    let answer = match operation {
+        "CreateExportTask" => create::create(local, &caller, &input).await,
+        "DescribeExportTasks" => describe::describe(local, &caller, &input),
+        _ => cancel::cancel(local, &caller, &input),
+    }?;
+    Ok((caller.account, answer))
+}

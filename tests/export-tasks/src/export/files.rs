@@ -1,0 +1,114 @@
+//! Names and fills the files of a task: `<prefix>/<taskId>/<log stream>/000000.gz`, `000001.gz`, ...
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use chrono::DateTime;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::pages::Event;
+use crate::gauge::{Gauge, Held};
+
+/// The longest key S3 takes, in UTF-8 bytes. The local AWS takes longer ones.
+pub(crate) const MAX_KEY_BYTES: usize = 1024;
+
+/// Gives each file of a task its key.
+///
+/// Streams whose names differ only in `/` and `-` share a folder; numbering goes on in it, so that neither overwrites
+/// the other. One folder name per stream is remembered while the task runs.
+pub(crate) struct Keys {
+    base: String,
+    next_number: HashMap<String, u32>,
+}
+
+impl Keys {
+    pub(crate) fn new(data_prefix: &str, task_id: &str) -> Self {
+        Self { base: format!("{data_prefix}/{task_id}"), next_number: HashMap::new() }
+    }
+
+    /// The key of the stream's next file.
+    pub(crate) fn next(&mut self, log_stream: &str) -> String {
+        let folder = log_stream.replace('/', "-");
+        let key = |number| format!("{}/{folder}/{number:06}.gz", self.base);
+        match self.next_number.get_mut(&folder) {
+            Some(number) => {
+                let this = *number;
+                *number += 1;
+                key(this)
+            }
+            None => {
+                let first = key(0);
+                self.next_number.insert(folder, 1);
+                first
+            }
+        }
+    }
+}
+
+/// One file in the making: compressed as the events come, held in memory until it is written.
+pub(crate) struct GzipFile {
+    encoder: GzEncoder<Vec<u8>>,
+    held: Held,
+}
+
+impl GzipFile {
+    pub(crate) fn new(gauge: &Gauge) -> Self {
+        Self { encoder: GzEncoder::new(Vec::new(), Compression::default()), held: gauge.hold() }
+    }
+
+    /// Appends `<timestamp> <message>\n`, the message byte for byte; tells the compressed size so far.
+    pub(crate) fn append(&mut self, event: &Event<'_>) -> io::Result<usize> {
+        let time = DateTime::from_timestamp_millis(event.timestamp).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("an event has the timestamp {}, which is no date", event.timestamp))
+        })?;
+        write!(self.encoder, "{} ", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
+        self.encoder.write_all(event.message.as_bytes())?;
+        self.encoder.write_all(b"\n")?;
+        self.held.set(self.encoder.get_ref().capacity());
+        Ok(self.encoder.get_ref().len())
+    }
+
+    /// The finished file, still counted as held while the second value lives.
+    pub(crate) fn finish(self) -> io::Result<(Bytes, Held)> {
+        Ok((Bytes::from(self.encoder.finish()?), self.held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::io::Read;
+
+    use super::{Event, Gauge, GzipFile, Keys};
+
+    #[test]
+    fn streams_that_share_a_folder_share_its_numbering() {
+        let mut keys = Keys::new("logs/web", "task");
+        assert_eq!(keys.next("a/b"), "logs/web/task/a-b/000000.gz");
+        assert_eq!(keys.next("a/b"), "logs/web/task/a-b/000001.gz");
+        assert_eq!(keys.next("a-b"), "logs/web/task/a-b/000002.gz");
+        assert_eq!(keys.next("c"), "logs/web/task/c/000000.gz");
+    }
+
+    #[test]
+    fn lines_carry_the_time_in_utc_with_milliseconds() {
+        let mut file = GzipFile::new(&Gauge::default());
+        for (timestamp, message) in [(0, "first"), (1_791_072_000_123, "a\r\nb\t"), (1, "")] {
+            let event = Event { timestamp, message: Cow::Borrowed(message) };
+            file.append(&event).expect("writing to memory");
+        }
+        let (bytes, _held) = file.finish().expect("writing to memory");
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("gzip");
+        assert_eq!(text, "1970-01-01T00:00:00.000Z first\n2026-10-04T00:00:00.123Z a\r\nb\t\n1970-01-01T00:00:00.001Z \n");
+    }
+
+    #[test]
+    fn a_timestamp_that_is_no_date_is_an_error_not_a_panic() {
+        let event = Event { timestamp: i64::MAX, message: Cow::Borrowed("") };
+        let error = GzipFile::new(&Gauge::default()).append(&event).expect_err("no such date");
+        assert_eq!(error.to_string(), "an event has the timestamp 9223372036854775807, which is no date");
+    }
+}

@@ -1,0 +1,142 @@
+//! The life of an export task: PENDING, RUNNING, and an end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::destination::Destination;
+use super::files::Keys;
+use super::task::{ExportRequest, TaskStatus};
+use super::write::{Stop, Writer};
+use crate::faults::Fate;
+use crate::local::{Local, Settings};
+use crate::scope::Caller;
+
+/// What a task needs to live apart from its record.
+pub(crate) struct Life {
+    pub(crate) local: Arc<Local>,
+    pub(crate) task_id: String,
+    pub(crate) caller: Caller,
+    pub(crate) request: ExportRequest,
+    pub(crate) destination: Destination,
+    pub(crate) fate: Option<Fate>,
+    pub(crate) cancel: watch::Receiver<bool>,
+}
+
+const STARTED_MESSAGE: &str = "Started successfully";
+const COMPLETED_MESSAGE: &str = "Completed successfully";
+const CANCELLED_MESSAGE: &str = "Cancelled successfully";
+
+impl Life {
+    /// Lives the task to its end.
+    pub(crate) async fn live(mut self) {
+        let (status, message) = match self.until_end().await {
+            Ok(end) => end,
+            Err(Stop::Failed(message)) => (TaskStatus::Failed, message),
+            Err(Stop::Cancelled) => {
+                let since = Instant::now();
+                // The cancelling itself cannot be cancelled: only its time counts.
+                let mut settings = self.local.watch_settings();
+                wait(&mut settings, since, |s| s.cancel_ms).await;
+                (TaskStatus::Cancelled, CANCELLED_MESSAGE.to_owned())
+            }
+        };
+        let active = [TaskStatus::Pending, TaskStatus::Running];
+        if !self.advance(&active, status, &message) {
+            // Only a request to cancel changes an active task from outside, and it wins over any other end.
+            let cancelled = TaskStatus::Cancelled;
+            self.advance(&[TaskStatus::PendingCancel], cancelled, CANCELLED_MESSAGE);
+        }
+    }
+
+    async fn until_end(&mut self) -> Result<(TaskStatus, String), Stop> {
+        let Some(Fate { status, message }) = self.fate.take() else {
+            self.run(STARTED_MESSAGE).await?;
+            let running_since = Instant::now();
+            self.write().await?;
+            self.wait_or_cancelled(running_since, |s| s.running_ms).await?;
+            return Ok((TaskStatus::Completed, COMPLETED_MESSAGE.to_owned()));
+        };
+        let message = message.unwrap_or_else(|| default_message(&status).to_owned());
+        let end = TaskStatus::of(&status);
+        if end == TaskStatus::Pending {
+            self.advance(&[TaskStatus::Pending], end, &message);
+            return self.stick().await;
+        }
+        if end == TaskStatus::Running {
+            self.run(&message).await?;
+            return self.stick().await;
+        }
+        self.run(STARTED_MESSAGE).await?;
+        self.wait_or_cancelled(Instant::now(), |s| s.running_ms).await?;
+        if end == TaskStatus::PendingCancel {
+            self.advance(&[TaskStatus::Running], end, &message);
+            return self.stick().await;
+        }
+        Ok((end, message))
+    }
+
+    /// Waits out the time of PENDING.
+    async fn run(&mut self, message: &str) -> Result<(), Stop> {
+        self.wait_or_cancelled(Instant::now(), |s| s.pending_ms).await?;
+        self.advance(&[TaskStatus::Pending], TaskStatus::Running, message);
+        Ok(())
+    }
+
+    async fn write(&self) -> Result<(), Stop> {
+        Writer {
+            local: &self.local,
+            caller: &self.caller,
+            request: &self.request,
+            destination: &self.destination,
+            cancel: &self.cancel,
+            keys: Keys::new(self.request.data_prefix(), &self.task_id),
+        }
+        .write()
+        .await
+    }
+
+    /// Stays as it is until cancelled.
+    async fn stick(&mut self) -> Result<(TaskStatus, String), Stop> {
+        // The sender lives in the task's record, which is never dropped before this.
+        let _ = self.cancel.wait_for(|cancelled| *cancelled).await;
+        Err(Stop::Cancelled)
+    }
+
+    async fn wait_or_cancelled(&mut self, since: Instant, length: fn(&Settings) -> u64) -> Result<(), Stop> {
+        let mut settings = self.local.watch_settings();
+        tokio::select! {
+            () = wait(&mut settings, since, length) => Ok(()),
+            _ = self.cancel.wait_for(|cancelled| *cancelled) => Err(Stop::Cancelled),
+        }
+    }
+
+    fn advance(&self, from: &[TaskStatus], to: TaskStatus, message: &str) -> bool {
+        self.local.advance(&self.task_id, from, to, message.to_owned())
+    }
+}
+
+/// Waits until `since` plus the length the settings give, following the settings when they change meanwhile.
+async fn wait(settings: &mut watch::Receiver<Settings>, since: Instant, length: fn(&Settings) -> u64) {
+    loop {
+        let millis = length(&settings.borrow_and_update());
+        let until = since + Duration::from_millis(millis);
+        match timeout_at(until, settings.changed()).await {
+            Ok(Ok(())) => {}
+            // No more settings can come, which is the server's end.
+            Ok(Err(_)) => return sleep_until(until).await,
+            Err(_) => return,
+        }
+    }
+}
+
+fn default_message(status: &str) -> &'static str {
+    match status {
+        "COMPLETED" => COMPLETED_MESSAGE,
+        "CANCELLED" => CANCELLED_MESSAGE,
+        "FAILED" => "The export task failed.",
+        _ => "Ordered for a test.",
+    }
+}

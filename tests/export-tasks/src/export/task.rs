@@ -1,0 +1,128 @@
+//! The record of an export task, and how the API shows it.
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::scope::Caller;
+
+/// A validated CreateExportTask request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ExportRequest {
+    pub(crate) task_name: Option<String>,
+    pub(crate) log_group_name: String,
+    pub(crate) log_stream_name_prefix: Option<String>,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) destination: String,
+    /// As given; the default applies where it is absent.
+    pub(crate) destination_prefix: Option<String>,
+}
+
+impl ExportRequest {
+    /// Below what the task's files lie.
+    pub(crate) fn data_prefix(&self) -> &str {
+        self.destination_prefix.as_deref().unwrap_or("exportedlogs")
+    }
+
+    /// The object that proves write access. Without a prefix in the request AWS puts it at the bucket's root, although
+    /// the data goes below the default prefix.
+    pub(crate) fn test_object_key(&self) -> String {
+        match &self.destination_prefix {
+            Some(prefix) => format!("{prefix}/aws-logs-write-test"),
+            None => "aws-logs-write-test".to_owned(),
+        }
+    }
+}
+
+/// Status codes of the service model, and any other a test has ordered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TaskStatus {
+    Pending,
+    Running,
+    PendingCancel,
+    Completed,
+    Failed,
+    Cancelled,
+    Other(String),
+}
+
+impl TaskStatus {
+    pub(crate) const CODES: [&'static str; 6] = ["CANCELLED", "COMPLETED", "FAILED", "PENDING", "PENDING_CANCEL", "RUNNING"];
+
+    pub(crate) fn of(code: &str) -> Self {
+        match code {
+            "PENDING" => Self::Pending,
+            "RUNNING" => Self::Running,
+            "PENDING_CANCEL" => Self::PendingCancel,
+            "COMPLETED" => Self::Completed,
+            "FAILED" => Self::Failed,
+            "CANCELLED" => Self::Cancelled,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::PendingCancel => "PENDING_CANCEL",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+            Self::Other(code) => code,
+        }
+    }
+
+    /// Whether the task holds its account's slot.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self, Self::Pending | Self::Running | Self::PendingCancel)
+    }
+}
+
+/// An export task, from its creation on; it is never forgotten.
+pub(crate) struct ExportTask {
+    pub(crate) task_id: String,
+    pub(crate) caller: Caller,
+    pub(crate) request: ExportRequest,
+    pub(crate) status: TaskStatus,
+    pub(crate) message: String,
+    pub(crate) creation_time: i64,
+    pub(crate) completion_time: Option<i64>,
+    /// Set once the task is to stop.
+    pub(crate) cancel: watch::Sender<bool>,
+}
+
+impl ExportTask {
+    /// As DescribeExportTasks shows it: without logStreamNamePrefix, as the model has it.
+    pub(crate) fn describe(&self) -> Value {
+        let request = &self.request;
+        let mut shown = json!({
+            "taskId": self.task_id,
+            "logGroupName": request.log_group_name,
+            "from": request.from,
+            "to": request.to,
+            "destination": request.destination,
+            "destinationPrefix": request.data_prefix(),
+            "status": { "code": self.status.code(), "message": self.message },
+            "executionInfo": { "creationTime": self.creation_time },
+        });
+        if let Some(name) = &request.task_name {
+            shown["taskName"] = name.as_str().into();
+        }
+        if let Some(time) = self.completion_time {
+            shown["executionInfo"]["completionTime"] = time.into();
+        }
+        shown
+    }
+
+    /// As the control endpoint shows it: with whose it is and the prefix the API hides.
+    pub(crate) fn inspect(&self) -> Value {
+        let mut shown = self.describe();
+        shown["accountId"] = self.caller.account.as_str().into();
+        shown["region"] = self.caller.region.as_str().into();
+        if let Some(prefix) = &self.request.log_stream_name_prefix {
+            shown["logStreamNamePrefix"] = prefix.as_str().into();
+        }
+        shown
+    }
+}

@@ -1,0 +1,55 @@
+//! Gives log groups another age: what DescribeLogGroups reports for them, whatever the local AWS stores.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What is reported instead of the stored values; absent fields stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Overlay {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creation_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retention_in_days: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_group_class: Option<String>,
+}
+
+impl Overlay {
+    /// Lays newer values over older ones.
+    pub(crate) fn merge(&mut self, newer: Overlay) {
+        self.creation_time = newer.creation_time.or(self.creation_time);
+        self.retention_in_days = newer.retention_in_days.or(self.retention_in_days);
+        self.log_group_class = newer.log_group_class.or(self.log_group_class.take());
+    }
+
+    fn apply(&self, log_group: &mut Value) {
+        if let Some(time) = self.creation_time {
+            log_group["creationTime"] = time.into();
+        }
+        if let Some(days) = self.retention_in_days {
+            log_group["retentionInDays"] = days.into();
+        }
+        if let Some(class) = &self.log_group_class {
+            log_group["logGroupClass"] = class.as_str().into();
+        }
+    }
+}
+
+/// Rewrites an answer of DescribeLogGroups; `None` where it need not change.
+pub(crate) fn rewrite(answer: &[u8], overlays: &BTreeMap<String, Overlay>) -> Option<Vec<u8>> {
+    if overlays.is_empty() {
+        return None;
+    }
+    let mut answer: Value = serde_json::from_slice(answer).ok()?;
+    let mut changed = false;
+    for log_group in answer["logGroups"].as_array_mut()? {
+        if let Some(overlay) = log_group["logGroupName"].as_str().and_then(|name| overlays.get(name)) {
+            overlay.apply(log_group);
+            changed = true;
+        }
+    }
+    changed.then(|| answer.to_string().into_bytes())
+}

@@ -1,0 +1,162 @@
+//! The `Condition` element: operators and keys this stand-in can judge.
+
+use serde_json::Value;
+
+use super::{one_or_many, wildcard};
+
+/// What is known about a request of CloudWatch Logs to S3.
+pub(crate) struct Context {
+    principal: String,
+    account: String,
+    source_arn: String,
+    canned_acl: Option<&'static str>,
+}
+
+impl Context {
+    /// The context of an export of `log_group`; object writes carry the canned ACL, bucket reads have none.
+    pub(crate) fn new(account: &str, region: &str, log_group: &str, writes: bool) -> Self {
+        Self {
+            principal: format!("logs.{region}.amazonaws.com"),
+            account: account.to_owned(),
+            source_arn: format!("arn:aws:logs:{region}:{account}:log-group:{log_group}:*"),
+            canned_acl: writes.then_some("bucket-owner-full-control"),
+        }
+    }
+
+    pub(super) fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    fn look_up(&self, key: &str) -> Fact<'_> {
+        match key.to_ascii_lowercase().as_str() {
+            "aws:sourceaccount" => Fact::Is(&self.account),
+            "aws:sourcearn" => Fact::Is(&self.source_arn),
+            "aws:securetransport" | "aws:principalisawsservice" => Fact::Is("true"),
+            "aws:principalservicename" => Fact::Is(&self.principal),
+            "s3:tlsversion" => Fact::Is("1.3"),
+            "s3:x-amz-acl" => self.canned_acl.map_or(Fact::Absent, Fact::Is),
+            // The service asks for no encryption of its own; the bucket's default applies.
+            "s3:x-amz-server-side-encryption" | "s3:x-amz-server-side-encryption-aws-kms-key-id" => Fact::Absent,
+            _ => Fact::Unknown,
+        }
+    }
+}
+
+enum Fact<'a> {
+    Is(&'a str),
+    Absent,
+    Unknown,
+}
+
+/// Whether all conditions hold; `None` where one of them cannot be judged and no other one fails.
+pub(super) fn conditions_hold(conditions: &Value, context: &Context) -> Option<bool> {
+    let Value::Object(operators) = conditions else {
+        return conditions.is_null().then_some(true);
+    };
+    let mut verdict = Some(true);
+    for (operator, keys) in operators {
+        let Value::Object(keys) = keys else {
+            verdict = None;
+            continue;
+        };
+        for (key, expected) in keys {
+            match condition_holds(operator, context.look_up(key), expected) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => verdict = None,
+            }
+        }
+    }
+    verdict
+}
+
+fn condition_holds(operator: &str, fact: Fact<'_>, expected: &Value) -> Option<bool> {
+    let expected: Vec<String> = one_or_many(expected)
+        .into_iter()
+        .map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    // A policy variable would have to be replaced first.
+    if expected.is_empty() || expected.iter().any(|value| value.contains("${")) {
+        return None;
+    }
+    if operator == "Null" {
+        let absent = match fact {
+            Fact::Is(_) => "false",
+            Fact::Absent => "true",
+            Fact::Unknown => return None,
+        };
+        return Some(expected.iter().any(|value| value == absent));
+    }
+    let (operator, if_exists) = match operator.strip_suffix("IfExists") {
+        Some(bare) => (bare, true),
+        None => (operator, false),
+    };
+    let comparison = Comparison::of(operator)?;
+    match fact {
+        Fact::Unknown => None,
+        Fact::Absent => Some(if_exists || comparison.negated),
+        Fact::Is(actual) => {
+            let mut any = false;
+            for value in &expected {
+                any |= (comparison.matches)(value, actual)?;
+            }
+            Some(any != comparison.negated)
+        }
+    }
+}
+
+struct Comparison {
+    negated: bool,
+    /// Expected against actual; `None` where the two cannot be compared.
+    matches: fn(&str, &str) -> Option<bool>,
+}
+
+impl Comparison {
+    fn of(operator: &str) -> Option<Self> {
+        let plain = |matches| Some(Self { negated: false, matches });
+        let negated = |matches| Some(Self { negated: true, matches });
+        match operator {
+            "StringEquals" => plain(equal),
+            "StringNotEquals" => negated(equal),
+            "StringEqualsIgnoreCase" | "Bool" => plain(equal_ignoring_case),
+            "StringNotEqualsIgnoreCase" => negated(equal_ignoring_case),
+            "StringLike" => plain(like),
+            "StringNotLike" => negated(like),
+            // AWS gives ArnEquals and ArnLike the same meaning.
+            "ArnEquals" | "ArnLike" => plain(arn_like),
+            "ArnNotEquals" | "ArnNotLike" => negated(arn_like),
+            "NumericEquals" => plain(|e, a| numbers(e, a, |e, a| a == e)),
+            "NumericNotEquals" => negated(|e, a| numbers(e, a, |e, a| a == e)),
+            "NumericLessThan" => plain(|e, a| numbers(e, a, |e, a| a < e)),
+            "NumericLessThanEquals" => plain(|e, a| numbers(e, a, |e, a| a <= e)),
+            "NumericGreaterThan" => plain(|e, a| numbers(e, a, |e, a| a > e)),
+            "NumericGreaterThanEquals" => plain(|e, a| numbers(e, a, |e, a| a >= e)),
+            _ => None,
+        }
+    }
+}
+
+fn equal(expected: &str, actual: &str) -> Option<bool> {
+    Some(expected == actual)
+}
+
+fn equal_ignoring_case(expected: &str, actual: &str) -> Option<bool> {
+    Some(expected.eq_ignore_ascii_case(actual))
+}
+
+fn like(expected: &str, actual: &str) -> Option<bool> {
+    Some(wildcard(expected, actual))
+}
+
+/// Each of the six parts on its own, so that a wildcard does not reach across a colon (but the last part keeps its own).
+fn arn_like(expected: &str, actual: &str) -> Option<bool> {
+    let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.splitn(6, ':').collect(), actual.splitn(6, ':').collect());
+    Some(expected.len() == 6 && actual.len() == 6 && expected.iter().zip(&actual).all(|(e, a)| wildcard(e, a)))
+}
+
+fn numbers(expected: &str, actual: &str, compare: fn(f64, f64) -> bool) -> Option<bool> {
+    Some(compare(expected.parse().ok()?, actual.parse().ok()?))
+}

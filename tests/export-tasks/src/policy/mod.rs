@@ -1,0 +1,113 @@
+//! Decides whether a bucket policy lets CloudWatch Logs in.
+//!
+//! It evaluates the policy that really lies on the bucket, as IAM does for a service principal: an explicit Deny wins,
+//! some Allow must match, and nothing is allowed by default. **Fail closed:** a condition this module cannot judge never
+//! satisfies an Allow and always satisfies a Deny, so that a pass here is never more than AWS would give.
+
+mod condition;
+
+use serde_json::Value;
+
+pub(crate) use condition::Context;
+use condition::conditions_hold;
+
+/// One access CloudWatch Logs wants.
+pub(crate) struct Access<'a> {
+    /// `s3:GetBucketAcl` or `s3:PutObject`.
+    pub(crate) action: &'a str,
+    /// ARN of the bucket or the object.
+    pub(crate) resource: &'a str,
+    pub(crate) context: &'a Context,
+}
+
+/// Whether the policy allows the access. A document that is no policy allows nothing.
+pub(crate) fn allows(policy: &str, access: &Access<'_>) -> bool {
+    let Ok(document) = serde_json::from_str::<Value>(policy) else {
+        return false;
+    };
+    let mut allowed = false;
+    for statement in one_or_many(&document["Statement"]) {
+        let deny = statement["Effect"] == "Deny";
+        if !deny && statement["Effect"] != "Allow" {
+            continue;
+        }
+        let matches = principal_matches(statement, access.context.principal(), deny)
+            && named(statement, "Action", "NotAction", |pattern| {
+                wildcard(&pattern.to_ascii_lowercase(), &access.action.to_ascii_lowercase())
+            })
+            && named(statement, "Resource", "NotResource", |pattern| wildcard(pattern, access.resource))
+            && match conditions_hold(&statement["Condition"], access.context) {
+                Some(holds) => holds,
+                None => deny,
+            };
+        match (matches, deny) {
+            (true, true) => return false,
+            (true, false) => allowed = true,
+            (false, _) => {}
+        }
+    }
+    allowed
+}
+
+/// `NotPrincipal` is honoured in a Deny only: in an Allow it opens the bucket to everyone else, which nobody means.
+fn principal_matches(statement: &Value, service: &str, deny: bool) -> bool {
+    let names = |principal: &Value| {
+        principal == "*"
+            || one_or_many(&principal["AWS"]).iter().any(|p| **p == "*")
+            || one_or_many(&principal["Service"]).iter().any(|p| **p == service || **p == "*")
+    };
+    match (statement.get("Principal"), statement.get("NotPrincipal")) {
+        (Some(principal), None) => names(principal),
+        (None, Some(principal)) => deny && !names(principal),
+        _ => deny,
+    }
+}
+
+fn named(statement: &Value, element: &str, negated: &str, matches: impl Fn(&str) -> bool) -> bool {
+    let any = |value: &Value| one_or_many(value).iter().filter_map(|pattern| pattern.as_str()).any(&matches);
+    match (statement.get(element), statement.get(negated)) {
+        (Some(value), None) => any(value),
+        (None, Some(value)) => !any(value),
+        _ => false,
+    }
+}
+
+fn one_or_many(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        single => vec![single],
+    }
+}
+
+/// IAM's wildcards: `*` for any run of characters, `?` for one.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where the last `*` stood and how much it has taken so far: enough to backtrack, without recursion.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    p = at + 1;
+                    t = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Who calls, and for which Region: read from the SigV4 credential scope, as the local AWS does it.
+
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+
+use crate::error::ApiError;
+use crate::upstream::Upstream;
+
+/// The part of an `Authorization` header that says whose request it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CredentialScope {
+    pub(crate) access_key_id: String,
+    pub(crate) region: String,
+}
+
+/// The account and Region a request acts in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Caller {
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+impl CredentialScope {
+    /// Reads `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, ...`.
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let header = headers
+            .get(AUTHORIZATION)
+            .ok_or_else(|| ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"))?;
+        header.to_str().ok().and_then(Self::parse).ok_or_else(|| {
+            ApiError::new(
+                "IncompleteSignatureException",
+                "The Authorization header must be of the form AWS4-HMAC-SHA256 \
+                     Credential=<access key id>/<date>/<region>/<service>/aws4_request, SignedHeaders=..., Signature=...",
+            )
+        })
+    }
+
+    fn parse(header: &str) -> Option<Self> {
+        let (_, rest) = header.strip_prefix("AWS4-HMAC-SHA256")?.split_once("Credential=")?;
+        let credential = rest.split([',', ' ']).next()?;
+        let [key, _date, region, _service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let host_safe = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        (host_safe(region) && !key.is_empty()).then(|| Self { access_key_id: key.to_owned(), region: region.to_owned() })
+    }
+
+    /// The account id, where the access key id is one.
+    pub(crate) fn account(&self) -> Option<&str> {
+        let key = &self.access_key_id;
+        (key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())).then_some(key.as_str())
+    }
+
+    /// Asks the local AWS for the account of a key that is none itself (a session's, or any other): only it knows the
+    /// sessions it gave out and which account is the default.
+    pub(crate) async fn caller(self, headers: &HeaderMap, upstream: &Upstream) -> Result<Caller, ApiError> {
+        let account = match self.account() {
+            Some(account) => account.to_owned(),
+            None => upstream.account_of(&self, headers).await?,
+        };
+        Ok(Caller { account, region: self.region })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CredentialScope;
+
+    #[test]
+    fn parse_reads_key_and_region_and_refuses_what_is_no_scope() {
+        let parse = CredentialScope::parse;
+        let scope =
+            parse("AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0")
+                .expect("a well-formed header");
+        assert_eq!(scope.account(), Some("111122223333"));
+        assert_eq!(scope.region, "ap-northeast-1");
+        assert_eq!(
+            parse("AWS4-HMAC-SHA256 Credential=AKIAX/20261101/eu-west-1/logs/aws4_request,Signature=0")
+                .expect("a header without blanks")
+                .account(),
+            None
+        );
+        for garbage in [
+            "",
+            "Basic abc",
+            "AWS4-HMAC-SHA256 Credential=",
+            "AWS4-HMAC-SHA256 Credential=a/b/c",
+            "AWS4-HMAC-SHA256 Credential=a/b//logs/aws4_request",
+            "AWS4-HMAC-SHA256 Credential=a/b/eu west/logs/aws4_request",
+        ] {
+            assert_eq!(parse(garbage), None, "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The HTTP server: takes connections, decides who answers a request, and ends with everything it began.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::ACCEPT_ENCODING;
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api;
+use crate::body::{Body, aws_error, aws_json, control_json};
+use crate::control;
+use crate::faults::Strike;
+use crate::forward;
+use crate::local::Local;
+use crate::overlay;
+use crate::scope::CredentialScope;
+use crate::upstream::Upstream;
+
+/// The largest request body taken. Requests are read whole before they are passed on.
+const MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
+
+/// Serves the stand-in in front of the local AWS at `upstream` until the future is dropped; every connection and export
+/// task ends with it.
+///
+/// Bind the listener first, so that the local AWS can be told the address before it starts. The controls ask for no
+/// credentials, hence only a loopback address is served.
+pub async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
+    require_loopback(listener.local_addr()?)?;
+    let (jobs, mut new_jobs) = mpsc::unbounded_channel();
+    let local = Arc::new(Local::new(Upstream::new(upstream), jobs));
+    // Dropping the set aborts what is in it.
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    running.spawn(converse(Arc::clone(&local), stream));
+                }
+                Err(error) => {
+                    // Out of file descriptors, mostly: connections that end will free some.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(job) = new_jobs.recv() => {
+                running.spawn(job);
+            }
+            Some(ended) = running.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection or an export task broke");
+                }
+            }
+        }
+    }
+}
+
+fn require_loopback(address: SocketAddr) -> anyhow::Result<()> {
+    anyhow::ensure!(address.ip().is_loopback(), "export-tasks serves loopback addresses only, and was given {address}: bind 127.0.0.1");
+    Ok(())
+}
+
+async fn converse(local: Arc<Local>, stream: TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was not set");
+    }
+    let service = service_fn(move |request| {
+        let local = Arc::clone(&local);
+        async move { respond(&local, request).await }
+    });
+    let conversation =
+        hyper::server::conn::http1::Builder::new().preserve_header_case(true).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = conversation.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Ends the connection in place of an answer.
+#[derive(Debug)]
+struct DropConnection;
+
+impl fmt::Display for DropConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault drops the response")
+    }
+}
+
+impl std::error::Error for DropConnection {}
+
+async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Response<Body>, DropConnection> {
+    let (parts, body) = request.into_parts();
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return Ok(refusal),
+    };
+    if parts.uri.path().starts_with("/_local/") {
+        return Ok(control::respond(local, &parts.method, parts.uri.path(), &body));
+    }
+    if let Ok(scope) = CredentialScope::read(&parts.headers)
+        && let Some(account) = scope.account()
+    {
+        local.state().accounts.insert(account.to_owned());
+    }
+    let operation = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .and_then(|target| target.strip_prefix(api::TARGET_PREFIX))
+        .map(str::to_owned);
+    match operation {
+        Some(operation) => logs_operation(local, &operation, parts, body).await,
+        None => Ok(pass_on(local, parts, body).await),
+    }
+}
+
+async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body: Bytes) -> Result<Response<Body>, DropConnection> {
+    let (injected, dropped) = match strike(local, operation, &body) {
+        Some(Strike::Error(error)) => (Some(error), false),
+        Some(Strike::DropResponse) => (None, true),
+        None => (None, false),
+    };
+    let response = if api::is_export_operation(operation) {
+        match api::call(local, operation, &parts.headers, &body, injected, dropped).await {
+            Ok(answer) => aws_json(&answer),
+            Err(error) => aws_error(&error),
+        }
+    } else if let Some(error) = injected {
+        aws_error(&error)
+    } else if operation == "DescribeLogGroups" {
+        describe_log_groups(local, parts, body).await
+    } else {
+        pass_on(local, parts, body).await
+    };
+    if dropped { Err(DropConnection) } else { Ok(response) }
+}
+
+fn strike(local: &Local, operation: &str, body: &[u8]) -> Option<Strike> {
+    let mut state = local.state();
+    if state.faults.list().is_empty() {
+        return None;
+    }
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    state.faults.strike(operation, input["logGroupName"].as_str())
+}
+
+async fn describe_log_groups(local: &Local, mut parts: Parts, body: Bytes) -> Response<Body> {
+    // The answer must be readable here.
+    parts.headers.remove(ACCEPT_ENCODING);
+    let answer = match forward::forward(&local.upstream, parts, body).await {
+        Ok(answer) => forward::collect(answer).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(answer) => {
+            let changed = overlay::rewrite(answer.body(), &local.state().overlays);
+            let unchanged = || answer.body().to_vec();
+            let body = changed.unwrap_or_else(unchanged);
+            forward::replace(answer, body)
+        }
+        Err(error) => forward::bad_gateway(&error),
+    }
+}
+
+async fn pass_on(local: &Local, parts: Parts, body: Bytes) -> Response<Body> {
+    match forward::forward(&local.upstream, parts, body).await {
+        Ok(answer) => forward::stream(answer),
+        Err(error) => forward::bad_gateway(&error),
+    }
+}
+
+/// The whole body, or the answer to one that is too large or broken.
+async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
+    if body.size_hint().lower() > MAX_REQUEST_BYTES as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => {
+            let message = format!("The request body cannot be read: {error}");
+            Err(control_json(StatusCode::BAD_REQUEST, &json!({ "__type": "BadRequest", "message": message })))
+        }
+    }
+}
+
+fn too_large() -> Response<Body> {
+    let message = format!("A request body may have at most {MAX_REQUEST_BYTES} bytes.");
+    control_json(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "__type": "RequestEntityTooLarge", "message": message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::require_loopback;
+
+    #[test]
+    fn only_loopback_is_served() {
+        for address in ["127.0.0.1:80", "127.1.2.3:80", "[::1]:80"] {
+            require_loopback(address.parse().expect("an address")).expect(address);
+        }
+        for address in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80"] {
+            let error = require_loopback(address.parse().expect("an address")).expect_err(address);
+            assert_eq!(error.to_string(), format!("export-tasks serves loopback addresses only, and was given {address}: bind 127.0.0.1"));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything else reaches the local AWS unchanged.
+
+use aws_sdk_s3::primitives::ByteStream;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::stand::{FROM, Stand, code, message};
+
+/// Sends bytes through a stand-in to a listener that answers with fixed bytes; tells what arrived at either end.
+async fn pass(request: &[u8], answer: &'static [u8]) -> (String, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let stand = Stand::in_front_of(listener.local_addr().unwrap()).await;
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut received = Vec::new();
+        // A whole request: everything up to the blank line, and as much body as its length says.
+        while !complete(&received) {
+            assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0);
+        }
+        stream.write_all(answer).await.unwrap();
+        String::from_utf8(received).unwrap()
+    });
+    let mut stream = TcpStream::connect(stand.addr).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answered = Vec::new();
+    stream.read_to_end(&mut answered).await.unwrap();
+    (upstream.await.unwrap(), String::from_utf8(answered).unwrap())
+}
+
+fn complete(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.split("content-length: ").nth(1).map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
+    body.len() >= length
+}
+
+#[tokio::test]
+async fn method_path_query_headers_and_body_pass_unchanged() {
+    let request = b"PROPFIND /b%2fc//d/..%20/%E6%97%A5?x=%2B+1&&y&list-type=2 HTTP/1.1\r\nHost: bucket.localhost:1234\r\nX-Twice: 1\r\n\
+        X-Twice: 2\r\nx-amz-Meta-A: caf\xc3\xa9\r\ncontent-length: 5\r\nConnection: close, x-private\r\nX-Private: hop\r\n\r\nhello";
+    let answer = b"HTTP/1.1 299 OK\r\nX-Reply: a\r\nX-Reply: b\r\nSet-Cookie: c\r\ncontent-length: 3\r\nkeep-alive: timeout=5\r\n\r\nbye";
+    let (received, answered) = pass(request, answer).await;
+    let (head, body) = received.split_once("\r\n\r\n").unwrap();
+    let mut lines: Vec<_> = head.lines().collect();
+    assert_eq!(lines.remove(0), "PROPFIND /b%2fc//d/..%20/%E6%97%A5?x=%2B+1&&y&list-type=2 HTTP/1.1");
+    lines.sort_unstable();
+    assert_eq!(lines, ["Host: bucket.localhost:1234", "X-Twice: 1", "X-Twice: 2", "content-length: 5", "x-amz-Meta-A: café"]);
+    assert_eq!(body, "hello");
+
+    let (head, body) = answered.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 299"), "{head}");
+    assert!(head.contains("X-Reply: a\r\nX-Reply: b\r\n") && head.contains("Set-Cookie: c"), "{head}");
+    assert!(!head.contains("keep-alive"), "that header is for one connection: {head}");
+    assert_eq!(body, "bye");
+}
+
+#[tokio::test]
+async fn a_chunked_request_keeps_its_bytes() {
+    let request =
+        b"PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-encoding: aws-chunked\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+        5\r\nab\r\nc\r\n3\r\n\r\n0\r\n0\r\n\r\n";
+    let (received, _) = pass(request, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let (head, body) = received.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-encoding: aws-chunked") && head.contains("content-length: 8"), "{head}");
+    assert_eq!(body, "ab\r\nc\r\n0");
+}
+
+#[tokio::test]
+async fn s3_works_through_the_stand_in() {
+    let stand = Stand::start().await;
+    let bucket = stand.bucket().await;
+    let large: Vec<u8> = (0..6_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let keys = ["plain", "log_group=/aws/lambda/x/year=2026/a b+c%2F?&#日本.gz", "a//b/"];
+    for key in keys {
+        stand.put_object(&bucket, key, large.clone()).await;
+    }
+    let mut expected = keys.map(str::to_owned);
+    expected.sort_unstable();
+    let objects = stand.objects(&bucket).await;
+    assert_eq!(objects.keys().cloned().collect::<Vec<_>>(), expected);
+    assert!(objects.values().all(|body| *body == large));
+
+    // An upload of unknown length goes as aws-chunked, with its checksum in a trailer.
+    let file = std::env::temp_dir().join(crate::stand::unique(&format!("export-tasks-{}-", std::process::id())));
+    std::fs::write(&file, &large).unwrap();
+    let body = ByteStream::from_path(&file).await.unwrap();
+    stand.s3().put_object().bucket(&bucket).key("streamed").body(body).send().await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let head = stand.s3().head_object().bucket(&bucket).key("streamed").send().await.unwrap();
+    assert_eq!(head.content_length(), Some(6_000_000));
+    let range = stand.s3().get_object().bucket(&bucket).key("streamed").range("bytes=100-199").send().await.unwrap();
+    assert_eq!(range.body.collect().await.unwrap().into_bytes(), large[100..200]);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_bound_is_refused() {
+    let stand = Stand::start().await;
+    let mut stream = TcpStream::connect(stand.addr).await.unwrap();
+    let head = format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 256 * 1024 * 1024 + 1);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(body, json!({ "__type": "RequestEntityTooLarge", "message": "A request body may have at most 268435456 bytes." }));
+}
+
+/// An address where nothing listens.
+async fn nowhere() -> std::net::SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_local_aws_that_is_gone_gives_clear_errors() {
+    let address = nowhere().await;
+    let stand = Stand::in_front_of(address).await;
+    let refused_error = std::net::TcpStream::connect(address).unwrap_err();
+    let reason = format!("the local AWS cannot be reached: {address}: {refused_error}");
+    let (status, body) = local_aws::http::request(stand.addr, Method::GET, "/bucket", Default::default()).await.unwrap();
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body, json!({ "__type": "BadGateway", "message": reason }));
+
+    let refused = stand.export("/x", "bucket").send().await.unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 503);
+    assert_eq!(crate::stand::refusal(Err::<(), _>(refused)), crate::stand::error("ServiceUnavailableException", &reason));
+    let refused = stand.logs().describe_log_groups().send().await.unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 502);
+    // What needs no local AWS goes on working.
+    assert_eq!(stand.logs().describe_export_tasks().send().await.unwrap().export_tasks(), []);
+}
+
+#[tokio::test]
+async fn a_local_aws_that_goes_away_half_way_fails_the_task() {
+    use local_aws::{Ministack, MinistackOptions};
+    let ministack = Ministack::start(&MinistackOptions { region: crate::stand::REGION.to_owned(), ..Default::default() }).await.unwrap();
+    let stand = Stand::in_front_of(ministack.addr()).await;
+    stand.timing(3_600_000, 0).await;
+    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    stand.put(&group, "web", &[(FROM, "hello")]).await;
+    let task_id = stand.create(&group, &bucket).await;
+    drop(ministack);
+    stand.timing(0, 0).await;
+    let task = stand.ended(&task_id).await;
+    assert_eq!(code(&task), "FAILED");
+    assert!(message(&task).starts_with("the local AWS cannot be reached: "), "{}", message(&task));
+}
+
+#[tokio::test]
+async fn several_stand_ins_in_one_process_share_nothing() {
+    let (one, other) = (Stand::start().await, Stand::start().await);
+    one.timing(3_600_000, 0).await;
+    one.fault(&json!({ "operation": "DescribeExportTasks", "error": "ThrottlingException" })).await;
+    let (group, bucket) = (one.log_group().await, one.bucket().await);
+    one.create(&group, &bucket).await;
+    assert_eq!(other.logs_as(&one.account, crate::stand::REGION).describe_export_tasks().send().await.unwrap().export_tasks(), []);
+    let shown = other.inspect().await;
+    assert_eq!((&shown["tasks"], &shown["faults"], &shown["settings"]["pendingMs"]), (&json!([]), &json!([]), &json!(0)));
+}

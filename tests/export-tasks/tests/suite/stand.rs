@@ -1,0 +1,330 @@
+//! A stand-in for one test: its own account and Region, SDK clients for it, and the few steps every test takes.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs as logs;
+use aws_sdk_s3 as s3;
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use hyper::{Method, StatusCode};
+use local_aws::{Ministack, MinistackOptions};
+use logs::error::ProvideErrorMetadata;
+use logs::types::{ExportTask, InputLogEvent};
+use s3::primitives::ByteStream;
+use s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+pub const REGION: &str = "ap-northeast-1";
+
+/// The account ministack falls back to.
+pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// The window most tests export: 2026-10-01 00:00 to 2026-10-31 23:59:59.999 in Tokyo.
+pub const FROM: i64 = 1_790_780_400_000;
+pub const TO: i64 = 1_793_458_799_999;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The code and message of an SDK error, for assertions.
+pub fn refusal<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> (String, String) {
+    match result {
+        Ok(_) => panic!("the call was expected to be refused"),
+        Err(error) => (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned()),
+    }
+}
+
+/// A pair as [`refusal`] gives it.
+pub fn error(code: &str, message: &str) -> (String, String) {
+    (code.to_owned(), message.to_owned())
+}
+
+/// Asks until there is an answer; a deadline turns a hang into a failure.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
+}
+
+/// The ministack all tests share; it ends with the test process.
+pub async fn ministack() -> SocketAddr {
+    static MINISTACK: OnceCell<Ministack> = OnceCell::const_new();
+    let start = || async { Ministack::start(&MinistackOptions { region: REGION.to_owned(), ..Default::default() }).await.unwrap() };
+    MINISTACK.get_or_init(start).await.addr()
+}
+
+/// A name nobody else uses.
+pub fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{prefix}{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub struct Stand {
+    pub addr: SocketAddr,
+    pub account: String,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Stand {
+    pub async fn start() -> Self {
+        Self::in_front_of(ministack().await).await
+    }
+
+    pub async fn in_front_of(upstream: SocketAddr) -> Self {
+        static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_001);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = tokio::spawn(export_tasks::serve(listener, upstream));
+        let stand = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
+        stand.timing(0, 0).await;
+        stand
+    }
+
+    /// A Logs client of this test's account that never retries, so that each call is one request.
+    pub fn logs(&self) -> logs::Client {
+        self.logs_as(&self.account, REGION)
+    }
+
+    pub fn logs_as(&self, access_key: &str, region: &str) -> logs::Client {
+        self.logs_with(logs::config::Credentials::new(access_key, "secret", None, None, "test"), region)
+    }
+
+    pub fn logs_with(&self, credentials: logs::config::Credentials, region: &str) -> logs::Client {
+        logs::Client::from_conf(
+            logs::Config::builder()
+                .behavior_version(logs::config::BehaviorVersion::latest())
+                .endpoint_url(format!("http://{}", self.addr))
+                .region(logs::config::Region::new(region.to_owned()))
+                .credentials_provider(credentials)
+                .retry_config(logs::config::retry::RetryConfig::disabled())
+                .build(),
+        )
+    }
+
+    pub fn s3(&self) -> s3::Client {
+        self.s3_as(&self.account, REGION)
+    }
+
+    pub fn s3_as(&self, access_key: &str, region: &str) -> s3::Client {
+        s3::Client::from_conf(
+            s3::Config::builder()
+                .behavior_version(s3::config::BehaviorVersion::latest())
+                .endpoint_url(format!("http://{}", self.addr))
+                .region(s3::config::Region::new(region.to_owned()))
+                .credentials_provider(s3::config::Credentials::new(access_key, "secret", None, None, "test"))
+                .force_path_style(true)
+                .retry_config(s3::config::retry::RetryConfig::disabled())
+                .build(),
+        )
+    }
+
+    /// Sends to the controls.
+    pub async fn control(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let (status, answer) = local_aws::http::request(self.addr, method, path, body).await.unwrap();
+        (status, serde_json::from_slice(&answer).unwrap())
+    }
+
+    pub async fn timing(&self, pending_ms: u64, running_ms: u64) {
+        let body = json!({ "pendingMs": pending_ms, "runningMs": running_ms, "cancelMs": 0 });
+        self.settings(&body).await;
+    }
+
+    pub async fn settings(&self, body: &Value) {
+        let (status, answer) = self.control(Method::PUT, "/_local/export-tasks", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
+    pub async fn fault(&self, body: &Value) {
+        let (status, answer) = self.control(Method::POST, "/_local/export-tasks/faults", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
+    /// What the stand-in tells about itself.
+    pub async fn inspect(&self) -> Value {
+        let (status, answer) = self.control(Method::GET, "/_local/export-tasks", &Value::Null).await;
+        assert_eq!(status, StatusCode::OK);
+        answer
+    }
+
+    /// A new log group.
+    pub async fn log_group(&self) -> String {
+        let name = unique("/test/group-");
+        self.logs().create_log_group().log_group_name(&name).send().await.unwrap();
+        name
+    }
+
+    /// Puts events into a stream, which is created if it is not there.
+    pub async fn put(&self, log_group: &str, log_stream: &str, events: &[(i64, &str)]) {
+        let logs = self.logs();
+        let created = logs.create_log_stream().log_group_name(log_group).log_stream_name(log_stream).send().await;
+        if let Err(error) = created {
+            assert_eq!(error.code(), Some("ResourceAlreadyExistsException"), "{error:?}");
+        }
+        if events.is_empty() {
+            return;
+        }
+        let events = events
+            .iter()
+            .map(|(timestamp, message)| InputLogEvent::builder().timestamp(*timestamp).message(*message).build().unwrap())
+            .collect();
+        logs.put_log_events().log_group_name(log_group).log_stream_name(log_stream).set_log_events(Some(events)).send().await.unwrap();
+    }
+
+    /// A new bucket with the policy AWS documents for exports.
+    pub async fn bucket(&self) -> String {
+        let name = self.bucket_without_policy().await;
+        self.set_policy(&name, &self.documented_policy(&name)).await;
+        name
+    }
+
+    pub async fn bucket_without_policy(&self) -> String {
+        self.bucket_in(&self.s3(), REGION).await
+    }
+
+    pub async fn bucket_in(&self, s3: &s3::Client, region: &str) -> String {
+        let name = unique("export-tasks-bucket-");
+        let location = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build();
+        s3.create_bucket().bucket(&name).create_bucket_configuration(location).send().await.unwrap();
+        name
+    }
+
+    pub async fn set_policy(&self, bucket: &str, policy: &Value) {
+        self.s3().put_bucket_policy().bucket(bucket).policy(policy.to_string()).send().await.unwrap();
+    }
+
+    pub fn documented_policy(&self, bucket: &str) -> Value {
+        let account = &self.account;
+        let principal = json!({ "Service": format!("logs.{REGION}.amazonaws.com") });
+        let source = json!({ "aws:SourceArn": [format!("arn:aws:logs:{REGION}:{account}:log-group:*")] });
+        json!({ "Version": "2012-10-17", "Statement": [
+            {
+                "Effect": "Allow", "Principal": principal, "Action": "s3:GetBucketAcl",
+                "Resource": format!("arn:aws:s3:::{bucket}"),
+                "Condition": { "StringEquals": { "aws:SourceAccount": [account] }, "ArnLike": source },
+            },
+            {
+                "Effect": "Allow", "Principal": principal, "Action": "s3:PutObject",
+                "Resource": format!("arn:aws:s3:::{bucket}/*"),
+                "Condition": {
+                    "StringEquals": { "s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceAccount": [account] },
+                    "ArnLike": source,
+                },
+            },
+        ] })
+    }
+
+    /// A request for an export of the window, with the prefix `logs`.
+    pub fn export(&self, log_group: &str, bucket: &str) -> logs::operation::create_export_task::builders::CreateExportTaskFluentBuilder {
+        let create = self.logs().create_export_task();
+        create.log_group_name(log_group).destination(bucket).destination_prefix("logs").from(FROM).to(TO)
+    }
+
+    /// Creates an export and waits until it is COMPLETED.
+    pub async fn exported(&self, log_group: &str, bucket: &str) -> String {
+        let task_id = self.create(log_group, bucket).await;
+        self.completed(&task_id).await;
+        task_id
+    }
+
+    pub async fn create(&self, log_group: &str, bucket: &str) -> String {
+        self.export(log_group, bucket).send().await.unwrap().task_id.unwrap()
+    }
+
+    pub async fn completed(&self, task_id: &str) {
+        let task = self.ended(task_id).await;
+        assert_eq!(code(&task), "COMPLETED", "{task:?}");
+    }
+
+    /// The task as soon as it has a completion time.
+    pub async fn ended(&self, task_id: &str) -> ExportTask {
+        eventually("the task ends", || async {
+            let task = self.describe(task_id).await;
+            task.execution_info()?.completion_time().map(|_| task.clone())
+        })
+        .await
+    }
+
+    /// The task as soon as it is in a status.
+    pub async fn in_status(&self, task_id: &str, status: &str) -> ExportTask {
+        eventually(status, || async {
+            let task = self.describe(task_id).await;
+            (code(&task) == status).then_some(task)
+        })
+        .await
+    }
+
+    pub async fn describe(&self, task_id: &str) -> ExportTask {
+        let answer = self.logs().describe_export_tasks().task_id(task_id).send().await.unwrap();
+        let [task] = answer.export_tasks() else { panic!("one task, not {:?}", answer.export_tasks()) };
+        task.clone()
+    }
+
+    /// Keys and bodies of everything in a bucket.
+    pub async fn objects(&self, bucket: &str) -> BTreeMap<String, Bytes> {
+        let s3 = self.s3();
+        let mut objects = BTreeMap::new();
+        let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for object in page.unwrap().contents() {
+                let key = object.key().unwrap();
+                let body = s3.get_object().bucket(bucket).key(key).send().await.unwrap().body;
+                objects.insert(key.to_owned(), body.collect().await.unwrap().into_bytes());
+            }
+        }
+        objects
+    }
+
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
+        self.objects(bucket).await.into_keys().collect()
+    }
+
+    pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) {
+        self.s3().put_object().bucket(bucket).key(key).body(ByteStream::from(body)).send().await.unwrap();
+    }
+
+    /// The decompressed files of a task by their key below `logs/<taskId>/`.
+    pub async fn files(&self, bucket: &str, task_id: &str) -> BTreeMap<String, Vec<u8>> {
+        let base = format!("logs/{task_id}/");
+        self.objects(bucket)
+            .await
+            .into_iter()
+            .filter_map(|(key, body)| Some((key.strip_prefix(&base)?.to_owned(), gunzip(&body))))
+            .collect()
+    }
+}
+
+/// A task's status code.
+pub fn code(task: &ExportTask) -> &str {
+    task.status().and_then(|status| status.code()).map_or("", |code| code.as_str())
+}
+
+/// A task's status message.
+pub fn message(task: &ExportTask) -> &str {
+    task.status().and_then(|status| status.message()).unwrap_or_default()
+}
+
+pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(bytes).read_to_end(&mut plain).unwrap();
+    plain
+}
