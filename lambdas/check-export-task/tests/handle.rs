@@ -30,7 +30,8 @@ fn task(changes: Value) -> Rule {
             "destinationPrefix": PREFIX, "status": {"code": "COMPLETED", "message": "Completed successfully"},
             "executionInfo": {"creationTime": 1793502005000i64, "completionTime": 1793502007250i64}});
             task.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-            ok(json!({"exportTasks": [task]}).to_string())
+            let other = json!({"taskId": "task-0", "status": {"code": "FAILED"}});
+            ok(json!({"exportTasks": [other, task]}).to_string())
         })
 }
 

@@ -31,8 +31,8 @@ pub fn retention_warning(log_group: &LogGroup, window: Window, now: DateTime<Utc
     (deleted_before.timestamp_millis() > window.from).then(|| Warning {
         name: WarningName::RetentionShorterThanMonth,
         message: format!(
-            "the log group keeps events for {days} days: those before {} are deleted or about to be, and may be missing from the archive; keep them \
-             at least 45 days to export whole months",
+            "the log group keeps events for {days} days: those before {} are deleted or about to be, and may be missing from the archive; keep them for \
+             60 days or more to export whole months",
             format_instant(deleted_before)
         ),
     })

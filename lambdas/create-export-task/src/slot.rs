@@ -1,7 +1,9 @@
 //! The account's one export slot in a Region, and who holds it.
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::{
     Client,
+    config::Builder,
     types::{ExportTask, ExportTaskStatusCode},
 };
 use export_core::{ErrorName, ExportError, time::format_millis};
@@ -20,7 +22,9 @@ pub async fn busy(logs: &Client) -> ExportError {
 
 /// Tasks come newest first and only one is active at a time, so the active one is among the first.
 async fn find_holder(logs: &Client) -> Result<Option<ExportTask>, String> {
-    let answer = logs.describe_export_tasks().limit(10).send().await;
+    let asked = logs.describe_export_tasks().limit(10).customize();
+    // Worth one attempt: three could use up the function's time, and the slot is busy whoever holds it.
+    let answer = asked.config_override(Builder::new().retry_config(RetryConfig::disabled())).send().await;
     let tasks = answer.map_err(|error| service_failure("DescribeExportTasks", &error).to_string())?;
     Ok(tasks.export_tasks.unwrap_or_default().into_iter().find(is_active))
 }

@@ -142,7 +142,7 @@ async fn a_busy_slot_is_asked_once_and_names_its_holder() {
     let busy = create_refuses(400, "LimitExceededException", "Resource limit exceeded.");
     let tasks = mock!(Client::describe_export_tasks).then_http_response(|| {
         let ended = json!({"taskId": "t-8", "logGroupName": "/b", "status": {"code": "COMPLETED"}});
-        let holder = json!({"taskId": "t-7", "taskName": "other", "logGroupName": "/a", "status": {"code": "RUNNING"}, "executionInfo": {"creationTime": 1793458800000i64}});
+        let holder = json!({"taskId": "t-7", "taskName": "other", "logGroupName": "/a", "status": {"code": "PENDING_CANCEL"}, "executionInfo": {"creationTime": 1793458800000i64}});
         aws_smithy_runtime_api::http::Response::new(200.try_into().unwrap(), json!({"exportTasks": [ended, holder]}).to_string().into())
     });
     let error = handle(event(), &[&log_groups(&["/ecs/web"]), &busy, &tasks]).await.unwrap_err();

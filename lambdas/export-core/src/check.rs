@@ -155,6 +155,14 @@ mod tests {
             other_zone.message.starts_with("timezone is \"UTC\", but export task t covers 1790780400000 to 1793458799999"),
             "{other_zone}"
         );
+        let part = Window { to: window.to - 1, ..window };
+        assert!(
+            request(json!({"taskId": "t"}))
+                .month_of(part)
+                .unwrap_err()
+                .message
+                .starts_with("timezone is \"Asia/Tokyo\", but export task t covers")
+        );
         let other_month = request(json!({"taskId": "t", "month": "2026-09"})).month_of(window).unwrap_err();
         assert!(other_month.message.starts_with("month is \"2026-09\", but export task t covers"), "{other_month}");
     }

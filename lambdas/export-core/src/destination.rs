@@ -1,7 +1,10 @@
 //! Where an entry's month lands in the bucket: the destination prefix handed to CloudWatch Logs, which puts
 //! `/<taskId>/<stream>/000000.gz` behind it.
 
-use crate::{Month, names::is_key_byte};
+use crate::{
+    Month,
+    names::{is_dots, is_key_byte},
+};
 
 /// The layout of the archive, readable by Athena as partitions.
 pub const DEFAULT_TEMPLATE: &str = "{s3Prefix}/log_group={logGroup}/year={year}/month={month}";
@@ -35,8 +38,7 @@ impl Template {
     /// `{year}` and `{month}` are required: two months below one prefix would overwrite each other's manifest.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fix = || {
-            "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = and the placeholders {s3Prefix} {logGroup} {year} {month}, joined by single \
-             slashes, 300 characters at most, such as {year}/{month}/{s3Prefix}"
+            "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = and the placeholders {s3Prefix} {logGroup} {year} {month}, joined by single slashes, none of them . or .., 300 characters at most, such as {year}/{month}/{s3Prefix}"
                 .to_owned()
         };
         if text.len() > 300 {
@@ -54,6 +56,11 @@ impl Template {
             );
         }
         Ok(Self(segments))
+    }
+
+    /// Whether every log group gets a place of its own.
+    pub fn names_log_group(&self) -> bool {
+        self.0.iter().flatten().any(|piece| *piece == Piece::LogGroup)
     }
 
     /// A part that comes out empty (an empty `s3Prefix`) takes its slash with it.
@@ -94,7 +101,7 @@ fn parse_segment(text: &str) -> Option<Vec<Piece>> {
         pieces.push(piece);
         rest = after;
     }
-    (!pieces.is_empty()).then_some(pieces)
+    (!pieces.is_empty() && !is_dots(text)).then_some(pieces)
 }
 
 fn placeholder(name: &str) -> Option<Piece> {
@@ -137,6 +144,7 @@ mod tests {
             ("{year}/{month}/ü", "A-Z a-z 0-9"),
             ("{year}/{month}/a}", "A-Z a-z 0-9"),
             ("", "joined by single slashes"),
+            ("{year}/../{month}", "none of them . or .."),
             ("{year}/{s3Prefix}", "{year} and {month}"),
             ("logs", "{year} and {month}"),
             ("{logGroup}/{year}/{month}", "log_group={logGroup}"),
@@ -152,6 +160,9 @@ mod tests {
         let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap());
         assert_eq!(error.map(|prefix| prefix.len()), Ok(200 + 512 + 8), "s3Prefix is not part of this template");
         let template = Template::parse(&format!("{}{{s3Prefix}}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
+        let render = |length| template.render(&"p".repeat(length), &"g".repeat(512), "2026-10".parse().unwrap());
+        assert_eq!(render(180).map(|prefix| prefix.len()), Ok(900));
+        assert!(render(181).unwrap_err().starts_with("the destination prefix has 901 bytes and may have 900"));
         let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap()).unwrap_err();
         assert!(error.starts_with("the destination prefix has 1020 bytes"), "{error}");
     }

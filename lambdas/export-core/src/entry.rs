@@ -93,6 +93,11 @@ impl Entry {
             (false, true) => {
                 fields.refuse_unknown(&[&["logGroupNamePrefix", "exclude"][..], &Placement::FIELDS].concat(), problems);
                 let exclude = read_exclude(fields, problems);
+                if placement.destination_prefix.as_ref().is_some_and(|own| !own.template.names_log_group()) {
+                    let fix =
+                        "it must contain {logGroup} where an entry matches many log groups, or all of them would be written to one place";
+                    problems.add(&fields.path_of("destinationPrefix"), &value["destinationPrefix"], fix);
+                }
                 let log_group_name_prefix = fields.text("logGroupNamePrefix", names::log_group, problems)?;
                 Some(Self::Prefix { log_group_name_prefix, exclude, placement })
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::problems::Problems;
+use crate::problems::{Problems, cut};
 
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -39,13 +39,13 @@ impl<'a> Fields<'a> {
     /// An unknown field is refused: a misspelt `s3Prefix` must not quietly archive to another place.
     pub fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
         for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {
-            problems.say(format!("{} is not a known field: use one of {}", self.path_of(name), known.join(", ")));
+            problems.say(|| format!("{} is not a known field: use one of {}", self.path_of(&cut(name)), known.join(", ")));
         }
     }
 
     pub fn require(&self, name: &str, problems: &mut Problems) {
         if !self.has(name) {
-            problems.say(format!("{} is missing: it is required", self.path_of(name)));
+            problems.say(|| format!("{} is missing: it is required", self.path_of(name)));
         }
     }
 

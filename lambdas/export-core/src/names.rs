@@ -37,9 +37,15 @@ pub(crate) fn log_stream_prefix(text: &str) -> Read<String> {
 
 /// Empty, or `a/b/c` of characters that need no escaping in a URL. The slashes between the parts are ours to write.
 pub(crate) fn s3_prefix(text: &str) -> Read<String> {
-    let fits = text.len() <= 300 && (text.is_empty() || text.split('/').all(|part| !part.is_empty() && part.bytes().all(is_key_byte)));
-    let fix = "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end, 300 characters at most, such as cloudwatch-logs";
+    let fits = text.len() <= 300
+        && (text.is_empty() || text.split('/').all(|part| !part.is_empty() && !is_dots(part) && part.bytes().all(is_key_byte)));
+    let fix = "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end and none of them . or .., 300 characters at most, such as cloudwatch-logs";
     accept(fits, text, fix)
+}
+
+/// S3 keeps such parts as they are, and many tools that read the archive later do not.
+pub(crate) fn is_dots(part: &str) -> bool {
+    part == "." || part == ".."
 }
 
 pub(crate) fn is_key_byte(byte: u8) -> bool {

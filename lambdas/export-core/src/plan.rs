@@ -18,11 +18,11 @@ use crate::{
 /// stay far below a state's 256 KiB.
 pub const PAGE_SIZE: usize = 50;
 
-/// The state machine's payloads hold 256 KiB, and the plan repeats the input with a little around it. An input beyond this
-/// would end the run with an anonymous States.DataLimitExceeded instead of an error that says what to do.
-pub const INPUT_LIMIT: usize = 240 * 1024;
+/// A state's payload holds 256 KiB, Lambda's envelope included. A plan beyond it would end the run with an anonymous
+/// States.DataLimitExceeded, which nothing can catch, instead of an error that says what to do.
+pub const PLAN_LIMIT: usize = 248 * 1024;
 
-/// The event `{"validate": <the run's input>, "startTime": ..., "execution": ...}`.
+/// The event `{"validate": <the run's input>, "startTime": <when the execution really started>}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidateRequest {
     pub input: Value,
@@ -48,17 +48,10 @@ impl ValidateRequest {
     }
 
     pub fn plan(&self) -> Result<Plan, ExportError> {
-        let size = self.input.to_string().len();
-        if size > INPUT_LIMIT {
-            let fix = format!(
-                "the input has {size} bytes and may have {INPUT_LIMIT}: name log groups by logGroupNamePrefix, or divide them among several schedules"
-            );
-            return Err(ExportError::new(ErrorName::InvalidInput, fix));
-        }
         let run = RunInput::parse(&self.input)?;
         let month = run.settings.resolve_month(self.start_time);
         let window = run.settings.window(month, self.start_time)?;
-        Ok(Plan {
+        let plan = Plan {
             s3_bucket_name: run.settings.s3_bucket_name,
             s3_prefix: run.settings.s3_prefix,
             timezone: run.settings.timezone.name(),
@@ -68,7 +61,8 @@ impl ValidateRequest {
             force: run.settings.force,
             allow_incomplete_month: run.settings.allow_incomplete_month,
             pages: pages(run.entries),
-        })
+        };
+        plan.refuse_too_large()
     }
 }
 
@@ -86,6 +80,20 @@ pub struct Plan {
     pub pages: Vec<Page>,
 }
 
+impl Plan {
+    fn refuse_too_large(self) -> Result<Self, ExportError> {
+        let size = serde_json::to_vec(&self).map_or(usize::MAX, |json| json.len());
+        if size <= PLAN_LIMIT {
+            return Ok(self);
+        }
+        let fix = format!(
+            "logGroups is too long: the plan of the run has {size} bytes and may have {PLAN_LIMIT}; name log groups by logGroupNamePrefix, or divide \
+             them among several schedules"
+        );
+        Err(ExportError::new(ErrorName::InvalidInput, fix))
+    }
+}
+
 /// One turn of the state machine's loop.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -95,7 +103,14 @@ pub enum Page {
     LogGroups { log_groups: Vec<PlannedEntry> },
     /// One prefix entry; the state machine lists its log groups page by page.
     #[serde(rename_all = "camelCase")]
-    Prefix { log_group_name_prefix: String, exclude_names: Vec<String>, exclude_prefixes: Vec<String>, placement: Placement },
+    Prefix {
+        log_group_name_prefix: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        exclude_names: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        exclude_prefixes: Vec<String>,
+        placement: Placement,
+    },
 }
 
 /// An entry as short as it can be written: long lists have to fit into a state's payload.
@@ -175,14 +190,20 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_no_payload_can_carry_on_is_refused() {
-        let names = |count: usize| (0..count).map(|n| format!("/aws/lambda/{n:0>38}")).collect::<Vec<_>>();
-        let of = |count| plan(json!({"s3BucketName": "archive", "month": "2026-09", "logGroups": names(count)}), "2026-11-01T04:00:00Z");
-        let largest = of(4600).unwrap();
-        assert!(largest.to_string().len() < 256 * 1024 - 8 * 1024, "{}", largest.to_string().len());
-        let error = of(4700).unwrap_err();
-        assert_eq!(error.name, crate::ErrorName::InvalidInput);
-        assert!(error.message.contains("bytes and may have 245760: name log groups by logGroupNamePrefix"), "{error}");
+    fn a_plan_that_no_payload_can_carry_is_refused() {
+        let of = |entries: Vec<Value>| {
+            plan(json!({"s3BucketName": "archive", "month": "2026-09", "logGroups": entries}), "2026-11-01T04:00:00Z")
+        };
+        let names = |count: usize| (0..count).map(|n| json!(format!("/aws/lambda/{n:0>38}"))).collect();
+        assert!(of(names(4700)).unwrap().to_string().len() <= PLAN_LIMIT);
+        // A prefix entry takes more room in the plan than in the input.
+        let prefixes = |count: usize| (0..count).map(|n| json!({"logGroupNamePrefix": format!("/{n}/")})).collect();
+        for entries in [names(4800), prefixes(6000)] {
+            let error = of(entries).unwrap_err();
+            assert_eq!(error.name, ErrorName::InvalidInput);
+            assert!(error.message.starts_with("logGroups is too long: the plan of the run has 2"), "{error}");
+            assert!(error.message.contains(" bytes and may have 253952; name log groups by logGroupNamePrefix"), "{error}");
+        }
     }
 
     #[test]

@@ -114,14 +114,16 @@ impl RunInput {
                     }
                     places[at].1.push(format!("logGroups[{index}]"));
                 }
-                Err(problem) => problems.say(format!("logGroups[{index}] is {log_group_name:?}: {problem}")),
+                Err(problem) => problems.say(|| format!("logGroups[{index}] is {log_group_name:?}: {problem}")),
             }
         }
         for (place, entries) in places.into_iter().filter(|(_, entries)| entries.len() > 1) {
-            problems.say(format!(
-                "{} would write to the same place (in {month}: {place:?}): remove all but one, or give them different s3Prefix values",
-                list(&entries)
-            ));
+            problems.say(|| {
+                format!(
+                    "{} would write to the same place (in {month}: {place:?}): remove all but one, or give them different s3Prefix values",
+                    list(&entries)
+                )
+            });
         }
         self.find_overlaps(problems);
     }
@@ -131,24 +133,25 @@ impl RunInput {
     fn find_overlaps(&self, problems: &mut Problems) {
         for (index, entry) in self.entries.iter().enumerate() {
             let Entry::Prefix { log_group_name_prefix: prefix, exclude, .. } = entry else { continue };
-            for (other_index, other) in self.entries.iter().enumerate().filter(|(other_index, _)| *other_index != index) {
-                let (name, pattern, covered) = match other {
-                    Entry::LogGroup { log_group_name: name, .. } => {
-                        (name, name.clone(), exclude.iter().any(|pattern| excludes_name(pattern, name)))
-                    }
-                    Entry::Prefix { log_group_name_prefix: name, .. } => {
-                        (name, format!("{name}*"), exclude.iter().any(|pattern| excludes_prefix(pattern, name)))
-                    }
+            for (other_index, other) in self.entries.iter().enumerate() {
+                let (name, is_prefix) = match other {
+                    Entry::LogGroup { log_group_name, .. } => (log_group_name, false),
+                    Entry::Prefix { log_group_name_prefix, .. } => (log_group_name_prefix, true),
                 };
-                // Equal prefixes meet each other twice; once is enough to say.
-                if name.starts_with(prefix.as_str())
-                    && !covered
-                    && (name != prefix || matches!(other, Entry::LogGroup { .. }) || index < other_index)
-                {
-                    problems.say(format!(
-                        "logGroups[{index}].logGroupNamePrefix is {prefix:?} and also matches {name:?} of logGroups[{other_index}], which would be exported \
-                         twice: remove one of the two, or add {pattern:?} to logGroups[{index}].exclude"
-                    ));
+                // Equal prefixes, and a prefix and itself, meet each other more than once.
+                let met_before = is_prefix && name == prefix && other_index <= index;
+                if !name.starts_with(prefix.as_str()) || met_before {
+                    continue;
+                }
+                let (pattern, covers): (_, fn(&str, &str) -> bool) =
+                    if is_prefix { (format!("{name}*"), excludes_prefix) } else { (name.clone(), excludes_name) };
+                if !exclude.iter().any(|excluded| covers(excluded, name)) {
+                    problems.say(|| {
+                        format!(
+                            "logGroups[{index}].logGroupNamePrefix is {prefix:?} and also matches {name:?} of logGroups[{other_index}], which would be \
+                             exported twice: remove one of the two, or add {pattern:?} to logGroups[{index}].exclude"
+                        )
+                    });
                 }
             }
         }

@@ -97,7 +97,10 @@ pub fn create_error(failure: &ServiceFailure, destination: Destination) -> Expor
     let Destination { bucket, region } = destination;
     if failure.is_throttled() || failure.is_unavailable() {
         logs_error(failure)
-    } else if message.contains("kms") {
+    } else if failure.is_access_denied() && message.contains("not authorized to perform: logs:") {
+        // Quotes the log group's ARN, whose name may hold any of the words below.
+        logs_error(failure)
+    } else if speaks_of_key(&message) {
         rejected(key_policy_fix(region))
     } else if message.contains("bucket does not exist") {
         rejected(format!("s3BucketName is {bucket:?}: create it in {region}, or correct the name."))
@@ -105,9 +108,9 @@ pub fn create_error(failure: &ServiceFailure, destination: Destination) -> Expor
         rejected(format!("Allow s3:PutObject on arn:aws:s3:::{bucket}/* to the role of create-export-task."))
     } else if message.contains("getbucketacl") || message.contains("putobject") {
         rejected(bucket_policy_fix(destination))
-    } else if message.contains("bucket") && message.contains("region") {
+    } else if message.contains(" bucket") && message.contains("region") {
         rejected(format!("s3BucketName is {bucket:?}: the bucket must be in {region}, where the log group is."))
-    } else if message.contains("bucket") {
+    } else if message.contains(" bucket") {
         rejected(bucket_policy_fix(destination))
     } else {
         logs_error(failure)
@@ -124,7 +127,7 @@ pub fn archive_error(failure: &ServiceFailure, destination: Destination) -> Expo
             ErrorName::DestinationRejected,
             format_args!("s3BucketName is {bucket:?}: the bucket is gone; create it in {region}."),
         )
-    } else if failure.message.to_ascii_lowercase().contains("kms") {
+    } else if speaks_of_key(&failure.message.to_ascii_lowercase()) {
         failure.fixed_by(
             ErrorName::DestinationRejected,
             "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the role of check-export-task.",
@@ -139,6 +142,11 @@ pub fn archive_error(failure: &ServiceFailure, destination: Destination) -> Expo
     }
 }
 
+/// In lower case. Names of log groups and buckets may hold `kms`, but neither spaces nor colons.
+fn speaks_of_key(message: &str) -> bool {
+    ["kms key", "kms:", " kms "].iter().any(|words| message.contains(words))
+}
+
 fn bucket_policy_fix(Destination { bucket, region }: Destination) -> String {
     let principal = format!(r#""Effect":"Allow","Principal":{{"Service":"logs.{region}.amazonaws.com"}}"#);
     format!(
@@ -148,7 +156,7 @@ fn bucket_policy_fix(Destination { bucket, region }: Destination) -> String {
 
 fn key_policy_fix(region: &str) -> String {
     format!(
-        r#"Add to the policy of the bucket's KMS key the statement {{"Effect":"Allow","Principal":{{"Service":"logs.{region}.amazonaws.com"}},"Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"*"}}."#
+        r#"Add to the policy of the bucket's KMS key the statement {{"Effect":"Allow","Principal":{{"Service":"logs.{region}.amazonaws.com"}},"Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"*"}}, and narrow it with aws:SourceAccount and aws:SourceArn to your log groups."#
     )
 }
 

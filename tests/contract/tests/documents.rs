@@ -6,15 +6,16 @@ use contract::{
 };
 use export_core::{ErrorName, run::RunInput};
 
-/// Commands that stand in the README's shell blocks, and where they are carried out: a text of `.ci/run`.
-const COMMANDS: [(&str, &str); 5] = [
-    ("cargo demo", "cargo demo"),
-    ("cargo test", "cargo test --workspace --locked"),
-    ("cd infra", "cd infra"),
-    ("sam build", "sam build"),
-    // Deploys to a real account: only a local CloudFormation can be tried, which `cargo demo` does with the same template.
-    ("sam deploy --guided", "cargo demo"),
+/// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
+const COMMANDS: [(&str, &str); 4] = [
+    ("cargo demo", "  cargo demo"),
+    ("cargo test", "  cargo test --workspace --locked"),
+    ("cd infra", "  (cd infra && sam build --build-dir"),
+    ("sam build", "  (cd infra && sam build --build-dir"),
 ];
+
+/// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation.
+const NOT_RUN: &str = "sam deploy --guided";
 
 fn markdown_files() -> Vec<String> {
     let mut files = vec!["README.md".to_owned(), "statemachine/README.md".to_owned()];
@@ -29,9 +30,9 @@ fn markdown_files() -> Vec<String> {
 #[test]
 fn every_command_of_the_readme_is_run_by_ci() {
     let ci = read(".ci/run");
-    for line in code_blocks(&read("README.md"), "sh").into_iter().flat_map(str::lines) {
-        let (_, carried_out) = COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
-        assert!(ci.contains(carried_out), ".ci/run does not run `{carried_out}`");
+    for line in code_blocks(&read("README.md"), "sh").into_iter().flat_map(str::lines).filter(|line| *line != NOT_RUN) {
+        let (_, step) = COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
+        assert!(ci.lines().any(|line| line.starts_with(step)), ".ci/run has no line `{step}`");
     }
 }
 

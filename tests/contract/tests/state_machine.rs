@@ -9,8 +9,10 @@ use contract::{
 use export_core::{ErrorName, error::Retry};
 use serde_json::Value;
 
-/// Names that AWS gives to errors, as far as the workflow may use them.
-const AWS_NAMES: [&str; 12] = [
+/// Names that AWS gives to errors, as far as the workflow may use them. `States.*` and `Lambda.*` are in Step Functions'
+/// documentation of error names and of Lambda's integration, `Sandbox.Timedout` there as what newer runtimes report for a
+/// timeout; `CloudWatchLogs.*` are that service's exceptions, named as the SDK integration names them.
+const AWS_NAMES: [&str; 15] = [
     "States.ALL",
     "States.TaskFailed",
     "States.Timeout",
@@ -20,6 +22,9 @@ const AWS_NAMES: [&str; 12] = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "CloudWatchLogs.InvalidParameterException",
+    "CloudWatchLogs.ThrottlingException",
     "CloudWatchLogs.ServiceUnavailableException",
     "CloudWatchLogs.CloudWatchLogsException",
     "CloudWatchLogs.SdkClientException",
@@ -97,7 +102,7 @@ fn every_function_call_retries_what_lambda_says_to_retry() {
     }
     // A create whose function crashed or timed out may have created a task: the same call again could export twice.
     let create = state(&definition(), "CreateExportTask").retried();
-    for error in ["Lambda.Unknown", "States.Timeout", "States.TaskFailed", "States.ALL"] {
+    for error in ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout", "States.TaskFailed", "States.ALL"] {
         assert!(!create.iter().any(|name| name == error), "CreateExportTask must not retry {error}");
     }
 }
@@ -156,6 +161,7 @@ fn names_are_pascal_case_and_begin_with_a_verb() {
         "Route",
         "Take",
         "List",
+        "Restart",
         "Export",
         "Create",
         "Wait",

@@ -54,6 +54,7 @@ fn each_wrong_field_is_named_with_its_value_and_the_fix() {
         (json!({"force": "yes"}), "force is \"yes\": write true or false, without quotes"),
         (json!({"s3BucketName": "s3://logs"}), "s3BucketName is \"s3://logs\": give the bucket's bare name"),
         (json!({"s3Prefix": "/logs/"}), "s3Prefix is \"/logs/\": write parts of"),
+        (json!({"s3Prefix": "a/../b"}), "s3Prefix is \"a/../b\": write parts of"),
         (json!({"s3Prefix": null}), "s3Prefix is null: write it as a text in double quotes"),
         (json!({"logGroups": []}), "logGroups is []: name at least one log group"),
         (json!({"logGroups": "/a"}), "logGroups is \"/a\": give a list of log groups, such as [\"/aws/lambda/orders\"]"),
@@ -113,7 +114,7 @@ fn a_cause_with_thousands_of_problems_still_fits() {
     let cause = json!({"errorType": "InvalidInput", "errorMessage": message}).to_string();
     assert!(cause.len() < 32_768, "{}", cause.len());
     assert!(message.starts_with("logGroups[0] is \"\\\"not"), "{message}");
-    assert!(message.ends_with(" more problems like these"), "{}", &message[message.len() - 80..]);
+    assert!(message.ends_with("; and more problems like these"), "{}", &message[message.len() - 80..]);
 }
 
 #[test]
@@ -139,10 +140,44 @@ fn a_prefix_entry_must_not_match_what_another_entry_names() {
         overlap(json!([{"logGroupNamePrefix": "/aws/", "exclude": ["/aws/lambda/*"]}, {"logGroupNamePrefix": "/aws/lambda/"}])),
         Ok(2)
     );
+    assert_eq!(overlap(json!([{"logGroupNamePrefix": "/aws/", "exclude": ["/aws/lam*"]}, {"logGroupNamePrefix": "/aws/lambda/"}])), Ok(2));
+    assert!(
+        overlap(json!([{"logGroupNamePrefix": "/aws/", "exclude": ["/aws/lambda/x*"]}, {"logGroupNamePrefix": "/aws/lambda/"}])).is_err()
+    );
     let nested = overlap(json!([{"logGroupNamePrefix": "/aws/lambda/"}, {"logGroupNamePrefix": "/aws/"}])).unwrap_err();
     assert!(nested.contains("add \"/aws/lambda/*\" to logGroups[1].exclude"), "{nested}");
     let equal = overlap(json!([{"logGroupNamePrefix": "/aws/"}, {"logGroupNamePrefix": "/aws/"}])).unwrap_err();
     assert_eq!(equal.matches("also matches").count(), 1, "{equal}");
+}
+
+#[test]
+fn thousands_of_overlaps_are_not_all_written_down() {
+    let message = refused(with(json!({"logGroups": vec![json!({"logGroupNamePrefix": "/a"}); 3000]})));
+    assert!(message.starts_with("logGroups[0].logGroupNamePrefix is \"/a\" and also matches \"/a\" of logGroups[1]"), "{message}");
+    assert!(message.ends_with("; and more problems like these") && message.len() < 32_000, "{}", message.len());
+}
+
+#[test]
+fn a_long_field_name_does_not_hide_the_problem() {
+    let name = "x".repeat(30_000);
+    let message = refused(with(json!({name: 1})));
+    assert!(message.starts_with(&format!("{}... is not a known field: use one of s3BucketName", "x".repeat(120))), "{message}");
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let message = refused(with(json!({"timezone": "x".repeat(1000)})));
+    assert_eq!(message.matches('x').count(), 119, "the quote and 119 characters: {message}");
+}
+
+#[test]
+fn a_prefix_entry_needs_a_place_for_each_log_group() {
+    let entry = json!({"logGroupNamePrefix": "/app/", "destinationPrefix": "{year}/{month}/{s3Prefix}"});
+    let message = refused(with(json!({"logGroups": [entry]})));
+    assert!(
+        message.starts_with("logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup} where"),
+        "{message}"
+    );
 }
 
 mod month {
@@ -204,6 +239,11 @@ mod window {
     #[test]
     fn an_incomplete_month_can_be_asked_for_once_it_has_begun() {
         assert!(window(json!({"month": "2026-11", "allowIncompleteMonth": true}), "2026-11-15T00:00:00Z").is_ok());
+        assert!(
+            window(json!({"month": "2026-12", "allowIncompleteMonth": true}), "2026-11-30T15:00:00Z").is_err(),
+            "its first instant is too early"
+        );
+        assert!(window(json!({"month": "2026-12", "allowIncompleteMonth": true}), "2026-11-30T15:00:01Z").is_ok());
         let error = window(json!({"month": "2026-12", "allowIncompleteMonth": true}), "2026-11-15T00:00:00Z").unwrap_err();
         assert_eq!(error.name, ErrorName::MonthNotComplete);
         assert_eq!(

@@ -49,6 +49,7 @@ fn each_refusal_of_cloudwatch_logs_has_one_name() {
     for (code, status, name) in [
         ("ThrottlingException", 400, ErrorName::LogsThrottled),
         ("TooManyRequestsException", 429, ErrorName::LogsThrottled),
+        ("SomethingNew", 429, ErrorName::LogsThrottled),
         ("ServiceUnavailableException", 503, ErrorName::LogsUnavailable),
         ("OperationAbortedException", 400, ErrorName::LogsUnavailable),
         ("SomethingNew", 500, ErrorName::LogsUnavailable),
@@ -65,6 +66,22 @@ fn each_refusal_of_cloudwatch_logs_has_one_name() {
     }
     let silence = ServiceFailure { operation: "DescribeExportTasks", code: None, message: "connection refused".into(), status: None };
     check(logs_error(&silence), ErrorName::LogsUnavailable, "DescribeExportTasks got no answer: connection refused");
+}
+
+#[test]
+fn words_in_a_log_groups_name_mean_nothing() {
+    for name in ["kms-rotate", "bucket-sync", "putobject"] {
+        let message = format!(
+            "User: arn:aws:sts::1:role/r is not authorized to perform: logs:CreateExportTask on resource: arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/{name}"
+        );
+        check(
+            create_error(&answered("AccessDeniedException", &message), DESTINATION),
+            ErrorName::AccessDenied,
+            "Allow logs:CreateExportTask to the function's role.",
+        );
+    }
+    let s3 = ServiceFailure { operation: "ListObjectsV2", ..answered("AccessDenied", "no access to arn:aws:s3:::kms-archive") };
+    check(archive_error(&s3, DESTINATION), ErrorName::AccessDenied, "s3:ListBucket");
 }
 
 #[test]

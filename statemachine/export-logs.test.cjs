@@ -1,0 +1,207 @@
+// The expressions of export-logs.asl.json, evaluated by the reference JSONata in the version that AWS names, on what no
+// local engine can bring about: a listing whose token has ended, a child that dies without an outcome, a map run that fails
+// as a whole, lists longer than fifty, a cause that is missing or cut.
+//
+// `walk` knows as much of the States Language as this file uses. It is no engine: retries, timeouts and limits are not here.
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { readFileSync } = require('node:fs')
+const { join } = require('node:path')
+const { test } = require('node:test')
+const jsonata = require('jsonata')
+
+const definition = JSON.parse(readFileSync(join(__dirname, 'export-logs.asl.json'), 'utf8'))
+const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' } }
+const copy = value => JSON.parse(JSON.stringify(value))
+
+async function evaluate (template, variables, states) {
+  if (Array.isArray(template)) return Promise.all(template.map(item => evaluate(item, variables, states)))
+  if (template !== null && typeof template === 'object') {
+    const fields = Object.entries(template).map(async ([key, value]) => [key, await evaluate(value, variables, states)])
+    return Object.fromEntries(await Promise.all(fields))
+  }
+  const expression = typeof template === 'string' && template.match(/^\{%([\s\S]*)%\}$/)
+  if (!expression) return template
+  const compiled = jsonata(expression[1])
+  compiled.registerFunction('parse', text => JSON.parse(text), '<s:x>')
+  const value = await compiled.evaluate(null, { ...copy(variables), states: copy(states) })
+  assert.notEqual(value, undefined, `Step Functions fails on an undefined value: ${expression[1]}`)
+  return copy(value)
+}
+
+// `tasks` answer by state name; what they throw is an AWS error, `{ Error, Cause }`.
+async function walk (scope, input, tasks, visited = []) {
+  const variables = {}
+  let name = scope.StartAt
+  let data = input
+  for (;;) {
+    const state = scope.States[name]
+    visited.push(name)
+    const states = { input: data, context }
+    if (state.Type === 'Succeed') return { output: data, visited }
+    if (state.Type === 'Fail') {
+      return { error: await evaluate(state.Error, variables, states), cause: await evaluate(state.Cause, variables, states), visited }
+    }
+    if (state.Type === 'Choice') {
+      name = state.Default
+      for (const choice of state.Choices) {
+        if (await evaluate(choice.Condition, variables, states) === true) { name = choice.Next; break }
+      }
+      continue
+    }
+    try {
+      if (state.Type === 'Map') {
+        data = { ...data, results: await children(state, data, tasks) }
+        name = state.Next
+        continue
+      }
+      let rule = state
+      if (state.Type === 'Task') {
+        try {
+          states.result = await tasks[name](await evaluate(state.Arguments, variables, states))
+        } catch (error) {
+          if (!error.Error) throw error
+          states.errorOutput = error
+          rule = state.Catch.find(({ ErrorEquals: [first] }) => first === error.Error || first === 'States.ALL')
+        }
+      }
+      const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
+      Object.assign(variables, await evaluate(rule.Assign ?? {}, variables, states))
+      data = output
+      if (rule.End) return { output: data, visited }
+      name = rule.Next
+    } catch (error) {
+      if (state.Type !== 'Map' || !error.Error) throw error
+      data = { ...data, mapError: error }
+      name = state.Catch[0].Next
+    }
+  }
+}
+
+async function children (state, data, tasks) {
+  if (tasks.mapError) throw tasks.mapError
+  const results = []
+  for (const entry of data.logGroups) {
+    try {
+      results.push((await walk(state.ItemProcessor, { run: data.run, entry }, tasks)).output)
+    } catch (error) {
+      if (error !== DEATH) throw error
+    }
+  }
+  return results
+}
+
+const DEATH = { name: 'a child that ends without an outcome' }
+
+// A run over these pages, in which all goes well but for what `fates` says of a log group.
+function run (pages, fates = {}, tasks = {}) {
+  const created = []
+  const published = []
+  const plan = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', from: 1, to: 2, force: false, allowIncompleteMonth: false, pages }
+  const well = {
+    ValidateInput: async () => ({ Payload: plan }),
+    CreateExportTask: async ({ Payload: { logGroupName } }) => {
+      created.push(logGroupName)
+      const fate = fates[logGroupName] ?? {}
+      if (fate === DEATH || fate.Error) throw fate
+      return { Payload: { logGroupName, status: 'CREATED', taskId: 't', reason: null, warnings: [], ...fate } }
+    },
+    CheckExportTask: async ({ Payload: { logGroupName } }) => ({ Payload: { logGroupName, outcome: 'exported', taskId: 't', objects: 2, bytes: 10, warnings: [] } }),
+    PublishSummary: async message => { published.push(message); return {} }
+  }
+  return walk(definition, {}, { ...well, ...tasks }).then(ended => ({ ...ended, created, published }))
+}
+
+const names = count => Array.from({ length: count }, (_, index) => `/p/${String(index).padStart(3, '0')}`)
+
+// DescribeLogGroups over these names, whose token is refused where `refuse` says so.
+const listing = (all, refuse) => async ({ NextToken }) => {
+  const from = Number(NextToken ?? 0)
+  if (NextToken && refuse(from)) throw { Error: 'CloudWatchLogs.InvalidParameterException', Cause: 'The specified nextToken is invalid.' }
+  const page = { LogGroups: all.slice(from, from + 50).map(LogGroupName => ({ LogGroupName })) }
+  return from + 50 < all.length ? { ...page, NextToken: String(from + 50) } : page
+}
+
+const PREFIX = { logGroupNamePrefix: '/p/', placement: {} }
+
+test('a token that ended is no reason to lose a log group or to export one twice', async () => {
+  for (const places of [[50], [100], [50, 100]]) {
+    const left = new Set(places)
+    const ended = await run([PREFIX, { logGroups: ['/z'] }], {}, { ListLogGroups: listing(names(120), from => left.delete(from)) })
+    assert.deepEqual(ended.created, [...names(120), '/z'], String(places))
+    assert.equal(ended.output.counts.exported, 121)
+  }
+})
+
+test('a token that is never taken ends the prefix entry, not the run', async () => {
+  const ended = await run([PREFIX, { logGroups: ['/z'] }], {}, { ListLogGroups: listing(names(120), () => true) })
+  assert.deepEqual(ended.created, [...names(50), '/z'])
+  assert.equal(ended.error, 'ExportsFailed')
+  assert.equal(ended.cause, '1 of 52 log groups failed: /p/*: CloudWatchLogs.InvalidParameterException: The log groups of this prefix after /p/049 could not be listed: The specified nextToken is invalid.')
+})
+
+test('a prefix that cannot be listed at all is one failure', async () => {
+  const ended = await run([PREFIX, { logGroups: ['/z'] }], {}, { ListLogGroups: async () => { throw { Error: 'CloudWatchLogs.AccessDeniedException' } } })
+  assert.deepEqual([ended.created, ended.error], [['/z'], 'ExportsFailed'])
+  assert.match(ended.cause, /^1 of 2 log groups failed: \/p\/\*: CloudWatchLogs.AccessDeniedException: The log groups of this prefix could not be listed: $/)
+})
+
+test('excluded names and prefixes are left out, and all of a page may be', async () => {
+  const page = { ...PREFIX, excludeNames: ['/p/007'], excludePrefixes: ['/p/00', '/p/1'] }
+  const ended = await run([page], {}, { ListLogGroups: listing(names(110), () => false) })
+  assert.deepEqual(ended.created, names(110).slice(10, 100))
+})
+
+test('a log group whose child ended without an outcome is a failure', async () => {
+  const ended = await run([{ logGroups: ['/a', { logGroupName: '/b' }, '/c'] }], { '/b': DEATH })
+  assert.equal(ended.error, 'ExportsFailed')
+  assert.match(ended.cause, /^1 of 3 log groups failed: \/b: Unexpected: 1 of this page ended without an outcome; see the failed child executions/)
+})
+
+test('a map run that fails as a whole fails each of its log groups', async () => {
+  for (const [error, said] of [[{ Error: 'States.Runtime', Cause: 'because' }, /States.Runtime: because$/], [{ Error: 'States.Runtime' }, /States.Runtime: $/]]) {
+    const ended = await run([{ logGroups: ['/a', '/b'] }], {}, { mapError: error })
+    assert.equal(ended.error, 'ExportsFailed')
+    assert.match(ended.cause, /^2 of 2 log groups failed: \/a, \/b: Unexpected: 2 of this page ended without an outcome;/)
+    assert.match(ended.cause, said)
+  }
+})
+
+test('lists keep fifty, counts count all, and the notification says that it is cut', async () => {
+  const all = names(120)
+  const cause = JSON.stringify({ errorType: 'AccessDenied', errorMessage: `"no" \\ ${'x'.repeat(2000)}` })
+  const fates = Object.fromEntries(all.map((name, index) => [name, index < 60 ? { Error: 'AccessDenied', Cause: cause } : { status: 'SKIPPED', reason: 'LogGroupNotFound' }]))
+  const ended = await run([{ logGroups: all.slice(0, 50) }, { logGroups: all.slice(50, 100) }, { logGroups: all.slice(100) }], fates)
+  assert.match(ended.cause, /^60 of 120 log groups failed: \/p\/000: AccessDenied: "no" \\ x{990}/)
+  assert.ok(ended.cause.length <= 32000)
+  const { Subject, Message } = ended.published[0]
+  assert.equal(Subject, 'CloudWatch Logs archive 2026-10: ExportsFailed')
+  assert.match(Message, /\nFailed \(the first 50 of 60\)\n- \/p\/000: AccessDenied: "no" /)
+  assert.match(Message, /\nSkipped \(the first 50 of 60\)\n- \/p\/060: LogGroupNotFound\n/)
+  assert.ok(Buffer.byteLength(Message) < 256 * 1024)
+})
+
+test('a rejected run tells what was said, whatever form the cause has', async () => {
+  const wrapped = message => JSON.stringify({ errorType: 'InvalidInput', errorMessage: message, trace: [] })
+  for (const [thrown, cause] of [
+    [{ Error: 'InvalidInput', Cause: wrapped('month is "2026-13": 月 \\ \n') }, 'month is "2026-13": 月 \\ \n'],
+    [{ Error: 'InvalidInput', Cause: wrapped('"'.repeat(14000)) }, '"'.repeat(14000)],
+    [{ Error: 'Lambda.Unknown', Cause: '{"errorMessage":"cut of' }, '{"errorMessage":"cut of'],
+    [{ Error: 'Lambda.Unknown', Cause: 'text' }, 'text'],
+    [{ Error: 'States.Timeout' }, '']
+  ]) {
+    const ended = await run([], {}, { ValidateInput: async () => { throw thrown } })
+    assert.deepEqual([ended.error, ended.cause], [thrown.Error, cause])
+    assert.equal(ended.published[0].Subject, `CloudWatch Logs archive: ${thrown.Error}`)
+  }
+})
+
+test('a notification that cannot be sent is an error of its own, and does not hide another', async () => {
+  const PublishSummary = async () => { throw { Error: 'SNS.NotFoundException', Cause: 'no topic' } }
+  const well = await run([{ logGroups: ['/a'] }], {}, { PublishSummary })
+  assert.deepEqual([well.error, well.cause], ['NotificationFailed', 'All log groups of 2026-10 ended well, but the notification could not be sent: SNS.NotFoundException: no topic'])
+  const badly = await run([{ logGroups: ['/a'] }], { '/a': { Error: 'AccessDenied', Cause: 'no' } }, { PublishSummary })
+  assert.deepEqual([badly.error, badly.cause], ['ExportsFailed', '1 of 1 log groups failed: /a: AccessDenied: no (and the notification could not be sent: SNS.NotFoundException: no topic)'])
+})
