@@ -64,7 +64,7 @@ async function walk (scope, input, tasks, visited = []) {
         } catch (error) {
           if (!error.Error) throw error
           states.errorOutput = error
-          rule = state.Catch.find(({ ErrorEquals: [first] }) => first === error.Error || first === 'States.ALL')
+          rule = state.Catch.find(({ ErrorEquals: names }) => names.includes(error.Error) || names.includes('States.ALL'))
         }
       }
       const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
@@ -108,11 +108,13 @@ function run (pages, fates = {}, tasks = {}) {
       if (fate === DEATH || fate.Error) throw fate
       return { Payload: { logGroupName, status: 'CREATED', taskId: 't', reason: null, warnings: [], ...fate } }
     },
-    CheckExportTask: async ({ Payload: { logGroupName } }) => ({ Payload: { logGroupName, outcome: 'exported', taskId: 't', objects: 2, bytes: 10, warnings: [] } }),
+    CheckExportTask: async ({ Payload: { logGroupName } }) => exported(logGroupName),
     PublishSummary: async message => { published.push(message); return {} }
   }
   return walk(definition, {}, { ...well, ...tasks }).then(ended => ({ ...ended, created, published }))
 }
+
+const exported = logGroupName => ({ Payload: { logGroupName, outcome: 'exported', taskId: 't', objects: 2, bytes: 10, warnings: [] } })
 
 const names = count => Array.from({ length: count }, (_, index) => `/p/${String(index).padStart(3, '0')}`)
 
@@ -152,6 +154,41 @@ test('excluded names and prefixes are left out, and all of a page may be', async
   const page = { ...PREFIX, excludeNames: ['/p/007'], excludePrefixes: ['/p/00', '/p/1'] }
   const ended = await run([page], {}, { ListLogGroups: listing(names(110), () => false) })
   assert.deepEqual(ended.created, names(110).slice(10, 100))
+})
+
+test('a task that failed or was cancelled is created again twice, and the third failure counts', async () => {
+  for (const Error of ['ExportTaskFailed', 'ExportTaskCancelled']) {
+    for (const failures of [1, 2, 3, 4]) {
+      let left = failures
+      const CheckExportTask = async ({ Payload: { logGroupName } }) => {
+        if (logGroupName === '/a' && left-- > 0) throw { Error, Cause: '{"errorMessage":"said"}' }
+        return exported(logGroupName)
+      }
+      const ended = await run([{ logGroups: ['/a', '/b'] }], {}, { CheckExportTask })
+      assert.deepEqual(ended.created, [...Array(Math.min(failures + 1, 3)).fill('/a'), '/b'])
+      assert.equal(ended.cause, failures < 3 ? undefined : `1 of 2 log groups failed: /a: ${Error}: said`)
+    }
+  }
+})
+
+test('a task that outlives the polling is cancelled, and counts if it ended just then', async () => {
+  const CheckExportTask = async () => { throw { Error: 'ExportTaskRunning', Cause: '{"errorMessage":"still"}' } }
+  const asked = []
+  const timedOut = async ({ Payload }) => { asked.push(Payload); throw { Error: 'ExportTaskTimedOut', Cause: '{"errorMessage":"cancelled"}' } }
+  const failed = await run([{ logGroups: ['/a'] }], {}, { CheckExportTask, CancelExportTask: timedOut })
+  assert.deepEqual([asked[0].taskId, asked[0].cancel, failed.created], ['t', true, ['/a']])
+  assert.equal(failed.cause, '1 of 1 log groups failed: /a: ExportTaskTimedOut: cancelled')
+  const ended = await run([{ logGroups: ['/a'] }], {}, { CheckExportTask, CancelExportTask: async ({ Payload }) => exported(Payload.logGroupName) })
+  assert.equal(ended.output.counts.exported, 1)
+})
+
+test('an entry says what it says in place of the run, and the run the rest', async () => {
+  const events = []
+  const CreateExportTask = async ({ Payload }) => { events.push(Payload); return { Payload: { status: 'SKIPPED', reason: 'AlreadyArchived' } } }
+  const ended = await run([{ logGroups: ['/a', { logGroupName: '/b', s3Prefix: 'own', logStreamNamePrefix: 'prod/' }] }], {}, { CreateExportTask })
+  const common = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', force: false, allowIncompleteMonth: false, startTime: context.Execution.StartTime, execution: 'arn:run' }
+  assert.deepEqual(events, [{ ...common, logGroupName: '/a' }, { ...common, logGroupName: '/b', s3Prefix: 'own', logStreamNamePrefix: 'prod/' }])
+  assert.deepEqual(ended.output.skips.map(skip => skip.logGroupName), ['/a', '/b'])
 })
 
 test('a log group whose child ended without an outcome is a failure', async () => {

@@ -8,6 +8,8 @@ use export_core::{
 };
 use function_runtime::service_failure;
 
+const PERMISSIONS: &str = "s3:ListBucket, and s3:PutObject on */_manifest.json,";
+
 #[derive(Debug, Default)]
 pub struct Written {
     pub objects: u64,
@@ -21,7 +23,7 @@ pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> R
     let mut pages = s3.list_objects_v2().bucket(destination.bucket).prefix(folder).into_paginator().send();
     let mut written = Written::default();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination))?;
+        let page = page.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination, PERMISSIONS))?;
         for object in page.contents() {
             written.objects += 1;
             written.bytes += object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
@@ -46,5 +48,5 @@ pub async fn write_manifest(
         .send()
         .await
         .map(drop)
-        .map_err(|error| archive_error(&service_failure("PutObject", &error), destination))
+        .map_err(|error| archive_error(&service_failure("PutObject", &error), destination, PERMISSIONS))
 }

@@ -27,11 +27,12 @@ pub struct CheckExportTask {
 
 impl CheckExportTask {
     pub fn new(config: &SdkConfig) -> Self {
-        // Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
-        let path_style = std::env::var("AWS_ENDPOINT_URL").is_ok();
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
         let region = config.region().map(|region| region.to_string()).unwrap_or_default();
-        Self::with_clients(aws_sdk_cloudwatchlogs::Client::new(config), aws_sdk_s3::Client::from_conf(s3), region)
+        Self::with_clients(
+            aws_sdk_cloudwatchlogs::Client::new(config),
+            aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config)),
+            region,
+        )
     }
 
     pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String) -> Self {
@@ -40,6 +41,9 @@ impl CheckExportTask {
 
     pub async fn handle(&self, event: Value) -> Result<Value, ExportError> {
         let request = Request::parse(&event)?;
+        if request.cancel {
+            task::cancel(&self.logs, &request.task_id).await?;
+        }
         let task = task::completed(&self.logs, &request.task_id).await?;
         let response = self.settle(request, task).await?;
         info!(

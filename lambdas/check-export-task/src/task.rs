@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudwatchlogs::{
     Client,
+    operation::cancel_export_task::CancelExportTaskError,
     types::{ExportTask, ExportTaskStatusCode},
 };
 use export_core::{ErrorName, ExportError, Window, service::logs_error};
@@ -31,6 +32,21 @@ pub async fn completed(logs: &Client, task_id: &str) -> Result<CompletedTask, Ex
             ErrorName::ExportTaskNotFound,
             format!("taskId is {task_id:?}: CloudWatch Logs knows no such export task in this account and Region"),
         )),
+    }
+}
+
+/// Takes the slot from a task that the polling has given up. Cancelled is an error, because nothing is archived; a task that
+/// has ended just now is looked at like any other.
+pub async fn cancel(logs: &Client, task_id: &str) -> Result<(), ExportError> {
+    let Err(error) = logs.cancel_export_task().task_id(task_id).send().await else {
+        let message = format!(
+            "export task {task_id} was not done when the polling ended, after 26 hours and more: it is cancelled, so that the slot is free"
+        );
+        return Err(ExportError::new(ErrorName::ExportTaskTimedOut, message));
+    };
+    match error.as_service_error() {
+        Some(CancelExportTaskError::InvalidOperationException(_) | CancelExportTaskError::ResourceNotFoundException(_)) => Ok(()),
+        _ => Err(logs_error(&service_failure("CancelExportTask", &error))),
     }
 }
 

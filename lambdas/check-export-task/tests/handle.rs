@@ -194,3 +194,43 @@ async fn an_event_that_does_not_fit_has_a_name() {
         assert_eq!(handle(event.clone(), &[], &[]).await.unwrap_err().name, ErrorName::InvalidInput, "{event}");
     }
 }
+
+fn cancel_event() -> Value {
+    let mut event = event();
+    event["cancel"] = json!(true);
+    event
+}
+
+#[tokio::test]
+async fn a_task_that_the_polling_gave_up_is_cancelled_and_is_no_success() {
+    let cancel = mock!(aws_sdk_cloudwatchlogs::Client::cancel_export_task)
+        .match_requests(|request| request.task_id() == Some("task-1"))
+        .then_http_response(|| ok(""));
+    let error = handle(cancel_event(), &[&cancel], &[]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::ExportTaskTimedOut);
+    assert!(error.message.starts_with("export task task-1 was not done when the polling ended"), "{error}");
+    assert_eq!(cancel.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_task_that_ended_before_it_could_be_cancelled_counts_as_it_ended() {
+    for code in ["InvalidOperationException", "ResourceNotFoundException"] {
+        let finished = mock!(aws_sdk_cloudwatchlogs::Client::cancel_export_task)
+            .then_http_response(move || Response::new(400.try_into().unwrap(), json!({"__type": code, "message": "m"}).to_string().into()));
+        let manifests = Manifests::default();
+        let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests)];
+        let answer = handle(cancel_event(), &[&finished, &task(json!({}))], &s3).await.unwrap();
+        assert_eq!(answer["outcome"], "exported");
+        let error = handle(cancel_event(), &[&finished, &status("FAILED", "because")], &[]).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::ExportTaskFailed);
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_that_is_refused_has_its_name() {
+    let denied = mock!(aws_sdk_cloudwatchlogs::Client::cancel_export_task)
+        .then_http_response(|| Response::new(400.try_into().unwrap(), r#"{"__type": "AccessDeniedException", "message": "no"}"#.into()));
+    let error = handle(cancel_event(), &[&denied], &[]).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::AccessDenied);
+    assert_eq!(error.message, "CancelExportTask answered AccessDeniedException: no Allow logs:CancelExportTask to the function's role.");
+}

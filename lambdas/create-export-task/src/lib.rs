@@ -1,16 +1,18 @@
-//! `create-export-task`: decides whether one log group's month can be exported, and starts the export.
+//! `create-export-task`: decides whether one log group's month can be exported, and starts the export, once.
 //!
 //! An event with `validate` holds a whole run's input instead: it is checked and planned, and nothing is created.
 
+mod archive;
 mod log_group;
 mod slot;
 
 use aws_config::{SdkConfig, retry::RetryConfig};
-use aws_sdk_cloudwatchlogs::{Client, error::SdkError, operation::create_export_task::CreateExportTaskError};
+use aws_sdk_cloudwatchlogs::{config::Builder, error::SdkError, operation::create_export_task::CreateExportTaskError};
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
-    create::{Export, Request, Response, SkipReason, Task},
+    create::{Export, Request, Response, SkipReason, Task, Warning, WarningName},
+    manifest::Found,
     plan::ValidateRequest,
     service::{Destination, create_error},
 };
@@ -19,17 +21,20 @@ use serde_json::{Value, json};
 use tracing::info;
 
 pub struct CreateExportTask {
-    logs: Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
     region: String,
 }
 
 impl CreateExportTask {
     pub fn new(config: &SdkConfig) -> Self {
-        Self::with_client(Client::new(config), config.region().map(|region| region.to_string()).unwrap_or_default())
+        let region = config.region().map(|region| region.to_string()).unwrap_or_default();
+        let s3 = aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config));
+        Self::with_clients(aws_sdk_cloudwatchlogs::Client::new(config), s3, region)
     }
 
-    pub fn with_client(logs: Client, region: String) -> Self {
-        Self { logs, region }
+    pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String) -> Self {
+        Self { logs, s3, region }
     }
 
     pub async fn handle(&self, event: Value, now: DateTime<Utc>) -> Result<Value, ExportError> {
@@ -48,17 +53,54 @@ impl CreateExportTask {
     /// Validate, window and month come first: they cost no call. Then whatever speaks for skipping, then the task.
     async fn export(&self, request: &Request, now: DateTime<Utc>) -> Result<Response, ExportError> {
         let export = request.export(now)?;
-        let log_group = match log_group::find(&self.logs, &request.log_group_name).await? {
-            Some(log_group) => log_group,
-            None => return Ok(request.respond(export, Task::Skipped { reason: SkipReason::LogGroupNotFound }, Vec::new())),
+        let mut warnings = Vec::new();
+        match self.find_manifest(request, &export).await? {
+            Some(Found::Archived) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
+            Some(Found::Other(what)) => warnings.push(manifest_replaced(&export, &what)),
+            None => {}
+        }
+        let Some(log_group) = log_group::find(&self.logs, &request.log_group_name).await? else {
+            return Ok(skipped(request, export, SkipReason::LogGroupNotFound));
         };
-        let warnings = log_group::retention_warning(&log_group, export.window, now).into_iter().collect();
-        let task = self.create(request, &export).await?;
+        if let Some(reason) = log_group::skip_reason(&self.logs, &log_group, &export).await? {
+            return Ok(skipped(request, export, reason));
+        }
+        warnings.extend(log_group::retention_warning(&log_group, export.window, now));
+        let task = self.adopt_or_create(request, &export, now).await?;
         Ok(request.respond(export, task, warnings))
     }
 
-    async fn create(&self, request: &Request, export: &Export) -> Result<Task, ExportError> {
-        let answer = self
+    async fn find_manifest(&self, request: &Request, export: &Export) -> Result<Option<Found>, ExportError> {
+        if request.settings.force {
+            return Ok(None);
+        }
+        let manifest = archive::read_manifest(&self.s3, self.destination(request), &export.destination_prefix).await?;
+        Ok(manifest.map(|bytes| export_core::manifest::read(&bytes, request, export)))
+    }
+
+    /// A retry whose first answer was lost, a run started again, and a second run at the same time all find the task that
+    /// is there already, and export nothing twice.
+    async fn adopt_or_create(&self, request: &Request, export: &Export, now: DateTime<Utc>) -> Result<Task, ExportError> {
+        let own = slot::Own { request, export, now };
+        let tasks = slot::newest_tasks(&self.logs).await?;
+        if let Some(task_id) = own.active(&tasks) {
+            return Ok(Task::Adopted { task_id });
+        }
+        if let Some(task_id) = own.just_completed(&tasks) {
+            let folder = format!("{}/{task_id}/", export.destination_prefix);
+            if archive::holds_objects(&self.s3, self.destination(request), &folder).await? {
+                return Ok(Task::Adopted { task_id });
+            }
+        }
+        match self.create(request, export).await {
+            Ok(Some(task_id)) => Ok(Task::Created { task_id }),
+            Ok(None) => Err(ExportError::new(ErrorName::Unexpected, "CreateExportTask answered without a taskId")),
+            Err(error) => self.refused(&own, error).await,
+        }
+    }
+
+    async fn create(&self, request: &Request, export: &Export) -> Result<Option<String>, SdkError<CreateExportTaskError>> {
+        let created = self
             .logs
             .create_export_task()
             .task_name(request.task_name(export))
@@ -70,27 +112,34 @@ impl CreateExportTask {
             .destination_prefix(&export.destination_prefix)
             .customize()
             // The SDK takes a busy slot for throttling, and a lost answer for a call to repeat, which would export twice.
-            .config_override(aws_sdk_cloudwatchlogs::config::Builder::new().retry_config(RetryConfig::disabled()))
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
             .send()
-            .await;
-        match answer {
-            Ok(created) => match created.task_id {
-                Some(task_id) => Ok(Task::Created { task_id }),
-                None => Err(ExportError::new(ErrorName::Unexpected, "CreateExportTask answered without a taskId")),
-            },
-            Err(error) => self.refused(request, error).await,
+            .await?;
+        Ok(created.task_id)
+    }
+
+    async fn refused(&self, own: &slot::Own<'_>, error: SdkError<CreateExportTaskError>) -> Result<Task, ExportError> {
+        match error.as_service_error() {
+            Some(CreateExportTaskError::LimitExceededException(_)) => own.adopt_or_queue(&self.logs).await,
+            // Deleted since it was looked at.
+            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(Task::Skipped { reason: SkipReason::LogGroupNotFound }),
+            _ => Err(create_error(&service_failure("CreateExportTask", &error), self.destination(own.request))),
         }
     }
 
-    async fn refused(&self, request: &Request, error: SdkError<CreateExportTaskError>) -> Result<Task, ExportError> {
-        match error.as_service_error() {
-            Some(CreateExportTaskError::LimitExceededException(_)) => Err(slot::busy(&self.logs).await),
-            // Deleted since it was looked at.
-            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(Task::Skipped { reason: SkipReason::LogGroupNotFound }),
-            _ => {
-                let destination = Destination { bucket: &request.settings.s3_bucket_name, region: &self.region };
-                Err(create_error(&service_failure("CreateExportTask", &error), destination))
-            }
-        }
+    fn destination<'a>(&'a self, request: &'a Request) -> Destination<'a> {
+        Destination { bucket: &request.settings.s3_bucket_name, region: &self.region }
+    }
+}
+
+fn skipped(request: &Request, export: Export, reason: SkipReason) -> Response {
+    request.respond(export, Task::Skipped { reason }, Vec::new())
+}
+
+fn manifest_replaced(export: &Export, what: &str) -> Warning {
+    let key = export_core::manifest::key(&export.destination_prefix);
+    Warning {
+        name: WarningName::ManifestReplaced,
+        message: format!("{key} lay there and is replaced, because {what}; in a versioned bucket its old version is kept"),
     }
 }

@@ -1,11 +1,14 @@
 //! What CloudWatch Logs knows of the log group before it is exported: whether it exists, and what it no longer has.
 //! Reasons to skip an entry are decided from here.
 
-use aws_sdk_cloudwatchlogs::{Client, types::LogGroup};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    types::{LogGroup, LogGroupClass, OrderBy},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ExportError, Window,
-    create::{Warning, WarningName},
+    create::{Export, SkipReason, Warning, WarningName},
     service::logs_error,
     time::format_instant,
 };
@@ -21,6 +24,44 @@ pub async fn find(logs: &Client, name: &str) -> Result<Option<LogGroup>, ExportE
         }
     }
     Ok(None)
+}
+
+/// Events may be put this long after they happened, so a log group made soon after the month may still hold some of it.
+const LATE_EVENTS: TimeDelta = TimeDelta::days(14);
+
+/// A stream's `lastEventTimestamp` follows within about an hour; a day is sure to be enough for a month that is over.
+const TIMESTAMP_DELAY: TimeDelta = TimeDelta::days(1);
+
+/// Why there is certainly nothing to export. Whatever is not certain is exported, and ends as empty at worst.
+pub async fn skip_reason(logs: &Client, log_group: &LogGroup, export: &Export) -> Result<Option<SkipReason>, ExportError> {
+    let created_after = |created: i64| created > export.window.to + LATE_EVENTS.num_milliseconds();
+    if log_group.creation_time().is_some_and(created_after) {
+        Ok(Some(SkipReason::CreatedAfterMonth))
+    } else if matches!(log_group.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery)) {
+        Ok(Some(SkipReason::LogClassNotExportable))
+    } else if export.complete && has_no_event_since(logs, log_group, export.window.from - TIMESTAMP_DELAY.num_milliseconds()).await? {
+        Ok(Some(SkipReason::NoEventsInMonth))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether the newest event of all streams is older than `instant`. A stream that does not tell its newest event makes it
+/// uncertain.
+async fn has_no_event_since(logs: &Client, log_group: &LogGroup, instant: i64) -> Result<bool, ExportError> {
+    let name = log_group.log_group_name().unwrap_or_default();
+    let newest = logs.describe_log_streams().log_group_name(name).order_by(OrderBy::LastEventTime).descending(true).limit(50).send().await;
+    let newest = match newest {
+        Ok(newest) => newest,
+        Err(error) => {
+            let failure = service_failure("DescribeLogStreams", &error);
+            // Deleted since it was looked at: CreateExportTask will say so.
+            return if failure.has_code("ResourceNotFoundException") { Ok(false) } else { Err(logs_error(&failure)) };
+        }
+    };
+    let all_older = newest.log_streams().iter().all(|stream| stream.last_event_timestamp().is_some_and(|last| last < instant));
+    let nothing_hidden = !newest.log_streams().is_empty() || newest.next_token().is_none();
+    Ok(all_older && nothing_hidden)
 }
 
 /// A retention shorter than the way back to the window's start has deleted part of the month already. What is left is

@@ -1,4 +1,4 @@
-//! The account's one export slot in a Region, and who holds it.
+//! The account's one export slot in a Region: whose task holds it, and which tasks are one's own.
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::{
@@ -6,34 +6,87 @@ use aws_sdk_cloudwatchlogs::{
     config::Builder,
     types::{ExportTask, ExportTaskStatusCode},
 };
-use export_core::{ErrorName, ExportError, time::format_millis};
+use chrono::{DateTime, TimeDelta, Utc};
+use export_core::{
+    ErrorName, ExportError,
+    create::{Export, Request, Task},
+    service::{ServiceFailure, logs_error},
+    time::format_millis,
+};
 use function_runtime::service_failure;
 
-/// The error for a taken slot. It names the holder, who may be any tool in the account. Not finding out must not hide
-/// that the slot is busy, so a failed look is told in the message.
-pub async fn busy(logs: &Client) -> ExportError {
-    let holder = match find_holder(logs).await {
-        Ok(Some(task)) => describe(&task),
-        Ok(None) => "a task that has ended since".to_owned(),
-        Err(reason) => format!("a task that could not be looked up ({reason})"),
-    };
-    ExportError::new(ErrorName::ExportSlotBusy, format!("the account's only export slot in this Region is held by {holder}"))
+/// How long after its end a task is still taken for the one that this export asks for. Long enough for any retry and for
+/// a run started again; what is older has a manifest, or somebody removed it on purpose.
+const ADOPTION_TIME: TimeDelta = TimeDelta::hours(24);
+
+/// Tasks come newest first, and only one is active at a time.
+const NEWEST: i32 = 50;
+
+pub async fn newest_tasks(logs: &Client) -> Result<Vec<ExportTask>, ExportError> {
+    let answer = logs.describe_export_tasks().limit(NEWEST).send().await;
+    let tasks = answer.map_err(|error| logs_error(&service_failure("DescribeExportTasks", &error)))?;
+    Ok(tasks.export_tasks.unwrap_or_default())
 }
 
-/// Tasks come newest first and only one is active at a time, so the active one is among the first.
-async fn find_holder(logs: &Client) -> Result<Option<ExportTask>, String> {
-    let asked = logs.describe_export_tasks().limit(10).customize();
-    // Worth one attempt: three could use up the function's time, and the slot is busy whoever holds it.
+/// One attempt only: the slot is busy whoever holds it, and will be asked for again.
+async fn newest_tasks_at_once(logs: &Client) -> Result<Vec<ExportTask>, ServiceFailure> {
+    let asked = logs.describe_export_tasks().limit(NEWEST).customize();
     let answer = asked.config_override(Builder::new().retry_config(RetryConfig::disabled())).send().await;
-    let tasks = answer.map_err(|error| service_failure("DescribeExportTasks", &error).to_string())?;
-    Ok(tasks.export_tasks.unwrap_or_default().into_iter().find(is_active))
+    let tasks = answer.map_err(|error| service_failure("DescribeExportTasks", &error))?;
+    Ok(tasks.export_tasks.unwrap_or_default())
 }
 
-fn is_active(task: &ExportTask) -> bool {
-    matches!(
-        task.status().and_then(|status| status.code()),
-        Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running | ExportTaskStatusCode::PendingCancel)
-    )
+/// The tasks that are exactly what `request` asks for, whoever created them.
+pub struct Own<'a> {
+    pub request: &'a Request,
+    pub export: &'a Export,
+    pub now: DateTime<Utc>,
+}
+
+impl Own<'_> {
+    /// The name tells log stream prefix and run apart, which CloudWatch Logs does not echo; nothing relies on it alone.
+    fn includes(&self, task: &ExportTask) -> bool {
+        task.task_name() == Some(&self.request.task_name(self.export))
+            && task.log_group_name() == Some(&self.request.log_group_name)
+            && (task.from(), task.to()) == (Some(self.export.window.from), Some(self.export.window.to))
+            && task.destination() == Some(&self.request.settings.s3_bucket_name)
+            && task.destination_prefix() == Some(&self.export.destination_prefix)
+    }
+
+    pub fn active(&self, tasks: &[ExportTask]) -> Option<String> {
+        let is_active = |task: &&ExportTask| matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
+        tasks.iter().filter(|task| self.includes(task)).find(is_active)?.task_id.clone()
+    }
+
+    pub fn just_completed(&self, tasks: &[ExportTask]) -> Option<String> {
+        let since = (self.now - ADOPTION_TIME).timestamp_millis();
+        let completed = |task: &&ExportTask| {
+            let at = task.execution_info().and_then(|info| info.completion_time());
+            code(task) == Some(&ExportTaskStatusCode::Completed) && at.is_some_and(|at| at >= since)
+        };
+        tasks.iter().filter(|task| self.includes(task)).find(completed)?.task_id.clone()
+    }
+
+    /// The slot is taken: by one's own task, which another run has just created or whose answer was lost, or by another's,
+    /// which has to be waited for. That the holder cannot be told must not hide that the slot is busy.
+    pub async fn adopt_or_queue(&self, logs: &Client) -> Result<Task, ExportError> {
+        let holder = match newest_tasks_at_once(logs).await {
+            Ok(tasks) => match self.active(&tasks) {
+                Some(task_id) => return Ok(Task::Adopted { task_id }),
+                None => tasks.iter().find(|task| holds_slot(task)).map_or_else(|| "a task that has ended since".to_owned(), describe),
+            },
+            Err(failure) => format!("a task that could not be looked up ({failure})"),
+        };
+        Err(ExportError::new(ErrorName::ExportSlotBusy, format!("the account's only export slot in this Region is held by {holder}")))
+    }
+}
+
+fn code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
+    task.status().and_then(|status| status.code())
+}
+
+fn holds_slot(task: &ExportTask) -> bool {
+    matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running | ExportTaskStatusCode::PendingCancel))
 }
 
 fn describe(task: &ExportTask) -> String {

@@ -1,11 +1,18 @@
 //! The event and the answer of `check-export-task`.
 
+use chrono::{DateTime, Datelike, Utc};
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 
-use chrono_tz::Tz;
-
-use crate::{ErrorName, ExportError, Month, Window, fields::Fields, names, problems::Problems, run::DEFAULT_TIMEZONE};
+use crate::{
+    ErrorName, ExportError, Month, Window,
+    fields::Fields,
+    month::{FIRST_YEAR, LAST_YEAR},
+    names,
+    problems::Problems,
+    run::DEFAULT_TIMEZONE,
+};
 
 /// The answer of `create-export-task`, or just `{taskId}`: bucket, prefix, log group and window are CloudWatch's to tell,
 /// so that a wrong event can never file one task's objects under another one's name. Other fields are let through.
@@ -16,6 +23,8 @@ pub struct Request {
     pub month: Option<Month>,
     pub log_stream_name_prefix: Option<String>,
     pub execution: Option<String>,
+    /// The polling has given the task up: cancel it, so that it does not hold the slot for ever.
+    pub cancel: bool,
     /// Warnings of `create-export-task`, handed on to the manifest as they are.
     pub warnings: Vec<Value>,
 }
@@ -30,8 +39,9 @@ impl Request {
         let month = fields.text("month", names::month, &mut problems);
         let log_stream_name_prefix = fields.text("logStreamNamePrefix", names::log_stream_prefix, &mut problems);
         let execution = fields.text("execution", names::identifier, &mut problems);
+        let cancel = fields.flag("cancel", &mut problems);
         let warnings = read_warnings(&fields, &mut problems);
-        problems.into_result(task_id.map(|task_id| Self { task_id, timezone, month, log_stream_name_prefix, execution, warnings }))
+        problems.into_result(task_id.map(|task_id| Self { task_id, timezone, month, log_stream_name_prefix, execution, cancel, warnings }))
     }
 
     /// The month the task's window is. A window that is no calendar month of the time zone, or another month than the
@@ -44,7 +54,9 @@ impl Request {
                 format!("{field} is {value}, but export task {} covers {from} to {to}: {fix}", self.task_id),
             ))
         };
-        let begins = chrono::DateTime::from_timestamp_millis(window.from).unwrap_or_default();
+        // Far from the years that a month may name, its window is beyond what chrono can count.
+        let in_reach = |instant: &DateTime<Utc>| (FIRST_YEAR - 1..=LAST_YEAR).contains(&instant.year());
+        let begins = DateTime::from_timestamp_millis(window.from).filter(in_reach).unwrap_or_default();
         let month = Month::at(begins, self.timezone);
         if Window::of(month, self.timezone) != window {
             return refuse(

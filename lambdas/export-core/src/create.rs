@@ -51,20 +51,26 @@ impl Request {
             .placement
             .render(&self.settings.s3_prefix, &self.log_group_name, month)
             .map_err(|problem| ExportError::new(crate::ErrorName::InvalidInput, problem))?;
-        Ok(Export { month, window, destination_prefix })
+        let complete = start_time >= window.complete_at();
+        Ok(Export { month, window, destination_prefix, complete })
     }
 
     /// The same entry and window always give the same name, and another entry or window another one: by it a task is
-    /// recognised as one's own, also when the answer that named its id was lost.
+    /// recognised as one's own, also when the answer that named its id was lost, or when another run created it.
+    ///
+    /// What an earlier run exported does not count where a new export is asked for, or where the month was not complete:
+    /// then the name is the run's own.
     pub fn task_name(&self, export: &Export) -> String {
         let Window { from, to } = export.window;
+        let run = (self.settings.force || !export.complete).then_some(self.execution.as_deref().unwrap_or_default());
         let identity = serde_json::json!([
             self.log_group_name,
             self.placement.log_stream_name_prefix,
             self.settings.s3_bucket_name,
             export.destination_prefix,
             from,
-            to
+            to,
+            run
         ]);
         let digest: String = Sha256::digest(identity.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         format!("archive-{}-{digest}", export.month)
@@ -73,6 +79,7 @@ impl Request {
     pub fn respond(&self, export: Export, task: Task, warnings: Vec<Warning>) -> Response {
         let (status, task_id, reason) = match task {
             Task::Created { task_id } => (Status::Created, Some(task_id), None),
+            Task::Adopted { task_id } => (Status::Adopted, Some(task_id), None),
             Task::Skipped { reason } => (Status::Skipped, None, Some(reason)),
         };
         Response {
@@ -102,25 +109,49 @@ pub struct Export {
     pub month: Month,
     pub window: Window,
     pub destination_prefix: String,
+    /// Whether the month was over for 12 hours when the run started.
+    pub complete: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    Created { task_id: String },
-    Skipped { reason: SkipReason },
+    Created {
+        task_id: String,
+    },
+    /// A task of the same name and window that is there already.
+    Adopted {
+        task_id: String,
+    },
+    Skipped {
+        reason: SkipReason,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     Created,
+    Adopted,
     Skipped,
 }
 
 /// Why there is nothing to export. A skip is an outcome with a name, never a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum SkipReason {
+    /// The manifest says that the month is in the archive.
+    AlreadyArchived,
     LogGroupNotFound,
+    /// Made so long after the month that not even late events can be of it.
+    CreatedAfterMonth,
+    /// CloudWatch Logs exports log groups of the class Standard only.
+    LogClassNotExportable,
+    /// The newest event is older than the month.
+    NoEventsInMonth,
+}
+
+impl SkipReason {
+    pub const ALL: [Self; 5] =
+        [Self::AlreadyArchived, Self::LogGroupNotFound, Self::CreatedAfterMonth, Self::LogClassNotExportable, Self::NoEventsInMonth];
 }
 
 /// Something a person should know about an export that goes ahead all the same.
@@ -132,7 +163,14 @@ pub struct Warning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum WarningName {
+    /// Part of the month is deleted already.
     RetentionShorterThanMonth,
+    /// The manifest that lay in the place was not of this month's whole export, and is replaced.
+    ManifestReplaced,
+}
+
+impl WarningName {
+    pub const ALL: [Self; 2] = [Self::RetentionShorterThanMonth, Self::ManifestReplaced];
 }
 
 /// The request's fields, and what was decided and done.

@@ -19,6 +19,7 @@ pub enum ErrorName {
     AccessDenied,
     ExportTaskFailed,
     ExportTaskCancelled,
+    ExportTaskTimedOut,
     ExportTaskNotFound,
     ExportTaskStatusUnknown,
     Unexpected,
@@ -38,7 +39,7 @@ pub enum Retry {
 }
 
 impl ErrorName {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ExportTaskPending,
         Self::ExportTaskRunning,
         Self::ExportTaskCancelling,
@@ -52,6 +53,7 @@ impl ErrorName {
         Self::AccessDenied,
         Self::ExportTaskFailed,
         Self::ExportTaskCancelled,
+        Self::ExportTaskTimedOut,
         Self::ExportTaskNotFound,
         Self::ExportTaskStatusUnknown,
         Self::Unexpected,
@@ -72,6 +74,7 @@ impl ErrorName {
             Self::AccessDenied => "AccessDenied",
             Self::ExportTaskFailed => "ExportTaskFailed",
             Self::ExportTaskCancelled => "ExportTaskCancelled",
+            Self::ExportTaskTimedOut => "ExportTaskTimedOut",
             Self::ExportTaskNotFound => "ExportTaskNotFound",
             Self::ExportTaskStatusUnknown => "ExportTaskStatusUnknown",
             Self::Unexpected => "Unexpected",
@@ -89,6 +92,7 @@ impl ErrorName {
             | Self::AccessDenied
             | Self::ExportTaskFailed
             | Self::ExportTaskCancelled
+            | Self::ExportTaskTimedOut
             | Self::ExportTaskNotFound
             | Self::ExportTaskStatusUnknown
             | Self::Unexpected => Retry::Never,

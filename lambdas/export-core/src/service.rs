@@ -117,8 +117,8 @@ pub fn create_error(failure: &ServiceFailure, destination: Destination) -> Expor
     }
 }
 
-/// A failed call of S3 on the archive.
-pub fn archive_error(failure: &ServiceFailure, destination: Destination) -> ExportError {
+/// A failed call of S3 on the archive. `permissions` are what the function's role needs there.
+pub fn archive_error(failure: &ServiceFailure, destination: Destination, permissions: &str) -> ExportError {
     let Destination { bucket, region } = destination;
     if failure.is_throttled() || failure.is_unavailable() {
         failure.named(ErrorName::DestinationUnavailable)
@@ -130,13 +130,10 @@ pub fn archive_error(failure: &ServiceFailure, destination: Destination) -> Expo
     } else if speaks_of_key(&failure.message.to_ascii_lowercase()) {
         failure.fixed_by(
             ErrorName::DestinationRejected,
-            "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the role of check-export-task.",
+            "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the function's role.",
         )
     } else if failure.is_access_denied() {
-        failure.fixed_by(
-            ErrorName::AccessDenied,
-            format_args!("Allow s3:ListBucket on arn:aws:s3:::{bucket} and s3:PutObject on arn:aws:s3:::{bucket}/*/_manifest.json to the role of check-export-task."),
-        )
+        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow {permissions} in bucket {bucket:?} to the function's role."))
     } else {
         failure.named(ErrorName::Unexpected)
     }

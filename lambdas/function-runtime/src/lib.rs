@@ -5,7 +5,7 @@ mod failure;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use chrono::{DateTime, Utc};
 use export_core::ExportError;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn, tracing};
@@ -17,11 +17,21 @@ pub use failure::service_failure;
 /// `Lambda.Unknown` instead of a named error.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// One more attempt for a hiccup; for anything longer the state machine has the patience.
+const MAX_ATTEMPTS: u32 = 2;
+
 /// Configuration from the function's environment. Region and endpoint come from there as well, never from code.
 pub async fn load_config() -> SdkConfig {
     tracing::init_default_subscriber();
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries).load().await
+}
+
+/// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
+pub fn s3_config(config: &SdkConfig) -> aws_sdk_s3::Config {
+    let path_style = std::env::var_os("AWS_ENDPOINT_URL").is_some();
+    aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build()
 }
 
 /// Serves invocations until Lambda ends the process. The event is taken as any JSON, so that one that does not fit gets

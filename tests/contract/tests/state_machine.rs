@@ -11,8 +11,8 @@ use serde_json::Value;
 
 /// Names that AWS gives to errors, as far as the workflow may use them. `States.*` and `Lambda.*` are in Step Functions'
 /// documentation of error names and of Lambda's integration, `Sandbox.Timedout` there as what newer runtimes report for a
-/// timeout; `CloudWatchLogs.*` are that service's exceptions, named as the SDK integration names them.
-const AWS_NAMES: [&str; 15] = [
+/// timeout; `Runtime.*` are the error types in Lambda's answer for a process that exited; `CloudWatchLogs.*` are that service's exceptions, named as the SDK integration names them.
+const AWS_NAMES: [&str; 17] = [
     "States.ALL",
     "States.TaskFailed",
     "States.Timeout",
@@ -23,6 +23,8 @@ const AWS_NAMES: [&str; 15] = [
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
     "CloudWatchLogs.InvalidParameterException",
     "CloudWatchLogs.ThrottlingException",
     "CloudWatchLogs.ServiceUnavailableException",
@@ -40,9 +42,13 @@ const LAMBDA_RETRIES: [&str; 5] = [
 ];
 
 /// The retryable errors each function can answer with, by the state that calls it. ValidateInput makes no AWS call.
-const RETRYABLE: [(&str, &[ErrorName]); 3] = [
+const RETRYABLE: [(&str, &[ErrorName]); 4] = [
     ("ValidateInput", &[]),
-    ("CreateExportTask", &[ErrorName::ExportSlotBusy, ErrorName::LogsThrottled, ErrorName::LogsUnavailable]),
+    (
+        "CreateExportTask",
+        &[ErrorName::ExportSlotBusy, ErrorName::LogsThrottled, ErrorName::LogsUnavailable, ErrorName::DestinationUnavailable],
+    ),
+    ("CancelExportTask", &[ErrorName::LogsThrottled, ErrorName::LogsUnavailable, ErrorName::DestinationUnavailable]),
     (
         "CheckExportTask",
         &[
@@ -100,10 +106,12 @@ fn every_function_call_retries_what_lambda_says_to_retry() {
             assert!(retried.iter().any(|name| name == error), "{name} does not retry {error}");
         }
     }
-    // A create whose function crashed or timed out may have created a task: the same call again could export twice.
-    let create = state(&definition(), "CreateExportTask").retried();
-    for error in ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout", "States.TaskFailed", "States.ALL"] {
-        assert!(!create.iter().any(|name| name == error), "CreateExportTask must not retry {error}");
+    // A function that crashed or timed out may have done its work: that is looked for, so the same call can be made again.
+    for (name, _) in RETRYABLE {
+        let retried = state(&definition(), name).retried();
+        for error in ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"] {
+            assert!(retried.iter().any(|name| name == error), "{name} does not retry {error}");
+        }
     }
 }
 
@@ -148,7 +156,7 @@ fn every_next_exists_and_every_state_can_be_reached() {
             let target = states.iter().find(|other| other.name == next);
             assert_eq!(target.map(|other| &other.map), Some(&state.map), "{} leads to {next}", state.name);
         }
-        let started = state.name == "ValidateInput" || state.name == "CreateExportTask";
+        let started = state.name == "ValidateInput" || state.name == "PrepareEntry";
         let reached = states.iter().any(|other| other.transitions().iter().any(|(next, _)| *next == state.name));
         assert!(started || reached, "nothing leads to {}", state.name);
     }
@@ -162,6 +170,8 @@ fn names_are_pascal_case_and_begin_with_a_verb() {
         "Take",
         "List",
         "Restart",
+        "Prepare",
+        "Cancel",
         "Export",
         "Create",
         "Wait",

@@ -58,7 +58,8 @@ async fn a_run_archives_exactly_the_month_and_says_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_month_is_the_one_before_the_scheduled_time_in_the_time_zone() {
     let archive = Archive::deploy().await;
-    archive.log_group("/a", &[(FROM, "x")]).await;
+    // With an event after all the months, none of them is skipped for having none.
+    archive.log_group("/a", &[(FROM, "x"), (TO + 100 * 86_400_000, "y")]).await;
     for (scheduled_time, timezone, month, from, to) in [
         ("2024-10-31T15:30:00Z", "Asia/Tokyo", "2024-10", FROM, TO),
         ("2024-10-31T14:59:59Z", "Asia/Tokyo", "2024-09", 1_725_116_400_000, FROM - 1),

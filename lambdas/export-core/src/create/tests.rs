@@ -52,7 +52,11 @@ fn the_task_name_is_the_entrys_and_windows_own() {
     };
     let first = name(json!({}));
     assert!(first.starts_with("archive-2026-10-") && first.len() == 32, "{first}");
-    assert_eq!(first, name(json!({"force": true, "scheduledTime": "2026-11-01T04:00:00Z"})), "the same entry and window");
+    assert_eq!(
+        first,
+        name(json!({"execution": "arn:b", "scheduledTime": "2026-11-01T04:00:00Z"})),
+        "the same entry and window, in another run"
+    );
     let others = [
         json!({"s3BucketName": "other-archive"}),
         json!({"s3Prefix": "other"}),
@@ -60,11 +64,15 @@ fn the_task_name_is_the_entrys_and_windows_own() {
         json!({"month": "2026-09"}),
         json!({"timezone": "UTC"}),
         json!({"logStreamNamePrefix": "prod/"}),
+        json!({"force": true, "execution": "arn:a"}),
+        json!({"force": true, "execution": "arn:b"}),
+        json!({"month": "2026-11", "allowIncompleteMonth": true, "execution": "arn:a"}),
+        json!({"month": "2026-11", "allowIncompleteMonth": true, "execution": "arn:b"}),
     ];
     let mut names: Vec<_> = others.into_iter().map(name).chain([first]).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
 }
 
 #[test]

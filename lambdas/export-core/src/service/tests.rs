@@ -81,7 +81,7 @@ fn words_in_a_log_groups_name_mean_nothing() {
         );
     }
     let s3 = ServiceFailure { operation: "ListObjectsV2", ..answered("AccessDenied", "no access to arn:aws:s3:::kms-archive") };
-    check(archive_error(&s3, DESTINATION), ErrorName::AccessDenied, "s3:ListBucket");
+    check(archive_error(&s3, DESTINATION, "s3:ListBucket"), ErrorName::AccessDenied, "s3:ListBucket");
 }
 
 #[test]
@@ -104,7 +104,11 @@ fn each_refusal_of_s3_has_one_name() {
         ("AccessDenied", 403, ErrorName::AccessDenied),
         ("InvalidRequest", 400, ErrorName::Unexpected),
     ] {
-        assert_eq!(archive_error(&s3(code, status), DESTINATION).name, name, "{code}");
+        assert_eq!(archive_error(&s3(code, status), DESTINATION, "s3:ListBucket").name, name, "{code}");
     }
-    check(archive_error(&s3("AccessDenied", 403), DESTINATION), ErrorName::AccessDenied, "s3:ListBucket on arn:aws:s3:::my-archive");
+    check(
+        archive_error(&s3("AccessDenied", 403), DESTINATION, "s3:ListBucket"),
+        ErrorName::AccessDenied,
+        "Allow s3:ListBucket in bucket \"my-archive\" to the function's role.",
+    );
 }
