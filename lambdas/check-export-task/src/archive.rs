@@ -32,6 +32,20 @@ pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> R
     Ok(written)
 }
 
+/// Folders of other tasks in the same place, as many as one page of the listing names.
+pub async fn other_tasks(
+    s3: &Client,
+    destination: Destination<'_>,
+    destination_prefix: &str,
+    task_id: &str,
+) -> Result<Vec<String>, ExportError> {
+    let place = format!("{destination_prefix}/");
+    let listed = s3.list_objects_v2().bucket(destination.bucket).prefix(&place).delimiter("/").max_keys(50).send().await;
+    let listed = listed.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination, PERMISSIONS))?;
+    let folders = listed.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&place)?.strip_suffix('/'));
+    Ok(folders.filter(|folder| *folder != task_id).map(str::to_owned).collect())
+}
+
 pub async fn write_manifest(
     s3: &Client,
     destination: Destination<'_>,

@@ -10,6 +10,7 @@ use aws_config::SdkConfig;
 use export_core::{
     ExportError,
     check::{Outcome, Request, Response},
+    create::{Warning, WarningName},
     manifest::{Manifest, SCHEMA_VERSION},
     service::Destination,
     time::format_millis,
@@ -60,6 +61,9 @@ impl CheckExportTask {
         let destination = Destination { bucket: &task.bucket, region: &self.region };
         let folder = format!("{}/{}/", task.destination_prefix, request.task_id);
         let written = archive::count(&self.s3, destination, &folder).await?;
+        let others = archive::other_tasks(&self.s3, destination, &task.destination_prefix, &request.task_id).await?;
+        let mut warnings = request.warnings;
+        warnings.extend(others_present(&others).map(|warning| json!(warning)));
         let manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             log_group_name: task.log_group_name,
@@ -74,7 +78,7 @@ impl CheckExportTask {
             created: task.created.and_then(format_millis),
             completed: task.completed.and_then(format_millis),
             execution: request.execution,
-            warnings: request.warnings,
+            warnings,
         };
         archive::write_manifest(&self.s3, destination, &task.destination_prefix, &manifest).await?;
         Ok(Response {
@@ -94,4 +98,17 @@ impl CheckExportTask {
             warnings: manifest.warnings,
         })
     }
+}
+
+/// Nothing is ever deleted here, so what an attempt that failed or an earlier export wrote stays, and a query over the
+/// month would read it as well.
+fn others_present(others: &[String]) -> Option<Warning> {
+    (!others.is_empty()).then(|| Warning {
+        name: WarningName::OtherExportsPresent,
+        message: format!(
+            "objects of other export tasks lie beside this one's, and a query over the month reads them too: {}; _manifest.json names the task that \
+             counts",
+            others.join(", ")
+        ),
+    })
 }

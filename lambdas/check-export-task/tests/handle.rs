@@ -70,7 +70,20 @@ fn manifest_is_written(manifests: &Manifests) -> Rule {
         .then_http_response(|| ok(""))
 }
 
+/// The listing of the place itself, by folders.
+fn place(folders: &'static [&'static str]) -> Rule {
+    mock!(aws_sdk_s3::Client::list_objects_v2)
+        .match_requests(|request| request.prefix() == Some(&format!("{PREFIX}/")) && request.delimiter() == Some("/"))
+        .then_http_response(move || {
+            let folders: String =
+                folders.iter().map(|id| format!("<CommonPrefixes><Prefix>{PREFIX}/{id}/</Prefix></CommonPrefixes>")).collect();
+            ok(format!("<ListBucketResult><IsTruncated>false</IsTruncated>{folders}</ListBucketResult>"))
+        })
+}
+
 async fn handle(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
+    let alone = place(&["task-1"]);
+    let s3 = s3.iter().copied().chain([&alone]);
     let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs);
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3);
     CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event).await
@@ -233,4 +246,18 @@ async fn a_cancel_that_is_refused_has_its_name() {
     let error = handle(cancel_event(), &[&denied], &[]).await.unwrap_err();
     assert_eq!(error.name, ErrorName::AccessDenied);
     assert_eq!(error.message, "CancelExportTask answered AccessDeniedException: no Allow logs:CancelExportTask to the function's role.");
+}
+
+#[tokio::test]
+async fn what_other_tasks_left_in_the_place_is_a_warning() {
+    let manifests = Manifests::default();
+    let crowded = place(&["task-0", "task-1", "task-9"]);
+    let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &crowded];
+    let answer = handle(json!({"taskId": "task-1"}), &[&task(json!({}))], &s3).await.unwrap();
+    assert_eq!(answer["warnings"][0]["name"], "OtherExportsPresent");
+    assert!(
+        answer["warnings"][0]["message"].as_str().unwrap().contains("reads them too: task-0, task-9; _manifest.json names"),
+        "{answer}"
+    );
+    assert_eq!(manifests.lock().unwrap()[0].1["warnings"], answer["warnings"]);
 }

@@ -167,10 +167,12 @@ pub enum WarningName {
     RetentionShorterThanMonth,
     /// The manifest that lay in the place was not of this month's whole export, and is replaced.
     ManifestReplaced,
+    /// Another task's objects lie in the same place: a failed attempt's, or an earlier export's.
+    OtherExportsPresent,
 }
 
 impl WarningName {
-    pub const ALL: [Self; 2] = [Self::RetentionShorterThanMonth, Self::ManifestReplaced];
+    pub const ALL: [Self; 3] = [Self::RetentionShorterThanMonth, Self::ManifestReplaced, Self::OtherExportsPresent];
 }
 
 /// The request's fields, and what was decided and done.

@@ -8,7 +8,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use bytes::Bytes;
 use hyper::Method;
 use local_aws::{
-    DeployOptions, Deployment, Execution, LocalAws, Options, http,
+    DeployOptions, Deployment, Engine, Execution, LocalAws, Options, http,
     samples::{Event, LogGroup, LogStream},
 };
 use serde_json::{Value, json};
@@ -21,14 +21,38 @@ pub const TO: i64 = 1_730_386_799_999;
 /// No run of the tests comes near it; it ends those that hang.
 const RUN_LIMIT: Duration = Duration::from_secs(180);
 
+/// Makes each scenario, an `async fn(Engine)`, a test on both Step Functions engines.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($scenario:ident),+ $(,)?) => {
+        mod ministack {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(local_aws::Engine::Ministack).await;
+            })+
+        }
+        mod moto {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(local_aws::Engine::Moto).await;
+            })+
+        }
+    };
+}
+
 pub struct Archive {
     pub local: LocalAws,
     pub stack: Deployment,
 }
 
 impl Archive {
-    pub async fn deploy() -> Self {
-        let local = LocalAws::start(&Options::default()).await.expect("the local AWS starts");
+    pub async fn deploy(engine: Engine) -> Self {
+        Self::deploy_scaled(engine, Options::default().wait_scale).await
+    }
+
+    /// With the workflow's waits and retries multiplied by `wait_scale`.
+    pub async fn deploy_scaled(engine: Engine, wait_scale: f64) -> Self {
+        let local = LocalAws::start(&Options { engine, wait_scale, ..Options::default() }).await.expect("the local AWS starts");
         let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");
         local.set_task_timing(Duration::from_millis(20), Duration::from_millis(20)).await.expect("the stand-in takes its timing");
         Self { local, stack }

@@ -1,11 +1,12 @@
 //! Bad input fails the run at once, with the name, the field, the value and the fix, and starts no export.
 
 use e2e::{Archive, FROM};
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/a", &[(FROM, "x")]).await;
     let notifications = archive.subscribe().await;
     let valid = archive.input(json!(["/a"]));
@@ -47,7 +48,7 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_cloudwatch_refuses_names_the_statement_to_add() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/a", &[(FROM, "x")]).await;
     let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&archive.local.sdk_config()).force_path_style(true).build());
     let region = archive.local.region().to_owned();

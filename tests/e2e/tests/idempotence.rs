@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use e2e::{Archive, FROM, TO, place};
+use local_aws::Engine;
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_run_exports_nothing_and_force_exports_anew() {
-    let archive = Archive::deploy().await;
+e2e::on_both_engines! {
+    a_second_run_exports_nothing_and_force_exports_anew,
+    a_lost_answer_of_create_export_task_exports_once,
+    what_certainly_has_nothing_is_skipped_with_its_reason,
+}
+
+async fn a_second_run_exports_nothing_and_force_exports_anew(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     for name in ["/a", "/b"] {
         archive.log_group(name, &[(FROM, name)]).await;
     }
@@ -26,7 +32,9 @@ async fn a_second_run_exports_nothing_and_force_exports_anew() {
 
     let mut forced = archive.input(json!(["/a"]));
     forced["force"] = json!(true);
-    assert_eq!(archive.run_well(&forced).await["counts"]["exported"], 1);
+    let output = archive.run_well(&forced).await;
+    assert_eq!(output["counts"]["exported"], 1);
+    assert_eq!(output["warnings"][0]["name"], "OtherExportsPresent", "the first export is still there");
     let tasks = archive.local.export_tasks().await.unwrap();
     assert_eq!(tasks.iter().filter(|task| task.log_group_name == "/a").count(), 2);
     let manifest = archive.manifest(&place("logs", "/a")).await;
@@ -36,9 +44,10 @@ async fn a_second_run_exports_nothing_and_force_exports_anew() {
     assert_eq!(folders, 2, "what the first export wrote is not touched");
 }
 
+// On ministack alone: of two executions at once on moto's interpreter, one was seen to hang.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_at_once_export_each_month_once_and_both_succeed() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let names: Vec<String> = (0..5).map(|n| format!("/g/{n}")).collect();
     for name in &names {
         archive.log_group(name, &[(FROM, name)]).await;
@@ -65,9 +74,8 @@ async fn two_runs_at_once_export_each_month_once_and_both_succeed() {
     assert_eq!(exported, names, "each log group once");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_of_create_export_task_exports_once() {
-    let archive = Archive::deploy().await;
+async fn a_lost_answer_of_create_export_task_exports_once(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     archive.log_group("/a", &[(FROM, "x")]).await;
     archive.local.add_fault(&json!({"operation": "CreateExportTask", "dropResponse": true, "times": 1})).await.unwrap();
     let output = archive.run_well(&archive.input(json!(["/a"]))).await;
@@ -77,10 +85,9 @@ async fn a_lost_answer_of_create_export_task_exports_once() {
     assert_eq!(archive.manifest(&place("logs", "/a")).await["taskId"], json!(tasks[0].task_id));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_certainly_has_nothing_is_skipped_with_its_reason() {
+async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {
     const DAY: i64 = 86_400_000;
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(engine).await;
     archive.log_group("/made-late", &[(TO + 15 * DAY, "x")]).await;
     archive.log_group("/infrequent", &[(FROM, "x")]).await;
     archive.log_group("/quiet", &[(FROM - 2 * DAY, "x")]).await;

@@ -1,11 +1,12 @@
 //! Which month is exported, and that exactly it is.
 
 use e2e::{Archive, FROM, MONTH, TO, place};
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_archives_exactly_the_month_and_says_where() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let notifications = archive.subscribe().await;
     let trace = "java.lang.IllegalStateException: 注文\n\tat a.B.c(B.java:1)\r\n\tat d.E.f(E.java:2)\n";
     archive
@@ -57,7 +58,7 @@ async fn a_run_archives_exactly_the_month_and_says_where() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_month_is_the_one_before_the_scheduled_time_in_the_time_zone() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     // With an event after all the months, none of them is skipped for having none.
     archive.log_group("/a", &[(FROM, "x"), (TO + 100 * 86_400_000, "y")]).await;
     for (scheduled_time, timezone, month, from, to) in [
@@ -81,7 +82,7 @@ async fn the_month_is_the_one_before_the_scheduled_time_in_the_time_zone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_functions_take_the_events_of_2019() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/ecs/web", &[(FROM, "x")]).await;
     // The clock in place of the schedule: `startTime` stands for it here, so that the month is a known one.
     let event =
@@ -104,7 +105,7 @@ async fn the_functions_take_the_events_of_2019() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedules_own_input_is_one_that_runs() {
-    let archive = Archive::deploy().await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let scheduler = aws_sdk_scheduler::Client::new(&archive.local.sdk_config());
     let schedules = scheduler.list_schedules().send().await.unwrap();
     let [schedule] = schedules.schedules() else { panic!("one schedule, not {schedules:?}") };

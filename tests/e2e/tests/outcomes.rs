@@ -4,11 +4,19 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use e2e::{Archive, FROM, MONTH, TO, place};
+use local_aws::Engine;
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_failing_log_group_fails_the_run_and_stops_no_other() {
-    let archive = Archive::deploy().await;
+e2e::on_both_engines! {
+    one_failing_log_group_fails_the_run_and_stops_no_other,
+    a_slot_held_by_another_tool_is_waited_for,
+    a_prefix_entry_is_expanded_page_by_page,
+    an_entry_can_have_a_place_and_a_stream_prefix_of_its_own,
+    throttling_and_outages_of_cloudwatch_are_retried,
+}
+
+async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     let notifications = archive.subscribe().await;
     for name in ["/good/1", "/bad", "/good/2"] {
         archive.log_group(name, &[(FROM, name)]).await;
@@ -38,9 +46,8 @@ async fn one_failing_log_group_fails_the_run_and_stops_no_other() {
     assert!(message.contains("Skipped\n- /gone: LogGroupNotFound\n"), "{message}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slot_held_by_another_tool_is_waited_for() {
-    let archive = Archive::deploy().await;
+async fn a_slot_held_by_another_tool_is_waited_for(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     archive.log_group("/mine", &[(FROM, "x")]).await;
     archive.log_group("/theirs", &[(FROM, "y")]).await;
     let logs = aws_sdk_cloudwatchlogs::Client::new(&archive.local.sdk_config());
@@ -81,9 +88,8 @@ async fn wait_for_refusals(archive: &Archive, error: &str, times: usize) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_prefix_entry_is_expanded_page_by_page() {
-    let archive = Archive::deploy().await;
+async fn a_prefix_entry_is_expanded_page_by_page(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     let names: Vec<String> = (0..53).map(|n| format!("/app/{n:03}")).collect();
     for name in &names {
         archive.log_group(name, &[(FROM, name)]).await;
@@ -110,9 +116,8 @@ async fn a_prefix_entry_is_expanded_page_by_page() {
     assert_eq!(archive.local.export_tasks().await.unwrap().len(), 52, "each log group once");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own() {
-    let archive = Archive::deploy().await;
+async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     archive.log_group_of_streams("/ecs/web", &[("prod/1", &[(FROM, "in")]), ("test/1", &[(FROM, "out")])]).await;
     archive.log_group("/old", &[(FROM, "2019")]).await;
     let output = archive
@@ -129,9 +134,8 @@ async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own() {
     assert_eq!(archive.manifest(&place("web", "/ecs/web")).await["logStreamNamePrefix"], "prod/");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn throttling_and_outages_of_cloudwatch_are_retried() {
-    let archive = Archive::deploy().await;
+async fn throttling_and_outages_of_cloudwatch_are_retried(engine: Engine) {
+    let archive = Archive::deploy(engine).await;
     archive.log_group("/a", &[(FROM, "x")]).await;
     for (operation, error) in [
         ("CreateExportTask", "ThrottlingException"),

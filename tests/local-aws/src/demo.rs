@@ -53,7 +53,7 @@ pub async fn run(month: Month) -> Result<bool> {
 async fn set_up(progress: &Progress) -> Result<(LocalAws, Deployment)> {
     progress
         .step("Python environment", async {
-            let python = venv::python().await?;
+            let python = venv::python(&venv::MINISTACK).await?;
             Ok(((), format!("{}", python.display())))
         })
         .await?;

@@ -101,17 +101,18 @@ impl LocalAws {
         let outputs = self.run_deploy_script(&request).await.with_context(|| {
             format!("cannot deploy {}. The end of ministack's log:\n{}\n", options.template.display(), self.ministack().log_tail())
         })?;
-        Ok(Deployment {
+        let deployment = Deployment {
             state_machine_arn: outputs.state_machine_arn,
             bucket: outputs.archive_bucket_name,
             topic_arn: outputs.notification_topic_arn,
             create_function_name: outputs.create_export_task_function_name,
             check_function_name: outputs.check_export_task_function_name,
-        })
+        };
+        self.hand_over_state_machine(deployment).await
     }
 
     async fn run_deploy_script(&self, request: &Request<'_>) -> Result<Outputs> {
-        let mut script = Command::new(venv::python().await?)
+        let mut script = Command::new(venv::python(&venv::MINISTACK).await?)
             .arg(workspace::script("deploy.py"))
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))

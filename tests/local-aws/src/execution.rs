@@ -45,9 +45,12 @@ impl Execution {
 impl LocalAws {
     /// Starts an execution and returns its ARN.
     pub async fn start_execution(&self, deployment: &Deployment, input: &Value) -> Result<String> {
-        let started = aws_sdk_sfn::Client::new(&self.sdk_config())
+        let started = self
+            .step_functions()
             .start_execution()
             .state_machine_arn(&deployment.state_machine_arn)
+            // moto names executions without a name alike.
+            .name(format!("{:032x}", fastrand::u128(..)))
             .input(input.to_string())
             .send()
             .await
@@ -57,7 +60,8 @@ impl LocalAws {
 
     /// The execution, where it has ended.
     pub async fn ended_execution(&self, arn: &str) -> Result<Option<Execution>> {
-        let described = aws_sdk_sfn::Client::new(&self.sdk_config())
+        let described = self
+            .step_functions()
             .describe_execution()
             .execution_arn(arn)
             .send()
@@ -85,11 +89,7 @@ impl LocalAws {
                 return Ok(execution);
             }
             if Instant::now() > deadline {
-                bail!(
-                    "the execution {arn} still runs after {} s. The end of the stack's log:\n{}",
-                    limit.as_secs(),
-                    self.ministack().log_tail()
-                );
+                bail!("the execution {arn} still runs after {} s. The end of the stack's log:\n{}", limit.as_secs(), self.log_tail());
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }

@@ -14,8 +14,10 @@ use hyper::Method;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::engine::Engine;
 use crate::http;
 use crate::ministack::{Ministack, MinistackOptions};
+use crate::moto::{Moto, MotoOptions};
 
 /// How a local AWS is set up.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct Options {
     pub region: String,
     /// Step Functions' Wait and Retry delays are multiplied by this; 0 means no delay.
     pub wait_scale: f64,
+    /// What runs the workflow.
+    pub engine: Engine,
 }
 
 impl Default for Options {
@@ -34,6 +38,7 @@ impl Default for Options {
             region,
             // A state machine's seconds of waiting become hundredths.
             wait_scale: 0.01,
+            engine: Engine::default(),
         }
     }
 }
@@ -44,6 +49,8 @@ pub struct LocalAws {
     endpoint: String,
     addr: SocketAddr,
     options: Options,
+    // Before ministack: what it has under way must not end in errors of a stack that has gone.
+    moto: Option<Moto>,
     ministack: Ministack,
     _stand_in: StandIn,
 }
@@ -54,15 +61,15 @@ impl LocalAws {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
         let addr = listener.local_addr().context("cannot read the address of a socket")?;
         let endpoint = format!("http://{addr}");
-        let ministack = Ministack::start(&MinistackOptions {
+        let ministack_options = MinistackOptions {
             endpoint_url: Some(endpoint.clone()),
             account_id: options.account_id.clone(),
             region: options.region.clone(),
             wait_scale: options.wait_scale,
-        })
-        .await?;
+        };
+        let (ministack, moto) = tokio::try_join!(Ministack::start(&ministack_options), start_moto(&endpoint, options))?;
         let stand_in = StandIn::start(listener, &ministack)?;
-        Ok(Self { endpoint, addr, options: options.clone(), ministack, _stand_in: stand_in })
+        Ok(Self { endpoint, addr, options: options.clone(), moto, ministack, _stand_in: stand_in })
     }
 
     /// What any AWS SDK or CLI takes as its endpoint URL.
@@ -87,19 +94,42 @@ impl LocalAws {
         &self.ministack
     }
 
+    /// The second engine, where the workflow runs on it.
+    pub fn moto(&self) -> Option<&Moto> {
+        self.moto.as_ref()
+    }
+
+    /// The last lines of the servers' logs, for error messages.
+    pub fn log_tail(&self) -> String {
+        let ministack = self.ministack.log_tail();
+        match &self.moto {
+            Some(moto) => format!("{ministack}\nThe end of moto's:\n{}", moto.log_tail()),
+            None => ministack,
+        }
+    }
+
     /// Fails where ministack or the stand-in no longer answers.
     pub async fn check_alive(&self) -> Result<()> {
         let answer = http::request(self.addr, Method::GET, "/_ministack/health", Bytes::new()).await.and_then(|(status, body)| {
             ensure!(status.is_success(), "{status} {}", String::from_utf8_lossy(&body));
             Ok(())
         });
-        answer.with_context(|| format!("the local AWS has ended. The end of its log:\n{}\n", self.ministack.log_tail()))
+        answer.with_context(|| format!("the local AWS has ended. The end of its log:\n{}\n", self.log_tail()))
     }
 
     /// A configuration for any SDK client, with this stack's account.
     pub fn sdk_config(&self) -> SdkConfig {
         sdk_config(&self.endpoint, &self.options.region, &self.options.account_id)
     }
+}
+
+async fn start_moto(endpoint: &str, options: &Options) -> Result<Option<Moto>> {
+    if options.engine == Engine::Ministack {
+        return Ok(None);
+    }
+    let options =
+        MotoOptions { stack_endpoint_url: endpoint.to_owned(), account_id: options.account_id.clone(), wait_scale: options.wait_scale };
+    Ok(Some(Moto::start(&options).await?))
 }
 
 /// A configuration for any SDK client, which takes nothing from the environment or from the user's files.

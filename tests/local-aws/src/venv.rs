@@ -1,4 +1,4 @@
-//! The Python environment that ministack runs in: made once from the pinned `requirements.txt`, below `target`.
+//! The Python environments that the servers run in: made once from the pinned requirements, below `target`.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -10,7 +10,14 @@ use sha2::{Digest, Sha256};
 
 use crate::workspace;
 
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
+/// The pinned requirements of an environment.
+pub struct Environment {
+    file: &'static str,
+    requirements: &'static str,
+}
+
+pub const MINISTACK: Environment = Environment { file: "requirements.txt", requirements: include_str!("../requirements.txt") };
+pub const MOTO: Environment = Environment { file: "requirements-moto.txt", requirements: include_str!("../requirements-moto.txt") };
 
 /// Written last: a folder without it is the rest of an interrupted attempt.
 const COMPLETE: &str = "complete";
@@ -19,10 +26,11 @@ const FIX: &str = "Install Python 3.10 or newer with its venv module (Debian, Ub
     Fedora: dnf install python3; macOS: brew install python3).";
 
 /// Returns the environment's Python interpreter, and makes the environment first where it does not exist.
-pub async fn python() -> Result<PathBuf> {
-    tokio::task::spawn_blocking(|| ensure(&workspace::cache(), "python3", REQUIREMENTS))
+pub async fn python(environment: &'static Environment) -> Result<PathBuf> {
+    tokio::task::spawn_blocking(|| ensure(&workspace::cache(), "python3", environment.requirements))
         .await
         .context("the thread that makes the Python environment ended early")?
+        .with_context(|| format!("no Python environment for tests/local-aws/{}", environment.file))
 }
 
 /// Makes the environment for `requirements` below `cache`, once for all processes that ask for it at the same time.
@@ -59,7 +67,7 @@ pub fn ensure(cache: &Path, python: &str, requirements: &str) -> Result<PathBuf>
         .arg(&pinned))?;
     if !installed.status.success() {
         bail!(
-            "pip could not install the packages of tests/local-aws/requirements.txt. It needs PyPI or a mirror that pip is configured for.\n{}",
+            "pip could not install the packages. It needs PyPI or a mirror that pip is configured for.\n{}",
             output_text(&installed).trim()
         );
     }

@@ -1,4 +1,4 @@
-//! Nothing outlives its owner: not ministack, not a function's process, not a file.
+//! Nothing outlives its owner: not ministack, not the second engine, not a function's process, not a file.
 
 mod common;
 
@@ -9,12 +9,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use common::{running_in_group, wait_until};
-use local_aws::{DeployOptions, LocalAws, Options};
+use local_aws::{DeployOptions, Engine, LocalAws, Options};
 use serde_json::{Value, json};
 
 /// Starts a stack and makes a function's process run in it.
 async fn stack_with_running_function() -> LocalAws {
-    let local = LocalAws::start(&Options::default()).await.unwrap();
+    let local = LocalAws::start(&Options { engine: Engine::Moto, ..Options::default() }).await.unwrap();
     let deployment = local.deploy(&DeployOptions::default()).await.unwrap();
     let input = json!({ "s3BucketName": deployment.bucket, "logGroups": ["/there/is/none"] });
     let execution = local.run_execution(&deployment, &input, Duration::from_secs(60)).await.unwrap();
@@ -26,10 +26,12 @@ async fn stack_with_running_function() -> LocalAws {
 async fn dropping_a_stack_ends_its_processes_and_removes_its_files() {
     let local = stack_with_running_function().await;
     let (group, directory, addr) = (local.ministack().pid(), local.ministack().directory().to_path_buf(), local.addr());
+    let engine = local.moto().unwrap().pid();
     assert!(running_in_group(group).len() >= 2, "ministack and a function");
+    assert_eq!(running_in_group(engine), [engine]);
 
     drop(local);
-    wait_until("all processes have ended", || running_in_group(group).is_empty());
+    wait_until("all processes have ended", || running_in_group(group).is_empty() && running_in_group(engine).is_empty());
     assert!(!directory.exists());
     wait_until("the stand-in no longer listens", || TcpStream::connect(addr).is_err());
 }
@@ -39,10 +41,11 @@ fn a_killed_owner_leaves_no_process_and_no_file() {
     let mut owner = Owner::start();
     let running = running_in_group(owner.group);
     assert!(running.len() >= 2, "ministack and a function, not {running:?}");
+    assert_eq!(running_in_group(owner.engine), [owner.engine]);
 
     owner.process.kill().unwrap();
     owner.process.wait().unwrap();
-    wait_until("all processes have ended", || running_in_group(owner.group).is_empty());
+    wait_until("all processes have ended", || running_in_group(owner.group).is_empty() && running_in_group(owner.engine).is_empty());
     wait_until("its files are removed", || !owner.directory.exists());
     assert!(TcpStream::connect(owner.addr).is_err());
 }
@@ -54,7 +57,7 @@ fn a_panic_in_the_owner_leaves_no_process_and_no_file() {
     drop(owner.process.stdin.take());
     let status = owner.process.wait().unwrap();
     assert_eq!(status.code(), Some(101), "the test that panics fails");
-    wait_until("all processes have ended", || running_in_group(owner.group).is_empty());
+    wait_until("all processes have ended", || running_in_group(owner.group).is_empty() && running_in_group(owner.engine).is_empty());
     wait_until("its files are removed", || !owner.directory.exists());
 }
 
@@ -62,6 +65,7 @@ fn a_panic_in_the_owner_leaves_no_process_and_no_file() {
 struct Owner {
     process: Child,
     group: u32,
+    engine: u32,
     directory: PathBuf,
     addr: SocketAddr,
     /// Kept open, so that what the owner prints later does not fail.
@@ -83,6 +87,7 @@ impl Owner {
         Self {
             process,
             group: stack["group"].as_u64().unwrap().try_into().unwrap(),
+            engine: stack["engine"].as_u64().unwrap().try_into().unwrap(),
             directory: Path::new(stack["directory"].as_str().unwrap()).to_path_buf(),
             addr: stack["addr"].as_str().unwrap().parse().unwrap(),
             _stdout: stdout,
@@ -94,8 +99,8 @@ impl Owner {
 #[ignore = "run by the other tests, as a process of its own"]
 async fn owner() {
     let local = stack_with_running_function().await;
-    let ministack = local.ministack();
-    println!("\n{}", json!({ "group": ministack.pid(), "directory": ministack.directory(), "addr": local.addr() }));
+    let (ministack, engine) = (local.ministack(), local.moto().unwrap().pid());
+    println!("\n{}", json!({ "group": ministack.pid(), "engine": engine, "directory": ministack.directory(), "addr": local.addr() }));
     tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await.unwrap().unwrap();
     panic!("as it was asked to");
 }

@@ -89,7 +89,7 @@ async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitC
 
 async fn set_up(options: &Options) -> Result<(LocalAws, Deployment)> {
     let progress = Progress::default();
-    progress.step("Python environment", async { Ok((venv::python().await?, "ready".to_owned())) }).await?;
+    progress.step("Python environment", async { Ok((venv::python(&venv::MINISTACK).await?, "ready".to_owned())) }).await?;
     progress
         .step_with_own_output("Functions", async {
             functions::build(CargoMessages::Shown).await?;

@@ -1,0 +1,73 @@
+//! How far a run is from Step Functions' limits: 25,000 events in an execution's history, 256 KiB in a payload.
+//!
+//! Measured on the engine whose history is like AWS's. `SCALE_LOG_GROUPS=1000 cargo test -p e2e --test scale -- --nocapture`
+//! measures a larger run; docs/decisions/0003 has the figures.
+
+use e2e::{Archive, FROM};
+use local_aws::Engine;
+use serde_json::json;
+
+const EVENTS: usize = 25_000;
+const PAYLOAD: usize = 256 * 1024;
+
+/// The largest account this is for.
+const LOG_GROUPS: usize = 10_000;
+const PAGE: usize = 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_log_groups_stay_far_below_the_limits() {
+    let archive = Archive::deploy_scaled(Engine::Moto, 0.0).await;
+    let many: usize = std::env::var("SCALE_LOG_GROUPS").map_or(150, |text| text.parse().expect("SCALE_LOG_GROUPS is a number"));
+    let few = PAGE;
+    let mut measured = Vec::new();
+    for count in [few, many] {
+        // Long names, and none of them there: what an entry costs the parent is the same whatever becomes of it.
+        let names: Vec<String> = (0..count).map(|n| format!("/aws/lambda/{n:0>88}")).collect();
+        let input = archive.input(json!(names));
+        let arn = archive.local.start_execution(&archive.stack, &input).await.unwrap();
+        let started = tokio::time::Instant::now();
+        let output = archive.wait(&arn).await.output.unwrap();
+        assert_eq!(output["counts"]["skipped"], count);
+        let history = archive.local.history(&arn).await.unwrap();
+        let payload = history.largest_payload().unwrap();
+        let variables = history.largest_assignment().unwrap();
+        eprintln!(
+            "{count} log groups: {} events in the parent, largest payload {} bytes ({:?} {:?}), largest variables {} bytes, {:.1} s",
+            history.events.len(),
+            payload.bytes,
+            payload.event,
+            payload.state,
+            variables.bytes,
+            started.elapsed().as_secs_f64()
+        );
+        measured.push((count.div_ceil(PAGE), history.events.len(), payload.bytes));
+    }
+    let [(few_pages, few_events, _), (many_pages, many_events, largest)] = measured[..] else { unreachable!("two runs") };
+    let per_page = (many_events - few_events).div_ceil(many_pages - few_pages);
+    let at_most = few_events + per_page * LOG_GROUPS / PAGE;
+    eprintln!("{per_page} events for each page of {PAGE}: {at_most} for {LOG_GROUPS} log groups");
+    assert!(at_most < EVENTS / 4, "{at_most} events in the parent");
+    // Of the validated input, which grows with the list and has its own limit, a payload holds one page only.
+    assert!(largest < PAYLOAD, "{largest} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_never_done_is_cancelled_after_all_polls_and_frees_the_slot() {
+    let archive = Archive::deploy_scaled(Engine::Moto, 0.0).await;
+    archive.log_group("/stuck", &[(FROM, "x")]).await;
+    archive.log_group("/next", &[(FROM, "y")]).await;
+    archive.local.add_fault(&json!({"logGroupName": "/stuck", "status": "RUNNING", "times": 1})).await.unwrap();
+    let arn = archive.local.start_execution(&archive.stack, &archive.input(json!(["/stuck", "/next"]))).await.unwrap();
+    let execution = archive.wait(&arn).await;
+    assert_eq!(execution.error.as_deref(), Some("ExportsFailed"));
+    let cause = execution.cause.unwrap();
+    assert!(cause.starts_with("1 of 2 log groups failed: /stuck: ExportTaskTimedOut: export task "), "{cause}");
+    let tasks = archive.local.export_tasks().await.unwrap();
+    let mut ended: Vec<_> = tasks.iter().map(|task| (task.log_group_name.as_str(), task.status.as_str())).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [("/next", "COMPLETED"), ("/stuck", "CANCELLED")]);
+
+    let largest = archive.local.child_histories(&arn).await.unwrap().iter().map(|child| child.events.len()).max().unwrap();
+    eprintln!("{largest} events in the history of a log group that was polled to the end");
+    assert!((1_000..EVENTS / 4).contains(&largest), "{largest} events");
+}

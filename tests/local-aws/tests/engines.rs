@@ -1,0 +1,186 @@
+//! The same workflow, functions and stand-in on both interpreters end in the same way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
+use local_aws::samples::{Event, LogGroup, LogStream};
+use local_aws::{DeployOptions, Deployment, Engine, Execution, LocalAws, Options};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+const LIMIT: Duration = Duration::from_secs(180);
+const MONTH: &str = "2024-10";
+/// 2024-09-30T15:00:00Z, the first millisecond of the month in Tokyo.
+const FROM: i64 = 1_727_708_400_000;
+
+/// A stack with log groups.
+async fn stack(engine: Engine) -> (LocalAws, Deployment) {
+    let local = LocalAws::start(&Options { engine, ..Options::default() }).await.unwrap();
+    let deployment = local.deploy(&DeployOptions::default()).await.unwrap();
+    assert_eq!(local.engine(), engine);
+    for name in ["/plain", "/failing", "/app/one", "/app/two", "/app/debug"] {
+        let event = Event { timestamp: FROM, message: format!("of {name}, \"quoted\" and 日本") };
+        let stream = LogStream { name: "main".to_owned(), events: vec![event] };
+        local.load(&LogGroup { name: name.to_owned(), created: FROM - 86_400_000, streams: vec![stream] }).await.unwrap();
+    }
+    (local, deployment)
+}
+
+async fn run(local: &LocalAws, deployment: &Deployment, log_groups: Value) -> Execution {
+    let input = json!({"s3BucketName": deployment.bucket, "s3Prefix": "logs", "month": MONTH, "logGroups": log_groups});
+    local.run_execution(deployment, &input, LIMIT).await.unwrap()
+}
+
+/// What was archived, by key, without the parts of a key that are chosen at random.
+async fn archived(local: &LocalAws, deployment: &Deployment) -> BTreeMap<String, Vec<u8>> {
+    let objects = local.read_bucket(&deployment.bucket).await.unwrap();
+    objects
+        .into_iter()
+        .filter(|object| object.key.ends_with(".gz"))
+        .map(|object| (without_ids(&object.key), object.gunzip().unwrap()))
+        .collect()
+}
+
+/// The text with every UUID and every name of an execution replaced.
+fn without_ids(text: &str) -> String {
+    let is_id = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_hexdigit).count();
+        digits == 32 && word.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    };
+    text.split_inclusive(|character: char| !character.is_ascii_alphanumeric() && character != '-')
+        .map(|part| {
+            let word = part.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
+            if is_id(word) { part.replace(word, "<id>") } else { part.to_owned() }
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_ends_in_the_same_way_on_both_engines() {
+    let ((ministack, on_ministack), (moto, on_moto)) = tokio::join!(stack(Engine::Ministack), stack(Engine::Moto));
+    let good = json!(["/plain", "/gone", { "logGroupNamePrefix": "/app/", "exclude": ["/app/debug"] }]);
+    let (expected, found) = tokio::join!(run(&ministack, &on_ministack, good.clone()), run(&moto, &on_moto, good));
+
+    assert_eq!(found.status, ExecutionStatus::Succeeded, "{found:?}\n{}", moto.log_tail());
+    let output = |execution: &Execution, deployment: &Deployment| {
+        let output = execution.output.as_ref().unwrap().to_string();
+        serde_json::from_str::<Value>(&without_ids(&output).replace(&deployment.bucket, "<bucket>")).unwrap()
+    };
+    let (expected, found) = (output(&expected, &on_ministack), output(&found, &on_moto));
+    assert_eq!(found, expected);
+    assert_eq!(found["counts"], json!({"exported": 3, "empty": 0, "skipped": 1, "failed": 0}));
+    assert_eq!(found["skips"], json!([{"logGroupName": "/gone", "reason": "LogGroupNotFound"}]));
+
+    let bad = json!(["/failing", "/gone", { "logGroupName": "/plain", "s3Prefix": "again" }]);
+    let fault = json!({"logGroupName": "/failing", "status": "FAILED", "message": "internal \"trouble\"", "times": 10});
+    ministack.add_fault(&fault).await.unwrap();
+    moto.add_fault(&fault).await.unwrap();
+    let (expected, found) = tokio::join!(run(&ministack, &on_ministack, bad.clone()), run(&moto, &on_moto, bad));
+    assert_eq!(found.status, ExecutionStatus::Failed, "{found:?}");
+    assert_eq!(found.error.as_deref(), Some("ExportsFailed"));
+    let cause = |execution: &Execution| without_ids(execution.cause.as_deref().unwrap());
+    assert_eq!(cause(&found), cause(&expected));
+    assert!(cause(&found).starts_with("1 of 3 log groups failed: /failing: ExportTaskFailed: "), "{}", cause(&found));
+    assert!(cause(&found).contains("internal \"trouble\""), "{}", cause(&found));
+
+    let objects = archived(&moto, &on_moto).await;
+    assert_eq!(objects, archived(&ministack, &on_ministack).await);
+    assert_eq!(objects.len(), 4, "{:?}", objects.keys());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_listing_of_a_prefix_is_retried() {
+    // On the second engine alone: what ministack's workflows list does not pass through the stand-in, so that no fault strikes it.
+    let (local, deployment) = stack(Engine::Moto).await;
+    local.add_fault(&json!({"operation": "DescribeLogGroups", "error": "ThrottlingException", "times": 3})).await.unwrap();
+    let execution = run(&local, &deployment, json!([{ "logGroupNamePrefix": "/app/" }])).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded, "{execution:?}");
+    assert_eq!(execution.output.unwrap()["counts"]["exported"], 3);
+    let history = local.history(&execution.arn).await.unwrap();
+    let errors: Vec<_> =
+        history.events.iter().filter_map(|event| event.task_failed_event_details.as_ref()).filter_map(|failed| failed.error()).collect();
+    assert_eq!(errors, ["CloudWatchLogs.ThrottlingException"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_engines_tell_the_histories_of_parent_and_children() {
+    for engine in [Engine::Ministack, Engine::Moto] {
+        let (local, deployment) = stack(engine).await;
+        let execution = run(&local, &deployment, json!(["/plain", "/gone"])).await;
+        let parent = local.history(&execution.arn).await.unwrap();
+        assert_eq!(parent.execution_arn, execution.arn);
+        assert_eq!(parent.events.first().unwrap().r#type, HistoryEventType::ExecutionStarted, "{engine:?}");
+        assert_eq!(parent.events.last().unwrap().r#type, HistoryEventType::ExecutionSucceeded, "{engine:?}");
+        // The page is a payload, so the largest has both names in it.
+        let largest = parent.largest_payload().unwrap();
+        assert!(largest.bytes > "/plain/gone".len(), "{largest:?}");
+
+        let children = local.child_histories(&execution.arn).await.unwrap();
+        let [plain, gone] = &children[..] else { panic!("a child for each log group, not {}", children.len()) };
+        assert!(plain.count(&HistoryEventType::TaskScheduled) >= 2, "create and check: {plain:?}");
+        assert_eq!(gone.count(&HistoryEventType::TaskScheduled), 1, "{gone:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_engine_tells_every_event_that_aws_would() {
+    let (local, deployment) = stack(Engine::Moto).await;
+    let execution = run(&local, &deployment, json!(["/gone", "/plain"])).await;
+    let parent = local.history(&execution.arn).await.unwrap();
+    let map: Vec<_> = parent.events.iter().map(|event| event.r#type.as_str()).filter(|name| name.starts_with("Map")).collect();
+    assert_eq!(map, ["MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited"]);
+    assert_eq!(parent.largest_assignment().unwrap().state.as_deref(), Some("ValidateInput"));
+
+    let children = local.child_histories(&execution.arn).await.unwrap();
+    let [gone, plain] = &children[..] else { panic!("a child for each log group, not {}", children.len()) };
+    for child in [gone, plain] {
+        let names: Vec<_> = child.events.iter().map(|event| event.r#type.as_str()).collect();
+        assert_eq!((names[0], names[names.len() - 1]), ("ExecutionStarted", "ExecutionSucceeded"), "{names:?}");
+        let ending = |end: &str| names.iter().filter(|name| name.ends_with(end)).count();
+        assert_eq!(ending("StateEntered"), ending("StateExited"), "{names:?}");
+        // Three events for each attempt.
+        let attempts = child.count(&HistoryEventType::TaskScheduled);
+        assert_eq!(child.count(&HistoryEventType::TaskStarted), attempts, "{names:?}");
+        assert_eq!(child.count(&HistoryEventType::TaskSucceeded) + child.count(&HistoryEventType::TaskFailed), attempts, "{names:?}");
+        assert!(child.events.iter().map(|event| event.id).eq(1..=child.events.len() as i64), "ids count from 1 in each execution");
+    }
+    assert_eq!(gone.count(&HistoryEventType::TaskFailed), 0);
+    assert!(plain.count(&HistoryEventType::TaskFailed) >= 1, "the polls that find the task pending");
+
+    // A child is an execution like any other.
+    let child = local.ended_execution(&plain.execution_arn).await.unwrap().unwrap();
+    assert_eq!(child.status, ExecutionStatus::Succeeded);
+    assert_eq!(child.output.unwrap()["outcome"], "exported");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_an_execution_of_the_second_engine_stops_its_children() {
+    let (local, deployment) = stack(Engine::Moto).await;
+    local.set_task_timing(Duration::from_secs(3600), Duration::ZERO).await.unwrap();
+    let input = json!({"s3BucketName": deployment.bucket, "month": MONTH, "logGroups": ["/plain", "/app/one"]});
+    let arn = local.start_execution(&deployment, &input).await.unwrap();
+    until("the first log group is polled", async || {
+        let children = local.child_histories(&arn).await.unwrap();
+        children.first().is_some_and(|child| child.count(&HistoryEventType::TaskFailed) > 1)
+    })
+    .await;
+
+    local.step_functions().stop_execution().execution_arn(&arn).send().await.unwrap();
+    let execution = local.wait_for_execution(&arn, LIMIT).await.unwrap();
+    assert_eq!(execution.status, ExecutionStatus::Aborted);
+    until("the child has ended", async || {
+        let [child] = &local.children(&arn).await.unwrap()[..] else { panic!("no other child begins") };
+        local.ended_execution(child).await.unwrap().is_some_and(|child| child.status == ExecutionStatus::Aborted)
+    })
+    .await;
+}
+
+/// Polls until the condition holds.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within {} s: {what}", LIMIT.as_secs());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
