@@ -1,12 +1,12 @@
 //! The controls: `/_local/...` tells the stand-in what to do next, and shows what it did.
 
+mod fault;
 mod fields;
 
 use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::body::{Body, control_json};
-use crate::faults::{Effect, Fault, default_http_status};
 use crate::local::{Local, Settings};
 use crate::overlay::Overlay;
 use fields::{Fields, Problem};
@@ -19,7 +19,11 @@ pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -
     let done = match (method.as_str(), path) {
         ("GET", "/_local/export-tasks") => Ok(show(local)),
         ("PUT", "/_local/export-tasks") => change_settings(local, body),
-        ("POST", "/_local/export-tasks/faults") => add_fault(local, body),
+        ("POST", "/_local/export-tasks/faults") => fault::read(body).map(|fault| {
+            let mut state = local.state();
+            state.faults.add(fault);
+            json!({ "faults": state.faults.list() })
+        }),
         ("DELETE", "/_local/export-tasks/faults") => {
             local.state().faults.clear();
             Ok(json!({ "faults": [] }))
@@ -68,67 +72,6 @@ fn change_settings(local: &Local, body: &[u8]) -> Result<Value, Problem> {
     fields.finish()?;
     local.change_settings(settings);
     Ok(json!(settings))
-}
-
-fn add_fault(local: &Local, body: &[u8]) -> Result<Value, Problem> {
-    let mut fields = Fields::read(body)?;
-    let operation = fields.text("operation")?;
-    let error = fields.text("error")?;
-    let http_status = fields.number("httpStatus", 400, 599)?;
-    let drop_response = fields.flag("dropResponse")?;
-    let log_group_name = fields.text("logGroupName")?;
-    let status = fields.text("status")?;
-    let message = fields.text("message")?;
-    let times = fields.number("times", 1, u64::from(u32::MAX))?.unwrap_or(1);
-    let all = fields.finish()?;
-    let misplaced = |name: &str, fix: &str| Err(Problem::new(name, all[name].clone(), fix));
-
-    let effect = match (error, status, drop_response) {
-        (Some(error), None, None) => Effect::Error {
-            operation: known_operation(operation)?,
-            http_status: http_status.and_then(|status| u16::try_from(status).ok()).unwrap_or_else(|| default_http_status(&error)),
-            error,
-            message,
-        },
-        (None, None, Some(true)) => {
-            if message.is_some() || http_status.is_some() {
-                let name = if message.is_some() { "message" } else { "httpStatus" };
-                return misplaced(name, "leave it out: a dropped response has none");
-            }
-            Effect::DropResponse { operation: known_operation(operation)?, drop_response: true }
-        }
-        (None, Some(status), None) => {
-            if operation.is_some() {
-                return misplaced("operation", "leave it out: a status concerns tasks, not calls");
-            }
-            if http_status.is_some() {
-                return misplaced("httpStatus", "leave it out: a status concerns tasks, not calls");
-            }
-            if log_group_name.is_none() {
-                let fix = "name the log group whose next tasks shall have this status";
-                return Err(Problem::new("logGroupName", Value::Null, fix));
-            }
-            Effect::Status { status, message }
-        }
-        (None, None, Some(false)) => {
-            return misplaced("dropResponse", "write true, or leave it out");
-        }
-        _ => {
-            let fix = "give exactly one of error, dropResponse (both with operation) and status (with logGroupName)";
-            return Err(Problem::new("error | dropResponse | status", Value::Object(all), fix));
-        }
-    };
-    let mut state = local.state();
-    state.faults.add(Fault { log_group_name, effect, times });
-    Ok(json!({ "faults": state.faults.list() }))
-}
-
-fn known_operation(operation: Option<String>) -> Result<String, Problem> {
-    let fix = "name an operation of CloudWatch Logs, such as CreateExportTask or DescribeLogGroups";
-    match operation {
-        Some(name) if fields::OPERATIONS.contains(&name.as_str()) => Ok(name),
-        other => Err(Problem::new("operation", json!(other), fix)),
-    }
 }
 
 fn overlay_log_group(local: &Local, body: &[u8]) -> Result<Value, Problem> {

@@ -1,4 +1,7 @@
-//! Faults a test has ordered: an error instead of an answer, an answer that gets lost, or a task that takes another end.
+//! Faults a test has ordered: an error instead of an answer, an answer that gets lost or comes late, or a task that takes
+//! another end.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,15 +18,31 @@ pub(crate) enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
         http_status: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key_suffix: Option<String>,
     },
     /// The operation is carried out, and the connection is closed without an answer.
-    DropResponse { operation: String, drop_response: bool },
-    /// A task created by then ends, or sticks, in this status.
+    DropResponse {
+        operation: String,
+        drop_response: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key_suffix: Option<String>,
+    },
+    /// The operation is carried out, and its answer comes late.
+    Delay {
+        operation: String,
+        delay_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key_suffix: Option<String>,
+    },
+    /// The next task created ends, or sticks, in this status.
     Status {
         status: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+    /// The next task created is never seen.
+    Vanish { vanishes: bool },
 }
 
 /// A fault, for every log group or one, that strikes a number of times.
@@ -37,11 +56,28 @@ pub(crate) struct Fault {
     pub(crate) times: u64,
 }
 
-/// The end a status fault has in store for a task.
+/// What a fault has in store for a task.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Fate {
+pub(crate) enum Fate {
+    Ordered(Ordered),
+    /// Its id is answered, and nobody ever sees it.
+    Vanish,
+}
+
+/// The status in which a task ends, or sticks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ordered {
     pub(crate) status: String,
     pub(crate) message: Option<String>,
+}
+
+/// The call a fault may strike.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Target<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) log_group: Option<&'a str>,
+    /// Of an S3 object.
+    pub(crate) key: Option<&'a str>,
 }
 
 /// What a fault does to a call.
@@ -49,6 +85,7 @@ pub(crate) struct Fate {
 pub(crate) enum Strike {
     Error(ApiError),
     DropResponse,
+    Delay(Duration),
 }
 
 /// All faults still to strike, in the order they were given: the first that fits strikes.
@@ -68,11 +105,16 @@ impl Faults {
         &self.0
     }
 
-    /// The strike for a call of `operation`, if one is due.
-    pub(crate) fn strike(&mut self, operation: &str, log_group: Option<&str>) -> Option<Strike> {
-        let fault = self.take(log_group, |effect| match effect {
-            Effect::Error { operation: o, .. } | Effect::DropResponse { operation: o, .. } => o == operation,
-            Effect::Status { .. } => false,
+    /// The strike for a call, if one is due.
+    pub(crate) fn strike(&mut self, call: Target<'_>) -> Option<Strike> {
+        let fault = self.take(call.log_group, |effect| match effect {
+            Effect::Error { operation, key_suffix, .. }
+            | Effect::DropResponse { operation, key_suffix, .. }
+            | Effect::Delay { operation, key_suffix, .. } => {
+                operation == call.operation
+                    && key_suffix.as_ref().is_none_or(|suffix| call.key.is_some_and(|key| key.ends_with(suffix.as_str())))
+            }
+            Effect::Status { .. } | Effect::Vanish { .. } => false,
         })?;
         match fault.effect {
             Effect::Error { error, message, http_status, .. } => Some(Strike::Error(ApiError {
@@ -81,16 +123,18 @@ impl Faults {
                 name: error,
             })),
             Effect::DropResponse { .. } => Some(Strike::DropResponse),
-            Effect::Status { .. } => None,
+            Effect::Delay { delay_ms, .. } => Some(Strike::Delay(Duration::from_millis(delay_ms))),
+            Effect::Status { .. } | Effect::Vanish { .. } => None,
         }
     }
 
     /// The fate of a task that is being created for `log_group`, if one is in store.
     pub(crate) fn fate(&mut self, log_group: &str) -> Option<Fate> {
-        let fault = self.take(Some(log_group), |effect| matches!(effect, Effect::Status { .. }))?;
+        let fault = self.take(Some(log_group), |effect| matches!(effect, Effect::Status { .. } | Effect::Vanish { .. }))?;
         match fault.effect {
-            Effect::Status { status, message } => Some(Fate { status, message }),
-            Effect::Error { .. } | Effect::DropResponse { .. } => None,
+            Effect::Status { status, message } => Some(Fate::Ordered(Ordered { status, message })),
+            Effect::Vanish { .. } => Some(Fate::Vanish),
+            Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } => None,
         }
     }
 
@@ -111,8 +155,10 @@ impl Faults {
 /// The HTTP status AWS gives an error: its own failures are 5xx, all else is the caller's.
 pub(crate) fn default_http_status(error: &str) -> u16 {
     match error {
-        "ServiceUnavailable" | "ServiceUnavailableException" => 503,
-        "InternalFailure" | "InternalServerError" | "InternalServerException" => 500,
+        "ServiceUnavailable" | "ServiceUnavailableException" | "SlowDown" => 503,
+        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServerException" => 500,
+        "AccessDenied" => 403,
+        "NoSuchBucket" | "NoSuchKey" => 404,
         _ => 400,
     }
 }
@@ -123,6 +169,11 @@ fn default_message(error: &str) -> &'static str {
         "LimitExceededException" => "Resource limit exceeded.",
         "ServiceUnavailable" | "ServiceUnavailableException" => "The service cannot complete the request.",
         "ResourceNotFoundException" => "The specified log group does not exist.",
+        "SlowDown" => "Please reduce your request rate.",
+        "InternalError" => "We encountered an internal error. Please try again.",
+        "AccessDenied" => "Access Denied",
+        "NoSuchBucket" => "The specified bucket does not exist",
+        "NoSuchKey" => "The specified key does not exist.",
         _ => "A fault ordered for a test.",
     }
 }

@@ -1,7 +1,7 @@
 //! A faithful stand-in for CloudWatch Logs' three export calls, in front of a local AWS that lacks them.
 //!
 //! It is a reverse proxy: CreateExportTask, DescribeExportTasks and CancelExportTask are answered here, the answers of
-//! DescribeLogGroups can be given another age, `/_local/...` tells the stand-in what to do next, and everything else goes
+//! DescribeLogGroups can be given another age, those of DescribeLogStreams are made like AWS's, `/_local/...` tells the stand-in what to do next, and everything else goes
 //! to the local AWS unchanged. What it imitates, from which source, and proved by which test stands in
 //! `docs/local-aws.md`.
 //!
@@ -17,8 +17,10 @@ mod faults;
 mod forward;
 mod gauge;
 mod local;
+mod log_streams;
 mod overlay;
 mod policy;
+mod s3;
 mod scope;
 mod server;
 mod upstream;

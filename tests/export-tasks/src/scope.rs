@@ -11,6 +11,7 @@ use crate::upstream::Upstream;
 pub(crate) struct CredentialScope {
     pub(crate) access_key_id: String,
     pub(crate) region: String,
+    pub(crate) service: String,
 }
 
 /// The account and Region a request acts in.
@@ -38,11 +39,15 @@ impl CredentialScope {
     fn parse(header: &str) -> Option<Self> {
         let (_, rest) = header.strip_prefix("AWS4-HMAC-SHA256")?.split_once("Credential=")?;
         let credential = rest.split([',', ' ']).next()?;
-        let [key, _date, region, _service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..] else {
+        let [key, _date, region, service, "aws4_request"] = credential.split('/').collect::<Vec<_>>()[..] else {
             return None;
         };
         let host_safe = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        (host_safe(region) && !key.is_empty()).then(|| Self { access_key_id: key.to_owned(), region: region.to_owned() })
+        (host_safe(region) && !key.is_empty()).then(|| Self {
+            access_key_id: key.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+        })
     }
 
     /// The account id, where the access key id is one.
@@ -73,7 +78,7 @@ mod tests {
             parse("AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0")
                 .expect("a well-formed header");
         assert_eq!(scope.account(), Some("111122223333"));
-        assert_eq!(scope.region, "ap-northeast-1");
+        assert_eq!((scope.region.as_str(), scope.service.as_str()), ("ap-northeast-1", "logs"));
         assert_eq!(
             parse("AWS4-HMAC-SHA256 Credential=AKIAX/20261101/eu-west-1/logs/aws4_request,Signature=0")
                 .expect("a header without blanks")

@@ -21,10 +21,12 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::body::{Body, aws_error, aws_json, control_json};
 use crate::control;
-use crate::faults::Strike;
+use crate::faults::{Strike, Target};
 use crate::forward;
 use crate::local::Local;
+use crate::log_streams;
 use crate::overlay;
+use crate::s3;
 use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
 
@@ -118,43 +120,66 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
         .and_then(|target| target.to_str().ok())
         .and_then(|target| target.strip_prefix(api::TARGET_PREFIX))
         .map(str::to_owned);
-    match operation {
+    let (strike, response) = match operation {
         Some(operation) => logs_operation(local, &operation, parts, body).await,
-        None => Ok(pass_on(local, parts, body).await),
+        None => other_operation(local, parts, body).await,
+    };
+    match strike {
+        Some(Strike::DropResponse) => Err(DropConnection),
+        Some(Strike::Delay(delay)) => {
+            tokio::time::sleep(delay).await;
+            Ok(response)
+        }
+        Some(Strike::Error(_)) | None => Ok(response),
     }
 }
 
-async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body: Bytes) -> Result<Response<Body>, DropConnection> {
-    let (injected, dropped) = match strike(local, operation, &body) {
-        Some(Strike::Error(error)) => (Some(error), false),
-        Some(Strike::DropResponse) => (None, true),
-        None => (None, false),
-    };
+async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
+    let strike = strike_logs(local, operation, &body);
     let response = if api::is_export_operation(operation) {
-        match api::call(local, operation, &parts.headers, &body, injected, dropped).await {
+        match api::call(local, operation, &parts.headers, &body, strike.as_ref()).await {
             Ok(answer) => aws_json(&answer),
             Err(error) => aws_error(&error),
         }
-    } else if let Some(error) = injected {
-        aws_error(&error)
-    } else if operation == "DescribeLogGroups" {
-        describe_log_groups(local, parts, body).await
+    } else if let Some(Strike::Error(error)) = &strike {
+        aws_error(error)
     } else {
-        pass_on(local, parts, body).await
+        match operation {
+            "DescribeLogGroups" => rewritten(local, parts, body, |answer| overlay::rewrite(answer, &local.state().overlays)).await,
+            "DescribeLogStreams" => match log_streams::refusal(&body) {
+                Some(error) => aws_error(&error),
+                None => rewritten(local, parts, body, log_streams::rewrite).await,
+            },
+            _ => pass_on(local, parts, body).await,
+        }
     };
-    if dropped { Err(DropConnection) } else { Ok(response) }
+    (strike, response)
 }
 
-fn strike(local: &Local, operation: &str, body: &[u8]) -> Option<Strike> {
+/// Everything that is no operation of CloudWatch Logs; S3's can be struck by faults.
+async fn other_operation(local: &Local, parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
+    let strike = s3::operation(&parts).and_then(|operation| {
+        let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref() };
+        local.state().faults.strike(target)
+    });
+    let response = match &strike {
+        Some(Strike::Error(error)) => s3::error_response(error, &parts.method),
+        _ => pass_on(local, parts, body).await,
+    };
+    (strike, response)
+}
+
+fn strike_logs(local: &Local, operation: &str, body: &[u8]) -> Option<Strike> {
     let mut state = local.state();
     if state.faults.list().is_empty() {
         return None;
     }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    state.faults.strike(operation, input["logGroupName"].as_str())
+    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None })
 }
 
-async fn describe_log_groups(local: &Local, mut parts: Parts, body: Bytes) -> Response<Body> {
+/// Passes a request on, and changes the answer on its way back.
+async fn rewritten(local: &Local, mut parts: Parts, body: Bytes, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Response<Body> {
     // The answer must be readable here.
     parts.headers.remove(ACCEPT_ENCODING);
     let answer = match forward::forward(&local.upstream, parts, body).await {
@@ -163,9 +188,7 @@ async fn describe_log_groups(local: &Local, mut parts: Parts, body: Bytes) -> Re
     };
     match answer {
         Ok(answer) => {
-            let changed = overlay::rewrite(answer.body(), &local.state().overlays);
-            let unchanged = || answer.body().to_vec();
-            let body = changed.unwrap_or_else(unchanged);
+            let body = change(answer.body()).unwrap_or_else(|| answer.body().to_vec());
             forward::replace(answer, body)
         }
         Err(error) => forward::bad_gateway(&error),

@@ -125,7 +125,7 @@ impl Upstream {
 
     /// The account of everyone whose key is neither an account id nor a session's.
     pub(crate) async fn default_account(&self, region: &str) -> Result<String, UpstreamError> {
-        let nobody = CredentialScope { access_key_id: "nobody".to_owned(), region: region.to_owned() };
+        let nobody = CredentialScope { access_key_id: "nobody".to_owned(), region: region.to_owned(), service: "sts".to_owned() };
         self.account_of(&nobody, &HeaderMap::new()).await
     }
 

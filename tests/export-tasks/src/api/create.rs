@@ -13,6 +13,7 @@ use crate::export::destination::{Destination, PutError, refused};
 use crate::export::files::MAX_KEY_BYTES;
 use crate::export::life::Life;
 use crate::export::task::{ExportRequest, ExportTask, TaskStatus};
+use crate::faults::Fate;
 use crate::local::Local;
 use crate::scope::Caller;
 
@@ -115,10 +116,15 @@ async fn write_test_object(local: &Local, caller: &Caller, destination: &Destina
 fn start(local: &Arc<Local>, caller: &Caller, request: ExportRequest, destination: Destination) -> Result<String, ApiError> {
     let task_id = uuid::Uuid::new_v4().to_string();
     let (cancel, cancelled) = watch::channel(false);
-    let fate = {
+    let ordered = {
         let mut state = local.state();
         state.slot_free(caller)?;
-        let fate = state.faults.fate(&request.log_group_name);
+        let ordered = match state.faults.fate(&request.log_group_name) {
+            // Of a task nobody sees, the journal and the test object are all there is: no record, no data, no slot held.
+            Some(Fate::Vanish) => return Ok(task_id),
+            Some(Fate::Ordered(ordered)) => Some(ordered),
+            None => None,
+        };
         state.tasks.push(ExportTask {
             task_id: task_id.clone(),
             caller: caller.clone(),
@@ -129,10 +135,17 @@ fn start(local: &Arc<Local>, caller: &Caller, request: ExportRequest, destinatio
             completion_time: None,
             cancel,
         });
-        fate
+        ordered
     };
-    let life =
-        Life { local: Arc::clone(local), task_id: task_id.clone(), caller: caller.clone(), request, destination, fate, cancel: cancelled };
+    let life = Life {
+        local: Arc::clone(local),
+        task_id: task_id.clone(),
+        caller: caller.clone(),
+        request,
+        destination,
+        ordered,
+        cancel: cancelled,
+    };
     local.start(Box::pin(life.live()));
     Ok(task_id)
 }

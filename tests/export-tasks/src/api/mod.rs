@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clock::now_millis;
 use crate::error::ApiError;
+use crate::faults::Strike;
 use crate::local::{Call, Local};
 use crate::scope::CredentialScope;
 
@@ -25,14 +26,13 @@ pub(crate) fn is_export_operation(operation: &str) -> bool {
 
 /// Carries out an export operation and records it in the journal.
 ///
-/// `injected` is the error a fault gives instead; `dropped` says that the answer will not reach the caller.
+/// `strike` is what a fault does to the call. Dropping and delaying are for the server; here they are only recorded.
 pub(crate) async fn call(
     local: &Arc<Local>,
     operation: &str,
     headers: &HeaderMap,
     body: &[u8],
-    injected: Option<ApiError>,
-    dropped: bool,
+    strike: Option<&Strike>,
 ) -> Result<Value, ApiError> {
     let scope = CredentialScope::read(headers);
     let mut call = Call {
@@ -43,10 +43,10 @@ pub(crate) async fn call(
         request: serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
         outcome: Value::Null,
     };
-    let was_injected = injected.is_some();
-    let answer = match (injected, scope) {
-        (Some(error), _) | (None, Err(error)) => Err(error),
-        (None, Ok(scope)) => answer(local, operation, scope, headers, body).await.map(|(account, answer)| {
+    let answer = match (strike, scope) {
+        (Some(Strike::Error(error)), _) => Err(error.clone()),
+        (_, Err(error)) => Err(error),
+        (_, Ok(scope)) => answer(local, operation, scope, headers, body).await.map(|(account, answer)| {
             call.account_id = Some(account);
             answer
         }),
@@ -57,11 +57,11 @@ pub(crate) async fn call(
             json!({ "httpStatus": error.http_status, "error": error.name, "message": error.message })
         }
     };
-    if was_injected {
-        call.outcome["injected"] = true.into();
-    }
-    if dropped {
-        call.outcome["dropped"] = true.into();
+    match strike {
+        Some(Strike::Error(_)) => call.outcome["injected"] = true.into(),
+        Some(Strike::DropResponse) => call.outcome["dropped"] = true.into(),
+        Some(Strike::Delay(delay)) => call.outcome["delayMs"] = json!(delay.as_millis()),
+        None => {}
     }
     local.state().record(call);
     answer

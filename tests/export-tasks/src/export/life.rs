@@ -10,7 +10,7 @@ use super::destination::Destination;
 use super::files::Keys;
 use super::task::{ExportRequest, TaskStatus};
 use super::write::{Stop, Writer};
-use crate::faults::Fate;
+use crate::faults::Ordered;
 use crate::local::{Local, Settings};
 use crate::scope::Caller;
 
@@ -21,7 +21,7 @@ pub(crate) struct Life {
     pub(crate) caller: Caller,
     pub(crate) request: ExportRequest,
     pub(crate) destination: Destination,
-    pub(crate) fate: Option<Fate>,
+    pub(crate) ordered: Option<Ordered>,
     pub(crate) cancel: watch::Receiver<bool>,
 }
 
@@ -52,7 +52,7 @@ impl Life {
     }
 
     async fn until_end(&mut self) -> Result<(TaskStatus, String), Stop> {
-        let Some(Fate { status, message }) = self.fate.take() else {
+        let Some(Ordered { status, message }) = self.ordered.take() else {
             self.run(STARTED_MESSAGE).await?;
             let running_since = Instant::now();
             self.write().await?;

@@ -26,8 +26,11 @@ async fn mistakes_are_answered_with_field_value_and_fix() {
     let stand = Stand::start().await;
     let before = stand.inspect().await;
     let (settings, faults, groups) = ("/_local/export-tasks", "/_local/export-tasks/faults", "/_local/log-groups");
-    let exactly_one = "give exactly one of error, dropResponse (both with operation) and status (with logGroupName)";
-    let operation = "name an operation of CloudWatch Logs, such as CreateExportTask or DescribeLogGroups";
+    let exactly_one =
+        "give exactly one of error, dropResponse, delayMs (each with operation), status and vanishes (each with logGroupName)";
+    let operation = "name an operation of CloudWatch Logs, such as CreateExportTask or DescribeLogGroups, or one of S3: \
+                     GetObject, HeadObject, ListObjectsV2, PutObject";
+    let kinds = "error | dropResponse | delayMs | status | vanishes";
     let day = "give a whole number from 0 to 86400000";
     for (path, body, field, value, fix) in [
         (settings, json!({ "pendingMs": -1 }), "pendingMs", json!(-1), day),
@@ -42,14 +45,8 @@ async fn mistakes_are_answered_with_field_value_and_fix() {
             "this field is unknown; the fields are cancelMs, maxFileBytes, pendingMs, runningMs",
         ),
         (settings, json!([]), "body", json!([]), "send a JSON object"),
-        (faults, json!({}), "error | dropResponse | status", json!({}), exactly_one),
-        (
-            faults,
-            json!({ "error": "A", "status": "FAILED" }),
-            "error | dropResponse | status",
-            json!({ "error": "A", "status": "FAILED" }),
-            exactly_one,
-        ),
+        (faults, json!({}), kinds, json!({}), exactly_one),
+        (faults, json!({ "error": "A", "status": "FAILED" }), kinds, json!({ "error": "A", "status": "FAILED" }), exactly_one),
         (faults, json!({ "error": "A" }), "operation", Value::Null, operation),
         (faults, json!({ "error": "A", "operation": "CreateExportTsk" }), "operation", json!("CreateExportTsk"), operation),
         (faults, json!({ "error": "", "operation": "CreateExportTask" }), "error", json!(""), "give a string that is not empty"),
@@ -76,13 +73,50 @@ async fn mistakes_are_answered_with_field_value_and_fix() {
             json!("x"),
             "leave it out: a dropped response has none",
         ),
-        (faults, json!({ "status": "FAILED" }), "logGroupName", Value::Null, "name the log group whose next tasks shall have this status"),
+        (faults, json!({ "status": "FAILED" }), "logGroupName", Value::Null, "name the log group whose next tasks this is for"),
         (
             faults,
             json!({ "status": "FAILED", "logGroupName": "/x", "operation": "CreateExportTask" }),
             "operation",
             json!("CreateExportTask"),
             "leave it out: a status concerns tasks, not calls",
+        ),
+        (faults, json!({ "vanishes": true }), "logGroupName", Value::Null, "name the log group whose next tasks this is for"),
+        (
+            faults,
+            json!({ "logGroupName": "/x", "vanishes": true, "message": "x" }),
+            "message",
+            json!("x"),
+            "leave it out: nobody sees the task",
+        ),
+        (faults, json!({ "operation": "GetObject", "delayMs": 0 }), "delayMs", json!(0), "give a whole number from 1 to 86400000"),
+        (
+            faults,
+            json!({ "operation": "GetObject", "delayMs": 1, "httpStatus": 500 }),
+            "httpStatus",
+            json!(500),
+            "leave it out: the answer stays as it is",
+        ),
+        (
+            faults,
+            json!({ "operation": "GetObject", "error": "SlowDown", "logGroupName": "/x" }),
+            "logGroupName",
+            json!("/x"),
+            "leave it out: S3 knows no log groups; keySuffix tells objects apart",
+        ),
+        (
+            faults,
+            json!({ "operation": "ListObjectsV2", "error": "SlowDown", "keySuffix": "x" }),
+            "keySuffix",
+            json!("x"),
+            "leave it out: a listing has no key",
+        ),
+        (
+            faults,
+            json!({ "operation": "CreateExportTask", "error": "A", "keySuffix": "x" }),
+            "keySuffix",
+            json!("x"),
+            "leave it out: only objects of S3 have a key",
         ),
         (groups, json!({ "creationTime": 1 }), "logGroupName", Value::Null, "name the log group"),
         (

@@ -4,7 +4,7 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::stand::{FROM, REGION, Stand, code, error, message, refusal};
+use crate::stand::{FROM, REGION, Stand, code, error, eventually, message, refusal};
 
 #[tokio::test]
 async fn an_error_strikes_as_often_as_ordered() {
@@ -100,7 +100,7 @@ async fn a_task_can_be_ordered_to_stick_until_cancelled() {
     for status in ["PENDING", "RUNNING", "PENDING_CANCEL"] {
         stand.fault(&json!({ "logGroupName": group, "status": status, "message": "stuck" })).await;
         let task_id = stand.create(&group, &bucket).await;
-        crate::stand::eventually(status, || async { (message(&stand.describe(&task_id).await) == "stuck").then_some(()) }).await;
+        eventually(status, || async { (message(&stand.describe(&task_id).await) == "stuck").then_some(()) }).await;
         // Another task's refusal shows that the stuck one goes on holding the slot.
         assert_eq!(refusal(stand.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
         assert_eq!(code(&stand.describe(&task_id).await), status);
@@ -127,4 +127,59 @@ async fn faults_strike_in_order_in_every_account_and_can_be_cleared() {
     let (status, answer) = stand.control(Method::DELETE, "/_local/export-tasks/faults", &Value::Null).await;
     assert_eq!((status, answer), (StatusCode::OK, json!({ "faults": [] })));
     stand.logs().describe_export_tasks().send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delayed_answer_comes_after_the_deed() {
+    let stand = Stand::start().await;
+    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let hour = 3_600_000;
+    stand.fault(&json!({ "operation": "CreateExportTask", "delayMs": hour })).await;
+    let caller = tokio::spawn(stand.export(&group, &bucket).send());
+    let task_id = eventually("the task exists", || async {
+        let tasks = stand.inspect().await["tasks"].clone();
+        tasks[0]["taskId"].as_str().map(str::to_owned)
+    })
+    .await;
+    stand.completed(&task_id).await;
+    assert!(!caller.is_finished(), "the task is over, and its creation is not yet answered");
+    assert_eq!(
+        stand.inspect().await["journal"][0]["outcome"],
+        json!({ "httpStatus": 200, "response": { "taskId": task_id }, "delayMs": hour })
+    );
+    caller.abort();
+
+    // Short ones arrive.
+    for operation in ["CreateExportTask", "DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "ListObjectsV2", "PutObject"] {
+        stand.fault(&json!({ "operation": operation, "delayMs": 1 })).await;
+    }
+    let task_id = stand.create(&group, &bucket).await;
+    stand.completed(&task_id).await;
+    stand.logs().describe_log_groups().send().await.unwrap();
+    stand.logs().describe_log_streams().log_group_name(&group).send().await.unwrap();
+    stand.put_object(&bucket, "late", b"body".to_vec()).await;
+    assert_eq!(stand.keys(&bucket).await, ["late", "logs/aws-logs-write-test"]);
+    assert_eq!(stand.inspect().await["faults"], json!([]));
+}
+
+#[tokio::test]
+async fn a_task_can_vanish() {
+    let stand = Stand::start().await;
+    stand.timing(3_600_000, 0).await;
+    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    stand.put(&group, "web", &[(FROM, "hello")]).await;
+    stand.fault(&json!({ "logGroupName": group, "vanishes": true, "times": 1 })).await;
+    let gone = stand.create(&group, &bucket).await;
+    let logs = stand.logs();
+    assert!(logs.describe_export_tasks().task_id(&gone).send().await.unwrap().export_tasks().is_empty());
+    assert!(logs.describe_export_tasks().send().await.unwrap().export_tasks().is_empty());
+    let unknown = error("ResourceNotFoundException", "The specified export task does not exist.");
+    assert_eq!(refusal(logs.cancel_export_task().task_id(&gone).send().await), unknown);
+    let shown = stand.inspect().await;
+    assert_eq!((&shown["tasks"], &shown["journal"][0]["outcome"]["response"]["taskId"]), (&json!([]), &json!(gone)));
+    assert_eq!(stand.keys(&bucket).await, ["logs/aws-logs-write-test"]);
+    // It holds no slot.
+    stand.timing(0, 0).await;
+    let task_id = stand.exported(&group, &bucket).await;
+    assert_eq!(stand.files(&bucket, &task_id).await.len(), 1);
 }

@@ -13,6 +13,8 @@ mod forward;
 mod life;
 mod list;
 mod log_groups;
+mod log_streams;
+mod s3_faults;
 mod stand;
 mod volume;
 mod wire;

@@ -1,0 +1,12 @@
+//! Faults, one scenario each: whatever goes wrong, the run ends in a named outcome, with nothing lost and nothing twice.
+//!
+//! A run of a scenario is an ordinary one of the deployed stack; the stand-in's controls, or the test itself in the part of a
+//! person or of another tool, make the fault.
+
+mod abandoned;
+mod archive;
+mod lost_answers;
+mod outages;
+mod runs;
+mod stage;
+mod tasks;

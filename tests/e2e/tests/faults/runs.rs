@@ -1,0 +1,97 @@
+//! The run itself: its notification, its end by a person, its month.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_topic_fails_the_run_after_everything_is_archived() {
+    let stage = Stage::take().await;
+    stage.hello("/told-nobody").await;
+    let sns = aws_sdk_sns::Client::new(&stage.local.sdk_config());
+    let topic_arn = stage.stack.topic_arn.as_str();
+    sns.delete_topic().topic_arn(topic_arn).send().await.expect("the topic goes");
+    let mut input = stage.input(json!(["/told-nobody"]));
+    let (error, cause) = stage.run_badly(&input).await;
+    assert_eq!(error, "NotificationFailed", "{cause}");
+    assert!(cause.starts_with("All log groups of 2024-10 ended well, but the notification could not be sent: "), "{cause}");
+    stage.assert_archived_once("/told-nobody").await;
+
+    // A failure is not hidden behind it.
+    input["s3BucketName"] = json!("no-such-bucket");
+    let (error, cause) = stage.run_badly(&input).await;
+    assert_eq!(error, "ExportsFailed", "{cause}");
+    assert!(cause.contains("/told-nobody: DestinationRejected: "), "{cause}");
+    assert!(cause.contains(" (and the notification could not be sent: "), "{cause}");
+
+    // The same name has the same ARN: everything is well again.
+    let name = topic_arn.rsplit(':').next().expect("an ARN ends in the name");
+    sns.create_topic().name(name).send().await.expect("the topic comes back");
+    let output = stage.run_well(&stage.input(json!(["/told-nobody"]))).await;
+    assert_eq!(output["skips"], json!([{"logGroupName": "/told-nobody", "reason": "AlreadyArchived"}]));
+}
+
+/// The local engine goes on with the Map of an execution that was stopped. So what is shown here is more than AWS asks for: the rest of
+/// the stopped run and the new one work side by side.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once() {
+    let stage = Stage::take().await;
+    let log_groups = ["/stopped/1", "/stopped/2", "/stopped/3"];
+    for name in log_groups {
+        stage.hello(name).await;
+    }
+    stage.hold_tasks().await;
+    let stopped = stage.start(json!(log_groups)).await;
+    let task_id = stage.wait_for_task("/stopped/1", 1).await;
+    stage.local.step_functions().stop_execution().execution_arn(&stopped).send().await.expect("the execution stops");
+    assert_eq!(stage.wait(&stopped).await.status, ExecutionStatus::Aborted);
+
+    let again = stage.start(json!(log_groups)).await;
+    stage.let_tasks_go().await;
+    let execution = stage.wait(&again).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded, "{:?}: {:?}", execution.error, execution.cause);
+    let counts = &execution.output.expect("the run succeeds")["counts"];
+    let of = |outcome: &str| counts[outcome].as_u64().expect("a number");
+    assert_eq!((of("exported") + of("skipped"), of("empty"), of("failed")), (3, 0, 0), "{counts}");
+    assert_eq!(stage.created("/stopped/1").await, [task_id], "the task of the stopped run is adopted");
+    for name in log_groups {
+        assert_eq!(stage.created(name).await.len(), 1, "{name}");
+        stage.assert_archived_once(name).await;
+    }
+    stage.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_hours_of_a_month_in_japan_are_of_the_new_month() {
+    let stage = Stage::take().await;
+    for (scheduled_time, month, from, to) in [
+        // Tokyo: the last second of the year, its first instant, 08:59:59 while UTC still has the old year, 09:00.
+        ("2024-12-31T14:59:59Z", "2024-11", "2024-10-31T15:00:00.000Z", "2024-11-30T14:59:59.999Z"),
+        ("2024-12-31T15:00:00Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
+        ("2024-12-31T23:59:59Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
+        ("2025-01-01T00:00:00Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
+        // The end of a leap year's February, and of another one's.
+        ("2024-02-29T14:59:59Z", "2024-01", "2023-12-31T15:00:00.000Z", "2024-01-31T14:59:59.999Z"),
+        ("2024-02-29T15:00:00Z", "2024-02", "2024-01-31T15:00:00.000Z", "2024-02-29T14:59:59.999Z"),
+        ("2025-02-28T23:30:00Z", "2025-02", "2025-01-31T15:00:00.000Z", "2025-02-28T14:59:59.999Z"),
+        // The same instant, written in Japan's time.
+        ("2025-03-01T08:30:00+09:00", "2025-02", "2025-01-31T15:00:00.000Z", "2025-02-28T14:59:59.999Z"),
+    ] {
+        let mut input = stage.input(json!(["/not/there"]));
+        input.as_object_mut().expect("an object").remove("month");
+        input["scheduledTime"] = json!(scheduled_time);
+        let output = stage.run_well(&input).await;
+        assert_eq!(output["month"], month, "{scheduled_time}");
+        let window = ["from", "to"].map(|end| instant(output["window"][end].as_i64().expect("epoch ms")));
+        assert_eq!(window, [from, to], "{scheduled_time}");
+    }
+}
+
+/// Epoch milliseconds as an instant in UTC.
+fn instant(milliseconds: i64) -> String {
+    use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+    // The SDK leaves out a fraction of zero.
+    let text = DateTime::from_millis(milliseconds).fmt(DateTimeFormat::DateTime).expect("a year of four digits");
+    if text.contains('.') { text } else { text.replace('Z', ".000Z") }
+}

@@ -1,0 +1,139 @@
+//! S3 as it passes through the stand-in: which operation a request is, so that a fault can strike it, and S3's form of an error.
+
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+
+use crate::body::{Body, full};
+use crate::error::ApiError;
+use crate::scope::CredentialScope;
+
+/// The operations a fault can be ordered for: those of the two functions and of whoever reads the archive.
+pub(crate) const OPERATIONS: [&str; 4] = ["GetObject", "HeadObject", "ListObjectsV2", "PutObject"];
+
+/// One of [`OPERATIONS`], with the key it concerns.
+#[derive(Debug, PartialEq)]
+pub(crate) struct S3Operation {
+    pub(crate) name: &'static str,
+    /// Absent for a listing.
+    pub(crate) key: Option<String>,
+}
+
+/// The operation of a path-style request that is signed for S3; `None` for every other request.
+pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
+    // Paths alone do not tell: other services have paths as well.
+    if CredentialScope::read(&parts.headers).ok()?.service != "s3" {
+        return None;
+    }
+    let path = parts.uri.path().strip_prefix('/')?;
+    let query: Vec<&str> = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
+    match path.split_once('/') {
+        Some((_, key)) if !key.is_empty() => {
+            // Any other parameter is a subresource, such as `acl`, and another operation.
+            let of_the_object = |pair: &&str| {
+                let name = pair.split('=').next().unwrap_or_default();
+                ["x-id", "versionId", "partNumber"].contains(&name) || name.starts_with("response-")
+            };
+            if !query.iter().all(of_the_object) || parts.headers.contains_key("x-amz-copy-source") {
+                return None;
+            }
+            let name = match parts.method {
+                Method::GET => "GetObject",
+                Method::HEAD => "HeadObject",
+                // A part of an upload has its number.
+                Method::PUT if !query.iter().any(|pair| pair.starts_with("partNumber")) => "PutObject",
+                _ => return None,
+            };
+            Some(S3Operation { name, key: Some(decode(key)) })
+        }
+        _ if parts.method == Method::GET && query.contains(&"list-type=2") => Some(S3Operation { name: "ListObjectsV2", key: None }),
+        _ => None,
+    }
+}
+
+/// An error as S3 gives it: XML, and no body at all for HEAD.
+pub(crate) fn error_response(error: &ApiError, method: &Method) -> Response<Body> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let body = if method == Method::HEAD {
+        String::new()
+    } else {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{id}</RequestId></Error>",
+            escape(&error.name),
+            escape(&error.message)
+        )
+    };
+    let mut response = Response::new(full(body));
+    *response.status_mut() = StatusCode::from_u16(error.http_status).unwrap_or(StatusCode::BAD_REQUEST);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-amz-request-id", id);
+    }
+    response
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Undoes percent-encoding; what is none stays as it is.
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(high * 16 + low);
+                at += 3;
+            }
+            (byte, ..) => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::{S3Operation, decode, operation};
+
+    fn told(method: &str, path: &str, service: &str) -> Option<S3Operation> {
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = Request::builder().method(method).uri(path).header("authorization", scope).body(()).expect("a request");
+        operation(&request.into_parts().0)
+    }
+
+    #[test]
+    fn operations_are_told_by_method_path_and_query() {
+        let of_key = |name, key: &str| Some(S3Operation { name, key: Some(key.to_owned()) });
+        assert_eq!(told("PUT", "/b/a/_manifest.json?x-id=PutObject", "s3"), of_key("PutObject", "a/_manifest.json"));
+        assert_eq!(told("GET", "/b/log_group%3D/x?x-id=GetObject&versionId=1", "s3"), of_key("GetObject", "log_group=/x"));
+        assert_eq!(told("HEAD", "/b/k", "s3"), of_key("HeadObject", "k"));
+        let listing = Some(S3Operation { name: "ListObjectsV2", key: None });
+        assert_eq!(told("GET", "/b?list-type=2&prefix=a%2F", "s3"), listing);
+        assert_eq!(told("GET", "/b/?list-type=2", "s3"), listing);
+    }
+
+    #[test]
+    fn other_operations_and_other_services_are_none() {
+        for (method, path) in
+            [("GET", "/b"), ("GET", "/"), ("PUT", "/b"), ("GET", "/b/k?acl"), ("PUT", "/b/k?partNumber=1&uploadId=2"), ("DELETE", "/b/k")]
+        {
+            assert_eq!(told(method, path, "s3"), None, "{method} {path}");
+        }
+        assert_eq!(told("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);
+    }
+
+    #[test]
+    fn keys_are_decoded() {
+        assert_eq!(decode("%E3%83%AD/a%20b%2"), "ロ/a b%2");
+    }
+}

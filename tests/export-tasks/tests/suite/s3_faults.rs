@@ -1,0 +1,75 @@
+//! Faults on order for S3, as it passes through the stand-in.
+
+use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use serde_json::json;
+
+use crate::stand::{FROM, Stand, error, refusal};
+
+#[tokio::test]
+async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
+    let stand = Stand::start().await;
+    let bucket = stand.bucket().await;
+    stand.put_object(&bucket, "a/ロ b", b"body".to_vec()).await;
+    let s3 = stand.s3();
+    for (name, text, status) in [
+        ("SlowDown", "Please reduce your request rate.", 503),
+        ("InternalError", "We encountered an internal error. Please try again.", 500),
+        ("AccessDenied", "Access Denied", 403),
+        ("NoSuchKey", "The specified key does not exist.", 404),
+        ("RequestTimeout", "A fault ordered for a test.", 400),
+    ] {
+        for operation in ["PutObject", "GetObject", "ListObjectsV2", "HeadObject"] {
+            stand.fault(&json!({ "operation": operation, "error": name })).await;
+        }
+        let put = s3.put_object().bucket(&bucket).key("a/ロ b").body(ByteStream::from_static(b"other")).send().await;
+        assert_eq!(put.as_ref().unwrap_err().raw_response().unwrap().status().as_u16(), status);
+        assert_eq!(refusal(put), error(name, text));
+        assert_eq!(refusal(s3.get_object().bucket(&bucket).key("a/ロ b").send().await), error(name, text));
+        assert_eq!(refusal(s3.list_objects_v2().bucket(&bucket).send().await), error(name, text));
+        // HEAD has no body that could tell the name.
+        let head = s3.head_object().bucket(&bucket).key("a/ロ b").send().await.unwrap_err();
+        assert_eq!(head.raw_response().unwrap().status().as_u16(), status);
+    }
+    assert_eq!(stand.objects(&bucket).await["a/ロ b"], "body", "a refused write writes nothing");
+    s3.head_object().bucket(&bucket).key("a/ロ b").send().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_s3_fault_can_be_for_keys_with_a_suffix() {
+    let stand = Stand::start().await;
+    let bucket = stand.bucket().await;
+    let fault =
+        json!({ "operation": "PutObject", "keySuffix": "_manifest.json", "error": "Odd&<>", "message": "a < b", "httpStatus": 418 });
+    stand.fault(&fault).await;
+    stand.put_object(&bucket, "a/b.json", Vec::new()).await;
+    let mut left = fault;
+    left["times"] = 1.into();
+    assert_eq!(stand.inspect().await["faults"], json!([left]));
+    let put = stand.s3().put_object().bucket(&bucket).key("a/_manifest.json").send().await.unwrap_err();
+    assert_eq!((put.code(), put.message(), put.raw_response().unwrap().status().as_u16()), (Some("Odd&<>"), Some("a < b"), 418));
+    stand.put_object(&bucket, "a/_manifest.json", Vec::new()).await;
+    assert_eq!(stand.keys(&bucket).await, ["a/_manifest.json", "a/b.json"]);
+}
+
+#[tokio::test]
+async fn an_s3_response_can_be_dropped() {
+    let stand = Stand::start().await;
+    let bucket = stand.bucket().await;
+    stand.fault(&json!({ "operation": "PutObject", "dropResponse": true })).await;
+    let lost = stand.s3().put_object().bucket(&bucket).key("k").body(ByteStream::from_static(b"there")).send().await.unwrap_err();
+    assert!(matches!(lost, SdkError::DispatchFailure(_)), "no answer at all: {lost:?}");
+    assert_eq!(stand.objects(&bucket).await["k"], "there");
+}
+
+#[tokio::test]
+async fn what_a_task_writes_is_not_struck() {
+    let stand = Stand::start().await;
+    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    stand.put(&group, "web", &[(FROM, "hello")]).await;
+    stand.fault(&json!({ "operation": "PutObject", "error": "SlowDown", "times": 100 })).await;
+    let task_id = stand.exported(&group, &bucket).await;
+    assert_eq!(stand.files(&bucket, &task_id).await.len(), 1);
+    assert_eq!(stand.inspect().await["faults"][0]["times"], 100);
+}
