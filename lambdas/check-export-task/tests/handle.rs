@@ -245,7 +245,7 @@ async fn a_cancel_that_is_refused_has_its_name() {
         .then_http_response(|| Response::new(400.try_into().unwrap(), r#"{"__type": "AccessDeniedException", "message": "no"}"#.into()));
     let error = handle(cancel_event(), &[&denied], &[]).await.unwrap_err();
     assert_eq!(error.name, ErrorName::AccessDenied);
-    assert_eq!(error.message, "CancelExportTask answered AccessDeniedException: no Allow logs:CancelExportTask to the function's role.");
+    assert_eq!(error.message, "CancelExportTask answered AccessDeniedException: no. Allow logs:CancelExportTask to the function's role.");
 }
 
 #[tokio::test]

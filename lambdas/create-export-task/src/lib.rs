@@ -86,9 +86,9 @@ impl CreateExportTask {
         if let Some(task_id) = own.active(&tasks) {
             return Ok(Task::Adopted { task_id });
         }
-        if let Some(task_id) = own.just_completed(&tasks) {
+        if let Some(slot::Completed { task_id, of_this_run }) = own.just_completed(&tasks) {
             let folder = format!("{}/{task_id}/", export.destination_prefix);
-            if archive::holds_objects(&self.s3, self.destination(request), &folder).await? {
+            if of_this_run || archive::holds_objects(&self.s3, self.destination(request), &folder).await? {
                 return Ok(Task::Adopted { task_id });
             }
         }

@@ -43,6 +43,13 @@ pub struct Own<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// A task of one's own that has ended well.
+pub struct Completed {
+    pub task_id: String,
+    /// Created since the run began, so that nobody can have removed its objects to have the month exported again.
+    pub of_this_run: bool,
+}
+
 impl Own<'_> {
     /// The name tells log stream prefix and run apart, which CloudWatch Logs does not echo; nothing relies on it alone.
     fn includes(&self, task: &ExportTask) -> bool {
@@ -58,13 +65,17 @@ impl Own<'_> {
         tasks.iter().filter(|task| self.includes(task)).find(is_active)?.task_id.clone()
     }
 
-    pub fn just_completed(&self, tasks: &[ExportTask]) -> Option<String> {
+    pub fn just_completed(&self, tasks: &[ExportTask]) -> Option<Completed> {
         let since = (self.now - ADOPTION_TIME).timestamp_millis();
         let completed = |task: &&ExportTask| {
             let at = task.execution_info().and_then(|info| info.completion_time());
             code(task) == Some(&ExportTaskStatusCode::Completed) && at.is_some_and(|at| at >= since)
         };
-        tasks.iter().filter(|task| self.includes(task)).find(completed)?.task_id.clone()
+        let task = tasks.iter().filter(|task| self.includes(task)).find(completed)?;
+        let created = task.execution_info().and_then(|info| info.creation_time());
+        let run_began = self.request.start_time.map(|start| start.timestamp_millis());
+        let of_this_run = created.zip(run_began).is_some_and(|(created, began)| created >= began);
+        Some(Completed { task_id: task.task_id.clone()?, of_this_run })
     }
 
     /// The slot is taken: by one's own task, which another run has just created or whose answer was lost, or by another's,

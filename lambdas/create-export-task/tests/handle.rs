@@ -344,6 +344,21 @@ async fn an_own_task_that_has_just_completed_is_adopted_while_its_objects_are_th
 }
 
 #[tokio::test]
+async fn an_empty_task_of_this_very_run_is_adopted() {
+    let start = now() - chrono::TimeDelta::minutes(10);
+    for (created, status) in [(start, "ADOPTED"), (start - chrono::TimeDelta::milliseconds(1), "CREATED")] {
+        let info = json!({"creationTime": created.timestamp_millis(), "completionTime": now().timestamp_millis()});
+        let tasks = export_tasks(json!([own_task(json!({"status": {"code": "COMPLETED"}, "executionInfo": info})).await]));
+        let nothing = mock!(aws_sdk_s3::Client::list_objects_v2).then_http_response(|| ok("<ListBucketResult></ListBucketResult>"));
+        let mut event = event();
+        event["startTime"] = json!(start.to_rfc3339());
+        let rules = [&log_groups(&["/ecs/web"]), &tasks, &create_answers(Arc::default())];
+        let answer = handle_with_s3(event, &rules, &[&nothing]).await.unwrap();
+        assert_eq!(answer["status"], status, "created {created}");
+    }
+}
+
+#[tokio::test]
 async fn an_own_task_found_only_when_the_slot_is_busy_is_adopted() {
     let busy = create_refuses(400, "LimitExceededException", "Resource limit exceeded.");
     let own = own_task(json!({})).await;

@@ -61,7 +61,9 @@ impl ServiceFailure {
     }
 
     fn fixed_by(&self, name: ErrorName, fix: impl std::fmt::Display) -> ExportError {
-        ExportError::new(name, format!("{self} {fix}"))
+        let said = self.to_string();
+        let stop = if said.ends_with('.') { "" } else { "." };
+        ExportError::new(name, format!("{said}{stop} {fix}"))
     }
 }
 
