@@ -171,6 +171,16 @@ test('a task that failed or was cancelled is created again twice, and the third 
   }
 })
 
+test('a log group that is gone after its task failed is a failure, not a skip', async () => {
+  for (const [reason, cause] of [['LogGroupNotFound', '1 of 1 log groups failed: /a: ExportTaskFailed: said'], ['NoEventsInMonth', '1 of 1 log groups failed: /a: ExportTaskFailed: said'], ['AlreadyArchived', undefined]]) {
+    let attempt = 0
+    const CreateExportTask = async ({ Payload }) => ({ Payload: attempt++ ? { status: 'SKIPPED', reason } : { logGroupName: Payload.logGroupName, status: 'CREATED', taskId: 't' } })
+    const CheckExportTask = async () => { throw { Error: 'ExportTaskFailed', Cause: '{"errorMessage":"said"}' } }
+    const ended = await run([{ logGroups: ['/a'] }], {}, { CreateExportTask, CheckExportTask })
+    assert.equal(ended.cause, cause)
+  }
+})
+
 test('a task that outlives the polling is cancelled, and counts if it ended just then', async () => {
   const CheckExportTask = async () => { throw { Error: 'ExportTaskRunning', Cause: '{"errorMessage":"still"}' } }
   const asked = []

@@ -6,9 +6,10 @@ use export_core::{
     manifest::{self, Manifest},
     service::{Destination, archive_error},
 };
-use function_runtime::service_failure;
+use function_runtime::{read_manifest, service_failure};
+use tracing::warn;
 
-const PERMISSIONS: &str = "s3:ListBucket, and s3:PutObject on */_manifest.json,";
+const PERMISSIONS: &str = "s3:ListBucket, and s3:GetObject and s3:PutObject on */_manifest.json,";
 
 #[derive(Debug, Default)]
 pub struct Written {
@@ -32,7 +33,8 @@ pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> R
     Ok(written)
 }
 
-/// Folders of other tasks in the same place, as many as one page of the listing names.
+/// Folders of other tasks in the same place, as many as one page of the listing names. Other folders are not ours to tell of:
+/// another entry's place may lie within this one.
 pub async fn other_tasks(
     s3: &Client,
     destination: Destination<'_>,
@@ -43,15 +45,27 @@ pub async fn other_tasks(
     let listed = s3.list_objects_v2().bucket(destination.bucket).prefix(&place).delimiter("/").max_keys(50).send().await;
     let listed = listed.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination, PERMISSIONS))?;
     let folders = listed.common_prefixes().iter().filter_map(|folder| folder.prefix()?.strip_prefix(&place)?.strip_suffix('/'));
-    Ok(folders.filter(|folder| *folder != task_id).map(str::to_owned).collect())
+    Ok(folders.filter(|folder| is_task_id(folder) && *folder != task_id).map(str::to_owned).collect())
 }
 
+/// CloudWatch's task ids are UUIDs.
+fn is_task_id(folder: &str) -> bool {
+    let lengths = folder.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && folder.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+/// Writes the manifest, unless a later export of the month has written its own meanwhile.
 pub async fn write_manifest(
     s3: &Client,
     destination: Destination<'_>,
     destination_prefix: &str,
     manifest: &Manifest,
 ) -> Result<(), ExportError> {
+    let there = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?;
+    if there.is_some_and(|there| manifest::is_newer(&there, manifest)) {
+        warn!(log_group = manifest.log_group_name, task_id = manifest.task_id, "a later export has written its manifest: it stays");
+        return Ok(());
+    }
     let body = serde_json::to_vec_pretty(manifest)
         .map_err(|error| ExportError::new(ErrorName::Unexpected, format!("the manifest cannot be written as JSON: {error}")))?;
     s3.put_object()

@@ -100,6 +100,13 @@ impl CheckExportTask {
     }
 }
 
+/// The first few; a message is not to grow with their number.
+fn listed(tasks: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = if tasks.len() > SHOWN { " and more" } else { "" };
+    format!("{}{more}", tasks[..tasks.len().min(SHOWN)].join(", "))
+}
+
 /// Nothing is ever deleted here, so what an attempt that failed or an earlier export wrote stays, and a query over the
 /// month would read it as well.
 fn others_present(others: &[String]) -> Option<Warning> {
@@ -108,7 +115,7 @@ fn others_present(others: &[String]) -> Option<Warning> {
         message: format!(
             "objects of other export tasks lie beside this one's, and a query over the month reads them too: {}; _manifest.json names the task that \
              counts",
-            others.join(", ")
+            listed(others)
         ),
     })
 }

@@ -40,7 +40,7 @@ pub async fn completed(logs: &Client, task_id: &str) -> Result<CompletedTask, Ex
 pub async fn cancel(logs: &Client, task_id: &str) -> Result<(), ExportError> {
     let Err(error) = logs.cancel_export_task().task_id(task_id).send().await else {
         let message = format!(
-            "export task {task_id} was not done when the polling ended, after 26 hours and more: it is cancelled, so that the slot is free"
+            "export task {task_id} was not done when the polling ended, after 26 hours and more: its cancellation is asked for, so that the slot becomes free"
         );
         return Err(ExportError::new(ErrorName::ExportTaskTimedOut, message));
     };

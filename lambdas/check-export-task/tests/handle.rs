@@ -83,7 +83,8 @@ fn place(folders: &'static [&'static str]) -> Rule {
 
 async fn handle(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
     let alone = place(&["task-1"]);
-    let s3 = s3.iter().copied().chain([&alone]);
+    let no_manifest = mock!(aws_sdk_s3::Client::get_object).then_http_response(s3_refuses(404, "NoSuchKey"));
+    let s3 = s3.iter().copied().chain([&alone, &no_manifest]);
     let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs);
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3);
     CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event).await
@@ -251,13 +252,33 @@ async fn a_cancel_that_is_refused_has_its_name() {
 #[tokio::test]
 async fn what_other_tasks_left_in_the_place_is_a_warning() {
     let manifests = Manifests::default();
-    let crowded = place(&["task-0", "task-1", "task-9"]);
+    // A folder that is no task's is another entry's place, or anything else.
+    let crowded = place(&[
+        "fe4ec36e-dc7c-4a53-b747-cabc7a999dae",
+        "task-1",
+        "api",
+        "cf6c813d-dca1-4dee-bf5c-d4b190076d99",
+        "fe4ec36e-dc7c-4a53-b747-cabc7a99",
+    ]);
     let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &crowded];
     let answer = handle(json!({"taskId": "task-1"}), &[&task(json!({}))], &s3).await.unwrap();
     assert_eq!(answer["warnings"][0]["name"], "OtherExportsPresent");
-    assert!(
-        answer["warnings"][0]["message"].as_str().unwrap().contains("reads them too: task-0, task-9; _manifest.json names"),
-        "{answer}"
-    );
+    let told = "reads them too: fe4ec36e-dc7c-4a53-b747-cabc7a999dae, cf6c813d-dca1-4dee-bf5c-d4b190076d99; _manifest.json names";
+    assert!(answer["warnings"][0]["message"].as_str().unwrap().contains(told), "{answer}");
     assert_eq!(manifests.lock().unwrap()[0].1["warnings"], answer["warnings"]);
+}
+
+#[tokio::test]
+async fn a_later_exports_manifest_is_not_replaced_by_an_older_one() {
+    for (created, written) in [("2026-11-01T03:00:05.001Z", 0), ("2026-11-01T03:00:05.000Z", 1), ("2026-11-01T03:00:04.999Z", 1)] {
+        let manifests = Manifests::default();
+        let there = json!({"logGroupName": "/ecs/web", "from": FROM, "to": TO, "created": created}).to_string();
+        let there = mock!(aws_sdk_s3::Client::get_object)
+            .match_requests(|request| request.key() == Some(&format!("{PREFIX}/_manifest.json")))
+            .then_http_response(move || ok(there.clone()));
+        let answer =
+            handle(event(), &[&task(json!({}))], &[&page(None, &[1], None), &manifest_is_written(&manifests), &there]).await.unwrap();
+        assert_eq!(answer["outcome"], "exported");
+        assert_eq!(manifests.lock().unwrap().len(), written, "{created}");
+    }
 }

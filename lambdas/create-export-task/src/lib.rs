@@ -16,7 +16,7 @@ use export_core::{
     plan::ValidateRequest,
     service::{Destination, create_error},
 };
-use function_runtime::service_failure;
+use function_runtime::{read_manifest, service_failure};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -55,7 +55,7 @@ impl CreateExportTask {
         let export = request.export(now)?;
         let mut warnings = Vec::new();
         match self.find_manifest(request, &export).await? {
-            Some(Found::Archived) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
+            Some(Found::Archived { .. }) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
             Some(Found::Other(what)) => warnings.push(manifest_replaced(&export, &what)),
             None => {}
         }
@@ -74,8 +74,17 @@ impl CreateExportTask {
         if request.settings.force {
             return Ok(None);
         }
-        let manifest = archive::read_manifest(&self.s3, self.destination(request), &export.destination_prefix).await?;
-        Ok(manifest.map(|bytes| export_core::manifest::read(&bytes, request, export)))
+        let destination = self.destination(request);
+        let manifest = read_manifest(&self.s3, destination, &export.destination_prefix, archive::PERMISSIONS).await?;
+        let Some(bytes) = manifest else { return Ok(None) };
+        let found = export_core::manifest::read(&bytes, request, export);
+        if let Found::Archived { task_id, objects: 1.. } = &found {
+            let folder = format!("{}/{task_id}/", export.destination_prefix);
+            if !archive::holds_objects(&self.s3, destination, &folder).await? {
+                return Ok(Some(Found::Other(format!("the objects of its task {task_id} are gone"))));
+            }
+        }
+        Ok(Some(found))
     }
 
     /// A retry whose first answer was lost, a run started again, and a second run at the same time all find the task that

@@ -29,8 +29,10 @@ pub async fn find(logs: &Client, name: &str) -> Result<Option<LogGroup>, ExportE
 /// Events may be put this long after they happened, so a log group made soon after the month may still hold some of it.
 const LATE_EVENTS: TimeDelta = TimeDelta::days(14);
 
-/// A stream's `lastEventTimestamp` follows within about an hour; a day is sure to be enough for a month that is over.
-const TIMESTAMP_DELAY: TimeDelta = TimeDelta::days(1);
+/// Should `lastEventTimestamp` be that of the event put last and not of the newest, it can lie so far behind the newest: no
+/// event is put later than 14 days after it happened. That it may follow an hour late does not matter for a month that is
+/// over for twelve.
+const TIMESTAMP_MARGIN: TimeDelta = TimeDelta::days(15);
 
 /// Why there is certainly nothing to export. Whatever is not certain is exported, and ends as empty at worst.
 pub async fn skip_reason(logs: &Client, log_group: &LogGroup, export: &Export) -> Result<Option<SkipReason>, ExportError> {
@@ -39,7 +41,7 @@ pub async fn skip_reason(logs: &Client, log_group: &LogGroup, export: &Export) -
         Ok(Some(SkipReason::CreatedAfterMonth))
     } else if matches!(log_group.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery)) {
         Ok(Some(SkipReason::LogClassNotExportable))
-    } else if export.complete && has_no_event_since(logs, log_group, export.window.from - TIMESTAMP_DELAY.num_milliseconds()).await? {
+    } else if export.complete && has_no_event_since(logs, log_group, export.window.from - TIMESTAMP_MARGIN.num_milliseconds()).await? {
         Ok(Some(SkipReason::NoEventsInMonth))
     } else {
         Ok(None)
@@ -47,7 +49,7 @@ pub async fn skip_reason(logs: &Client, log_group: &LogGroup, export: &Export) -
 }
 
 /// Whether the newest event of all streams is older than `instant`. A stream that does not tell its newest event makes it
-/// uncertain.
+/// uncertain, and so do more streams than one page has: where those that do not tell stand in the order is not known.
 async fn has_no_event_since(logs: &Client, log_group: &LogGroup, instant: i64) -> Result<bool, ExportError> {
     let name = log_group.log_group_name().unwrap_or_default();
     let newest = logs.describe_log_streams().log_group_name(name).order_by(OrderBy::LastEventTime).descending(true).limit(50).send().await;
@@ -59,9 +61,8 @@ async fn has_no_event_since(logs: &Client, log_group: &LogGroup, instant: i64) -
             return if failure.has_code("ResourceNotFoundException") { Ok(false) } else { Err(logs_error(&failure)) };
         }
     };
-    let all_older = newest.log_streams().iter().all(|stream| stream.last_event_timestamp().is_some_and(|last| last < instant));
-    let nothing_hidden = !newest.log_streams().is_empty() || newest.next_token().is_none();
-    Ok(all_older && nothing_hidden)
+    let older = newest.log_streams().iter().all(|stream| stream.last_event_timestamp().is_some_and(|last| last < instant));
+    Ok(older && newest.next_token().is_none())
 }
 
 /// A retention shorter than the way back to the window's start has deleted part of the month already. What is left is

@@ -190,7 +190,7 @@ async fn what_certainly_has_nothing_to_export_is_skipped_for_a_reason() {
     let delivery = log_group(json!({"logGroupClass": "DELIVERY"}));
     let group = log_group(json!({"creationTime": WINDOW.1 + 14 * DAY, "logGroupClass": "STANDARD"}));
     let old = log_streams(
-        json!([{"logStreamName": "a", "lastEventTimestamp": WINDOW.0 - DAY - 1}, {"logStreamName": "b", "lastEventTimestamp": 1}]),
+        json!([{"logStreamName": "a", "lastEventTimestamp": WINDOW.0 - 15 * DAY - 1}, {"logStreamName": "b", "lastEventTimestamp": 1}]),
     );
     let none = log_streams(json!([]));
     for (rules, reason) in [
@@ -211,11 +211,14 @@ async fn what_is_not_certain_is_exported() {
     let group = log_group(json!({"creationTime": WINDOW.1 + 14 * DAY, "logGroupClass": "SOMETHING_NEW"}));
     let gone = mock!(Client::describe_log_streams).then_http_response(|| refusal(400, "ResourceNotFoundException", "gone"));
     let hidden = mock!(Client::describe_log_streams).then_http_response(|| ok(json!({"logStreams": [], "nextToken": "t"}).to_string()));
+    let more = json!({"logStreams": [{"logStreamName": "a", "lastEventTimestamp": 1}], "nextToken": "t"});
+    let more = mock!(Client::describe_log_streams).then_http_response(move || ok(more.to_string()));
     for streams in [
-        log_streams(json!([{"logStreamName": "a", "lastEventTimestamp": WINDOW.0 - DAY}])),
+        log_streams(json!([{"logStreamName": "a", "lastEventTimestamp": WINDOW.0 - 15 * DAY}])),
         log_streams(json!([{"logStreamName": "a", "lastEventTimestamp": 1}, {"logStreamName": "never written to"}])),
         gone,
         hidden,
+        more,
     ] {
         let answer = handle(event(), &[&group, &streams, &create_answers(Arc::default())]).await.unwrap();
         assert_eq!(answer["status"], "CREATED", "{answer}");
@@ -233,10 +236,31 @@ fn manifest_of_the_month() -> Value {
 
 #[tokio::test]
 async fn an_archived_month_is_skipped_without_a_look_at_cloudwatch() {
-    let logs = log_groups(&["/ecs/web"]);
-    let answer = handle_with_s3(event(), &[&logs], &[&manifest(manifest_of_the_month().to_string())]).await.unwrap();
-    assert_eq!((&answer["status"], &answer["reason"]), (&json!("SKIPPED"), &json!("AlreadyArchived")));
-    assert_eq!(logs.num_calls(), 0);
+    let mut empty = manifest_of_the_month();
+    empty["objects"] = json!(0);
+    for (body, listed) in [(manifest_of_the_month(), listing("task-0", "<Contents><Key>k</Key></Contents>")), (empty, listing("none", ""))]
+    {
+        let logs = log_groups(&["/ecs/web"]);
+        let answer = handle_with_s3(event(), &[&logs], &[&manifest(body.to_string()), &listed]).await.unwrap();
+        assert_eq!((&answer["status"], &answer["reason"]), (&json!("SKIPPED"), &json!("AlreadyArchived")));
+        assert_eq!(logs.num_calls(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_whose_objects_are_gone_is_not_believed() {
+    let there = manifest(manifest_of_the_month().to_string());
+    let rules = [&log_groups(&["/ecs/web"]), &create_answers(Arc::default())];
+    let answer = handle_with_s3(event(), &rules, &[&there, &listing("task-0", "")]).await.unwrap();
+    assert_eq!((&answer["status"], &answer["warnings"][0]["name"]), (&json!("CREATED"), &json!("ManifestReplaced")));
+    assert!(answer["warnings"][0]["message"].as_str().unwrap().contains("because the objects of its task task-0 are gone;"), "{answer}");
+}
+
+/// What ListObjectsV2 says of a task's folder.
+fn listing(task_id: &'static str, contents: &'static str) -> Rule {
+    mock!(aws_sdk_s3::Client::list_objects_v2)
+        .match_requests(move |request| request.prefix() == Some(&format!("logs/log_group=/ecs/web/year=2026/month=10/{task_id}/")))
+        .then_http_response(move || ok(format!("<ListBucketResult>{contents}</ListBucketResult>")))
 }
 
 #[tokio::test]
@@ -325,20 +349,16 @@ async fn a_task_that_differs_in_anything_is_not_ones_own() {
 
 #[tokio::test]
 async fn an_own_task_that_has_just_completed_is_adopted_while_its_objects_are_there() {
-    let listing = |contents: &'static str| {
-        mock!(aws_sdk_s3::Client::list_objects_v2)
-            .match_requests(|request| request.prefix() == Some("logs/log_group=/ecs/web/year=2026/month=10/own/"))
-            .then_http_response(move || ok(format!("<ListBucketResult>{contents}</ListBucketResult>")))
-    };
     let hour = 3_600_000;
     let completed = |at: i64| json!({"status": {"code": "COMPLETED"}, "executionInfo": {"completionTime": at}});
     for (hours_ago, contents, status) in
         [(24, "<Contents><Key>k</Key></Contents>", "ADOPTED"), (24, "", "CREATED"), (25, "<Contents><Key>k</Key></Contents>", "CREATED")]
     {
         let tasks = export_tasks(json!([own_task(completed(now().timestamp_millis() - hours_ago * hour)).await]));
-        let answer = handle_with_s3(event(), &[&log_groups(&["/ecs/web"]), &tasks, &create_answers(Arc::default())], &[&listing(contents)])
-            .await
-            .unwrap();
+        let answer =
+            handle_with_s3(event(), &[&log_groups(&["/ecs/web"]), &tasks, &create_answers(Arc::default())], &[&listing("own", contents)])
+                .await
+                .unwrap();
         assert_eq!(answer["status"], status, "{hours_ago} h ago, {contents:?}");
     }
 }

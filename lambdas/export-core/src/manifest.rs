@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     Month,
     create::{Export, Request},
+    problems::cut,
     time::{format_instant, parse_instant},
 };
 
@@ -46,8 +47,8 @@ pub fn key(destination_prefix: &str) -> String {
 /// What a manifest that lies in an export's place says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// This log group's month, whole, is in the archive.
-    Archived,
+    /// This log group's month, whole, is in the archive: so many objects of this task.
+    Archived { task_id: String, objects: u64 },
     /// Something else, and what: the month is exported, and the manifest replaced.
     Other(String),
 }
@@ -67,12 +68,15 @@ pub fn read(bytes: &[u8], request: &Request, export: &Export) -> Found {
     for (field, expected) in expected.as_object().into_iter().flatten() {
         let found = manifest.get(field).unwrap_or(&Value::Null);
         if found != expected {
-            return Found::Other(format!("its {field} is {found}, not {expected}"));
+            return Found::Other(format!("its {field} is {}, not {expected}", cut(&found.to_string())));
         }
     }
     let complete_at = export.window.complete_at();
     match manifest["created"].as_str().and_then(parse_instant) {
-        Some(created) if created >= complete_at => Found::Archived,
+        Some(created) if created >= complete_at => match (manifest["taskId"].as_str(), manifest["objects"].as_u64()) {
+            (Some(task_id), Some(objects)) => Found::Archived { task_id: task_id.to_owned(), objects },
+            _ => Found::Other("it does not say which task wrote how many objects".to_owned()),
+        },
         Some(created) => Found::Other(format!(
             "it is of an export of {}, before the month was complete at {}",
             format_instant(created),
@@ -80,6 +84,15 @@ pub fn read(bytes: &[u8], request: &Request, export: &Export) -> Found {
         )),
         None => Found::Other("it does not say when its export was created".to_owned()),
     }
+}
+
+/// Whether the manifest that lies there is of a later export of the same log group and window. A check that comes late, of a
+/// task that another export has overtaken, must not put the older one in its place.
+pub fn is_newer(there: &[u8], mine: &Manifest) -> bool {
+    let Ok(there) = serde_json::from_slice::<Value>(there) else { return false };
+    let same = there["logGroupName"] == json!(mine.log_group_name) && there["from"] == json!(mine.from) && there["to"] == json!(mine.to);
+    let created = |value: Option<&str>| value.and_then(parse_instant);
+    same && created(there["created"].as_str()) > created(mine.created.as_deref())
 }
 
 #[cfg(test)]
@@ -103,8 +116,9 @@ mod tests {
 
     #[test]
     fn only_the_whole_export_of_this_month_counts_as_archived() {
-        assert_eq!(found(json!({})), Found::Archived);
-        assert_eq!(found(json!({"logStreamNamePrefix": null})), Found::Archived);
+        let archived = Found::Archived { task_id: "t".into(), objects: 1 };
+        assert_eq!(found(json!({})), archived);
+        assert_eq!(found(json!({"logStreamNamePrefix": null})), archived);
         for (changes, reason) in [
             (json!({"schemaVersion": 2}), "its schemaVersion is 2, not 1"),
             (json!({"logGroupName": "/b"}), "its logGroupName is \"/b\", not \"/a\""),
@@ -113,6 +127,8 @@ mod tests {
             (json!({"timezone": "UTC"}), "its timezone is \"UTC\", not \"Asia/Tokyo\""),
             (json!({"from": 0}), "its from is 0, not 1790780400000"),
             (json!({"to": "x"}), "its to is \"x\", not 1793458799999"),
+            (json!({"taskId": null}), "it does not say which task wrote how many objects"),
+            (json!({"objects": -1}), "it does not say which task wrote how many objects"),
             (json!({"created": null}), "it does not say when its export was created"),
             (
                 json!({"created": "2026-11-01T02:59:59.999Z"}),
@@ -121,6 +137,48 @@ mod tests {
         ] {
             assert_eq!(found(changes), Found::Other(reason.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_foreign_value_is_cut() {
+        let Found::Other(what) = found(json!({"month": "x".repeat(300_000)})) else { panic!("another month") };
+        assert!(what.len() < 200, "{}", what.len());
+    }
+
+    #[test]
+    fn only_a_later_export_of_the_same_window_is_newer() {
+        let mine = Manifest {
+            schema_version: 1,
+            log_group_name: "/a".into(),
+            log_stream_name_prefix: None,
+            month: "2026-10".parse().unwrap(),
+            timezone: "Asia/Tokyo",
+            from: 1,
+            to: 2,
+            task_id: "t".into(),
+            objects: 1,
+            bytes: 1,
+            created: Some("2026-11-01T04:00:00.500Z".into()),
+            completed: None,
+            execution: None,
+            warnings: Vec::new(),
+        };
+        let there = |changes: Value| {
+            let mut there = json!({"logGroupName": "/a", "from": 1, "to": 2, "created": "2026-11-01T04:00:00.501Z"});
+            there.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            is_newer(there.to_string().as_bytes(), &mine)
+        };
+        assert!(there(json!({})));
+        for older in [
+            json!({"created": "2026-11-01T04:00:00.500Z"}),
+            json!({"created": null}),
+            json!({"logGroupName": "/b"}),
+            json!({"from": 0}),
+            json!({"to": 3}),
+        ] {
+            assert!(!there(older.clone()), "{older}");
+        }
+        assert!(!is_newer(b"{", &mine));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! matches, and the AWS SDK's failures in the terms of `export-core`.
 
 mod failure;
+mod manifest;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn, tracing};
 use serde_json::{Value, value::RawValue};
 
 pub use failure::service_failure;
+pub use manifest::read_manifest;
 
 /// One call that hangs must not use up the function's own timeout: then the state machine would see an anonymous
 /// `Lambda.Unknown` instead of a named error.

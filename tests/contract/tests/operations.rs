@@ -161,7 +161,7 @@ fn messages_of_the_functions_use_the_functions_words() {
             &[
                 "; CloudWatch Logs says: ",
                 "CloudWatch Logs knows no such export task in this account and Region",
-                "was not done when the polling ended, after 26 hours and more: it is cancelled, so that the slot is free",
+                "was not done when the polling ended, after 26 hours and more: its cancellation is asked for, so that the slot becomes free",
             ][..],
         ),
         ("lambdas/create-export-task/src/slot.rs", &["the account's only export slot in this Region is held by "]),

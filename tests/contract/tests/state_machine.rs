@@ -140,6 +140,17 @@ fn a_busy_slot_is_waited_for_a_day_and_a_task_for_26_hours() {
     }
 }
 
+/// A retrier counts all its attempts in a state, and a state may wait for a day: a hiccup an hour must not end an entry.
+#[test]
+fn a_day_of_waiting_has_room_for_hiccups() {
+    for name in ["CreateExportTask", "CheckExportTask"] {
+        for error in ["LogsThrottled", "DestinationUnavailable", "Lambda.ServiceException", "States.Timeout"] {
+            let retrier = state(&definition(), name).retrier(error).unwrap();
+            assert!(retrier["MaxAttempts"].as_u64().unwrap() >= 30, "{name}: {error}");
+        }
+    }
+}
+
 #[test]
 fn every_task_inside_the_map_has_a_net_for_its_errors() {
     for state in states(&definition()).into_iter().filter(|state| state.kind() == "Task" || state.kind() == "Map") {

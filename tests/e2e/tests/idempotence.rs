@@ -90,7 +90,7 @@ async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {
     let archive = Archive::deploy(engine).await;
     archive.log_group("/made-late", &[(TO + 15 * DAY, "x")]).await;
     archive.log_group("/infrequent", &[(FROM, "x")]).await;
-    archive.log_group("/quiet", &[(FROM - 2 * DAY, "x")]).await;
+    archive.log_group("/quiet", &[(FROM - 16 * DAY, "x")]).await;
     archive.log_group("/no-streams", &[]).await;
     archive.log_group("/nearly", &[(FROM - 1, "x")]).await;
     let mut overlay = local_aws::LogGroupOverlay::created_at("/made-late", TO + 14 * DAY + 1);

@@ -26,6 +26,7 @@ async fn a_manifest_that_is_not_of_this_export_is_replaced() {
         ("/manifest/other-json", "[]".to_owned()),
         ("/manifest/month", with("/manifest/month", "month", json!("2024-09"))),
         ("/manifest/log-group", manifest("/manifest/month").to_string()),
+        ("/manifest/objects-gone", manifest("/manifest/objects-gone").to_string()),
         ("/manifest/too-early", with("/manifest/too-early", "created", json!("2024-10-31T15:00:00Z"))),
     ] {
         stage.hello(log_group).await;
@@ -42,9 +43,9 @@ async fn a_manifest_that_is_not_of_this_export_is_replaced() {
         assert_eq!(stage.created(log_group).await.len(), 1);
     }
 
-    // The counter-proof: the very one that fits is believed.
+    // The counter-proof: the very one that fits is believed, here of an export that wrote nothing.
     stage.hello("/manifest/right").await;
-    put_manifest(&stage, "/manifest/right", manifest("/manifest/right").to_string()).await;
+    put_manifest(&stage, "/manifest/right", with("/manifest/right", "objects", json!(0))).await;
     let output = stage.run_well(&stage.input(json!(["/manifest/right"]))).await;
     assert_eq!(output["skips"], json!([{"logGroupName": "/manifest/right", "reason": "AlreadyArchived"}]));
     assert_eq!(stage.created("/manifest/right").await, [""; 0]);

@@ -157,7 +157,7 @@ async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_group_deleted_while_its_task_runs_is_reported_as_gone() {
+async fn a_log_group_deleted_while_its_task_runs_is_a_failure() {
     let stage = Stage::take().await;
     stage.hello("/deleted").await;
     stage.hello("/kept").await;
@@ -168,10 +168,9 @@ async fn a_log_group_deleted_while_its_task_runs_is_reported_as_gone() {
     logs.delete_log_group().log_group_name("/deleted").send().await.expect("the log group goes");
     stage.let_tasks_go().await;
     let execution = stage.wait(&arn).await;
-    assert_eq!(execution.error, None, "{:?}", execution.cause);
-    let output = execution.output.expect("the run succeeds");
-    assert_eq!(output["counts"], json!({"exported": 1, "empty": 0, "skipped": 1, "failed": 0}));
-    assert_eq!(output["skips"], json!([{"logGroupName": "/deleted", "reason": "LogGroupNotFound"}]));
+    assert_eq!(execution.error.as_deref(), Some("ExportsFailed"));
+    let cause = execution.cause.expect("a run that failed has a cause");
+    assert!(cause.starts_with("1 of 2 log groups failed: /deleted: ExportTaskFailed: export task "), "{cause}");
     assert_eq!(stage.statuses("/deleted").await, ["FAILED"]);
     assert!(!stage.in_place("/deleted").await.contains_key("_manifest.json"));
     stage.assert_archived_once("/kept").await;
