@@ -51,6 +51,7 @@ async function walk (scope, input, tasks, visited = []) {
       }
       continue
     }
+    visited.largest = Math.max(visited.largest ?? 0, Buffer.byteLength(JSON.stringify(data)))
     try {
       if (state.Type === 'Map') {
         data = { ...data, results: await children(state, data, tasks) }
@@ -111,7 +112,7 @@ function run (pages, fates = {}, tasks = {}) {
     CheckExportTask: async ({ Payload: { logGroupName } }) => exported(logGroupName),
     PublishSummary: async message => { published.push(message); return {} }
   }
-  return walk(definition, {}, { ...well, ...tasks }).then(ended => ({ ...ended, created, published }))
+  return walk(definition, {}, { ...well, ...tasks }).then(ended => ({ ...ended, largest: ended.visited.largest, created, published }))
 }
 
 const exported = logGroupName => ({ Payload: { logGroupName, outcome: 'exported', taskId: 't', objects: 2, bytes: 10, warnings: [] } })
@@ -228,6 +229,16 @@ test('lists keep fifty, counts count all, and the notification says that it is c
   assert.match(Message, /\nFailed \(the first 50 of 60\)\n- \/p\/000: AccessDenied: "no" /)
   assert.match(Message, /\nSkipped \(the first 50 of 60\)\n- \/p\/060: LogGroupNotFound\n/)
   assert.ok(Buffer.byteLength(Message) < 256 * 1024)
+})
+
+test('fifty failures and three warnings for each log group fit into a payload', async () => {
+  const all = Array.from({ length: 50 }, (_, index) => String(index).padStart(512, 'g'))
+  const failed = await run([{ logGroups: all }], Object.fromEntries(all.map(name => [name, { Error: 'DestinationRejected', Cause: 'c'.repeat(5000) }])))
+  const warnings = Array.from({ length: 3 }, () => ({ name: 'RetentionShorterThanMonth', message: 'm'.repeat(5000) }))
+  const CheckExportTask = async ({ Payload: { logGroupName } }) => ({ Payload: { ...exported(logGroupName).Payload, warnings } })
+  const warned = await run([{ logGroups: all }, { logGroups: all }], {}, { CheckExportTask })
+  assert.equal(warned.output.counts.exported, 100)
+  for (const { largest } of [failed, warned]) assert.ok(largest < 256 * 1024, `${largest} bytes`)
 })
 
 test('a rejected run tells what was said, whatever form the cause has', async () => {

@@ -3,6 +3,9 @@
 //! A run of a scenario is an ordinary one of the deployed stack; the stand-in's controls, or the test itself in the part of a
 //! person or of another tool, make the fault.
 
+/// `faults_on_moto` runs the same scenarios on the other one.
+const ENGINE: local_aws::Engine = local_aws::Engine::Ministack;
+
 mod abandoned;
 mod archive;
 mod lost_answers;

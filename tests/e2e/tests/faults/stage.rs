@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use e2e::{Archive, FROM, MONTH, TO, place};
 use hyper::Method;
-use local_aws::{DeployOptions, LocalAws, Options, http};
+use local_aws::http;
 use serde_json::{Value, json};
 
 /// Stacks whose scenario is over. A stack takes seconds to deploy and many scenarios less than one to run.
@@ -171,10 +171,10 @@ impl Stage {
 
 /// A stack whose workflow waits this fraction of what it says.
 pub async fn deploy(wait_scale: f64) -> Archive {
-    let local = LocalAws::start(&Options { wait_scale, ..Options::default() }).await.expect("the local AWS starts");
-    let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");
+    let archive = Archive::deploy_scaled(crate::ENGINE, wait_scale).await;
+    let local = &archive.local;
     local.set_task_timing(Duration::ZERO, Duration::ZERO).await.expect("the stand-in takes its timing");
-    Archive { local, stack }
+    archive
 }
 
 /// Asks until there is an answer.
