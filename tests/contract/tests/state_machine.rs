@@ -140,6 +140,25 @@ fn a_busy_slot_is_waited_for_a_day_and_a_task_for_26_hours() {
     }
 }
 
+/// What the code says of an error's retry is how the workflow retries it.
+#[test]
+fn each_error_is_retried_in_its_own_way() {
+    let definition = definition();
+    for (name, errors) in RETRYABLE {
+        for error in errors {
+            let retrier = state(&definition, name).retrier(error.as_str()).unwrap();
+            let way = (retrier["JitterStrategy"].as_str().unwrap(), retrier["MaxDelaySeconds"].as_u64().unwrap());
+            let expected = match error.retry() {
+                Retry::WhileTaskIsPending => ("NONE", 300),
+                Retry::WhileSlotIsBusy => ("FULL", 300),
+                Retry::AfterBackoff => ("FULL", 60),
+                Retry::Never => panic!("{name} retries {error}"),
+            };
+            assert_eq!(way, expected, "{name}: {error}");
+        }
+    }
+}
+
 /// A retrier counts all its attempts in a state, and a state may wait for a day: a hiccup an hour must not end an entry.
 #[test]
 fn a_day_of_waiting_has_room_for_hiccups() {

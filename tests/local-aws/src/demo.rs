@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 
 use crate::calendar::{Month, TIMEZONE};
 use crate::check::{self, Evidence};
-use crate::deploy::{DeployOptions, Deployment};
+use crate::deploy::Deployment;
 use crate::execution::Execution;
-use crate::functions::{self, CargoMessages, FUNCTIONS};
 use crate::progress::Progress;
 use crate::samples::{MISSING_LOG_GROUP, SampleLogs};
+use crate::set_up::set_up;
 use crate::stack::{LocalAws, Options};
-use crate::venv;
 
 const S3_PREFIX: &str = "cloudwatch-logs";
 
@@ -30,7 +29,8 @@ const RUNNING: Duration = Duration::from_millis(500);
 pub async fn run(month: Month) -> Result<bool> {
     let progress = Progress::default();
     let samples = SampleLogs::generate(month)?;
-    let (local, deployment) = set_up(&progress).await?;
+    let (local, deployment) = set_up(&progress, &Options::default()).await?;
+    local.set_task_timing(PENDING, RUNNING).await?;
     load(&progress, &local, &samples).await?;
     let execution = export(&progress, &local, &deployment, &samples).await?;
     let evidence = progress
@@ -48,36 +48,6 @@ pub async fn run(month: Month) -> Result<bool> {
     let report = check::check(&samples, S3_PREFIX, &evidence)?;
     report::print(&samples, &report, progress.elapsed())?;
     Ok(report.held())
-}
-
-async fn set_up(progress: &Progress) -> Result<(LocalAws, Deployment)> {
-    progress
-        .step("Python environment", async {
-            let python = venv::python(&venv::MINISTACK).await?;
-            Ok(((), format!("{}", python.display())))
-        })
-        .await?;
-    progress
-        .step_with_own_output("Functions", async {
-            functions::build(CargoMessages::Shown).await?;
-            Ok(((), format!("{} built", FUNCTIONS.join(" and "))))
-        })
-        .await?;
-    let local = progress
-        .step("Local AWS", async {
-            let local = LocalAws::start(&Options::default()).await?;
-            local.set_task_timing(PENDING, RUNNING).await?;
-            let listens = format!("listens on {}", local.endpoint());
-            Ok((local, listens))
-        })
-        .await?;
-    let deployment = progress
-        .step("Stack", async {
-            let deployment = local.deploy(&DeployOptions::default()).await?;
-            Ok((deployment, "infra/template.yaml deployed through CloudFormation".to_owned()))
-        })
-        .await?;
-    Ok((local, deployment))
 }
 
 async fn load(progress: &Progress, local: &LocalAws, samples: &SampleLogs) -> Result<()> {

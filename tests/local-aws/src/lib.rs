@@ -21,6 +21,7 @@ pub mod moto;
 mod process;
 pub mod progress;
 pub mod samples;
+pub mod set_up;
 pub mod stack;
 pub mod tasks;
 pub mod venv;

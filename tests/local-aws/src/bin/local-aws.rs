@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use lexopt::prelude::*;
 use local_aws::cli::{self, Interruption};
-use local_aws::functions::{self, CargoMessages, FUNCTIONS};
 use local_aws::progress::Progress;
-use local_aws::{DeployOptions, Deployment, LocalAws, Options, venv};
+use local_aws::set_up::set_up;
+use local_aws::{LocalAws, Options};
 use serde::Serialize;
 
 const USAGE: &str = "\
@@ -66,8 +66,9 @@ fn wait_scale(text: &str) -> Result<f64, String> {
 }
 
 async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitCode> {
+    let progress = Progress::default();
     let (local, deployment) = tokio::select! {
-        ready = set_up(&options) => ready?,
+        ready = set_up(&progress, &options) => ready?,
         code = interruption.received() => return Ok(code),
     };
     let ready = Ready {
@@ -81,37 +82,11 @@ async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitC
         check_function_name: &deployment.check_function_name,
     };
     cli::print(&serde_json::to_string(&ready)?);
+    eprintln!("Ready. Ctrl-C ends it and removes everything.");
     tokio::select! {
         error = watch(&local) => Err(error),
         _ = interruption.received() => Ok(ExitCode::SUCCESS),
     }
-}
-
-async fn set_up(options: &Options) -> Result<(LocalAws, Deployment)> {
-    let progress = Progress::default();
-    progress.step("Python environment", async { Ok((venv::python(&venv::MINISTACK).await?, "ready".to_owned())) }).await?;
-    progress
-        .step_with_own_output("Functions", async {
-            functions::build(CargoMessages::Shown).await?;
-            Ok(((), format!("{} built", FUNCTIONS.join(" and "))))
-        })
-        .await?;
-    let local = progress
-        .step("Local AWS", async {
-            let local = LocalAws::start(options).await?;
-            let listens = format!("listens on {}", local.endpoint());
-            Ok((local, listens))
-        })
-        .await?;
-    let deployment = progress
-        .step("Stack", async {
-            let options = DeployOptions::default();
-            let deployment = local.deploy(&options).await?;
-            Ok((deployment, format!("{} deployed", options.stack_name)))
-        })
-        .await?;
-    eprintln!("Ready. Ctrl-C ends it and removes everything.");
-    Ok((local, deployment))
 }
 
 /// Returns when the local AWS has ended by itself, with the reason.
