@@ -3,7 +3,9 @@
 //! Measured on the engine whose history is like AWS's. `SCALE_LOG_GROUPS=1000 cargo test -p e2e --test scale -- --nocapture`
 //! measures a larger run; docs/decisions/0003 has the figures.
 
-use e2e::{Archive, FROM};
+use std::time::Duration;
+
+use e2e::{Archive, FROM, TO};
 use local_aws::Engine;
 use serde_json::json;
 
@@ -70,4 +72,35 @@ async fn a_task_that_is_never_done_is_cancelled_after_all_polls_and_frees_the_sl
     let largest = archive.local.child_histories(&arn).await.unwrap().iter().map(|child| child.events.len()).max().unwrap();
     eprintln!("{largest} events in the history of a log group that was polled to the end");
     assert!((1_000..EVENTS / 4).contains(&largest), "{largest} events");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_is_never_free_fails_the_entry_and_names_its_holder() {
+    let archive = Archive::deploy_scaled(Engine::Moto, 0.0).await;
+    archive.log_group("/mine", &[(FROM, "x")]).await;
+    archive.log_group("/theirs", &[(FROM, "y")]).await;
+    archive.local.set_task_timing(Duration::from_secs(3600), Duration::ZERO).await.unwrap();
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&archive.local.sdk_config());
+    let create = logs
+        .create_export_task()
+        .log_group_name("/theirs")
+        .from(FROM)
+        .to(TO)
+        .destination(&archive.stack.bucket)
+        .destination_prefix("other");
+    let holder = create.send().await.unwrap().task_id.unwrap();
+
+    let arn = archive.local.start_execution(&archive.stack, &archive.input(json!(["/mine"]))).await.unwrap();
+    let execution = archive.wait(&arn).await;
+    assert_eq!(execution.error.as_deref(), Some("ExportsFailed"));
+    let cause = execution.cause.unwrap();
+    let expected = format!(
+        "1 of 1 log groups failed: /mine: ExportSlotBusy: the account's only export slot in this Region is held by task {holder} of log group /theirs ("
+    );
+    assert!(cause.starts_with(&expected), "{cause}");
+    assert_eq!(archive.local.export_tasks().await.unwrap().len(), 1, "nothing of ours was created");
+
+    let [child] = &archive.local.child_histories(&arn).await.unwrap()[..] else { panic!("one child") };
+    eprintln!("{} events in the history of a log group that queued to the end", child.events.len());
+    assert!((2_000..EVENTS / 4).contains(&child.events.len()), "{} events", child.events.len());
 }
