@@ -11,6 +11,7 @@ use export_core::{
     ExportError,
     check::{Outcome, Request, Response},
     create::{Warning, WarningName},
+    destination::task_folder,
     manifest::{Manifest, SCHEMA_VERSION},
     service::Destination,
     time::format_millis,
@@ -59,7 +60,7 @@ impl CheckExportTask {
     async fn settle(&self, request: Request, task: CompletedTask) -> Result<Response, ExportError> {
         let month = request.month_of(task.window)?;
         let destination = Destination { bucket: &task.bucket, region: &self.region };
-        let folder = format!("{}/{}/", task.destination_prefix, request.task_id);
+        let folder = task_folder(&task.destination_prefix, &request.task_id);
         let written = archive::count(&self.s3, destination, &folder).await?;
         let others = archive::other_tasks(&self.s3, destination, &task.destination_prefix, &request.task_id).await?;
         let mut warnings = request.warnings;

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
     create::{Export, Request, Response, SkipReason, Task, Warning, WarningName},
+    destination::task_folder,
     manifest::Found,
     plan::ValidateRequest,
     service::{Destination, create_error},
@@ -79,7 +80,7 @@ impl CreateExportTask {
         let Some(bytes) = manifest else { return Ok(None) };
         let found = export_core::manifest::read(&bytes, request, export);
         if let Found::Archived { task_id, objects: 1.. } = &found {
-            let folder = format!("{}/{task_id}/", export.destination_prefix);
+            let folder = task_folder(&export.destination_prefix, task_id);
             if !archive::holds_objects(&self.s3, destination, &folder).await? {
                 return Ok(Some(Found::Other(format!("the objects of its task {task_id} are gone"))));
             }
@@ -90,29 +91,30 @@ impl CreateExportTask {
     /// A retry whose first answer was lost, a run started again, and a second run at the same time all find the task that
     /// is there already, and export nothing twice.
     async fn adopt_or_create(&self, request: &Request, export: &Export, now: DateTime<Utc>) -> Result<Task, ExportError> {
-        let own = slot::Own { request, export, now };
-        let tasks = slot::newest_tasks(&self.logs).await?;
-        if let Some(task_id) = own.active(&tasks) {
+        let own = slot::Own::new(request, export, now);
+        let (active, completed) = own.find(&self.logs).await?;
+        if let Some(task_id) = active {
             return Ok(Task::Adopted { task_id });
         }
-        if let Some(slot::Completed { task_id, of_this_run }) = own.just_completed(&tasks) {
-            let folder = format!("{}/{task_id}/", export.destination_prefix);
+        if let Some(slot::Completed { task_id, of_this_run }) = completed {
+            let folder = task_folder(&export.destination_prefix, &task_id);
             if of_this_run || archive::holds_objects(&self.s3, self.destination(request), &folder).await? {
                 return Ok(Task::Adopted { task_id });
             }
         }
-        match self.create(request, export).await {
+        match self.create(&own).await {
             Ok(Some(task_id)) => Ok(Task::Created { task_id }),
             Ok(None) => Err(ExportError::new(ErrorName::Unexpected, "CreateExportTask answered without a taskId")),
             Err(error) => self.refused(&own, error).await,
         }
     }
 
-    async fn create(&self, request: &Request, export: &Export) -> Result<Option<String>, SdkError<CreateExportTaskError>> {
+    async fn create(&self, own: &slot::Own<'_>) -> Result<Option<String>, SdkError<CreateExportTaskError>> {
+        let slot::Own { request, export, .. } = own;
         let created = self
             .logs
             .create_export_task()
-            .task_name(request.task_name(export))
+            .task_name(&own.task_name)
             .log_group_name(&request.log_group_name)
             .set_log_stream_name_prefix(request.placement.log_stream_name_prefix.clone())
             .from(export.window.from)

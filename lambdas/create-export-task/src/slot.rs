@@ -22,16 +22,8 @@ const ADOPTION_TIME: TimeDelta = TimeDelta::hours(24);
 /// Tasks come newest first, and only one is active at a time.
 const NEWEST: i32 = 50;
 
-pub async fn newest_tasks(logs: &Client) -> Result<Vec<ExportTask>, ExportError> {
-    let answer = logs.describe_export_tasks().limit(NEWEST).send().await;
-    let tasks = answer.map_err(|error| logs_error(&service_failure("DescribeExportTasks", &error)))?;
-    Ok(tasks.export_tasks.unwrap_or_default())
-}
-
-/// One attempt only: the slot is busy whoever holds it, and will be asked for again.
-async fn newest_tasks_at_once(logs: &Client) -> Result<Vec<ExportTask>, ServiceFailure> {
-    let asked = logs.describe_export_tasks().limit(NEWEST).customize();
-    let answer = asked.config_override(Builder::new().retry_config(RetryConfig::disabled())).send().await;
+async fn newest_tasks(logs: &Client, config: Builder) -> Result<Vec<ExportTask>, ServiceFailure> {
+    let answer = logs.describe_export_tasks().limit(NEWEST).customize().config_override(config).send().await;
     let tasks = answer.map_err(|error| service_failure("DescribeExportTasks", &error))?;
     Ok(tasks.export_tasks.unwrap_or_default())
 }
@@ -40,7 +32,8 @@ async fn newest_tasks_at_once(logs: &Client) -> Result<Vec<ExportTask>, ServiceF
 pub struct Own<'a> {
     pub request: &'a Request,
     pub export: &'a Export,
-    pub now: DateTime<Utc>,
+    pub task_name: String,
+    now: DateTime<Utc>,
 }
 
 /// A task of one's own that has ended well.
@@ -50,22 +43,32 @@ pub struct Completed {
     pub of_this_run: bool,
 }
 
-impl Own<'_> {
+impl<'a> Own<'a> {
+    pub fn new(request: &'a Request, export: &'a Export, now: DateTime<Utc>) -> Self {
+        Self { request, export, task_name: request.task_name(export), now }
+    }
+
+    /// Those that are there already, before one is created.
+    pub async fn find(&self, logs: &Client) -> Result<(Option<String>, Option<Completed>), ExportError> {
+        let tasks = newest_tasks(logs, Builder::new()).await.map_err(|failure| logs_error(&failure))?;
+        Ok((self.active(&tasks), self.just_completed(&tasks)))
+    }
+
     /// The name tells log stream prefix and run apart, which CloudWatch Logs does not echo; nothing relies on it alone.
     fn includes(&self, task: &ExportTask) -> bool {
-        task.task_name() == Some(&self.request.task_name(self.export))
+        task.task_name() == Some(&self.task_name)
             && task.log_group_name() == Some(&self.request.log_group_name)
             && (task.from(), task.to()) == (Some(self.export.window.from), Some(self.export.window.to))
             && task.destination() == Some(&self.request.settings.s3_bucket_name)
             && task.destination_prefix() == Some(&self.export.destination_prefix)
     }
 
-    pub fn active(&self, tasks: &[ExportTask]) -> Option<String> {
+    fn active(&self, tasks: &[ExportTask]) -> Option<String> {
         let is_active = |task: &&ExportTask| matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
         tasks.iter().filter(|task| self.includes(task)).find(is_active)?.task_id.clone()
     }
 
-    pub fn just_completed(&self, tasks: &[ExportTask]) -> Option<Completed> {
+    fn just_completed(&self, tasks: &[ExportTask]) -> Option<Completed> {
         let since = (self.now - ADOPTION_TIME).timestamp_millis();
         let completed = |task: &&ExportTask| {
             let at = task.execution_info().and_then(|info| info.completion_time());
@@ -81,7 +84,8 @@ impl Own<'_> {
     /// The slot is taken: by one's own task, which another run has just created or whose answer was lost, or by another's,
     /// which has to be waited for. That the holder cannot be told must not hide that the slot is busy.
     pub async fn adopt_or_queue(&self, logs: &Client) -> Result<Task, ExportError> {
-        let holder = match newest_tasks_at_once(logs).await {
+        // One attempt only: the slot is busy whoever holds it, and will be asked for again.
+        let holder = match newest_tasks(logs, Builder::new().retry_config(RetryConfig::disabled())).await {
             Ok(tasks) => match self.active(&tasks) {
                 Some(task_id) => return Ok(Task::Adopted { task_id }),
                 None => tasks.iter().find(|task| holds_slot(task)).map_or_else(|| "a task that has ended since".to_owned(), describe),

@@ -1,6 +1,8 @@
 //! Where an entry's month lands in the bucket: the destination prefix handed to CloudWatch Logs, which puts
 //! `/<taskId>/<stream>/000000.gz` behind it.
 
+use std::sync::LazyLock;
+
 use crate::{
     Month,
     names::{is_dots, is_key_byte},
@@ -12,6 +14,11 @@ pub const DEFAULT_TEMPLATE: &str = "{s3Prefix}/log_group={logGroup}/year={year}/
 /// A key has at most 1,024 bytes; CloudWatch Logs adds `/<36 characters>/<stream>/000000.gz`. A stream name may have 512
 /// characters, so a very long prefix can still be too long for one stream; this limit leaves room for the shortest.
 const PREFIX_LIMIT: usize = 900;
+
+/// Where CloudWatch Logs puts what one task writes, and nothing else.
+pub fn task_folder(destination_prefix: &str, task_id: &str) -> String {
+    format!("{destination_prefix}/{task_id}/")
+}
 
 const PLACEHOLDERS: [&str; 4] = ["s3Prefix", "logGroup", "year", "month"];
 
@@ -28,11 +35,8 @@ enum Piece {
     Month,
 }
 
-impl Default for Template {
-    fn default() -> Self {
-        Self::parse(DEFAULT_TEMPLATE).expect("the default template is valid")
-    }
-}
+/// Parsed once: a run renders it for each of its entries.
+pub static DEFAULT: LazyLock<Template> = LazyLock::new(|| Template::parse(DEFAULT_TEMPLATE).expect("the default template is valid"));
 
 impl Template {
     /// `{year}` and `{month}` are required: two months below one prefix would overwrite each other's manifest.

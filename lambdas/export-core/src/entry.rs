@@ -3,7 +3,12 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{destination::Template, fields::Fields, names, problems::Problems};
+use crate::{
+    destination::{self, Template},
+    fields::Fields,
+    names,
+    problems::Problems,
+};
 
 /// What an entry may set for itself, in place of the run's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -51,10 +56,8 @@ impl Placement {
     /// Where a log group placed so lands in `month`.
     pub fn render(&self, run_s3_prefix: &str, log_group_name: &str, month: crate::Month) -> Result<String, String> {
         let s3_prefix = self.s3_prefix.as_deref().unwrap_or(run_s3_prefix);
-        match &self.destination_prefix {
-            Some(own) => own.template.render(s3_prefix, log_group_name, month),
-            None => Template::default().render(s3_prefix, log_group_name, month),
-        }
+        let template = self.destination_prefix.as_ref().map_or(&*destination::DEFAULT, |own| &own.template);
+        template.render(s3_prefix, log_group_name, month)
     }
 }
 
