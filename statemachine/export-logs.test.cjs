@@ -1,106 +1,19 @@
 // The expressions of export-logs.asl.json, evaluated by the reference JSONata in the version that AWS names, on what no
 // local engine can bring about: a listing whose token has ended, a child that dies without an outcome, a map run that fails
 // as a whole, lists longer than fifty, a cause that is missing or cut.
-//
-// `walk` knows as much of the States Language as this file uses. It is no engine: retries, timeouts and limits are not here.
 
 'use strict'
 
 const assert = require('node:assert/strict')
-const { readFileSync } = require('node:fs')
-const { join } = require('node:path')
 const { test } = require('node:test')
-const jsonata = require('jsonata')
+const { DEATH, context, definitionOf, evaluate, walk } = require('./walk.cjs')
 
-const definition = JSON.parse(readFileSync(join(__dirname, 'export-logs.asl.json'), 'utf8'))
-const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' } }
-const copy = value => JSON.parse(JSON.stringify(value))
-
-async function evaluate (template, variables, states) {
-  if (Array.isArray(template)) return Promise.all(template.map(item => evaluate(item, variables, states)))
-  if (template !== null && typeof template === 'object') {
-    const fields = Object.entries(template).map(async ([key, value]) => [key, await evaluate(value, variables, states)])
-    return Object.fromEntries(await Promise.all(fields))
-  }
-  const expression = typeof template === 'string' && template.match(/^\{%([\s\S]*)%\}$/)
-  if (!expression) return template
-  const compiled = jsonata(expression[1])
-  compiled.registerFunction('parse', text => JSON.parse(text), '<s:x>')
-  const value = await compiled.evaluate(null, { ...copy(variables), states: copy(states) })
-  assert.notEqual(value, undefined, `Step Functions fails on an undefined value: ${expression[1]}`)
-  return copy(value)
-}
-
-// `tasks` answer by state name; what they throw is an AWS error, `{ Error, Cause }`.
-async function walk (scope, input, tasks, visited = []) {
-  const variables = {}
-  let name = scope.StartAt
-  let data = input
-  for (;;) {
-    const state = scope.States[name]
-    visited.push(name)
-    const states = { input: data, context }
-    if (state.Type === 'Succeed') return { output: data, visited }
-    if (state.Type === 'Fail') {
-      return { error: await evaluate(state.Error, variables, states), cause: await evaluate(state.Cause, variables, states), visited }
-    }
-    if (state.Type === 'Choice') {
-      name = state.Default
-      for (const choice of state.Choices) {
-        if (await evaluate(choice.Condition, variables, states) === true) { name = choice.Next; break }
-      }
-      continue
-    }
-    visited.largest = Math.max(visited.largest ?? 0, Buffer.byteLength(JSON.stringify(data)))
-    try {
-      if (state.Type === 'Map') {
-        data = { ...data, results: await children(state, data, tasks) }
-        name = state.Next
-        continue
-      }
-      let rule = state
-      if (state.Type === 'Task') {
-        try {
-          states.result = await tasks[name](await evaluate(state.Arguments, variables, states))
-        } catch (error) {
-          if (!error.Error) throw error
-          states.errorOutput = error
-          rule = state.Catch.find(({ ErrorEquals: names }) => names.includes(error.Error) || names.includes('States.ALL'))
-        }
-      }
-      const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
-      Object.assign(variables, await evaluate(rule.Assign ?? {}, variables, states))
-      data = output
-      if (rule.End) return { output: data, visited }
-      name = rule.Next
-    } catch (error) {
-      if (state.Type !== 'Map' || !error.Error) throw error
-      data = { ...data, mapError: error }
-      name = state.Catch[0].Next
-    }
-  }
-}
-
-async function children (state, data, tasks) {
-  if (tasks.mapError) throw tasks.mapError
-  const results = []
-  for (const entry of data.logGroups) {
-    try {
-      results.push((await walk(state.ItemProcessor, { run: data.run, entry }, tasks)).output)
-    } catch (error) {
-      if (error !== DEATH) throw error
-    }
-  }
-  return results
-}
-
-const DEATH = { name: 'a child that ends without an outcome' }
-
+const definition = definitionOf('export-logs')
 // A run over these pages, in which all goes well but for what `fates` says of a log group.
-function run (pages, fates = {}, tasks = {}) {
+function run (pages, fates = {}, tasks = {}, input = {}) {
   const created = []
   const published = []
-  const plan = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', from: 1, to: 2, force: false, allowIncompleteMonth: false, pages }
+  const plan = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', from: 1, to: 2, force: false, allowIncompleteMonth: false, compact: false, pages, ...input }
   const well = {
     ValidateInput: async () => ({ Payload: plan }),
     CreateExportTask: async ({ Payload: { logGroupName } }) => {
@@ -262,4 +175,29 @@ test('a notification that cannot be sent is an error of its own, and does not hi
   assert.deepEqual([well.error, well.cause], ['NotificationFailed', 'All log groups of 2026-10 ended well, but the notification could not be sent: SNS.NotFoundException: no topic'])
   const badly = await run([{ logGroups: ['/a'] }], { '/a': { Error: 'AccessDenied', Cause: 'no' } }, { PublishSummary })
   assert.deepEqual([badly.error, badly.cause], ['ExportsFailed', '1 of 1 log groups failed: /a: AccessDenied: no (and the notification could not be sent: SNS.NotFoundException: no topic)'])
+})
+
+test('a run compacts its month only where it is asked to, and after the exports', async () => {
+  const asked = []
+  const tasks = { CompactLogs: async task => { asked.push(task); return { Output: { year: 2026, month: 10, compacted: 2, rows: 70 } } } }
+  const without = await run([{ logGroups: ['/a'] }], {}, tasks)
+  assert.deepEqual([without.output.compaction, asked], [{ status: 'NOT_REQUESTED' }, []])
+  const ended = await run([{ logGroups: ['/a', '/b'] }], {}, tasks, { compact: true })
+  assert.deepEqual(asked, [{ StateMachineArn: '${CompactLogsStateMachineArn}', Input: { month: '2026-10', AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: 'arn:run' } }])
+  assert.deepEqual(ended.output.compaction, { status: 'SUCCEEDED', compacted: 2, rows: 70 })
+  assert.ok(ended.published[0].Message.includes('0 failed.\nCompacted: 2 log groups, 70 rows.\n'), ended.published[0].Message)
+})
+
+test('a compaction that fails is told, and fails the run with its own name or beside the exports', async () => {
+  const cause = JSON.stringify({ ExecutionArn: 'arn:c', Status: 'FAILED', Error: 'CompactionFailed', Cause: '1 of 2 log groups were not compacted: /b: "x"' })
+  const tasks = { CompactLogs: async () => { throw { Error: 'States.TaskFailed', Cause: cause } } }
+  const alone = await run([{ logGroups: ['/a'] }], {}, tasks, { compact: true })
+  assert.deepEqual([alone.error, alone.cause], ['CompactionFailed', 'every export ended well, but 1 of 2 log groups were not compacted: /b: "x"'])
+  assert.ok(alone.published[0].Subject.endsWith('2026-10: CompactionFailed'), alone.published[0].Subject)
+  assert.ok(alone.published[0].Message.includes('CompactionFailed: 1 of 2 log groups were not compacted: /b: "x"'), alone.published[0].Message)
+  const both = await run([{ logGroups: ['/a'] }], { '/a': { Error: 'AccessDenied', Cause: 'no' } }, tasks, { compact: true })
+  assert.equal(both.error, 'ExportsFailed')
+  assert.equal(both.cause, '1 of 1 log groups failed: /a: AccessDenied: no (and the compaction failed: 1 of 2 log groups were not compacted: /b: "x")')
+  const refused = await run([{ logGroups: ['/a'] }], {}, { CompactLogs: async () => { throw { Error: 'StepFunctions.AccessDeniedException', Cause: 'no' } } }, { compact: true })
+  assert.equal(refused.cause, 'every export ended well, but StepFunctions.AccessDeniedException: no')
 })

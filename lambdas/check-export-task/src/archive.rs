@@ -1,15 +1,17 @@
-//! The archive bucket: what a task wrote there, and the manifest beside it.
+//! The archive bucket: what a task wrote there, the manifest beside it, and its row in the table `manifests`.
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use export_core::{
     ErrorName, ExportError,
     manifest::{self, Manifest},
+    manifests_table::{self, Row},
     service::{Destination, archive_error},
 };
 use function_runtime::{read_manifest, service_failure};
 use tracing::warn;
 
-const PERMISSIONS: &str = "s3:ListBucket, and s3:GetObject and s3:PutObject on */_manifest.json,";
+const PERMISSIONS: &str =
+    "s3:ListBucket, and s3:GetObject and s3:PutObject on */_manifest.json, and s3:PutObject on the manifests' prefix,";
 
 #[derive(Debug, Default)]
 pub struct Written {
@@ -54,11 +56,15 @@ fn is_task_id(folder: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12]) && folder.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// Writes the manifest, unless a later export of the month has written its own meanwhile.
+/// Writes the manifest and its row, unless a later export of the month has written its own meanwhile.
+///
+/// The row comes first: with the manifest there, no later run exports the month again, and a row that is missing then would
+/// be missing for good.
 pub async fn write_manifest(
     s3: &Client,
     destination: Destination<'_>,
     destination_prefix: &str,
+    manifests_prefix: &str,
     manifest: &Manifest,
 ) -> Result<(), ExportError> {
     let there = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?;
@@ -66,11 +72,16 @@ pub async fn write_manifest(
         warn!(log_group = manifest.log_group_name, task_id = manifest.task_id, "a later export has written its manifest: it stays");
         return Ok(());
     }
-    let body = serde_json::to_vec_pretty(manifest)
-        .map_err(|error| ExportError::new(ErrorName::Unexpected, format!("the manifest cannot be written as JSON: {error}")))?;
+    let row = Row::of(manifest, destination.bucket, destination_prefix);
+    put(s3, destination, manifests_table::key(manifests_prefix, manifest, destination_prefix), serde_json::to_vec(&row)).await?;
+    put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await
+}
+
+async fn put(s3: &Client, destination: Destination<'_>, key: String, json: serde_json::Result<Vec<u8>>) -> Result<(), ExportError> {
+    let body = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("the manifest cannot be written as JSON: {error}")))?;
     s3.put_object()
         .bucket(destination.bucket)
-        .key(manifest::key(destination_prefix))
+        .key(key)
         .content_type("application/json")
         .body(ByteStream::from(body))
         .send()

@@ -13,6 +13,7 @@ use export_core::{
     create::{Warning, WarningName},
     destination::task_folder,
     manifest::{Manifest, SCHEMA_VERSION},
+    manifests_table,
     service::Destination,
     time::format_millis,
 };
@@ -25,7 +26,12 @@ pub struct CheckExportTask {
     logs: aws_sdk_cloudwatchlogs::Client,
     s3: aws_sdk_s3::Client,
     region: String,
+    /// Where the rows of the Athena table `manifests` lie.
+    manifests_prefix: String,
 }
+
+/// The environment variable that says where.
+pub const MANIFESTS_PREFIX: &str = "MANIFESTS_PREFIX";
 
 impl CheckExportTask {
     pub fn new(config: &SdkConfig) -> Self {
@@ -34,11 +40,12 @@ impl CheckExportTask {
             aws_sdk_cloudwatchlogs::Client::new(config),
             aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config)),
             region,
+            std::env::var(MANIFESTS_PREFIX).unwrap_or_else(|_| manifests_table::DEFAULT_PREFIX.to_owned()),
         )
     }
 
-    pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String) -> Self {
-        Self { logs, s3, region }
+    pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String, manifests_prefix: String) -> Self {
+        Self { logs, s3, region, manifests_prefix }
     }
 
     pub async fn handle(&self, event: Value) -> Result<Value, ExportError> {
@@ -81,7 +88,7 @@ impl CheckExportTask {
             execution: request.execution,
             warnings,
         };
-        archive::write_manifest(&self.s3, destination, &task.destination_prefix, &manifest).await?;
+        archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest).await?;
         Ok(Response {
             s3_bucket_name: task.bucket,
             destination_prefix: task.destination_prefix,
@@ -114,8 +121,8 @@ fn others_present(others: &[String]) -> Option<Warning> {
     (!others.is_empty()).then(|| Warning {
         name: WarningName::OtherExportsPresent,
         message: format!(
-            "objects of other export tasks lie beside this one's, and a query over the month reads them too: {}; _manifest.json names the task that \
-             counts",
+            "objects of other export tasks lie beside this one's: {}; _manifest.json names the task that counts. In Athena the view logs reads \
+             only that one's, the table log_lines reads them all",
             listed(others)
         ),
     })

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 const FROM: i64 = 1_790_780_400_000;
 const TO: i64 = 1_793_458_799_999;
 const PREFIX: &str = "logs/log_group=/ecs/web/year=2026/month=10";
+/// Where the month's row of the table `manifests` lies.
+const ROW: &str = "archive/logs/manifests/year=2026/month=10/869f90dfcdd1a5464b4816d50dfdad0a.json";
 
 /// What create-export-task answers, as far as check-export-task looks at it.
 fn event() -> Value {
@@ -87,7 +89,7 @@ async fn handle(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, Exp
     let s3 = s3.iter().copied().chain([&alone, &no_manifest]);
     let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs);
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3);
-    CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event).await
+    CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into(), "logs/manifests".into()).handle(event).await
 }
 
 #[tokio::test]
@@ -102,14 +104,21 @@ async fn a_completed_task_is_counted_and_written_down() {
         json!({"s3BucketName": "archive", "destinationPrefix": PREFIX, "logGroupName": "/ecs/web", "timezone": "Asia/Tokyo", "month": "2026-10",
             "from": FROM, "to": TO, "taskId": "task-1", "status": "COMPLETED", "outcome": "exported", "objects": 3, "bytes": 123, "warnings": warnings})
     );
+    let row = json!({"schema_version": 1, "log_group": "/ecs/web", "timezone": "Asia/Tokyo", "window_from": FROM, "window_to": TO,
+        "task_id": "task-1", "bucket": "archive", "destination_prefix": PREFIX, "objects": 3, "bytes": 123,
+        "created": "2026-11-01T03:00:05.000Z", "completed": "2026-11-01T03:00:07.250Z", "execution": "arn:aws:states:run", "warnings": warnings});
     assert_eq!(
         manifests.lock().unwrap().as_slice(),
-        [(
-            format!("archive/{PREFIX}/_manifest.json"),
-            json!({"schemaVersion": 1, "logGroupName": "/ecs/web", "month": "2026-10", "timezone": "Asia/Tokyo", "from": FROM, "to": TO,
+        // The row first: once the manifest is there, no later run would write one.
+        [
+            (ROW.to_owned(), row),
+            (
+                format!("archive/{PREFIX}/_manifest.json"),
+                json!({"schemaVersion": 1, "logGroupName": "/ecs/web", "month": "2026-10", "timezone": "Asia/Tokyo", "from": FROM, "to": TO,
                 "taskId": "task-1", "objects": 3, "bytes": 123, "created": "2026-11-01T03:00:05.000Z", "completed": "2026-11-01T03:00:07.250Z",
                 "execution": "arn:aws:states:run", "warnings": warnings})
-        )]
+            )
+        ]
     );
 }
 
@@ -118,7 +127,7 @@ async fn completed_with_nothing_written_is_empty_and_never_exported() {
     let manifests = Manifests::default();
     let answer = handle(event(), &[&task(json!({}))], &[&page(None, &[], None), &manifest_is_written(&manifests)]).await.unwrap();
     assert_eq!((&answer["outcome"], &answer["objects"], &answer["bytes"]), (&json!("empty"), &json!(0), &json!(0)));
-    assert_eq!(manifests.lock().unwrap()[0].1["objects"], 0);
+    assert_eq!(manifests.lock().unwrap().iter().map(|(_, json)| json["objects"].clone()).collect::<Vec<_>>(), [json!(0), json!(0)]);
 }
 
 #[tokio::test]
@@ -189,6 +198,18 @@ async fn without_its_manifest_an_export_is_not_reported() {
         assert_eq!(error.name, name, "{error}");
         assert!(error.message.starts_with(&format!("PutObject answered {code}: m")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn no_manifest_is_written_before_its_row() {
+    let manifests = Manifests::default();
+    let row = mock!(aws_sdk_s3::Client::put_object)
+        .match_requests(|request| Some(request.key().unwrap()) == ROW.strip_prefix("archive/"))
+        .then_http_response(s3_refuses(503, "SlowDown"));
+    let s3 = [&page(None, &[1], None), &row, &manifest_is_written(&manifests)];
+    let error = handle(event(), &[&task(json!({}))], &s3).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::DestinationUnavailable);
+    assert!(manifests.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -263,14 +284,14 @@ async fn what_other_tasks_left_in_the_place_is_a_warning() {
     let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &crowded];
     let answer = handle(json!({"taskId": "task-1"}), &[&task(json!({}))], &s3).await.unwrap();
     assert_eq!(answer["warnings"][0]["name"], "OtherExportsPresent");
-    let told = "reads them too: fe4ec36e-dc7c-4a53-b747-cabc7a999dae, cf6c813d-dca1-4dee-bf5c-d4b190076d99; _manifest.json names";
+    let told = "lie beside this one's: fe4ec36e-dc7c-4a53-b747-cabc7a999dae, cf6c813d-dca1-4dee-bf5c-d4b190076d99; _manifest.json names";
     assert!(answer["warnings"][0]["message"].as_str().unwrap().contains(told), "{answer}");
     assert_eq!(manifests.lock().unwrap()[0].1["warnings"], answer["warnings"]);
 }
 
 #[tokio::test]
 async fn a_later_exports_manifest_is_not_replaced_by_an_older_one() {
-    for (created, written) in [("2026-11-01T03:00:05.001Z", 0), ("2026-11-01T03:00:05.000Z", 1), ("2026-11-01T03:00:04.999Z", 1)] {
+    for (created, written) in [("2026-11-01T03:00:05.001Z", 0), ("2026-11-01T03:00:05.000Z", 2), ("2026-11-01T03:00:04.999Z", 2)] {
         let manifests = Manifests::default();
         let there = json!({"logGroupName": "/ecs/web", "from": FROM, "to": TO, "created": created}).to_string();
         let there = mock!(aws_sdk_s3::Client::get_object)

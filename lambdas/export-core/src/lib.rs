@@ -10,6 +10,7 @@ pub mod entry;
 pub mod error;
 mod fields;
 pub mod manifest;
+pub mod manifests_table;
 pub mod month;
 mod names;
 pub mod plan;

@@ -60,6 +60,7 @@ impl ValidateRequest {
             to: window.to,
             force: run.settings.force,
             allow_incomplete_month: run.settings.allow_incomplete_month,
+            compact: run.compact,
             pages: pages(run.entries),
         };
         plan.refuse_too_large()
@@ -77,6 +78,7 @@ pub struct Plan {
     pub to: i64,
     pub force: bool,
     pub allow_incomplete_month: bool,
+    pub compact: bool,
     pub pages: Vec<Page>,
 }
 
@@ -159,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_plan_fixes_the_month_and_pages_the_entries() {
-        let input = json!({"s3BucketName": "archive", "s3Prefix": "logs", "scheduledTime": "2026-11-01T04:00:00Z", "logGroups": [
+        let input = json!({"s3BucketName": "archive", "s3Prefix": "logs", "scheduledTime": "2026-11-01T04:00:00Z", "compact": true, "logGroups": [
             "/a",
             {"logGroupNamePrefix": "/p/", "exclude": ["/p/debug-*", "/p/one"], "s3Prefix": "p"},
             {"logGroupName": "/b"},
@@ -170,6 +172,7 @@ mod tests {
             json!({
                 "s3BucketName": "archive", "s3Prefix": "logs", "timezone": "Asia/Tokyo", "month": "2026-10",
                 "from": 1790780400000i64, "to": 1793458799999i64, "force": false, "allowIncompleteMonth": false,
+                "compact": true,
                 "pages": [
                     {"logGroups": ["/a", "/b", {"logGroupName": "/c", "destinationPrefix": "{year}/{month}/c", "logStreamNamePrefix": "prod/"}]},
                     {"logGroupNamePrefix": "/p/", "excludeNames": ["/p/one"], "excludePrefixes": ["/p/debug-"], "placement": {"s3Prefix": "p"}},

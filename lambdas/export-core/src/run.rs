@@ -79,6 +79,8 @@ impl Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunInput {
     pub settings: Settings,
+    /// Write the archived month as Parquet as well, after the exports.
+    pub compact: bool,
     pub entries: Vec<Entry>,
 }
 
@@ -87,11 +89,12 @@ impl RunInput {
     pub fn parse(value: &Value) -> Result<Self, ExportError> {
         let mut problems = Problems::default();
         let Some(fields) = Fields::top(value, "the input", &mut problems) else { return problems.into_result(None) };
-        fields.refuse_unknown(&[&Settings::FIELDS[..], &["logGroups"]].concat(), &mut problems);
+        fields.refuse_unknown(&[&Settings::FIELDS[..], &["compact", "logGroups"]].concat(), &mut problems);
         fields.require("logGroups", &mut problems);
         let settings = Settings::read(&fields, &mut problems);
+        let compact = fields.flag("compact", &mut problems);
         let entries = read_entries(&fields, &mut problems);
-        let run = settings.map(|settings| Self { settings, entries });
+        let run = settings.map(|settings| Self { settings, compact, entries });
         if let Some(run) = run.as_ref().filter(|_| problems.is_empty()) {
             run.find_collisions(&mut problems);
         }

@@ -3,6 +3,7 @@
 //! Each check in `tests/` holds two of them together. A check that writes a generated part of a document does so with
 //! `BLESS=1`; without it, a part out of step is a failure.
 
+pub mod athena;
 pub mod documents;
 pub mod state_machine;
 pub mod template;

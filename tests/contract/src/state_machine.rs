@@ -1,8 +1,9 @@
-//! `statemachine/export-logs.asl.json` as a list of states, those inside the map included.
+//! A state machine of `statemachine/` as a list of states, those inside the map included.
 
 use serde_json::{Map, Value};
 
-pub const FILE: &str = "statemachine/export-logs.asl.json";
+pub const EXPORT_LOGS: &str = "statemachine/export-logs.asl.json";
+pub const COMPACT_LOGS: &str = "statemachine/compact-logs.asl.json";
 
 #[derive(Debug, Clone)]
 pub struct State {

@@ -1,18 +1,19 @@
-//! `infra/template.yaml`, with CloudFormation's tags kept as they are written.
+//! The templates of `infra/`, with CloudFormation's tags kept as they are written.
 
 use serde_norway::Value;
 
-pub const FILE: &str = "infra/template.yaml";
+pub const ARCHIVE: &str = "infra/template.yaml";
+pub const COMPACTION: &str = "infra/compaction.yaml";
 
-pub fn load() -> Value {
-    serde_norway::from_str(&crate::read(FILE)).unwrap_or_else(|error| panic!("{FILE}: {error}"))
+pub fn load(file: &str) -> Value {
+    serde_norway::from_str(&crate::read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// Walks down by keys, through tags such as `!Sub`.
 pub fn at<'a>(value: &'a Value, keys: &[&str]) -> &'a Value {
     keys.iter().fold(value, |value, key| {
         let value = if let Value::Tagged(tagged) = value { &tagged.value } else { value };
-        value.get(*key).unwrap_or_else(|| panic!("{FILE}: no {key} at {}", keys.join(".")))
+        value.get(*key).unwrap_or_else(|| panic!("no {key} at {}", keys.join(".")))
     })
 }
 

@@ -3,7 +3,7 @@
 use contract::{
     documents::{code_blocks, headings},
     read, read_json,
-    state_machine::{self, error_equals, states},
+    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, error_equals, states},
 };
 use export_core::{
     ErrorName, ExportError,
@@ -31,13 +31,14 @@ fn quoted(expression: &str) -> Vec<String> {
     expression.split('\'').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-fn definition() -> Value {
-    read_json(state_machine::FILE)
+/// Those of both state machines.
+fn all_states() -> Vec<State> {
+    [EXPORT_LOGS, COMPACT_LOGS].iter().flat_map(|file| states(&read_json(file))).collect()
 }
 
-/// What the Fail states end a run with, besides what refused its input.
+/// What the Fail states end an execution with, besides what refused its input.
 fn run_errors() -> Vec<String> {
-    let states = states(&definition());
+    let states = all_states();
     let fails = states.iter().filter(|state| state.kind() == "Fail");
     fails.flat_map(|state| quoted(state.fields["Error"].as_str().expect("an error name"))).collect()
 }
@@ -45,7 +46,7 @@ fn run_errors() -> Vec<String> {
 /// Those of the functions, and those that the workflow's own Pass states give.
 fn outcomes() -> Vec<String> {
     let by_function = [0, 1].map(|objects| written(json!(Outcome::of(objects))));
-    let by_workflow = states(&definition()).into_iter().filter_map(|state| state.fields.get("Output")?["outcome"].as_str().map(quoted));
+    let by_workflow = all_states().into_iter().filter_map(|state| state.fields.get("Output")?["outcome"].as_str().map(quoted));
     by_function.into_iter().chain(by_workflow.flatten()).collect()
 }
 
@@ -76,14 +77,14 @@ fn every_name_an_operator_can_meet_has_one_entry_and_nothing_else_has() {
 
 #[test]
 fn the_names_are_those_this_test_believes_in() {
-    assert_eq!(sorted(run_errors()), ["ExportsFailed", "NotificationFailed"]);
-    assert_eq!(sorted(outcomes()), ["empty", "exported", "failed", "skipped"]);
+    assert_eq!(sorted(run_errors()), ["CompactionFailed", "ExportsFailed", "InvalidInput", "NotificationFailed"]);
+    assert_eq!(sorted(outcomes()), ["compacted", "empty", "exported", "failed", "skipped"]);
 }
 
 #[test]
 fn every_error_of_aws_that_the_workflow_waits_for_is_explained() {
     let document = read(DOCUMENT);
-    for state in states(&definition()) {
+    for state in all_states() {
         for name in state.retriers().iter().chain(&state.catchers()).flat_map(error_equals).filter(|name| name.contains('.')) {
             // Wildcards stand for others.
             if name != "States.ALL" && name != "States.TaskFailed" {

@@ -2,8 +2,8 @@
 
 stdin: a JSON request (see deploy.rs). stdout: the stack's outputs as one JSON object. What went wrong goes to stderr, with exit code 1.
 
-The template goes to CloudFormation as it is. The only change is packaging's: CodeUri and DefinitionUri, which name local folders and
-files, become the S3 objects that those were uploaded to.
+The template goes to CloudFormation as it is. The only change is packaging's: CodeUri, DefinitionUri, DefinitionS3Location and the
+TemplateURL of a nested stack, which name local folders and files, become the S3 objects that those were uploaded to.
 """
 
 import hashlib
@@ -29,14 +29,9 @@ class DeployError(Exception):
 def main() -> None:
     request = json.load(sys.stdin)
     clients = Clients(request)
-    template_path = Path(request["template"])
-    template = yaml_parse(template_path.read_text(encoding="utf-8"))
-    store = ArtifactStore(clients.s3, request["artifactBucket"], request["region"])
-    package(template, template_path.parent, request["executables"], store)
-    # As a document in S3: a template in the request itself may have 51,200 bytes only. A YAML date, such as an unquoted policy
-    # version, is the text it was written as.
-    key = store.put(json.dumps(template, default=str).encode(), "template.json")
-    json.dump(deploy(clients.cloudformation, request, store.url(request["endpoint"], key)), sys.stdout)
+    store = ArtifactStore(clients.s3, request["artifactBucket"], request["region"], request["endpoint"])
+    template_url = upload_template(Path(request["template"]), request["executables"], store)
+    json.dump(deploy(clients.cloudformation, request, template_url), sys.stdout)
 
 
 class Clients:
@@ -58,9 +53,10 @@ class Clients:
 class ArtifactStore:
     """The bucket that packaged files are uploaded to, named by their content."""
 
-    def __init__(self, s3: object, bucket: str, region: str) -> None:
+    def __init__(self, s3: object, bucket: str, region: str, endpoint: str) -> None:
         self.s3 = s3
         self.bucket = bucket
+        self.endpoint = endpoint
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
             s3.create_bucket(Bucket=bucket, **location)
@@ -73,8 +69,17 @@ class ArtifactStore:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return key
 
-    def url(self, endpoint: str, key: str) -> str:
-        return f"{endpoint}/{self.bucket}/{key}"
+    def url(self, key: str) -> str:
+        return f"{self.endpoint}/{self.bucket}/{key}"
+
+
+def upload_template(path: Path, executables: dict, store: ArtifactStore) -> str:
+    """Uploads a template and everything it names, and returns its URL."""
+    template = yaml_parse(path.read_text(encoding="utf-8"))
+    package(template, path.parent, executables, store)
+    # As a document in S3: a template in a request itself may have 51,200 bytes only. A YAML date, such as an unquoted policy
+    # version, is the text it was written as.
+    return store.url(store.put(json.dumps(template, default=str).encode(), path.with_suffix(".json").name))
 
 
 def package(template: dict, folder: Path, executables: dict, store: ArtifactStore) -> None:
@@ -90,6 +95,12 @@ def package(template: dict, folder: Path, executables: dict, store: ArtifactStor
             definition = folder / properties["DefinitionUri"]
             key = store.put(definition.read_bytes(), definition.name)
             properties["DefinitionUri"] = {"Bucket": store.bucket, "Key": key}
+        elif resource["Type"] == "AWS::StepFunctions::StateMachine":
+            definition = folder / properties["DefinitionS3Location"]
+            key = store.put(definition.read_bytes(), definition.name)
+            properties["DefinitionS3Location"] = {"Bucket": store.bucket, "Key": key}
+        elif resource["Type"] == "AWS::CloudFormation::Stack":
+            properties["TemplateURL"] = upload_template(folder / properties["TemplateURL"], executables, store)
 
 
 def zip_function(executable: Path) -> bytes:

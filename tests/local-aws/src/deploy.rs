@@ -29,6 +29,8 @@ impl Default for DeployOptions {
         let parameters = [
             ("Architecture", host_architecture()),
             ("LogGroups", r#"["/aws/lambda/orders"]"#),
+            // ministack knows no AWS::Athena::NamedQuery.
+            ("SavedQueries", "false"),
             // ministack's scheduler would read the expression in UTC, and start a run that nobody asked for.
             ("ScheduleState", "DISABLED"),
         ];
@@ -55,6 +57,11 @@ pub struct Deployment {
     pub topic_arn: String,
     pub create_function_name: String,
     pub check_function_name: String,
+    pub compact_state_machine_arn: String,
+    /// The Glue database with the archive's tables and views.
+    pub database: String,
+    /// The Athena workgroup for queries over the archive.
+    pub work_group: String,
 }
 
 /// The stack's outputs, by their names in the template; the template may have more of them.
@@ -66,6 +73,9 @@ struct Outputs {
     notification_topic_arn: String,
     create_export_task_function_name: String,
     check_export_task_function_name: String,
+    compact_logs_state_machine_arn: String,
+    database_name: String,
+    work_group_name: String,
 }
 
 /// What `deploy.py` reads.
@@ -107,6 +117,9 @@ impl LocalAws {
             topic_arn: outputs.notification_topic_arn,
             create_function_name: outputs.create_export_task_function_name,
             check_function_name: outputs.check_export_task_function_name,
+            compact_state_machine_arn: outputs.compact_logs_state_machine_arn,
+            database: outputs.database_name,
+            work_group: outputs.work_group_name,
         };
         self.hand_over_state_machine(deployment).await
     }

@@ -70,7 +70,7 @@ const TEXTS: [&str; 58] = [
 /// Lengths around every limit the rules have.
 const LENGTHS: [usize; 12] = [2, 119, 121, 255, 256, 300, 301, 511, 512, 513, 901, 40_000];
 
-pub const FIELDS: [&str; 23] = [
+pub const FIELDS: [&str; 24] = [
     "s3BucketName",
     "s3Prefix",
     "timezone",
@@ -78,6 +78,7 @@ pub const FIELDS: [&str; 23] = [
     "scheduledTime",
     "force",
     "allowIncompleteMonth",
+    "compact",
     "logGroups",
     "logGroupName",
     "logGroupNamePrefix",

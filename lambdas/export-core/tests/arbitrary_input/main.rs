@@ -81,7 +81,7 @@ fn check_plan(event: &Value) -> Checked {
     assert_pages(&plan["pages"], &input["logGroups"])?;
     // What the state machine makes of the plan's answer, in ValidateInput and CreateExportTask.
     let mut run = plan.as_object().expect("an object").clone();
-    run.retain(|name, _| !["from", "to", "pages"].contains(&name.as_str()));
+    run.retain(|name, _| !["from", "to", "compact", "pages"].contains(&name.as_str()));
     run.insert("startTime".into(), event["startTime"].clone());
     for page in plan["pages"].as_array().expect("pages") {
         for entry in page["logGroups"].as_array().into_iter().flatten() {

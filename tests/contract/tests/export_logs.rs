@@ -1,36 +1,12 @@
-//! The workflow against the error names of the code, AWS's names, the template and its own description.
+//! How the export's workflow retries and waits, against what the code says of its errors and the template of its functions.
 
 use contract::{
-    documents::{headings, with_code_block},
-    expect_file, read, read_json,
-    state_machine::{self, error_equals, mermaid, placeholders, state, states},
-    template,
+    read_json,
+    state_machine::{EXPORT_LOGS, state, states},
+    template::{self, ARCHIVE},
 };
 use export_core::{ErrorName, error::Retry};
 use serde_json::Value;
-
-/// Names that AWS gives to errors, as far as the workflow may use them. `States.*` and `Lambda.*` are in Step Functions'
-/// documentation of error names and of Lambda's integration, `Sandbox.Timedout` there as what newer runtimes report for a
-/// timeout; `Runtime.*` are the error types in Lambda's answer for a process that exited; `CloudWatchLogs.*` are that service's exceptions, named as the SDK integration names them.
-const AWS_NAMES: [&str; 17] = [
-    "States.ALL",
-    "States.TaskFailed",
-    "States.Timeout",
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.Unknown",
-    "Sandbox.Timedout",
-    "Runtime.ExitError",
-    "Runtime.OutOfMemory",
-    "CloudWatchLogs.InvalidParameterException",
-    "CloudWatchLogs.ThrottlingException",
-    "CloudWatchLogs.ServiceUnavailableException",
-    "CloudWatchLogs.CloudWatchLogsException",
-    "CloudWatchLogs.SdkClientException",
-];
 
 /// Those that Lambda's documentation says to retry on every function.
 const LAMBDA_RETRIES: [&str; 5] = [
@@ -63,20 +39,11 @@ const RETRYABLE: [(&str, &[ErrorName]); 4] = [
 ];
 
 fn definition() -> Value {
-    read_json(state_machine::FILE)
+    read_json(EXPORT_LOGS)
 }
 
 fn error_name(name: &str) -> Option<ErrorName> {
     ErrorName::ALL.into_iter().find(|one| one.as_str() == name)
-}
-
-#[test]
-fn every_error_name_is_ours_or_awss() {
-    for state in states(&definition()) {
-        for name in state.retriers().iter().chain(&state.catchers()).flat_map(error_equals) {
-            assert!(error_name(&name).is_some() || AWS_NAMES.contains(&name.as_str()), "{}: nobody answers with {name}", state.name);
-        }
-    }
 }
 
 #[test]
@@ -170,63 +137,10 @@ fn a_day_of_waiting_has_room_for_hiccups() {
     }
 }
 
-#[test]
-fn every_task_inside_the_map_has_a_net_for_its_errors() {
-    for state in states(&definition()).into_iter().filter(|state| state.kind() == "Task" || state.kind() == "Map") {
-        let catchers = state.catchers();
-        assert_eq!(catchers.last().map(error_equals), Some(vec!["States.ALL".to_owned()]), "{} lets errors through", state.name);
-    }
-}
-
-#[test]
-fn every_next_exists_and_every_state_can_be_reached() {
-    let states = states(&definition());
-    for state in &states {
-        for (next, _) in state.transitions() {
-            let target = states.iter().find(|other| other.name == next);
-            assert_eq!(target.map(|other| &other.map), Some(&state.map), "{} leads to {next}", state.name);
-        }
-        let started = state.name == "ValidateInput" || state.name == "PrepareEntry";
-        let reached = states.iter().any(|other| other.transitions().iter().any(|(next, _)| *next == state.name));
-        assert!(started || reached, "nothing leads to {}", state.name);
-    }
-}
-
-#[test]
-fn names_are_pascal_case_and_begin_with_a_verb() {
-    let verbs = [
-        "Validate",
-        "Route",
-        "Take",
-        "List",
-        "Restart",
-        "Prepare",
-        "Cancel",
-        "Export",
-        "Create",
-        "Wait",
-        "Check",
-        "Report",
-        "Collect",
-        "Tally",
-        "Summarize",
-        "Reject",
-        "Publish",
-        "Decide",
-        "Fail",
-        "Complete",
-    ];
-    for state in states(&definition()) {
-        assert!(verbs.iter().any(|verb| state.name.starts_with(verb)), "{}", state.name);
-        assert!(state.name.chars().all(|character| character.is_ascii_alphanumeric()), "{}", state.name);
-        assert!(state.fields["Comment"].as_str().is_some_and(|comment| !comment.is_empty()), "{} says nothing of itself", state.name);
-    }
-}
-
 /// A function's own timeout must come first, so that its error has the function's name and not States.Timeout.
 #[test]
 fn states_wait_longer_than_the_functions_they_call() {
-    let template = template::load();
+    let template = template::load(ARCHIVE);
     for (state_name, function) in [
         ("ValidateInput", "CreateExportTaskFunction"),
         ("CreateExportTask", "CreateExportTaskFunction"),
@@ -236,26 +150,4 @@ fn states_wait_longer_than_the_functions_they_call() {
         let of_function = template::at(&template, &["Resources", function, "Properties", "Timeout"]).as_u64().unwrap();
         assert!(of_function < of_state, "{state_name}: {of_state} s, {function}: {of_function} s");
     }
-}
-
-#[test]
-fn the_template_fills_every_placeholder_and_no_other() {
-    let text = read(state_machine::FILE);
-    let template = template::load();
-    let substitutions = template::at(&template, &["Resources", "ExportLogsStateMachine", "Properties", "DefinitionSubstitutions"]);
-    let mut substituted = template::keys(substitutions);
-    substituted.sort();
-    assert_eq!(placeholders(&text), substituted);
-    let uri = template::at(&template, &["Resources", "ExportLogsStateMachine", "Properties", "DefinitionUri"]);
-    assert_eq!(uri.as_str(), Some("../statemachine/export-logs.asl.json"));
-}
-
-#[test]
-fn the_readme_draws_the_graph_and_explains_every_state() {
-    const README: &str = "statemachine/README.md";
-    let definition = definition();
-    expect_file(README, &with_code_block(&read(README), "mermaid", &mermaid(&definition)));
-    let explained = headings(&read(README), 3);
-    let names: Vec<String> = states(&definition).into_iter().map(|state| state.name).collect();
-    assert_eq!(explained, names, "a section for each state, in the order in which a run comes to it");
 }

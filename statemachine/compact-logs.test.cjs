@@ -1,0 +1,118 @@
+// The expressions of compact-logs.asl.json, on what no local engine can bring about: row counts that differ, queries that fail in
+// every place, a child that dies without an outcome; and the SQL that they make, as it is.
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+const { DEATH, definitionOf, walk } = require('./walk.cjs')
+
+const definition = definitionOf('compact-logs')
+const FAILED = { Error: 'States.TaskFailed', Cause: JSON.stringify({ Status: { State: 'FAILED', StateChangeReason: 'HIVE_X: "no"' } }) }
+
+const started = sql => ({ QueryExecution: { QueryExecutionId: 'q', Query: sql } })
+const row = (...values) => ({ Data: values.map(VarCharValue => ({ VarCharValue })) })
+
+// The month's log groups in pages of fifty, and counts by log group: `[exported, compacted]`.
+function compact (names, { counts = () => ['7', '7'], fail = () => false, month = '2026-03', tasks = {} } = {}) {
+  const queries = []
+  let listed = 0
+  const query = state => async ({ QueryString, WorkGroup }) => {
+    assert.equal(WorkGroup, '${CompactionWorkGroup}')
+    queries.push(QueryString)
+    if (fail(state, QueryString)) throw FAILED
+    return started(QueryString)
+  }
+  const states = ['ListLogGroups', 'WriteParquet', 'CountRows', 'RemovePartition', 'AddPartition', 'DropTable', 'DiscardAttempt']
+  const well = {
+    ...Object.fromEntries(states.map(state => [state, query(state)])),
+    ReadLogGroups: async ({ QueryExecutionId, NextToken }) => {
+      assert.equal(QueryExecutionId, 'q')
+      const header = NextToken ? [] : [row('log_group', 'task_id')]
+      const page = names.slice(listed, listed + 50).map(name => row(name, 'task'))
+      listed += 50
+      return { ResultSet: { Rows: [...header, ...page] }, ...(listed < names.length ? { NextToken: String(listed) } : {}) }
+    },
+    ReadCounts: async () => ({ ResultSet: { Rows: [row('exported', 'compacted'), row(...counts(queries.at(-1)))] } })
+  }
+  return walk(definition, { month }, { ...well, ...tasks }).then(ended => ({ ...ended, queries }))
+}
+
+const uuids = text => text.replace(/[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}/g, 'UUID')
+
+test('the queries of a log group, in their order', async () => {
+  const { output, queries } = await compact(['/ecs/web'])
+  assert.deepEqual(output, { year: 2026, month: 3, compacted: 1, rows: 7 })
+  const place = 's3://${ArchiveBucketName}/${S3PrefixSlash}parquet/log_group=/ecs/web/year=2026/month=03/task/UUID/'
+  const where = "log_group = '/ecs/web' AND year = 2026 AND month = 3"
+  assert.deepEqual(queries.map(uuids), [
+    'SELECT m.log_group, m.task_id FROM manifests m LEFT JOIN (SELECT DISTINCT log_group, task_id FROM compacted_logs p WHERE p.year = 2026 AND p.month = 3) c ' +
+      "ON c.log_group = m.log_group AND c.task_id = m.task_id WHERE m.year = 2026 AND m.month = 3 AND m.objects > 0 AND c.task_id IS NULL AND m.bucket = '${ArchiveBucketName}' " +
+      "AND m.destination_prefix = '${S3PrefixSlash}log_group=' || m.log_group || '/year=2026/month=03' ORDER BY m.log_group",
+    `CREATE TABLE compaction_UUID WITH (format = 'PARQUET', write_compression = 'ZSTD', external_location = '${place}') AS SELECT task_id, log_stream, object, line, event_time, message, is_continuation FROM logs WHERE ${where}`,
+    `SELECT (SELECT count(*) FROM logs WHERE ${where}) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted`,
+    "ALTER TABLE compacted_logs DROP IF EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3)",
+    `ALTER TABLE compacted_logs ADD IF NOT EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${place}'`,
+    'DROP TABLE IF EXISTS compaction_UUID'
+  ])
+  const [create, count, , add, drop] = queries.slice(1)
+  const table = create.match(/compaction_\w+/)[0]
+  assert.ok(count.includes(table) && drop.includes(table))
+  assert.ok(create.includes(add.match(/LOCATION ('.*')/)[1]), 'the partition is what was written')
+})
+
+test('every page is compacted, and nothing to compact is a success', async () => {
+  const names = Array.from({ length: 120 }, (_, index) => `/g/${index}`)
+  const ended = await compact(names)
+  assert.deepEqual(ended.output, { year: 2026, month: 3, compacted: 120, rows: 840 })
+  assert.deepEqual((await compact([], { month: '2026-12' })).output, { year: 2026, month: 12, compacted: 0, rows: 0 })
+})
+
+test('row counts that differ, or are nothing, never get into the table', async () => {
+  for (const counts of [['7', '6'], ['6', '7'], ['0', '0']]) {
+    const { error, cause, queries, visited } = await compact(['/a', '/b'], { counts: query => query.includes("'/b'") ? counts : ['7', '7'] })
+    assert.equal(error, 'CompactionFailed')
+    const said = `1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has ${counts[0]} rows and its Parquet ${counts[1]}, at s3://`
+    assert.ok(cause.startsWith(said), cause)
+    const ofB = queries.filter(query => query.includes("'/b'"))
+    assert.deepEqual(ofB.map(query => query.split(' ')[0]), ['CREATE', 'SELECT', 'CREATE', 'SELECT', 'CREATE', 'SELECT'])
+    assert.equal(new Set(ofB.map(query => query.match(/compaction_\w+/)[0])).size, 3, 'each attempt has a table of its own')
+    assert.equal(visited.at(-1), 'FailCompaction')
+  }
+})
+
+test('a query that fails is tried again in an attempt of its own, and told when none succeeds', async () => {
+  for (const place of ['WriteParquet', 'CountRows', 'RemovePartition', 'AddPartition']) {
+    let failures = 2
+    const recovered = await compact(['/a'], { fail: state => state === place && failures-- > 0 })
+    assert.deepEqual(recovered.output.compacted, 1, place)
+    const ended = await compact(['/a'], { fail: state => state === place })
+    assert.equal(ended.cause, '1 of 1 log groups were not compacted: /a: States.TaskFailed: HIVE_X: "no"', place)
+  }
+})
+
+test('a table that cannot be dropped is no failure, and hides none', async () => {
+  assert.equal((await compact(['/a'], { fail: state => state === 'DropTable' })).output.compacted, 1)
+  const ended = await compact(['/a'], { fail: state => state === 'DiscardAttempt' || state === 'WriteParquet' })
+  assert.equal(ended.cause, '1 of 1 log groups were not compacted: /a: States.TaskFailed: HIVE_X: "no"')
+})
+
+test('a child that ends without an outcome, or a map run that fails, is a failure of its log groups', async () => {
+  const silent = await compact(['/a', '/b'], { tasks: { WriteParquet: async ({ QueryString }) => { if (QueryString.includes("'/a'")) throw DEATH; return started('') } } })
+  assert.equal(silent.cause, '1 of 2 log groups were not compacted: /a: Unexpected: its child execution ended without an outcome; see the map run')
+  const whole = await compact(['/a', '/b'], { tasks: { mapError: { Error: 'States.X', Cause: 'y' } } })
+  assert.equal(whole.error, 'CompactionFailed')
+  assert.ok(whole.cause.startsWith('2 of 2 log groups were not compacted: /a: Unexpected: '), whole.cause)
+  assert.ok(whole.cause.endsWith('see the map run: States.X: y'), whole.cause)
+})
+
+test('a listing that fails is a failure, and a month that is none is refused', async () => {
+  const unlisted = await compact(['/a'], { fail: state => state === 'ListLogGroups' })
+  assert.equal(unlisted.error, 'CompactionFailed')
+  assert.ok(unlisted.cause.startsWith('the log groups to compact could not be listed: States.TaskFailed: '), unlisted.cause)
+  for (const [month, said] of [['2026-13', '2026-13'], ['26-01', '26-01'], [7, '7'], ["2026-10' OR", "2026-10' OR"]]) {
+    const refused = await walk(definition, { month }, {})
+    assert.deepEqual([refused.error, refused.cause], ['InvalidInput', `month is ${said}: give the archived month as YYYY-MM, such as 2026-10`])
+  }
+  assert.ok((await walk(definition, {}, {})).cause.startsWith('month is missing'))
+})

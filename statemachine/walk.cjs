@@ -1,0 +1,109 @@
+// Walks a state machine of this folder, its expressions evaluated by the reference JSONata in the version that AWS names.
+//
+// It knows as much of the States Language as these files use. It is no engine: retries, timeouts and limits are not here.
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { randomUUID } = require('node:crypto')
+const { readFileSync } = require('node:fs')
+const { join } = require('node:path')
+const jsonata = require('jsonata')
+
+const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' } }
+const definitionOf = name => JSON.parse(readFileSync(join(__dirname, `${name}.asl.json`), 'utf8'))
+const copy = value => JSON.parse(JSON.stringify(value))
+
+async function evaluate (template, variables, states) {
+  if (Array.isArray(template)) return Promise.all(template.map(item => evaluate(item, variables, states)))
+  if (template !== null && typeof template === 'object') {
+    const fields = Object.entries(template).map(async ([key, value]) => [key, await evaluate(value, variables, states)])
+    return Object.fromEntries(await Promise.all(fields))
+  }
+  const expression = typeof template === 'string' && template.match(/^\{%([\s\S]*)%\}$/)
+  if (!expression) return template
+  const compiled = jsonata(expression[1])
+  compiled.registerFunction('parse', text => JSON.parse(text), '<s:x>')
+  compiled.registerFunction('uuid', () => randomUUID(), '<:s>')
+  const value = await compiled.evaluate(null, { ...copy(variables), states: copy(states) })
+  assert.notEqual(value, undefined, `Step Functions fails on an undefined value: ${expression[1]}`)
+  return copy(value)
+}
+
+// `tasks` answer by state name; what they throw is an AWS error, `{ Error, Cause }`.
+async function walk (scope, input, tasks, visited = []) {
+  const variables = {}
+  let name = scope.StartAt
+  let data = input
+  for (;;) {
+    const state = scope.States[name]
+    visited.push(name)
+    const states = { input: data, context }
+    if (state.Type === 'Succeed') return { output: state.Output ? await evaluate(state.Output, variables, states) : data, visited }
+    if (state.Type === 'Fail') {
+      return { error: await evaluate(state.Error, variables, states), cause: await evaluate(state.Cause, variables, states), visited }
+    }
+    if (state.Type === 'Choice') {
+      name = state.Default
+      for (const choice of state.Choices) {
+        if (await evaluate(choice.Condition, variables, states) === true) {
+          Object.assign(variables, await evaluate(choice.Assign ?? {}, variables, states))
+          name = choice.Next
+          break
+        }
+      }
+      continue
+    }
+    visited.largest = Math.max(visited.largest ?? 0, Buffer.byteLength(JSON.stringify(data)))
+    try {
+      if (state.Type === 'Map') {
+        data = { ...data, results: await children(state, data, tasks) }
+        name = state.Next
+        continue
+      }
+      let rule = state
+      if (state.Type === 'Task') {
+        try {
+          states.result = await tasks[name](await evaluate(state.Arguments, variables, states))
+        } catch (error) {
+          if (!error.Error) throw error
+          states.errorOutput = error
+          rule = state.Catch.find(({ ErrorEquals: names }) => names.includes(error.Error) || names.includes('States.ALL'))
+        }
+      }
+      const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
+      Object.assign(variables, await evaluate(rule.Assign ?? {}, variables, states))
+      data = output
+      if (rule.End) return { output: data, visited }
+      name = rule.Next
+    } catch (error) {
+      if (state.Type !== 'Map' || !error.Error) throw error
+      data = { ...data, mapError: error }
+      name = state.Catch[0].Next
+    }
+  }
+}
+
+async function children (state, data, tasks) {
+  if (tasks.mapError) throw tasks.mapError
+  const results = []
+  for (const item of data.logGroups) {
+    try {
+      results.push((await walk(state.ItemProcessor, itemInput(state.ItemSelector, data, item), tasks)).output)
+    } catch (error) {
+      if (error !== DEATH) throw error
+    }
+  }
+  return results
+}
+
+// An ItemSelector whose values are paths into the item, or fields of the state's input.
+function itemInput (selector, data, item) {
+  const ITEM = '$$.Map.Item.Value'
+  const value = path => path === ITEM ? item : path.startsWith(ITEM + '.') ? item[path.slice(ITEM.length + 1)] : data[path.slice('$.'.length)]
+  return Object.fromEntries(Object.entries(selector).map(([name, path]) => [name.slice(0, -'.$'.length), value(path)]))
+}
+
+const DEATH = { name: 'a child that ends without an outcome' }
+
+module.exports = { DEATH, context, definitionOf, evaluate, walk }
