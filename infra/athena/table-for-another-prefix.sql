@@ -11,7 +11,7 @@ PARTITIONED BY (
 )
 ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe'
 WITH SERDEPROPERTIES (
-  'input.regex' = '^(?:(\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z) )?(.*)$'
+  'input.regex' = '^(?:([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z) )?(.*)$'
 )
 STORED AS TEXTFILE
 LOCATION 's3://${Bucket}/web/'
