@@ -13,8 +13,8 @@ const FAILED = { Error: 'States.TaskFailed', Cause: JSON.stringify({ Status: { S
 const started = sql => ({ QueryExecution: { QueryExecutionId: 'q', Query: sql } })
 const row = (...values) => ({ Data: values.map(VarCharValue => ({ VarCharValue })) })
 
-// The month's log groups in pages of fifty, and counts by log group: `[exported, compacted]`.
-function compact (names, { counts = () => ['7', '7'], fail = () => false, month = '2026-03', tasks = {} } = {}) {
+// The month's log groups in pages of fifty, three objects each, and counts by log group: `[exported, compacted, objects]`.
+function compact (names, { counts = () => ['7', '7', '3'], fail = () => false, month = '2026-03', tasks = {} } = {}) {
   const queries = []
   let listed = 0
   const query = state => async ({ QueryString, WorkGroup }) => {
@@ -28,12 +28,12 @@ function compact (names, { counts = () => ['7', '7'], fail = () => false, month 
     ...Object.fromEntries(states.map(state => [state, query(state)])),
     ReadLogGroups: async ({ QueryExecutionId, NextToken }) => {
       assert.equal(QueryExecutionId, 'q')
-      const header = NextToken ? [] : [row('log_group', 'task_id')]
-      const page = names.slice(listed, listed + 50).map(name => row(name, 'task'))
+      const header = NextToken ? [] : [row('log_group', 'task_id', 'objects')]
+      const page = names.slice(listed, listed + 50).map(name => row(name, 'task', '3'))
       listed += 50
       return { ResultSet: { Rows: [...header, ...page] }, ...(listed < names.length ? { NextToken: String(listed) } : {}) }
     },
-    ReadCounts: async () => ({ ResultSet: { Rows: [row('exported', 'compacted'), row(...counts(queries.at(-1)))] } })
+    ReadCounts: async () => ({ ResultSet: { Rows: [row('exported', 'compacted', 'objects'), row(...counts(queries.at(-1)))] } })
   }
   return walk(definition, { month }, { ...well, ...tasks }).then(ended => ({ ...ended, queries }))
 }
@@ -46,11 +46,11 @@ test('the queries of a log group, in their order', async () => {
   const place = 's3://${ArchiveBucketName}/${S3PrefixSlash}parquet/log_group=/ecs/web/year=2026/month=03/task/UUID/'
   const where = "log_group = '/ecs/web' AND year = 2026 AND month = 3"
   assert.deepEqual(queries.map(uuids), [
-    'SELECT m.log_group, m.task_id FROM manifests m LEFT JOIN (SELECT DISTINCT log_group, task_id FROM compacted_logs p WHERE p.year = 2026 AND p.month = 3) c ' +
+    'SELECT m.log_group, m.task_id, m.objects FROM manifests m LEFT JOIN (SELECT DISTINCT log_group, task_id FROM compacted_logs p WHERE p.year = 2026 AND p.month = 3) c ' +
       "ON c.log_group = m.log_group AND c.task_id = m.task_id WHERE m.year = 2026 AND m.month = 3 AND m.objects > 0 AND c.task_id IS NULL AND m.bucket = '${ArchiveBucketName}' " +
       "AND m.destination_prefix = '${S3PrefixSlash}log_group=' || m.log_group || '/year=2026/month=03' ORDER BY m.log_group",
     `CREATE TABLE compaction_UUID WITH (format = 'PARQUET', write_compression = 'ZSTD', external_location = '${place}') AS SELECT task_id, log_stream, object, line, event_time, message, is_continuation FROM logs WHERE ${where}`,
-    `SELECT (SELECT count(*) FROM logs WHERE ${where}) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted`,
+    `SELECT (SELECT count(*) FROM logs WHERE ${where}) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted, (SELECT count(DISTINCT object) FROM compaction_UUID) AS objects`,
     "ALTER TABLE compacted_logs DROP IF EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3)",
     `ALTER TABLE compacted_logs ADD IF NOT EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${place}'`,
     'DROP TABLE IF EXISTS compaction_UUID'
@@ -68,11 +68,11 @@ test('every page is compacted, and nothing to compact is a success', async () =>
   assert.deepEqual((await compact([], { month: '2026-12' })).output, { year: 2026, month: 12, compacted: 0, rows: 0 })
 })
 
-test('row counts that differ, or are nothing, never get into the table', async () => {
-  for (const counts of [['7', '6'], ['6', '7'], ['0', '0']]) {
-    const { error, cause, queries, visited } = await compact(['/a', '/b'], { counts: query => query.includes("'/b'") ? counts : ['7', '7'] })
+test('row counts that differ, or lack an object, never get into the table', async () => {
+  for (const counts of [['7', '6', '3'], ['6', '7', '3'], ['0', '0', '0'], ['5', '5', '2']]) {
+    const { error, cause, queries, visited } = await compact(['/a', '/b'], { counts: query => query.includes("'/b'") ? counts : ['7', '7', '3'] })
     assert.equal(error, 'CompactionFailed')
-    const said = `1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has ${counts[0]} rows and its Parquet ${counts[1]}, at s3://`
+    const said = `1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has ${counts[0]} rows in 3 objects, and its Parquet ${counts[1]} rows of ${counts[2]} objects, at s3://`
     assert.ok(cause.startsWith(said), cause)
     const ofB = queries.filter(query => query.includes("'/b'"))
     assert.deepEqual(ofB.map(query => query.split(' ')[0]), ['CREATE', 'SELECT', 'CREATE', 'SELECT', 'CREATE', 'SELECT'])

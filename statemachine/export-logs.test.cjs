@@ -8,11 +8,12 @@ const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { DEATH, context, definitionOf, evaluate, walk } = require('./walk.cjs')
 
-const definition = definitionOf('export-logs')
+const definition = definitionOf('export-logs', { NotifyOnSuccess: 'true' })
 // A run over these pages, in which all goes well but for what `fates` says of a log group.
-function run (pages, fates = {}, tasks = {}, input = {}) {
+function run (pages, fates = {}, tasks = {}, input = {}, machine = definition) {
   const created = []
   const published = []
+  const recorded = []
   const plan = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', from: 1, to: 2, force: false, allowIncompleteMonth: false, compact: false, pages, ...input }
   const well = {
     ValidateInput: async () => ({ Payload: plan }),
@@ -23,9 +24,10 @@ function run (pages, fates = {}, tasks = {}, input = {}) {
       return { Payload: { logGroupName, status: 'CREATED', taskId: 't', reason: null, warnings: [], ...fate } }
     },
     CheckExportTask: async ({ Payload: { logGroupName } }) => exported(logGroupName),
+    RecordOutcomes: async ({ LogEvents }) => { recorded.push(...LogEvents); return {} },
     PublishSummary: async message => { published.push(message); return {} }
   }
-  return walk(definition, {}, { ...well, ...tasks }).then(ended => ({ ...ended, largest: ended.visited.largest, created, published }))
+  return walk(machine, {}, { ...well, ...tasks }).then(ended => ({ ...ended, largest: ended.visited.largest, created, published, recorded }))
 }
 
 const exported = logGroupName => ({ Payload: { logGroupName, outcome: 'exported', taskId: 't', objects: 2, bytes: 10, warnings: [] } })
@@ -110,7 +112,7 @@ test('an entry says what it says in place of the run, and the run the rest', asy
   const events = []
   const CreateExportTask = async ({ Payload }) => { events.push(Payload); return { Payload: { status: 'SKIPPED', reason: 'AlreadyArchived' } } }
   const ended = await run([{ logGroups: ['/a', { logGroupName: '/b', s3Prefix: 'own', logStreamNamePrefix: 'prod/' }] }], {}, { CreateExportTask })
-  const common = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', force: false, allowIncompleteMonth: false, startTime: context.Execution.StartTime, execution: 'arn:run' }
+  const common = { s3BucketName: 'b', s3Prefix: '', timezone: 'Asia/Tokyo', month: '2026-10', force: false, allowIncompleteMonth: false, startTime: context.Execution.StartTime, execution: 'arn:run', queuedSince: context.State.EnteredTime }
   assert.deepEqual(events, [{ ...common, logGroupName: '/a' }, { ...common, logGroupName: '/b', s3Prefix: 'own', logStreamNamePrefix: 'prod/' }])
   assert.deepEqual(ended.output.skips.map(skip => skip.logGroupName), ['/a', '/b'])
 })
@@ -138,8 +140,8 @@ test('lists keep fifty, counts count all, and the notification says that it is c
   assert.match(ended.cause, /^60 of 120 log groups failed: \/p\/000: AccessDenied: "no" \\ x{990}/)
   assert.ok(ended.cause.length <= 32000)
   const { Subject, Message } = ended.published[0]
-  assert.equal(Subject, 'CloudWatch Logs archive 2026-10: ExportsFailed')
-  assert.match(Message, /\nFailed \(the first 50 of 60\)\n- \/p\/000: AccessDenied: "no" /)
+  assert.equal(Subject, 'CloudWatch Logs archive 2026-10: 60 of 120 log groups FAILED')
+  assert.match(Message, /\nFailed \(the first 50 of 60\)\n- \/p\/000: AccessDenied: "no" \\ x{993}\n {2}To do: allow what it names to the role, then run the month again\n- /)
   assert.match(Message, /\nSkipped \(the first 50 of 60\)\n- \/p\/060: LogGroupNotFound\n/)
   assert.ok(Buffer.byteLength(Message) < 256 * 1024)
 })
@@ -165,7 +167,7 @@ test('a rejected run tells what was said, whatever form the cause has', async ()
   ]) {
     const ended = await run([], {}, { ValidateInput: async () => { throw thrown } })
     assert.deepEqual([ended.error, ended.cause], [thrown.Error, cause])
-    assert.equal(ended.published[0].Subject, `CloudWatch Logs archive: ${thrown.Error}`)
+    assert.equal(ended.published[0].Subject, `CloudWatch Logs archive: refused: ${thrown.Error}`)
   }
 })
 
@@ -193,11 +195,60 @@ test('a compaction that fails is told, and fails the run with its own name or be
   const tasks = { CompactLogs: async () => { throw { Error: 'States.TaskFailed', Cause: cause } } }
   const alone = await run([{ logGroups: ['/a'] }], {}, tasks, { compact: true })
   assert.deepEqual([alone.error, alone.cause], ['CompactionFailed', 'every export ended well, but 1 of 2 log groups were not compacted: /b: "x"'])
-  assert.ok(alone.published[0].Subject.endsWith('2026-10: CompactionFailed'), alone.published[0].Subject)
+  assert.ok(alone.published[0].Subject.endsWith('2026-10: compaction FAILED'), alone.published[0].Subject)
   assert.ok(alone.published[0].Message.includes('CompactionFailed: 1 of 2 log groups were not compacted: /b: "x"'), alone.published[0].Message)
   const both = await run([{ logGroups: ['/a'] }], { '/a': { Error: 'AccessDenied', Cause: 'no' } }, tasks, { compact: true })
   assert.equal(both.error, 'ExportsFailed')
   assert.equal(both.cause, '1 of 1 log groups failed: /a: AccessDenied: no (and the compaction failed: 1 of 2 log groups were not compacted: /b: "x")')
   const refused = await run([{ logGroups: ['/a'] }], {}, { CompactLogs: async () => { throw { Error: 'StepFunctions.AccessDeniedException', Cause: 'no' } } }, { compact: true })
   assert.equal(refused.cause, 'every export ended well, but StepFunctions.AccessDeniedException: no')
+})
+
+test('every outcome is one line of the audit, whatever the page is', async () => {
+  const long = JSON.stringify({ errorMessage: 'one\ntwo ' + 'x'.repeat(5000) })
+  const fates = { '/b': { Error: 'AccessDenied', Cause: long }, '/c': { status: 'SKIPPED', reason: 'AlreadyArchived' }, '/d': DEATH }
+  const CheckExportTask = async ({ Payload: { logGroupName } }) => logGroupName === '/e' ? { Payload: { ...exported('/e').Payload, outcome: 'empty', objects: 0, bytes: 0 } } : exported(logGroupName)
+  const none = async () => ({ LogGroups: [] })
+  const ended = await run([{ logGroups: ['/a', '/b', { logGroupName: '/c' }, '/d', '/e'] }, PREFIX], fates, { CheckExportTask, ListLogGroups: none })
+  const at = Date.parse(context.State.EnteredTime)
+  assert.deepEqual(ended.recorded.map(event => event.Timestamp), Array(6).fill(at))
+  assert.deepEqual(ended.recorded.map(event => event.Message), [
+    '/a 2026-10 exported 2 objects 10 bytes task t run arn:run',
+    '/e 2026-10 empty 0 objects 0 bytes task t run arn:run',
+    '/c 2026-10 skipped AlreadyArchived run arn:run',
+    '/b 2026-10 failed AccessDenied run arn:run: one two ' + 'x'.repeat(992),
+    '/d 2026-10 failed Unexpected run arn:run: its child execution ended without an outcome',
+    '/p/* 2026-10 skipped LogGroupNotFound run arn:run'
+  ])
+})
+
+test('an audit that cannot be written fails a run that ended well, after it was told', async () => {
+  const RecordOutcomes = async () => { throw { Error: 'CloudWatchLogs.ResourceNotFoundException', Cause: 'no stream' } }
+  const ended = await run([{ logGroups: ['/a'] }], {}, { RecordOutcomes })
+  assert.deepEqual([ended.error, ended.cause], ['AuditFailed', 'All log groups of 2026-10 ended well, but their outcomes could not all be recorded: CloudWatchLogs.ResourceNotFoundException: no stream'])
+  assert.equal(ended.published[0].Subject, 'CloudWatch Logs archive 2026-10: audit FAILED')
+  assert.ok(ended.published[0].Message.includes('1 exported'), ended.published[0].Message)
+})
+
+test('a run that succeeded is told where that was asked for, or where it has a warning', async () => {
+  const quiet = definitionOf('export-logs', { NotifyOnSuccess: 'false' })
+  const warned = async ({ Payload: { logGroupName } }) => ({ Payload: { ...exported(logGroupName).Payload, warnings: [{ name: 'RetentionShorterThanMonth', message: 'm' }] } })
+  const subjects = async (machine, fates, tasks) => (await run([{ logGroups: ['/a'] }], fates, tasks, {}, machine)).published.map(({ Subject }) => Subject)
+  assert.deepEqual(await subjects(quiet), [])
+  assert.deepEqual(await subjects(quiet, {}, { CheckExportTask: warned }), ['CloudWatch Logs archive 2026-10: succeeded, with warnings'])
+  assert.deepEqual(await subjects(quiet, { '/a': { Error: 'AccessDenied', Cause: 'no' } }), ['CloudWatch Logs archive 2026-10: 1 of 1 log groups FAILED'])
+  assert.deepEqual(await subjects(definition), ['CloudWatch Logs archive 2026-10: succeeded'])
+})
+
+test('a notification leads to the execution', async () => {
+  const message = async arn => {
+    const before = context.Execution.Id
+    context.Execution.Id = arn
+    const { published } = await run([{ logGroups: ['/a'] }]).finally(() => { context.Execution.Id = before })
+    return published[0].Message
+  }
+  const arn = partition => `arn:${partition}:states:eu-central-1:123456789012:execution:export-logs:run-1`
+  for (const [partition, host] of [['aws', 'console.aws.amazon.com'], ['aws-cn', 'console.amazonaws.cn'], ['aws-us-gov', 'console.amazonaws-us-gov.com']]) {
+    assert.ok((await message(arn(partition))).includes(`\nhttps://eu-central-1.${host}/states/home?region=eu-central-1#/v2/executions/details/${arn(partition)}\n`))
+  }
 })

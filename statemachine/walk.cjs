@@ -10,8 +10,14 @@ const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const jsonata = require('jsonata')
 
-const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' } }
-const definitionOf = name => JSON.parse(readFileSync(join(__dirname, `${name}.asl.json`), 'utf8'))
+const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' }, State: { EnteredTime: '2026-11-01T05:00:00Z' } }
+
+// Placeholders without a value stay as they are.
+const definitionOf = (name, values = {}) => {
+  const text = readFileSync(join(__dirname, `${name}.asl.json`), 'utf8')
+  return JSON.parse(text.replace(/\$\{(\w+)\}/g, (placeholder, key) => values[key] ?? placeholder))
+}
+
 const copy = value => JSON.parse(JSON.stringify(value))
 
 async function evaluate (template, variables, states) {

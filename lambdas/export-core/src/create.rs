@@ -17,6 +17,8 @@ pub struct Request {
     pub start_time: Option<DateTime<Utc>>,
     /// ARN of the execution, for the manifest.
     pub execution: Option<String>,
+    /// Since when the entry has been at this function, retries on a busy slot included.
+    pub queued_since: Option<DateTime<Utc>>,
 }
 
 impl Request {
@@ -24,7 +26,11 @@ impl Request {
         let mut problems = Problems::default();
         let Some(fields) = Fields::top(event, "the event", &mut problems) else { return problems.into_result(None) };
         fields.refuse_unknown(
-            &[&Settings::FIELDS[..], &["logGroupName", "logStreamNamePrefix", "destinationPrefix", "startTime", "execution"]].concat(),
+            &[
+                &Settings::FIELDS[..],
+                &["logGroupName", "logStreamNamePrefix", "destinationPrefix", "startTime", "execution", "queuedSince"],
+            ]
+            .concat(),
             &mut problems,
         );
         fields.require("logGroupName", &mut problems);
@@ -32,6 +38,7 @@ impl Request {
         let placement = Placement::read_without_s3_prefix(&fields, &mut problems);
         let start_time = fields.text("startTime", names::instant, &mut problems);
         let execution = fields.text("execution", names::identifier, &mut problems);
+        let queued_since = fields.text("queuedSince", names::instant, &mut problems);
         let log_group_name = fields.text("logGroupName", names::log_group, &mut problems);
         problems.into_result(settings.zip(log_group_name).map(|(settings, log_group_name)| Self {
             settings,
@@ -39,6 +46,7 @@ impl Request {
             placement,
             start_time,
             execution,
+            queued_since,
         }))
     }
 

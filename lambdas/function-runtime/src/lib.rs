@@ -1,33 +1,24 @@
 //! What both functions need to run on Lambda, once: start-up, the error payload whose `errorType` the state machine
 //! matches, and the AWS SDK's failures in the terms of `export-core`.
 
+mod config;
 mod failure;
+mod logging;
 mod manifest;
 
-use std::time::Duration;
-
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::SdkConfig;
 use chrono::{DateTime, Utc};
 use export_core::{ErrorName, ExportError};
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, value::RawValue};
 
 pub use failure::service_failure;
 pub use manifest::read_manifest;
 
-/// One call that hangs must not use up the function's own timeout: then the state machine would see an anonymous
-/// `Lambda.Unknown` instead of a named error.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// One more attempt for a hiccup; for anything longer the state machine has the patience.
-const MAX_ATTEMPTS: u32 = 2;
-
-/// Configuration from the function's environment. Region and endpoint come from there as well, never from code.
-pub async fn load_config() -> SdkConfig {
-    tracing::init_default_subscriber();
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).retry_config(retries).load().await
+/// The SDK's configuration, from the function's environment; from here on there is a log as well.
+pub fn load_config() -> SdkConfig {
+    logging::init();
+    config::from_environment(|name| std::env::var(name).ok())
 }
 
 /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.

@@ -4,7 +4,9 @@
 //! `BLESS=1`; without it, a part out of step is a failure.
 
 pub mod athena;
+pub mod dashboard;
 pub mod documents;
+pub mod performance;
 pub mod state_machine;
 pub mod template;
 

@@ -4,6 +4,8 @@ use serde_norway::Value;
 
 pub const ARCHIVE: &str = "infra/template.yaml";
 pub const COMPACTION: &str = "infra/compaction.yaml";
+pub const MONITORING: &str = "infra/monitoring.yaml";
+pub const DASHBOARD: &str = "infra/dashboard.yaml";
 
 pub fn load(file: &str) -> Value {
     serde_norway::from_str(&crate::read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))

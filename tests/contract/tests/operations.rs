@@ -77,7 +77,7 @@ fn every_name_an_operator_can_meet_has_one_entry_and_nothing_else_has() {
 
 #[test]
 fn the_names_are_those_this_test_believes_in() {
-    assert_eq!(sorted(run_errors()), ["CompactionFailed", "ExportsFailed", "InvalidInput", "NotificationFailed"]);
+    assert_eq!(sorted(run_errors()), ["AuditFailed", "CompactionFailed", "ExportsFailed", "InvalidInput", "NotificationFailed"]);
     assert_eq!(sorted(outcomes()), ["compacted", "empty", "exported", "failed", "skipped"]);
 }
 

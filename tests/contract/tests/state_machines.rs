@@ -1,10 +1,10 @@
-//! Both workflows against the error names of the code, AWS's names, the templates and their own descriptions.
+//! The workflows against the error names of the code, AWS's names, the templates and their own descriptions.
 
 use contract::{
     documents::{headings, with_code_block},
     expect_file, read, read_json,
-    state_machine::{COMPACT_LOGS, EXPORT_LOGS, error_equals, mermaid, placeholders, states},
-    template::{self, ARCHIVE, COMPACTION},
+    state_machine::{COMPACT_LOGS, EXPORT_LOGS, WATCH_ARCHIVE, error_equals, mermaid, placeholders, states},
+    template::{self, ARCHIVE, COMPACTION, MONITORING},
 };
 use export_core::ErrorName;
 
@@ -46,18 +46,18 @@ struct Workflow {
     resource: &'static str,
     /// The template's property that names the definition.
     uri: &'static str,
-    /// Where an execution and each of its map's children begin.
-    starts: [&'static str; 2],
+    /// Where an execution and, with a map, each of its children begin.
+    starts: &'static [&'static str],
 }
 
-const WORKFLOWS: [Workflow; 2] = [
+const WORKFLOWS: [Workflow; 3] = [
     Workflow {
         definition: EXPORT_LOGS,
         readme: "statemachine/README.md",
         template: ARCHIVE,
         resource: "ExportLogsStateMachine",
         uri: "DefinitionUri",
-        starts: ["ValidateInput", "PrepareEntry"],
+        starts: &["ValidateInput", "PrepareEntry"],
     },
     Workflow {
         definition: COMPACT_LOGS,
@@ -65,7 +65,15 @@ const WORKFLOWS: [Workflow; 2] = [
         template: COMPACTION,
         resource: "CompactLogsStateMachine",
         uri: "DefinitionS3Location",
-        starts: ["ValidateMonth", "PrepareLogGroup"],
+        starts: &["ValidateMonth", "PrepareLogGroup"],
+    },
+    Workflow {
+        definition: WATCH_ARCHIVE,
+        readme: "statemachine/watch-archive.md",
+        template: MONITORING,
+        resource: "WatchArchiveStateMachine",
+        uri: "DefinitionS3Location",
+        starts: &["ListSuccesses"],
     },
 ];
 
@@ -138,6 +146,7 @@ fn names_are_pascal_case_and_begin_with_a_verb() {
         "Remove",
         "Add",
         "Drop",
+        "Record",
         "Discard",
     ];
     for state in WORKFLOWS.iter().flat_map(|workflow| states(&read_json(workflow.definition))) {

@@ -120,6 +120,26 @@ impl Archive {
         serde_json::from_str(text).expect("the manifest is JSON")
     }
 
+    /// The rows of the Athena table `manifests` for [`MONTH`], by log group.
+    pub async fn rows_of_manifests(&self) -> Vec<Value> {
+        let (year, month) = MONTH.split_once('-').expect("YYYY-MM");
+        let place = format!("cloudwatch-logs/manifests/year={year}/month={month}/");
+        let stored = self.stored(&self.stack.bucket).await;
+        let rows = stored.iter().filter(|(key, _)| key.starts_with(&place));
+        let mut rows: Vec<Value> = rows.map(|(_, text)| serde_json::from_str(text).expect("a row is JSON")).collect();
+        rows.sort_by_key(|row| row["log_group"].to_string());
+        rows
+    }
+
+    /// What the audit's log stream has, the oldest first.
+    pub async fn audit(&self) -> Vec<String> {
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.local.sdk_config());
+        let stream =
+            logs.get_log_events().log_group_name("/cloudwatch-logs-archive/cloudwatch-logs-archive/outcomes").log_stream_name("outcomes");
+        let events = stream.start_from_head(true).send().await.expect("the audit's log stream is there");
+        events.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect()
+    }
+
     /// Invokes a function directly, as an operator would: its answer, or its error payload.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{function}/invocations");

@@ -39,7 +39,7 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export() {
         assert_eq!(found, error, "{input}: {text}");
         assert!(text.contains(cause), "{input}: {text}");
         let (subject, message) = notifications.next().await;
-        assert_eq!(subject, format!("CloudWatch Logs archive: {error}"));
+        assert_eq!(subject, format!("CloudWatch Logs archive: refused: {error}"));
         assert!(message.contains(cause), "{message}");
     }
     assert_eq!(archive.local.export_tasks().await.unwrap(), [], "no export may have started");

@@ -39,11 +39,29 @@ async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) 
     assert!(!stored.contains_key(&format!("{}/_manifest.json", place("logs", "/bad"))), "a failed export must have no manifest");
 
     let (subject, message) = notifications.next().await;
-    assert_eq!(subject, "CloudWatch Logs archive 2024-10: ExportsFailed");
+    assert_eq!(subject, "CloudWatch Logs archive 2024-10: 1 of 5 log groups FAILED");
     assert!(message.contains("2 exported (2 objects, "), "{message}");
     assert!(message.contains(" bytes), 1 empty, 1 skipped, 1 failed."), "{message}");
     assert!(message.contains("Failed\n- /bad: ExportTaskFailed: export task "), "{message}");
+    assert!(message.contains("\n  To do: run the month again; "), "{message}");
     assert!(message.contains("Skipped\n- /gone: LogGroupNotFound\n"), "{message}");
+
+    let mut outcomes: Vec<String> =
+        archive.audit().await.iter().map(|line| line.split(' ').take(4).collect::<Vec<_>>().join(" ")).collect();
+    outcomes.sort();
+    assert_eq!(
+        outcomes,
+        [
+            "/bad 2024-10 failed ExportTaskFailed",
+            "/gone 2024-10 skipped LogGroupNotFound",
+            "/good/1 2024-10 exported 1",
+            "/good/2 2024-10 exported 1",
+            "/quiet 2024-10 empty 0",
+        ]
+    );
+    let archived = archive.rows_of_manifests().await;
+    let archived: Vec<_> = archived.iter().map(|row| (row["log_group"].as_str().unwrap(), row["objects"].as_u64().unwrap())).collect();
+    assert_eq!(archived, [("/good/1", 1), ("/good/2", 1), ("/quiet", 0)], "a failed export is not in the table");
 }
 
 async fn a_slot_held_by_another_tool_is_waited_for(engine: Engine) {

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api;
+use crate::athena;
 use crate::body::{Body, aws_error, aws_json, control_json};
 use crate::control;
 use crate::faults::{Strike, Target};
@@ -34,14 +35,14 @@ use crate::upstream::Upstream;
 const MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// Serves the stand-in in front of the local AWS at `upstream` until the future is dropped; every connection and export
-/// task ends with it.
+/// task ends with it. With `athena`, the operations about query executions go there, and not to the local AWS.
 ///
 /// Bind the listener first, so that the local AWS can be told the address before it starts. The controls ask for no
 /// credentials, hence only a loopback address is served.
-pub async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, upstream: SocketAddr, athena: Option<SocketAddr>) -> anyhow::Result<()> {
     require_loopback(listener.local_addr()?)?;
     let (jobs, mut new_jobs) = mpsc::unbounded_channel();
-    let local = Arc::new(Local::new(Upstream::new(upstream), jobs));
+    let local = Arc::new(Local::new(Upstream::new(upstream), athena.map(Upstream::new), jobs));
     // Dropping the set aborts what is in it.
     let mut running = JoinSet::new();
     loop {
@@ -114,12 +115,13 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
     {
         local.state().accounts.insert(account.to_owned());
     }
-    let operation = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .and_then(|target| target.strip_prefix(api::TARGET_PREFIX))
-        .map(str::to_owned);
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    if let Some(athena) = &local.athena
+        && target.is_some_and(athena::is_about_query_executions)
+    {
+        return Ok(pass_on(athena, parts, body).await);
+    }
+    let operation = target.and_then(|target| target.strip_prefix(api::TARGET_PREFIX)).map(str::to_owned);
     let (strike, response) = match operation {
         Some(operation) => logs_operation(local, &operation, parts, body).await,
         None => other_operation(local, parts, body).await,
@@ -150,7 +152,7 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body:
                 Some(error) => aws_error(&error),
                 None => rewritten(local, parts, body, log_streams::rewrite).await,
             },
-            _ => pass_on(local, parts, body).await,
+            _ => pass_on(&local.upstream, parts, body).await,
         }
     };
     (strike, response)
@@ -164,7 +166,7 @@ async fn other_operation(local: &Local, parts: Parts, body: Bytes) -> (Option<St
     });
     let response = match &strike {
         Some(Strike::Error(error)) => s3::error_response(error, &parts.method),
-        _ => pass_on(local, parts, body).await,
+        _ => pass_on(&local.upstream, parts, body).await,
     };
     (strike, response)
 }
@@ -195,8 +197,8 @@ async fn rewritten(local: &Local, mut parts: Parts, body: Bytes, change: impl Fn
     }
 }
 
-async fn pass_on(local: &Local, parts: Parts, body: Bytes) -> Response<Body> {
-    match forward::forward(&local.upstream, parts, body).await {
+async fn pass_on(upstream: &Upstream, parts: Parts, body: Bytes) -> Response<Body> {
+    match forward::forward(upstream, parts, body).await {
         Ok(answer) => forward::stream(answer),
         Err(error) => forward::bad_gateway(&error),
     }

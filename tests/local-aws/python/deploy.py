@@ -1,6 +1,7 @@
 """Deploys a SAM template as `sam deploy` or `aws cloudformation package` and `deploy` would, without needing either.
 
-stdin: a JSON request (see deploy.rs). stdout: the stack's outputs as one JSON object. What went wrong goes to stderr, with exit code 1.
+stdin: a JSON request (see deploy.rs), which creates, updates or deletes a stack. stdout: the stack's outputs as one JSON object, `{}` after a
+deletion. What went wrong goes to stderr, with exit code 1.
 
 The template goes to CloudFormation as it is. The only change is packaging's: CodeUri, DefinitionUri, DefinitionS3Location and the
 TemplateURL of a nested stack, which name local folders and files, become the S3 objects that those were uploaded to.
@@ -29,6 +30,9 @@ class DeployError(Exception):
 def main() -> None:
     request = json.load(sys.stdin)
     clients = Clients(request)
+    if request["action"] == "delete":
+        json.dump(delete(clients.cloudformation, request), sys.stdout)
+        return
     store = ArtifactStore(clients.s3, request["artifactBucket"], request["region"], request["endpoint"])
     template_url = upload_template(Path(request["template"]), request["executables"], store)
     json.dump(deploy(clients.cloudformation, request, template_url), sys.stdout)
@@ -116,22 +120,36 @@ def zip_function(executable: Path) -> bytes:
 
 
 def deploy(cloudformation: object, request: dict, template_url: str) -> dict:
+    change = {
+        "StackName": request["stackName"],
+        "TemplateURL": template_url,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in request["parameters"].items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    if request["action"] == "update":
+        stack = wait(cloudformation, request, cloudformation.update_stack(**change)["StackId"], "UPDATE_COMPLETE")
+    else:
+        stack = wait(cloudformation, request, cloudformation.create_stack(**change, OnFailure="DO_NOTHING")["StackId"], "CREATE_COMPLETE")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def delete(cloudformation: object, request: dict) -> dict:
+    stack_id = cloudformation.describe_stacks(StackName=request["stackName"])["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName=stack_id)
+    wait(cloudformation, request, stack_id, "DELETE_COMPLETE")
+    return {}
+
+
+def wait(cloudformation: object, request: dict, stack_id: str, wanted: str) -> dict:
     name = request["stackName"]
-    stack_id = cloudformation.create_stack(
-        StackName=name,
-        TemplateURL=template_url,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in request["parameters"].items()],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        OnFailure="DO_NOTHING",
-    )["StackId"]
     deadline = time.monotonic() + request["timeoutSeconds"]
     while True:
         # By id: a stack that was deleted again is not found by its name.
         stack = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
         status = stack["StackStatus"]
-        if status == "CREATE_COMPLETE":
-            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        if status != "CREATE_IN_PROGRESS":
+        if status == wanted:
+            return stack
+        if not status.endswith("_IN_PROGRESS"):
             raise DeployError(f"stack {name} is {status}: {stack.get('StackStatusReason', 'no reason given')}{failures(cloudformation, stack_id)}")
         if time.monotonic() > deadline:
             raise DeployError(f"stack {name} is still {status} after {request['timeoutSeconds']} s")

@@ -4,6 +4,7 @@ moto carries LocalStack's interpreter, which expects a JVM for JSONata, services
 - tasks call the stack's endpoint;
 - JSONata is evaluated by jsonata-python, the port of the reference implementation;
 - Wait and Retry delays are scaled;
+- Athena's queries are run (moto_athena.py), which moto does not know;
 - each child of a Distributed Map is an execution of its own (moto_children.py), as in AWS, where moto throws its history away, and
   knows nothing of its parent's variables, as in AWS, where moto hands them on.
 """
@@ -21,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import moto_athena
 import moto_children
 from botocore.config import Config
 from jsonata import Jsonata
@@ -40,6 +42,7 @@ def adapt(endpoint_url: str, account_id: str, wait_scale: float) -> None:
     assign_at_the_end_of_a_state()
     evaluate_jsonata_in_python()
     scale_delays(wait_scale)
+    moto_athena.install()
     moto_children.ChildExecutions().install()
 
 

@@ -20,6 +20,13 @@ def main() -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
+    import ministack_athena
+    import nested_stacks
+
+    nested_stacks.correct()
+    if "AWS_ENDPOINT_URL" in os.environ:
+        ministack_athena.install()
+
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75

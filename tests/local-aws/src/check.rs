@@ -4,6 +4,7 @@
 
 mod accounts;
 mod contents;
+mod rows;
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,7 @@ impl Report {
 
 /// Checks a run that was to export all sample groups, and [`MISSING_LOG_GROUP`](crate::samples::MISSING_LOG_GROUP), below `s3_prefix`.
 pub fn check(samples: &SampleLogs, s3_prefix: &str, evidence: &Evidence) -> Result<Report> {
+    let rows = rows::prefix(samples, s3_prefix);
     let places: Vec<Place<'_>> = samples.groups.iter().map(|group| Place::new(samples, s3_prefix, group, evidence)).collect();
     let mut landed = Vec::new();
     let mut problems = Vec::new();
@@ -85,12 +87,16 @@ pub fn check(samples: &SampleLogs, s3_prefix: &str, evidence: &Evidence) -> Resu
     }
     let checks = vec![
         Check { name: "each event of the month is there exactly once, byte for byte, and no other", problems },
-        Check { name: "nothing else lies in the bucket", problems: contents::strays(&places, evidence) },
+        Check { name: "nothing else lies in the bucket", problems: contents::strays(&places, &rows, evidence) },
         Check {
             name: "one export task for each log group, of the right window and place",
             problems: accounts::tasks(samples, &places, evidence),
         },
         Check { name: "each manifest agrees with what lies beside it", problems: accounts::manifests(samples, &places)? },
+        Check {
+            name: "the table manifests has a row for each manifest, and says the same",
+            problems: rows::check(&places, &rows, evidence),
+        },
         Check { name: "the run's output agrees with the archive", problems: accounts::output(samples, &places, evidence) },
     ];
     Ok(Report { checks, landed, skips: skips(&evidence.output) })

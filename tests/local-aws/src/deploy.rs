@@ -1,4 +1,4 @@
-//! Deploys the real template through CloudFormation, with the functions' executables built for this machine.
+//! Deploys the real template through CloudFormation, with the functions' executables built for this machine; updates and deletes the stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ impl Default for DeployOptions {
         let parameters = [
             ("Architecture", host_architecture()),
             ("LogGroups", r#"["/aws/lambda/orders"]"#),
+            // The programs show the notification of a run that succeeded.
+            ("NotifyOnSuccess", "true"),
             // ministack knows no AWS::Athena::NamedQuery.
             ("SavedQueries", "false"),
             // ministack's scheduler would read the expression in UTC, and start a run that nobody asked for.
@@ -78,10 +80,19 @@ struct Outputs {
     work_group_name: String,
 }
 
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Action {
+    Create,
+    Update,
+    Delete,
+}
+
 /// What `deploy.py` reads.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
+    action: Action,
     endpoint: &'a str,
     region: &'a str,
     account_id: &'a str,
@@ -96,8 +107,43 @@ struct Request<'a> {
 impl LocalAws {
     /// Builds the functions, where that has not been done, and creates the stack.
     pub async fn deploy(&self, options: &DeployOptions) -> Result<Deployment> {
+        self.hand_over_state_machine(self.change(Action::Create, options).await?).await
+    }
+
+    /// Updates the stack to these options. Where that fails, the error says how CloudFormation left the stack.
+    pub async fn update(&self, options: &DeployOptions) -> Result<Deployment> {
+        self.hand_over_state_machine(self.change(Action::Update, options).await?).await
+    }
+
+    /// Deletes the stack.
+    pub async fn delete_stack(&self, options: &DeployOptions) -> Result<()> {
+        let no_executables = Executables::default();
+        self.run_deploy_script(&self.request(Action::Delete, options, &no_executables)).await.map(drop)
+    }
+
+    async fn change(&self, action: Action, options: &DeployOptions) -> Result<Deployment> {
         let executables = functions::build(CargoMessages::Hidden).await?;
-        let request = Request {
+        let answer = self.run_deploy_script(&self.request(action, options, executables)).await;
+        let answer = answer.with_context(|| {
+            format!("cannot deploy {}. The end of ministack's log:\n{}\n", options.template.display(), self.ministack().log_tail())
+        })?;
+        let outputs: Outputs = serde_json::from_slice(&answer)
+            .with_context(|| format!("the stack's outputs are not those expected: {}", String::from_utf8_lossy(&answer)))?;
+        Ok(Deployment {
+            state_machine_arn: outputs.state_machine_arn,
+            bucket: outputs.archive_bucket_name,
+            topic_arn: outputs.notification_topic_arn,
+            create_function_name: outputs.create_export_task_function_name,
+            check_function_name: outputs.check_export_task_function_name,
+            compact_state_machine_arn: outputs.compact_logs_state_machine_arn,
+            database: outputs.database_name,
+            work_group: outputs.work_group_name,
+        })
+    }
+
+    fn request<'a>(&'a self, action: Action, options: &'a DeployOptions, executables: &'a Executables) -> Request<'a> {
+        Request {
+            action,
             endpoint: self.endpoint(),
             region: self.region(),
             account_id: self.account_id(),
@@ -107,24 +153,10 @@ impl LocalAws {
             executables,
             parameters: &options.parameters,
             timeout_seconds: TIMEOUT_SECONDS,
-        };
-        let outputs = self.run_deploy_script(&request).await.with_context(|| {
-            format!("cannot deploy {}. The end of ministack's log:\n{}\n", options.template.display(), self.ministack().log_tail())
-        })?;
-        let deployment = Deployment {
-            state_machine_arn: outputs.state_machine_arn,
-            bucket: outputs.archive_bucket_name,
-            topic_arn: outputs.notification_topic_arn,
-            create_function_name: outputs.create_export_task_function_name,
-            check_function_name: outputs.check_export_task_function_name,
-            compact_state_machine_arn: outputs.compact_logs_state_machine_arn,
-            database: outputs.database_name,
-            work_group: outputs.work_group_name,
-        };
-        self.hand_over_state_machine(deployment).await
+        }
     }
 
-    async fn run_deploy_script(&self, request: &Request<'_>) -> Result<Outputs> {
+    async fn run_deploy_script(&self, request: &Request<'_>) -> Result<Vec<u8>> {
         let mut script = Command::new(venv::python(&venv::MINISTACK).await?)
             .arg(workspace::script("deploy.py"))
             .env_clear()
@@ -144,8 +176,7 @@ impl LocalAws {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("the stack's outputs are not those expected: {}", String::from_utf8_lossy(&output.stdout)))
+        Ok(output.stdout)
     }
 }
 

@@ -4,6 +4,7 @@
 //! however that process ends. Nothing uses a fixed port, so that any number of stacks run side by side.
 
 pub mod archive;
+pub mod athena;
 pub mod calendar;
 pub mod check;
 pub mod cli;

@@ -17,6 +17,7 @@ pub struct Environment {
 }
 
 pub const MINISTACK: Environment = Environment { file: "requirements.txt", requirements: include_str!("../requirements.txt") };
+pub const ATHENA: Environment = Environment { file: "requirements-athena.txt", requirements: include_str!("../requirements-athena.txt") };
 pub const MOTO: Environment = Environment { file: "requirements-moto.txt", requirements: include_str!("../requirements-moto.txt") };
 
 /// Written last: a folder without it is the rest of an interrupted attempt.

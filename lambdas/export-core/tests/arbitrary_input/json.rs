@@ -70,7 +70,7 @@ const TEXTS: [&str; 58] = [
 /// Lengths around every limit the rules have.
 const LENGTHS: [usize; 12] = [2, 119, 121, 255, 256, 300, 301, 511, 512, 513, 901, 40_000];
 
-pub const FIELDS: [&str; 24] = [
+pub const FIELDS: [&str; 25] = [
     "s3BucketName",
     "s3Prefix",
     "timezone",
@@ -87,6 +87,7 @@ pub const FIELDS: [&str; 24] = [
     "destinationPrefix",
     "validate",
     "startTime",
+    "queuedSince",
     "execution",
     "taskId",
     "warnings",

@@ -14,7 +14,8 @@ const EVENTS: usize = 0;
 const STRAYS: usize = 1;
 const TASKS: usize = 2;
 const MANIFESTS: usize = 3;
-const OUTPUT: usize = 4;
+const ROWS: usize = 4;
+const OUTPUT: usize = 5;
 
 const PREFIX: &str = "logs/log_group=/app/one/year=2026/month=10";
 
@@ -76,6 +77,7 @@ fn evidence() -> Evidence {
         "to": samples.window.to, "taskId": "task-1", "objects": count, "bytes": bytes, "warnings": [],
     });
     objects.push(StoredObject { key: format!("{PREFIX}/_manifest.json"), body: manifest.to_string().into_bytes() });
+    objects.push(row_of(&manifest, PREFIX));
     objects.push(StoredObject { key: format!("{PREFIX}/aws-logs-write-test"), body: b"Permission Check Successful".to_vec() });
     let task = ExportTask {
         task_id: "task-1".to_owned(),
@@ -96,6 +98,17 @@ fn evidence() -> Evidence {
         ],
     });
     Evidence { bucket: "bucket".to_owned(), objects, tasks: vec![task], output }
+}
+
+/// The row of the table `manifests` for a manifest.
+fn row_of(manifest: &Value, destination_prefix: &str) -> StoredObject {
+    let row = json!({
+        "schema_version": manifest["schemaVersion"], "log_group": manifest["logGroupName"], "timezone": manifest["timezone"],
+        "window_from": manifest["from"], "window_to": manifest["to"], "task_id": manifest["taskId"], "bucket": "bucket",
+        "destination_prefix": destination_prefix, "objects": manifest["objects"], "bytes": manifest["bytes"], "warnings": [],
+    });
+    let key = format!("logs/manifests/year=2026/month=10/{}.json", manifest["taskId"].as_str().unwrap());
+    StoredObject { key, body: row.to_string().into_bytes() }
 }
 
 /// The problems by check, after `damage`.
@@ -135,11 +148,13 @@ fn keep_accounts_in_step(evidence: &mut Evidence) {
     evidence.output["bytes"] = json!(bytes);
 }
 
+/// Of the manifest and of its row.
 fn edit_manifest(evidence: &mut Evidence, change: impl FnOnce(&mut Value)) {
     let manifest = evidence.objects.iter_mut().find(|object| object.key.ends_with("_manifest.json")).unwrap();
     let mut value: Value = serde_json::from_slice(&manifest.body).unwrap();
     change(&mut value);
     manifest.body = value.to_string().into_bytes();
+    evidence.objects.iter_mut().find(|object| object.key.contains("/manifests/")).unwrap().body = row_of(&value, PREFIX).body;
 }
 
 #[test]
@@ -297,8 +312,23 @@ fn a_manifest_that_disagrees_is_found() {
 
 #[test]
 fn a_missing_manifest_is_found() {
-    let problem = only_problem(MANIFESTS, |evidence| drop(evidence.objects.remove(2)));
+    let problem = only_problem(MANIFESTS, |evidence| drop(evidence.objects.drain(2..4)));
     assert_eq!(problem, "/app/one: expected a manifest beside each exported month, found none");
+}
+
+#[test]
+fn a_row_that_disagrees_is_missing_or_is_too_many_is_found() {
+    let problem = only_problem(ROWS, |evidence| drop(evidence.objects.remove(3)));
+    assert!(problem.starts_with("/app/one: expected one row {"), "{problem}");
+    let all = problems(|evidence| {
+        evidence.objects[3].body = String::from_utf8_lossy(&evidence.objects[3].body).replace("task-1", "task-2").into_bytes()
+    });
+    assert!(all[ROWS].len() == 2 && all[ROWS][1].starts_with("expected no other row, found {"), "{all:?}");
+    let problem = only_problem(ROWS, |evidence| {
+        let key = "logs/manifests/year=2026/month=10/other.json".to_owned();
+        evidence.objects.push(StoredObject { key, body: b"x".to_vec() });
+    });
+    assert_eq!(problem, "expected no other row, found null");
 }
 
 #[test]
@@ -323,8 +353,9 @@ fn an_empty_group_may_have_been_exported_too() {
         let prefix = "logs/log_group=/app/empty/year=2026/month=10";
         let manifest = json!({
             "schemaVersion": 1, "logGroupName": "/app/empty", "month": "2026-10", "timezone": "Asia/Tokyo",
-            "from": samples().window.from, "to": samples().window.to, "taskId": "task-2", "objects": 0, "bytes": 0,
+            "from": samples().window.from, "to": samples().window.to, "taskId": "task-2", "objects": 0, "bytes": 0, "warnings": [],
         });
+        evidence.objects.push(row_of(&manifest, prefix));
         evidence.objects.push(StoredObject { key: format!("{prefix}/_manifest.json"), body: manifest.to_string().into_bytes() });
         evidence.tasks.push(ExportTask {
             task_id: "task-2".to_owned(),

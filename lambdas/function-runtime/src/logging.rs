@@ -1,0 +1,58 @@
+//! The function's log: to the standard output, in the format and at the level that Lambda's logging controls ask for.
+
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
+};
+
+use crate::json_lines::JsonLines;
+
+/// Writes every error of a handler a second time, without what it is about.
+const RUNTIMES_ECHO: &str = "lambda_runtime::layers::panic";
+
+pub(crate) fn init() {
+    let variable = |name| std::env::var(name).ok();
+    let json = variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    let lines =
+        if json { JsonLines::to(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
+    registry().with(filter(variable("RUST_LOG"), variable("AWS_LAMBDA_LOG_LEVEL"))).with(lines).init();
+    // The standard hook's lines are not JSON, and belong to no event.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(cause = %panic, "panicked")));
+}
+
+/// `RUST_LOG` is what a person sets, and can tell one module from another.
+fn filter(rust_log: Option<String>, lambda_log_level: Option<String>) -> Targets {
+    let level = lambda_log_level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let lambdas = || Targets::new().with_default(level).with_target(RUNTIMES_ECHO, LevelFilter::OFF);
+    rust_log.and_then(|targets| targets.parse().ok()).unwrap_or_else(lambdas)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_persons_filter_comes_before_lambdas_level_and_that_before_info() {
+        for (rust_log, lambda, own, hypers, echo) in [
+            (None, None, Some(Level::INFO), Some(Level::INFO), None),
+            (None, Some("DEBUG"), Some(Level::DEBUG), Some(Level::DEBUG), None),
+            (None, Some("FATAL"), Some(Level::INFO), Some(Level::INFO), None),
+            (Some("hyper=warn,trace"), Some("ERROR"), Some(Level::TRACE), Some(Level::WARN), Some(Level::TRACE)),
+            (Some("=,="), Some("ERROR"), Some(Level::ERROR), Some(Level::ERROR), None),
+        ] {
+            let filter = filter(rust_log.map(str::to_owned), lambda.map(str::to_owned));
+            let most = |target| {
+                [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR]
+                    .into_iter()
+                    .find(|level| filter.would_enable(target, level))
+            };
+            assert_eq!((most("create_export_task"), most("hyper"), most(RUNTIMES_ECHO)), (own, hypers, echo), "{rust_log:?} {lambda:?}");
+        }
+    }
+}

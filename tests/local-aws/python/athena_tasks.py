@@ -1,0 +1,71 @@
+"""Athena as a state machine calls it: `athena:startQueryExecution`, with `.sync` or without, `getQueryExecution` and `getQueryResults`.
+
+Neither engine has it. Both hand the call over to this module, with a boto3 client of the stack.
+"""
+
+import datetime
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+PREFIX = "arn:aws:states:::athena:"
+ACTIONS = {
+    "startQueryExecution": "start_query_execution",
+    "stopQueryExecution": "stop_query_execution",
+    "getQueryExecution": "get_query_execution",
+    "getQueryResults": "get_query_results",
+}
+POLL_SECONDS = 0.05
+
+
+class TaskFailed(Exception):
+    """The error and the cause that the state fails with."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+def run(client: Any, action: str, sync: bool, parameters: dict, wanted: Callable[[], bool] = lambda: True) -> dict:
+    """The result of the task. `wanted` says whether its state still waits for it."""
+    started = _call(client, action, parameters)
+    if not sync:
+        return started
+    request = {"QueryExecutionId": started["QueryExecutionId"]}
+    while wanted():
+        execution = _call(client, "getQueryExecution", request)
+        state = execution["QueryExecution"]["Status"]["State"]
+        if state == "SUCCEEDED":
+            return execution
+        if state in ("FAILED", "CANCELLED"):
+            raise TaskFailed("States.TaskFailed", json.dumps(execution["QueryExecution"]))
+        time.sleep(POLL_SECONDS)
+    # A state that has timed out, or an execution that was stopped, takes its query with it.
+    _call(client, "stopQueryExecution", request)
+    raise TaskFailed("States.TaskFailed", json.dumps(request))
+
+
+def _call(client: Any, action: str, parameters: dict) -> dict:
+    try:
+        answer = getattr(client, ACTIONS[action])(**parameters)
+    except ClientError as error:
+        details = error.response["Error"]
+        raise TaskFailed(f"Athena.{details['Code']}", details["Message"]) from error
+    except BotoCoreError as error:
+        raise TaskFailed("Athena.SdkClientException", str(error)) from error
+    return _plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
+
+
+def _plain(value: Any) -> Any:
+    """Step Functions writes times as milliseconds."""
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return round(value.timestamp() * 1000)
+    return value
