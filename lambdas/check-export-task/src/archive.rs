@@ -56,7 +56,8 @@ fn is_task_id(folder: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12]) && folder.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// Writes the manifest and its row, unless a later export of the month has written its own meanwhile.
+/// Writes the manifest and its row, unless a later export of the month has written its own meanwhile. Tells whether this is
+/// the first time: whether no manifest of the same task lay there.
 ///
 /// The row comes first: with the manifest there, no later run exports the month again, and a row that is missing then would
 /// be missing for good.
@@ -66,15 +67,18 @@ pub async fn write_manifest(
     destination_prefix: &str,
     manifests_prefix: &str,
     manifest: &Manifest,
-) -> Result<(), ExportError> {
+) -> Result<bool, ExportError> {
     let there = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?;
-    if there.is_some_and(|there| manifest::is_newer(&there, manifest)) {
-        warn!(log_group = manifest.log_group_name, task_id = manifest.task_id, "a later export has written its manifest: it stays");
-        return Ok(());
+    let there = there.as_deref();
+    if there.is_some_and(|there| manifest::is_newer(there, manifest)) {
+        warn!("a later export has written its manifest: it stays");
+        return Ok(true);
     }
+    let first = !there.is_some_and(|there| manifest::is_of_task(there, &manifest.task_id));
     let row = Row::of(manifest, destination.bucket, destination_prefix);
     put(s3, destination, manifests_table::key(manifests_prefix, manifest, destination_prefix), serde_json::to_vec(&row)).await?;
-    put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await
+    put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await?;
+    Ok(first)
 }
 
 async fn put(s3: &Client, destination: Destination<'_>, key: String, json: serde_json::Result<Vec<u8>>) -> Result<(), ExportError> {

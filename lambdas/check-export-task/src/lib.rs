@@ -7,8 +7,9 @@ mod archive;
 mod task;
 
 use aws_config::SdkConfig;
+use aws_sdk_cloudwatchlogs::types::ExportTask;
 use export_core::{
-    ExportError,
+    ExportError, Window,
     check::{Outcome, Request, Response},
     create::{Warning, WarningName},
     destination::task_folder,
@@ -17,6 +18,7 @@ use export_core::{
     service::Destination,
     time::format_millis,
 };
+use function_runtime::{Invocation, Metric, Subject};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -29,6 +31,9 @@ pub struct CheckExportTask {
     /// Where the rows of the Athena table `manifests` lie.
     manifests_prefix: String,
 }
+
+/// The function's name, wherever one is needed.
+pub const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// The environment variable that says where.
 pub const MANIFESTS_PREFIX: &str = "MANIFESTS_PREFIX";
@@ -48,24 +53,25 @@ impl CheckExportTask {
         Self { logs, s3, region, manifests_prefix }
     }
 
-    pub async fn handle(&self, event: Value) -> Result<Value, ExportError> {
+    pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         let request = Request::parse(&event)?;
         if request.cancel {
             task::cancel(&self.logs, &request.task_id).await?;
         }
-        let task = task::completed(&self.logs, &request.task_id).await?;
-        let response = self.settle(request, task).await?;
-        info!(
-            log_group = response.log_group_name, month = %response.month, task_id = response.task_id, outcome = ?response.outcome,
-            objects = response.objects, bytes = response.bytes, "completed"
-        );
-        Ok(json!(response))
+        let task = task::find(&self.logs, &request.task_id).await?;
+        note(&request, &task, invocation);
+        let task = task::completed(&request.task_id, task)?;
+        let response = self.settle(request, task, invocation).await?;
+        let answer = json!(response);
+        info!(outcome = answer["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");
+        Ok(answer)
     }
 
     /// Counts what lies there and writes it down. Both can be repeated: a retry counts the same objects and writes the
-    /// same manifest.
-    async fn settle(&self, request: Request, task: CompletedTask) -> Result<Response, ExportError> {
+    /// same manifest. The metrics are only of the first that writes it, so that nothing counts twice.
+    async fn settle(&self, request: Request, task: CompletedTask, invocation: &mut Invocation) -> Result<Response, ExportError> {
         let month = request.month_of(task.window)?;
+        let duration = task.duration();
         let destination = Destination { bucket: &task.bucket, region: &self.region };
         let folder = task_folder(&task.destination_prefix, &request.task_id);
         let written = archive::count(&self.s3, destination, &folder).await?;
@@ -88,7 +94,11 @@ impl CheckExportTask {
             execution: request.execution,
             warnings,
         };
-        archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest).await?;
+        if archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest).await? {
+            duration.map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
+            invocation.report(Metric::ArchivedObjects(manifest.objects));
+            invocation.report(Metric::ArchivedBytes(manifest.bytes));
+        }
         Ok(Response {
             s3_bucket_name: task.bucket,
             destination_prefix: task.destination_prefix,
@@ -105,6 +115,17 @@ impl CheckExportTask {
             bytes: manifest.bytes,
             warnings: manifest.warnings,
         })
+    }
+}
+
+/// The task is about what CloudWatch Logs says, whatever the event said.
+fn note(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
+    if let Some(log_group) = task.log_group_name() {
+        invocation.is_about(Subject::LogGroup, log_group);
+    }
+    let window = task.from().zip(task.to()).map(|(from, to)| Window { from, to });
+    if let Some(month) = window.and_then(|window| request.month_of(window).ok()) {
+        invocation.is_about(Subject::Month, &month.to_string());
     }
 }
 

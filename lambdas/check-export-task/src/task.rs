@@ -5,6 +5,7 @@ use aws_sdk_cloudwatchlogs::{
     operation::cancel_export_task::CancelExportTaskError,
     types::{ExportTask, ExportTaskStatusCode},
 };
+use chrono::TimeDelta;
 use export_core::{ErrorName, ExportError, Window, service::logs_error};
 use function_runtime::service_failure;
 
@@ -20,19 +21,27 @@ pub struct CompletedTask {
     pub completed: Option<i64>,
 }
 
-pub async fn completed(logs: &Client, task_id: &str) -> Result<CompletedTask, ExportError> {
+impl CompletedTask {
+    /// As CloudWatch's clock has it.
+    pub fn duration(&self) -> Option<TimeDelta> {
+        TimeDelta::try_milliseconds(self.completed?.checked_sub(self.created?)?)
+    }
+}
+
+pub async fn find(logs: &Client, task_id: &str) -> Result<ExportTask, ExportError> {
     let answer = logs.describe_export_tasks().task_id(task_id).send().await;
     let tasks = answer.map_err(|error| logs_error(&service_failure("DescribeExportTasks", &error)))?.export_tasks.unwrap_or_default();
-    match tasks.into_iter().find(|task| task.task_id() == Some(task_id)) {
-        Some(task) => {
-            refuse_unless_completed(task_id, &task)?;
-            read(task_id, task)
-        }
-        None => Err(ExportError::new(
+    tasks.into_iter().find(|task| task.task_id() == Some(task_id)).ok_or_else(|| {
+        ExportError::new(
             ErrorName::ExportTaskNotFound,
             format!("taskId is {task_id:?}: CloudWatch Logs knows no such export task in this account and Region"),
-        )),
-    }
+        )
+    })
+}
+
+pub fn completed(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {
+    refuse_unless_completed(task_id, &task)?;
+    read(task_id, task)
 }
 
 /// Takes the slot from a task that the polling has given up. Cancelled is an error, because nothing is archived; a task that

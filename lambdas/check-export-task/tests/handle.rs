@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::http::Response;
 use check_export_task::CheckExportTask;
+use chrono::TimeDelta;
 use export_core::{ErrorName, ExportError};
+use function_runtime::{Invocation, Metric};
 use serde_json::{Value, json};
 
 const FROM: i64 = 1_790_780_400_000;
@@ -84,12 +86,20 @@ fn place(folders: &'static [&'static str]) -> Rule {
 }
 
 async fn handle(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
+    handle_in(&mut invocation(), event, logs, s3).await
+}
+
+fn invocation() -> Invocation {
+    Invocation::new("request-1", "2026-11-01T04:00:05Z".parse().unwrap())
+}
+
+async fn handle_in(invocation: &mut Invocation, event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
     let alone = place(&["task-1"]);
     let no_manifest = mock!(aws_sdk_s3::Client::get_object).then_http_response(s3_refuses(404, "NoSuchKey"));
     let s3 = s3.iter().copied().chain([&alone, &no_manifest]);
     let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs);
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3);
-    CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into(), "logs/manifests".into()).handle(event).await
+    CheckExportTask::with_clients(logs, s3, "ap-northeast-1".into(), "logs/manifests".into()).handle(event, invocation).await
 }
 
 #[tokio::test]
@@ -301,5 +311,59 @@ async fn a_later_exports_manifest_is_not_replaced_by_an_older_one() {
             handle(event(), &[&task(json!({}))], &[&page(None, &[1], None), &manifest_is_written(&manifests), &there]).await.unwrap();
         assert_eq!(answer["outcome"], "exported");
         assert_eq!(manifests.lock().unwrap().len(), written, "{created}");
+    }
+}
+
+// ---- what the log and the metrics say -------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_completed_task_is_measured() {
+    let duration = Metric::ExportDuration(TimeDelta::milliseconds(2250));
+    let written = [Metric::ArchivedObjects(3), Metric::ArchivedBytes(123)];
+    for (changes, metrics) in [
+        (json!({}), [&[duration][..], &written].concat()),
+        (json!({"executionInfo": {"creationTime": 1793502005000i64}}), written.to_vec()),
+        (json!({"executionInfo": {"completionTime": 1793502005000i64}}), written.to_vec()),
+        (json!({"executionInfo": {"creationTime": i64::MIN, "completionTime": i64::MAX}}), written.to_vec()),
+        (json!({"executionInfo": null}), written.to_vec()),
+    ] {
+        let mut invocation = invocation();
+        let s3 = [&page(None, &[100, 20, 3], None), &manifest_is_written(&Manifests::default())];
+        handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes.clone())], &s3).await.unwrap();
+        assert_eq!(invocation.metrics(), metrics, "{changes}");
+        assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"}));
+    }
+}
+
+/// Its answer was lost, or another run has adopted the task.
+#[tokio::test]
+async fn a_check_that_is_repeated_measures_nothing_again() {
+    let duration = Metric::ExportDuration(TimeDelta::milliseconds(2250));
+    for (there, metrics) in [("task-1", vec![]), ("task-0", vec![duration, Metric::ArchivedObjects(1), Metric::ArchivedBytes(1)])] {
+        let manifests = Manifests::default();
+        let there = json!({"logGroupName": "/ecs/web", "taskId": there, "created": "2026-11-01T03:00:00.000Z"}).to_string();
+        let there = mock!(aws_sdk_s3::Client::get_object).then_http_response(move || ok(there.clone()));
+        let mut invocation = invocation();
+        let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &there];
+        handle_in(&mut invocation, event(), &[&task(json!({}))], &s3).await.unwrap();
+        assert_eq!(invocation.metrics(), metrics);
+        assert_eq!(manifests.lock().unwrap().len(), 2);
+    }
+}
+
+/// CloudWatch's word on what a task exports counts more than the event's.
+#[tokio::test]
+async fn a_task_that_is_not_done_is_about_something_and_measures_nothing() {
+    for (changes, about) in [
+        (json!({}), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"})),
+        (json!({"from": FROM + 1}), json!({"requestId": "request-1", "log_group": "/ecs/web"})),
+        (json!({"logGroupName": null, "from": null}), json!({"requestId": "request-1"})),
+    ] {
+        let mut changes = changes.clone();
+        changes["status"] = json!({"code": "RUNNING"});
+        let mut invocation = invocation();
+        let error = handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes)], &[]).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::ExportTaskRunning);
+        assert_eq!((invocation.metrics(), json!(invocation.about())), (&[][..], about));
     }
 }

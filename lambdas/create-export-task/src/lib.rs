@@ -17,9 +17,12 @@ use export_core::{
     plan::ValidateRequest,
     service::{Destination, create_error},
 };
-use function_runtime::{read_manifest, service_failure};
+use function_runtime::{Invocation, Metric, Subject, read_manifest, service_failure};
 use serde_json::{Value, json};
 use tracing::info;
+
+/// The function's name, wherever one is needed.
+pub const NAME: &str = env!("CARGO_PKG_NAME");
 
 pub struct CreateExportTask {
     logs: aws_sdk_cloudwatchlogs::Client,
@@ -38,22 +41,25 @@ impl CreateExportTask {
         Self { logs, s3, region }
     }
 
-    pub async fn handle(&self, event: Value, now: DateTime<Utc>) -> Result<Value, ExportError> {
+    pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         if ValidateRequest::is_one(&event) {
-            return ValidateRequest::parse(&event)?.plan().map(|plan| json!(plan));
+            let plan = ValidateRequest::parse(&event)?.plan()?;
+            invocation.is_about(Subject::Month, &plan.month.to_string());
+            info!(pages = plan.pages.len(), "planned");
+            return Ok(json!(plan));
         }
         let request = Request::parse(&event)?;
-        let response = self.export(&request, now).await?;
-        info!(
-            log_group = response.log_group_name, month = %response.month, task_id = response.task_id, status = ?response.status,
-            reason = ?response.reason, execution = response.execution, "decided"
-        );
-        Ok(json!(response))
+        let response = self.export(&request, invocation).await?;
+        let answer = json!(response);
+        info!(status = answer["status"].as_str(), reason = answer["reason"].as_str(), "decided");
+        Ok(answer)
     }
 
     /// Validate, window and month come first: they cost no call. Then whatever speaks for skipping, then the task.
-    async fn export(&self, request: &Request, now: DateTime<Utc>) -> Result<Response, ExportError> {
+    async fn export(&self, request: &Request, invocation: &mut Invocation) -> Result<Response, ExportError> {
+        let now = invocation.now();
         let export = request.export(now)?;
+        invocation.is_about(Subject::Month, &export.month.to_string());
         let mut warnings = Vec::new();
         match self.find_manifest(request, &export).await? {
             Some(Found::Archived { .. }) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
@@ -68,6 +74,7 @@ impl CreateExportTask {
         }
         warnings.extend(log_group::retention_warning(&log_group, export.window, now));
         let task = self.adopt_or_create(request, &export, now).await?;
+        note(request, &task, invocation);
         Ok(request.respond(export, task, warnings))
     }
 
@@ -140,6 +147,16 @@ impl CreateExportTask {
 
     fn destination<'a>(&'a self, request: &'a Request) -> Destination<'a> {
         Destination { bucket: &request.settings.s3_bucket_name, region: &self.region }
+    }
+}
+
+/// A task that was there already may have waited for the slot as well, but not in this call's sight.
+fn note(request: &Request, task: &Task, invocation: &mut Invocation) {
+    if let Task::Created { task_id } | Task::Adopted { task_id } = task {
+        invocation.is_about(Subject::TaskId, task_id);
+    }
+    if let (Task::Created { .. }, Some(since)) = (task, request.queued_since) {
+        invocation.report(Metric::SlotWait(invocation.now() - since));
     }
 }
 

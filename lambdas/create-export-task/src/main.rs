@@ -1,9 +1,9 @@
 //! Wires the function to Lambda; what it does is in the library.
 
-use create_export_task::CreateExportTask;
+use create_export_task::{CreateExportTask, NAME};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let function = CreateExportTask::new(&function_runtime::load_config());
-    function_runtime::serve(async |event, now| function.handle(event, now).await).await
+    let function = CreateExportTask::new(&function_runtime::load_config(NAME));
+    function_runtime::serve(NAME, async |event, invocation| function.handle(event, invocation).await).await
 }

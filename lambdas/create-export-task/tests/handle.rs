@@ -7,9 +7,10 @@ use aws_sdk_cloudwatchlogs::{
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::http::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use create_export_task::CreateExportTask;
 use export_core::{ErrorName, ExportError};
+use function_runtime::{Invocation, Metric};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -30,11 +31,15 @@ async fn handle(event: Value, rules: &[&Rule]) -> Result<Value, ExportError> {
 }
 
 async fn handle_with_s3(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
+    handle_in(&mut Invocation::new("request-1", now()), event, logs, s3).await
+}
+
+async fn handle_in(invocation: &mut Invocation, event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
     let (no_tasks, streams) = (export_tasks(json!([])), log_streams(json!([{"logStreamName": "s", "lastEventTimestamp": WINDOW.0}])));
     let no_manifest = s3_refuses(404, "NoSuchKey");
     let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs.iter().copied().chain([&no_tasks, &streams]));
     let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3.iter().copied().chain([&no_manifest]));
-    CreateExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event, now()).await
+    CreateExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event, invocation).await
 }
 
 fn ok(body: impl Into<Vec<u8>>) -> Response {
@@ -466,4 +471,51 @@ async fn a_runs_input_is_validated_and_planned_without_a_call() {
     assert_eq!((&planned["month"], &planned["pages"]), (&json!("2026-10"), &json!([{"logGroups": ["/ecs/web"]}])));
     assert_eq!(plan(json!({"s3BucketName": "archive", "logGroups": []})).await.unwrap_err().name, ErrorName::InvalidInput);
     assert_eq!(plan(json!("text")).await.unwrap_err().message, "the input is \"text\": give a JSON object");
+}
+
+// ---- what the log and the metrics say -------------------------------------------------------------------------------
+
+fn queued(since: &str) -> Value {
+    let mut event = event();
+    event["queuedSince"] = json!(since);
+    event
+}
+
+#[tokio::test]
+async fn the_wait_for_the_slot_ends_with_the_creation_of_the_task() {
+    let rules = [&log_groups(&["/ecs/web"]), &create_answers(Arc::default())];
+    for (event, metrics) in
+        [(queued("2026-11-01T03:00:04.750Z"), vec![Metric::SlotWait(TimeDelta::milliseconds(3_600_250))]), (event(), vec![])]
+    {
+        let mut invocation = Invocation::new("request-1", now());
+        handle_in(&mut invocation, event, &rules, &[]).await.unwrap();
+        assert_eq!(invocation.metrics(), metrics);
+        assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "month": "2026-10", "task_id": "task-1"}));
+    }
+}
+
+#[tokio::test]
+async fn without_a_task_of_ones_own_making_there_is_no_wait() {
+    let running = export_tasks(json!([own_task(json!({})).await]));
+    let busy = create_refuses(400, "LimitExceededException", "Resource limit exceeded.");
+    let found = log_groups(&["/ecs/web"]);
+    for (rules, about) in [
+        (vec![&found, &running], json!({"requestId": "request-1", "month": "2026-10", "task_id": "own"})),
+        (vec![&found, &busy], json!({"requestId": "request-1", "month": "2026-10"})),
+        (vec![&log_groups(&[])], json!({"requestId": "request-1", "month": "2026-10"})),
+    ] {
+        let mut invocation = Invocation::new("request-1", now());
+        // Only what it is about and measures is looked at: one of them is an error.
+        let _ = handle_in(&mut invocation, queued("2026-11-01T03:00:00Z"), &rules, &[]).await;
+        assert_eq!((invocation.metrics(), json!(invocation.about())), (&[][..], about));
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_about_its_month() {
+    let mut invocation = Invocation::new("request-1", now());
+    let input = json!({"s3BucketName": "archive", "logGroups": ["/ecs/web"]});
+    let event = json!({"validate": input, "startTime": "2026-11-01T04:00:05Z", "execution": "arn:aws:states:run"});
+    handle_in(&mut invocation, event, &[], &[]).await.unwrap();
+    assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "month": "2026-10"}));
 }

@@ -98,6 +98,31 @@ impl ErrorName {
             | Self::Unexpected => Retry::Never,
         }
     }
+
+    /// Whether the next log group would probably fail the same way: a permission, the bucket, or an answer of AWS that the
+    /// function cannot make sense of. Somebody has to put that right at once. What is wrong with a run's input, or became of
+    /// one export task, is no fault of this kind: the run says so when it ends.
+    pub fn is_fault(self) -> bool {
+        match self {
+            Self::DestinationRejected
+            | Self::AccessDenied
+            | Self::ExportTaskNotFound
+            | Self::ExportTaskStatusUnknown
+            | Self::Unexpected => true,
+            Self::InvalidInput
+            | Self::MonthNotComplete
+            | Self::ExportTaskFailed
+            | Self::ExportTaskCancelled
+            | Self::ExportTaskTimedOut
+            | Self::ExportTaskPending
+            | Self::ExportTaskRunning
+            | Self::ExportTaskCancelling
+            | Self::ExportSlotBusy
+            | Self::LogsThrottled
+            | Self::LogsUnavailable
+            | Self::DestinationUnavailable => false,
+        }
+    }
 }
 
 impl fmt::Display for ErrorName {
@@ -133,5 +158,12 @@ mod tests {
         for name in ErrorName::ALL {
             assert_eq!(format!("{name:?}"), name.as_str(), "the variant and its name are one word");
         }
+    }
+
+    #[test]
+    fn what_a_retry_may_mend_is_no_fault() {
+        let faults = ErrorName::ALL.into_iter().filter(|name| name.is_fault());
+        assert_eq!(faults.clone().filter(|name| name.retry() != Retry::Never).collect::<Vec<_>>(), []);
+        assert_eq!(faults.count(), 5);
     }
 }

@@ -86,6 +86,11 @@ pub fn read(bytes: &[u8], request: &Request, export: &Export) -> Found {
     }
 }
 
+/// Whether the manifest that lies there is of this very task, so that an earlier check has written it.
+pub fn is_of_task(there: &[u8], task_id: &str) -> bool {
+    serde_json::from_slice::<Value>(there).is_ok_and(|there| there["taskId"] == task_id)
+}
+
 /// Whether the manifest that lies there is of a later export of the same log group and window. A check that comes late, of a
 /// task that another export has overtaken, must not put the older one in its place.
 pub fn is_newer(there: &[u8], mine: &Manifest) -> bool {

@@ -22,12 +22,14 @@ pub const PAGE_SIZE: usize = 50;
 /// States.DataLimitExceeded, which nothing can catch, instead of an error that says what to do.
 pub const PLAN_LIMIT: usize = 248 * 1024;
 
-/// The event `{"validate": <the run's input>, "startTime": <when the execution really started>}`.
+/// The event `{"validate": <the run's input>, "startTime": <when the execution really started>, "execution": <its ARN>}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidateRequest {
     pub input: Value,
     /// When the execution really started.
     pub start_time: DateTime<Utc>,
+    /// ARN of the execution, for the log.
+    pub execution: Option<String>,
 }
 
 impl ValidateRequest {
@@ -39,12 +41,13 @@ impl ValidateRequest {
     pub fn parse(event: &Value) -> Result<Self, ExportError> {
         let mut problems = Problems::default();
         let Some(fields) = Fields::top(event, "the event", &mut problems) else { return problems.into_result(None) };
-        fields.refuse_unknown(&["validate", "startTime"], &mut problems);
+        fields.refuse_unknown(&["validate", "startTime", "execution"], &mut problems);
         fields.require("validate", &mut problems);
         fields.require("startTime", &mut problems);
         let start_time = fields.text("startTime", names::instant, &mut problems);
+        let execution = fields.text("execution", names::identifier, &mut problems);
         let input = fields.get("validate").cloned();
-        problems.into_result(input.zip(start_time).map(|(input, start_time)| Self { input, start_time }))
+        problems.into_result(input.zip(start_time).map(|(input, start_time)| Self { input, start_time, execution }))
     }
 
     pub fn plan(&self) -> Result<Plan, ExportError> {
@@ -220,6 +223,9 @@ mod tests {
     #[test]
     fn an_event_without_a_start_is_refused() {
         let error = ValidateRequest::parse(&json!({"validate": {}, "extra": 1})).unwrap_err();
-        assert_eq!(error.message, "extra is not a known field: use one of validate, startTime; startTime is missing: it is required");
+        assert_eq!(
+            error.message,
+            "extra is not a known field: use one of validate, startTime, execution; startTime is missing: it is required"
+        );
     }
 }

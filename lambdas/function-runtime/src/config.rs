@@ -5,19 +5,24 @@
 use std::time::Duration;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
+    AppName, BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_smithy_http_client::{
     Connector,
     proxy::ProxyConfig,
-    tls::{Provider, TlsContext, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
     shared::IntoShared,
 };
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 /// One call that hangs must not use up the function's own timeout: then the state machine would see an anonymous
 /// `Lambda.Unknown` instead of a named error.
@@ -29,14 +34,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 /// One more attempt for a hiccup; for anything longer the state machine has the patience.
 const MAX_ATTEMPTS: u32 = 2;
 
-pub(crate) fn from_environment<E>(environment: E) -> SdkConfig
+pub(crate) fn from_environment<E>(function: &'static str, environment: E) -> SdkConfig
 where
     E: Fn(&str) -> Option<String> + Send + Sync + 'static,
 {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .app_name(AppName::new(function).expect("letters and hyphens, 50 at most"))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(http_client(TlsContext::default()))
+        .http_client(http_client(trust(&environment)))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
     let flag = |name| environment(name).map(|value| value.eq_ignore_ascii_case("true"));
@@ -45,6 +51,26 @@ where
     config.set_use_fips(flag("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT"));
     config.service_config(Variables(environment)).build()
+}
+
+/// Bundles of the machine's roots of trust: Amazon Linux, where the functions run, and Debian, where some develop.
+const ROOTS: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+
+/// The machine's own roots. By default every file of their folder is read as well, which has the same roots again, each in
+/// a file of its own, and takes as long as the rest of the start. Whoever names a file or a folder of roots has it their way.
+fn trust(environment: impl Fn(&str) -> Option<String>) -> TlsContext {
+    let chosen = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment(name).is_some());
+    let bundle = ROOTS.iter().filter(|_| !chosen).find_map(|path| std::fs::read(path).ok());
+    let store = bundle.filter(|bundle| is_readable(bundle)).map(|bundle| TrustStore::empty().with_pem_certificate(bundle));
+    store.and_then(|store| TlsContext::builder().with_trust_store(store).build().ok()).unwrap_or_default()
+}
+
+/// Whether every certificate of a bundle is one that rustls takes. The SDK panics at one that is not; the default passes
+/// over it.
+fn is_readable(bundle: &[u8]) -> bool {
+    let Ok(certificates) = CertificateDer::pem_slice_iter(bundle).collect::<Result<Vec<_>, _>>() else { return false };
+    let (taken, passed_over) = RootCertStore::empty().add_parsable_certificates(certificates);
+    taken > 0 && passed_over == 0
 }
 
 /// The variables that may be set for one service, such as `AWS_ENDPOINT_URL_S3`.
@@ -86,7 +112,6 @@ mod tests {
     };
 
     use aws_sdk_s3::config::Credentials;
-    use aws_smithy_http_client::tls::TrustStore;
     use aws_smithy_types::error::display::DisplayErrorContext;
     use rcgen::{CertifiedKey, generate_simple_self_signed};
     use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
@@ -94,7 +119,9 @@ mod tests {
     use super::*;
 
     fn config(variables: &'static [(&str, &str)]) -> SdkConfig {
-        from_environment(|wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()))
+        from_environment("create-export-task", |wanted| {
+            variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -137,8 +164,20 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_that_no_root_vouches_for_is_refused() {
         let (endpoint, _) = https_server();
-        let error = get_object(endpoint, http_client(TlsContext::default())).await.unwrap_err();
+        let error = get_object(endpoint, http_client(trust(|_| None))).await.unwrap_err();
         assert!(DisplayErrorContext(&*error).to_string().contains("invalid peer certificate: UnknownIssuer"), "{error:?}");
+    }
+
+    #[test]
+    fn a_bundle_counts_if_all_of_it_can_be_read() {
+        let CertifiedKey { cert, .. } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let good = cert.pem();
+        assert!(is_readable(good.as_bytes()));
+        assert!(is_readable(format!("# a comment\n{good}{good}").as_bytes()));
+        let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        for bundle in ["".to_owned(), "text".to_owned(), broken.to_owned(), format!("{good}{broken}"), good.replace("END", "TAIL")] {
+            assert!(!is_readable(bundle.as_bytes()), "{bundle}");
+        }
     }
 
     async fn get_object(endpoint: String, http_client: SharedHttpClient) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -9,28 +9,28 @@ use crate::Metric;
 /// What an event can be about. Each line of its log and each of its metrics says it, as far as it is known by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// ARN of the execution.
-    Run,
+    /// The run, by its ARN.
+    Execution,
     LogGroup,
     Month,
     TaskId,
 }
 
 impl Subject {
-    const ALL: [Self; 4] = [Self::Run, Self::LogGroup, Self::Month, Self::TaskId];
+    const ALL: [Self; 4] = [Self::Execution, Self::LogGroup, Self::Month, Self::TaskId];
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Run => "run",
-            Self::LogGroup => "logGroup",
+            Self::Execution => "execution",
+            Self::LogGroup => "log_group",
             Self::Month => "month",
-            Self::TaskId => "taskId",
+            Self::TaskId => "task_id",
         }
     }
 
     fn field_of_events(self) -> &'static str {
         match self {
-            Self::Run => "execution",
+            Self::Execution => "execution",
             Self::LogGroup => "logGroupName",
             Self::Month => "month",
             Self::TaskId => "taskId",
@@ -52,7 +52,7 @@ impl Invocation {
     /// `now` is the one reading of the clock that counts for this event.
     pub fn new(request_id: &str, now: DateTime<Utc>) -> Self {
         // Of the highest level, so that the filter that keeps a line keeps its fields as well.
-        let span = error_span!("invocation", requestId = request_id, run = Empty, logGroup = Empty, month = Empty, taskId = Empty);
+        let span = error_span!("invocation", requestId = request_id, execution = Empty, log_group = Empty, month = Empty, task_id = Empty);
         let about = Map::from_iter([("requestId".to_owned(), request_id.into())]);
         Self { now, span, about, metrics: Vec::new() }
     }

@@ -1,24 +1,38 @@
 //! What both functions need to run on Lambda, once: start-up, the error payload whose `errorType` the state machine
-//! matches, and the AWS SDK's failures in the terms of `export-core`.
+//! matches, log and metrics that say what they are about, and the AWS SDK's failures in the terms of `export-core`.
 
 mod config;
 mod failure;
+mod invocation;
+mod json_lines;
 mod logging;
 mod manifest;
+mod metrics;
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+};
 
 use aws_config::SdkConfig;
-use chrono::{DateTime, Utc};
-use export_core::{ErrorName, ExportError};
+use chrono::Utc;
+use export_core::{ErrorName, ExportError, error::Retry};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, value::RawValue};
+use tracing::{Instrument, error, info, warn};
 
 pub use failure::service_failure;
+pub use invocation::{Invocation, Subject};
 pub use manifest::read_manifest;
+pub use metrics::Metric;
 
-/// The SDK's configuration, from the function's environment; from here on there is a log as well.
-pub fn load_config() -> SdkConfig {
+/// The SDK's configuration, from the function's environment; from here on there is a log as well. AWS sees the function's
+/// name in each request, and CloudTrail keeps it.
+pub fn load_config(function: &'static str) -> SdkConfig {
     logging::init();
-    config::from_environment(|name| std::env::var(name).ok())
+    config::from_environment(function, |name| std::env::var(name).ok())
 }
 
 /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
@@ -28,23 +42,68 @@ pub fn s3_config(config: &SdkConfig) -> aws_sdk_s3::Config {
 }
 
 /// Serves invocations until Lambda ends the process. The event is taken as it comes, because what the runtime cannot
-/// deserialize never reaches a handler and ends in an error name of the runtime's. The clock is read here, once for each
-/// event.
-pub async fn serve<H>(handle: H) -> Result<(), Error>
+/// deserialize never reaches a handler and ends in an error name of the runtime's. The clock is read here: once for each
+/// event, and once more for the metrics that are left of it.
+pub async fn serve<H>(function: &'static str, handle: H) -> Result<(), Error>
 where
-    H: AsyncFn(Value, DateTime<Utc>) -> Result<Value, ExportError>,
+    H: AsyncFn(Value, &mut Invocation) -> Result<Value, ExportError>,
 {
-    let handle = &handle;
-    lambda_runtime::run(service_fn(move |invocation: LambdaEvent<Box<RawValue>>| async move {
-        let event = parse(&invocation.payload).map_err(diagnostic)?;
-        // Boxed: the nested futures of the SDK and the runtime together are deeper than the compiler's default limit.
-        Box::pin(handle(event, Utc::now())).await.map_err(diagnostic)
+    let metrics = metrics::Metrics::from_environment(function);
+    let (handle, metrics) = (&handle, &metrics);
+    lambda_runtime::run(service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| async move {
+        let mut invocation = Invocation::new(&context.request_id, Utc::now());
+        let answer = answer(handle, &payload, &mut invocation).await;
+        metrics.write(&invocation, answer.as_ref().err().map(|error| error.name), Utc::now());
+        answer.map_err(diagnostic)
     }))
     .await
 }
 
+/// Whatever comes of it, its log says what it was about.
+async fn answer<H>(handle: &H, payload: &RawValue, invocation: &mut Invocation) -> Result<Value, ExportError>
+where
+    H: AsyncFn(Value, &mut Invocation) -> Result<Value, ExportError>,
+{
+    let span = invocation.span();
+    let answer = async {
+        let event = parse(payload)?;
+        invocation.read(&event);
+        handle(event, invocation).await
+    };
+    // Boxed: the nested futures of the SDK and the runtime together are deeper than the compiler's default limit.
+    let answer = without_panic(Box::pin(answer));
+    async { answer.await.inspect_err(log) }.instrument(span).await
+}
+
+/// A panic is an error like any other: with a name, in the log and in the metrics. What it leaves behind is of this event
+/// alone.
+async fn without_panic(mut answer: std::pin::Pin<Box<impl Future<Output = Result<Value, ExportError>>>>) -> Result<Value, ExportError> {
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| {
+            Poll::Ready(Err(ExportError::new(ErrorName::Unexpected, format!("the function panicked: {}", said(&*panic)))))
+        })
+    })
+    .await
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// To poll and to queue are what the errors of those names are for; nothing is wrong.
+fn log(error: &ExportError) {
+    const MESSAGE: &str = "ends with an error";
+    let (name, cause) = (error.name.as_str(), error.message.as_str());
+    match error.name.retry() {
+        Retry::WhileTaskIsPending | Retry::WhileSlotIsBusy => info!(error = name, cause, "{MESSAGE}"),
+        Retry::AfterBackoff => warn!(error = name, cause, "{MESSAGE}"),
+        Retry::Never => error!(error = name, cause, "{MESSAGE}"),
+    }
+}
+
 fn diagnostic(error: ExportError) -> Diagnostic {
-    tracing::warn!(error = error.name.as_str(), cause = error.message.as_str(), "ends with an error");
     Diagnostic { error_type: error.name.as_str().to_owned(), error_message: error.message }
 }
 
@@ -56,7 +115,76 @@ fn parse(payload: &RawValue) -> Result<Value, ExportError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+    use tokio::runtime::Builder;
+    use tracing_subscriber::filter::LevelFilter;
+
+    use super::{json_lines::tests::lines_of, *};
+
+    /// The lines of a handler that is given `event`, and its answer.
+    fn answered<H>(event: &str, handle: H) -> (Vec<Value>, Result<Value, ExportError>)
+    where
+        H: AsyncFn(Value, &mut Invocation) -> Result<Value, ExportError>,
+    {
+        let payload: Box<RawValue> = serde_json::from_str(event).unwrap();
+        let mut answer = None;
+        // At the highest level there is, because a filter that keeps a line has to keep its fields.
+        let lines = lines_of(LevelFilter::ERROR, || {
+            let mut invocation = Invocation::new("request-1", Utc::now());
+            let runtime = Builder::new_current_thread().build().unwrap();
+            answer = Some(runtime.block_on(super::answer(&handle, &payload, &mut invocation)));
+        });
+        (lines, answer.unwrap())
+    }
+
+    #[test]
+    fn the_end_of_an_event_says_what_it_was_about() {
+        let event =
+            r#"{"execution": "arn:aws:states:run", "logGroupName": "/ecs/web", "month": "2026-10", "taskId": "t-1", "timezone": "UTC"}"#;
+        let error = ExportError::new(ErrorName::AccessDenied, "no");
+        let (lines, answer) = answered(event, async |_, invocation| {
+            invocation.is_about(Subject::LogGroup, "/ecs/web-2");
+            Err(error.clone())
+        });
+        let line = json!({"level": "ERROR", "message": "ends with an error", "error": "AccessDenied", "cause": "no", "requestId": "request-1",
+            "execution": "arn:aws:states:run", "log_group": "/ecs/web-2", "month": "2026-10", "task_id": "t-1"});
+        assert_eq!((lines, answer), (vec![line], Err(error)));
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_long_is_not_what_an_event_is_about() {
+        let event = json!({"execution": 7, "logGroupName": "x".repeat(513), "month": null, "taskId": "x".repeat(512)});
+        let (lines, _) = answered(&event.to_string(), async |_, _| Err(ExportError::new(ErrorName::InvalidInput, "all of it")));
+        let line = json!({"level": "ERROR", "message": "ends with an error", "error": "InvalidInput", "cause": "all of it",
+            "requestId": "request-1", "task_id": "x".repeat(512)});
+        assert_eq!(lines, [line]);
+    }
+
+    /// After an await as well as before.
+    #[test]
+    fn a_panic_has_a_name_and_says_what_it_was_about() {
+        let (lines, answer) = answered(r#"{"taskId": "t-1"}"#, async |event, _| {
+            tokio::task::yield_now().await;
+            panic!("{} is one too many", event["taskId"])
+        });
+        let cause = "the function panicked: \"t-1\" is one too many";
+        let line = json!({"level": "ERROR", "message": "ends with an error", "error": "Unexpected", "cause": cause,
+            "requestId": "request-1", "task_id": "t-1"});
+        assert_eq!((lines, answer), (vec![line], Err(ExportError::new(ErrorName::Unexpected, cause))));
+    }
+
+    #[test]
+    fn only_what_nobody_retries_is_an_error_of_the_log() {
+        for name in ErrorName::ALL {
+            let level = match name.retry() {
+                Retry::WhileTaskIsPending | Retry::WhileSlotIsBusy => "INFO",
+                Retry::AfterBackoff => "WARN",
+                Retry::Never => "ERROR",
+            };
+            let lines = lines_of(LevelFilter::TRACE, || log(&ExportError::new(name, "m")));
+            assert_eq!(lines, [json!({"level": level, "message": "ends with an error", "error": name.as_str(), "cause": "m"})]);
+        }
+    }
 
     #[test]
     fn json_that_no_value_can_hold_has_a_name_too() {

@@ -17,8 +17,7 @@ const RUNTIMES_ECHO: &str = "lambda_runtime::layers::panic";
 pub(crate) fn init() {
     let variable = |name| std::env::var(name).ok();
     let json = variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    let lines =
-        if json { JsonLines::to(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
+    let lines = if json { JsonLines::to(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
     registry().with(filter(variable("RUST_LOG"), variable("AWS_LAMBDA_LOG_LEVEL"))).with(lines).init();
     // The standard hook's lines are not JSON, and belong to no event.
     std::panic::set_hook(Box::new(|panic| tracing::error!(cause = %panic, "panicked")));
@@ -44,7 +43,7 @@ mod tests {
             (None, Some("DEBUG"), Some(Level::DEBUG), Some(Level::DEBUG), None),
             (None, Some("FATAL"), Some(Level::INFO), Some(Level::INFO), None),
             (Some("hyper=warn,trace"), Some("ERROR"), Some(Level::TRACE), Some(Level::WARN), Some(Level::TRACE)),
-            (Some("=,="), Some("ERROR"), Some(Level::ERROR), Some(Level::ERROR), None),
+            (Some("hyper=loud"), Some("WARN"), Some(Level::WARN), Some(Level::WARN), None),
         ] {
             let filter = filter(rust_log.map(str::to_owned), lambda.map(str::to_owned));
             let most = |target| {

@@ -157,7 +157,7 @@ mod tests {
                 ],
             }]},
             "Archive": "logs", "ExportDuration": 2.25, "SlotWait": 0.0, "ArchivedObjects": 3, "ArchivedBytes": u64::MAX,
-            "level": "INFO", "timestamp": NOW, "requestId": "request-1", "logGroup": "/ecs/web",
+            "level": "INFO", "timestamp": NOW, "requestId": "request-1", "log_group": "/ecs/web",
         });
         assert_eq!(documents(Some("logs"), &invocation, None), [expected]);
         assert_eq!(documents(None, &invocation, Some(ErrorName::Unexpected)), [Value::Null; 0]);
@@ -172,7 +172,7 @@ mod tests {
                 "Metrics": [{"Name": "FunctionErrors", "Unit": "Count"}],
             }]},
             "Archive": "logs", "Function": "check-export-task", "FunctionErrors": 1, "error": "AccessDenied",
-            "level": "INFO", "timestamp": NOW, "requestId": "request-1", "logGroup": "/ecs/web",
+            "level": "INFO", "timestamp": NOW, "requestId": "request-1", "log_group": "/ecs/web",
         });
         assert_eq!(documents(Some("logs"), &invocation(), Some(ErrorName::AccessDenied)), [expected]);
         for error in ErrorName::ALL {

@@ -7,6 +7,7 @@ pub mod athena;
 pub mod dashboard;
 pub mod documents;
 pub mod performance;
+pub mod policy;
 pub mod state_machine;
 pub mod template;
 

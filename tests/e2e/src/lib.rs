@@ -52,7 +52,16 @@ impl Archive {
 
     /// With the workflow's waits and retries multiplied by `wait_scale`.
     pub async fn deploy_scaled(engine: Engine, wait_scale: f64) -> Self {
-        let local = LocalAws::start(&Options { engine, wait_scale, ..Options::default() }).await.expect("the local AWS starts");
+        Self::deploy_on(&Options { engine, wait_scale, ..Options::default() }).await
+    }
+
+    /// With Athena, for queries and for the compaction.
+    pub async fn deploy_with_athena(engine: Engine) -> Self {
+        Self::deploy_on(&Options { engine, athena: true, ..Options::default() }).await
+    }
+
+    async fn deploy_on(options: &Options) -> Self {
+        let local = LocalAws::start(options).await.expect("the local AWS starts");
         let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");
         local.set_task_timing(Duration::from_millis(20), Duration::from_millis(20)).await.expect("the stand-in takes its timing");
         Self { local, stack }
@@ -65,6 +74,12 @@ impl Archive {
 
     pub async fn run(&self, input: &Value) -> Execution {
         self.local.run_execution(&self.stack, input, RUN_LIMIT).await.expect("the execution ends")
+    }
+
+    /// Runs another state machine of the stack.
+    pub async fn run_machine(&self, arn: &str, input: &Value) -> Execution {
+        let stack = Deployment { state_machine_arn: arn.to_owned(), ..self.stack.clone() };
+        self.local.run_execution(&stack, input, RUN_LIMIT).await.expect("the execution ends")
     }
 
     /// Runs an input that must succeed, and returns its output.
@@ -100,11 +115,12 @@ impl Archive {
         self.local.load(&group).await.expect("the log group loads");
     }
 
-    /// Everything in the bucket by key, data unpacked.
+    /// Everything in the bucket by key, data unpacked; not the Parquet of the compaction, which is no text.
     pub async fn stored(&self, bucket: &str) -> BTreeMap<String, String> {
         let objects = self.local.read_bucket(bucket).await.expect("the bucket can be read");
         objects
             .into_iter()
+            .filter(|object| !object.key.contains("/parquet/"))
             .map(|object| {
                 let body = if object.key.ends_with(".gz") { object.gunzip().expect("the object is gzip") } else { object.body.clone() };
                 (object.key, String::from_utf8(body).expect("the tests write UTF-8"))

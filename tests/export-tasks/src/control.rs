@@ -29,6 +29,7 @@ pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -
             Ok(json!({ "faults": [] }))
         }
         ("PUT", "/_local/log-groups") => overlay_log_group(local, body),
+        ("GET", "/_local/requests") => Ok(local.state().requests.show()),
         _ => return no_such_control(method, path),
     };
     match done {
@@ -40,7 +41,7 @@ pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -
 fn no_such_control(method: &Method, path: &str) -> Response<Body> {
     let message = format!(
         "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, POST and DELETE \
-         /_local/export-tasks/faults, PUT /_local/log-groups."
+         /_local/export-tasks/faults, PUT /_local/log-groups, GET /_local/requests."
     );
     control_json(StatusCode::NOT_FOUND, &json!({ "message": message }))
 }

@@ -21,6 +21,7 @@ mod local;
 mod log_streams;
 mod overlay;
 mod policy;
+mod requests;
 mod s3;
 mod scope;
 mod server;

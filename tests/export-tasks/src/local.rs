@@ -1,4 +1,4 @@
-//! The state of one stand-in: settings, export tasks, faults, overlays and the journal of calls.
+//! The state of one stand-in: settings, export tasks, faults, overlays and the journals.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use crate::export::task::{ExportTask, TaskStatus};
 use crate::faults::Faults;
 use crate::gauge::Gauge;
 use crate::overlay::Overlay;
+use crate::requests::Requests;
 use crate::scope::Caller;
 use crate::upstream::Upstream;
 
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) overlays: BTreeMap<String, Overlay>,
     pub(crate) journal: VecDeque<Call>,
+    pub(crate) requests: Requests,
     /// Accounts that have called: among them the owner of a foreign bucket is found.
     pub(crate) accounts: BTreeSet<String>,
 }

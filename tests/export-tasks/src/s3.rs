@@ -51,6 +51,20 @@ pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
     }
 }
 
+/// Bucket and key of a path-style request; without a key it concerns the bucket, without both the account.
+pub(crate) fn place(parts: &Parts) -> (Option<String>, Option<String>) {
+    let path = parts.uri.path().trim_start_matches('/');
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let named = |text: &str| (!text.is_empty()).then(|| decode(text));
+    (named(bucket), named(key))
+}
+
+/// A parameter of the query, decoded.
+pub(crate) fn parameter(parts: &Parts, name: &str) -> Option<String> {
+    let pairs = parts.uri.query().unwrap_or_default().split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| decode(value))
+}
+
 /// An error as S3 gives it: XML, and no body at all for HEAD.
 pub(crate) fn error_response(error: &ApiError, method: &Method) -> Response<Body> {
     let id = uuid::Uuid::new_v4().simple().to_string();
@@ -101,7 +115,7 @@ fn decode(text: &str) -> String {
 mod tests {
     use hyper::Request;
 
-    use super::{S3Operation, decode, operation};
+    use super::{S3Operation, decode, operation, parameter, place};
 
     fn told(method: &str, path: &str, service: &str) -> Option<S3Operation> {
         let scope = format!(
@@ -130,6 +144,20 @@ mod tests {
             assert_eq!(told(method, path, "s3"), None, "{method} {path}");
         }
         assert_eq!(told("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);
+    }
+
+    #[test]
+    fn bucket_key_and_parameters_are_told_by_path_and_query() {
+        let parts = |uri: &str| Request::builder().uri(uri).body(()).expect("a request").into_parts().0;
+        let name = |text: &str| Some(text.to_owned());
+        assert_eq!(place(&parts("/b/log_group%3D/x/y?x-id=GetObject")), (name("b"), name("log_group=/x/y")));
+        assert_eq!(place(&parts("/b?list-type=2")), (name("b"), None));
+        assert_eq!(place(&parts("/")), (None, None));
+        let listing = parts("/b/?list-type=2&prefix=log_group%3D%2Fx&delimiter=");
+        assert_eq!(
+            [parameter(&listing, "prefix"), parameter(&listing, "delimiter"), parameter(&listing, "x")],
+            [name("log_group=/x"), name(""), None]
+        );
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::forward;
 use crate::local::Local;
 use crate::log_streams;
 use crate::overlay;
+use crate::requests::Recorded;
 use crate::s3;
 use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
@@ -110,6 +111,8 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
     if parts.uri.path().starts_with("/_local/") {
         return Ok(control::respond(local, &parts.method, parts.uri.path(), &body));
     }
+    let recorded = Recorded::read(&parts, &body);
+    local.state().requests.record(recorded);
     if let Ok(scope) = CredentialScope::read(&parts.headers)
         && let Some(account) = scope.account()
     {

@@ -35,6 +35,8 @@ pub struct Evidence {
     pub objects: Vec<StoredObject>,
     /// Every export task that was ever created.
     pub tasks: Vec<ExportTask>,
+    /// Events by log group, as Athena counts them.
+    pub answers: BTreeMap<String, usize>,
     /// The output of the execution.
     pub output: Value,
 }
@@ -97,6 +99,7 @@ pub fn check(samples: &SampleLogs, s3_prefix: &str, evidence: &Evidence) -> Resu
             name: "the table manifests has a row for each manifest, and says the same",
             problems: rows::check(&places, &rows, evidence),
         },
+        Check { name: "Athena counts the same events", problems: rows::counts(&landed, evidence) },
         Check { name: "the run's output agrees with the archive", problems: accounts::output(samples, &places, evidence) },
     ];
     Ok(Report { checks, landed, skips: skips(&evidence.output) })

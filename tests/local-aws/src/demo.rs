@@ -3,11 +3,12 @@
 mod follow;
 mod report;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_sfn::types::ExecutionStatus;
-use indicatif::HumanCount;
+use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
 use crate::calendar::{Month, TIMEZONE};
@@ -29,22 +30,20 @@ const RUNNING: Duration = Duration::from_millis(500);
 pub async fn run(month: Month) -> Result<bool> {
     let progress = Progress::default();
     let samples = SampleLogs::generate(month)?;
-    let (local, deployment) = set_up(&progress, &Options::default()).await?;
+    let (local, deployment) = set_up(&progress, &Options { athena: true, ..Options::default() }).await?;
     local.set_task_timing(PENDING, RUNNING).await?;
     load(&progress, &local, &samples).await?;
     let execution = export(&progress, &local, &deployment, &samples).await?;
-    let evidence = progress
+    let (objects, tasks) = progress
         .step("Archive", async {
-            let evidence = Evidence {
-                objects: local.read_bucket(&deployment.bucket).await?,
-                tasks: local.export_tasks().await?,
-                bucket: deployment.bucket.clone(),
-                output: execution.output.context("the execution has no output")?,
-            };
-            let read = format!("{} objects read back", evidence.objects.len());
-            Ok((evidence, read))
+            let objects = local.read_bucket(&deployment.bucket).await?;
+            let read = format!("{} objects read back", objects.len());
+            Ok(((objects, local.export_tasks().await?), read))
         })
         .await?;
+    let answers = query(&progress, &local, &deployment, &samples).await?;
+    let output = execution.output.context("the execution has no output")?;
+    let evidence = Evidence { bucket: deployment.bucket.clone(), objects, tasks, answers, output };
     let report = check::check(&samples, S3_PREFIX, &evidence)?;
     report::print(&samples, &report, progress.elapsed())?;
     Ok(report.held())
@@ -88,6 +87,29 @@ async fn export(progress: &Progress, local: &LocalAws, deployment: &Deployment, 
             }
             let ended = format!("execution {}", execution.status);
             Ok((execution, ended))
+        })
+        .await
+}
+
+/// Asks Athena for the number of events of each log group.
+async fn query(progress: &Progress, local: &LocalAws, deployment: &Deployment, samples: &SampleLogs) -> Result<BTreeMap<String, usize>> {
+    progress
+        .step("Athena", async {
+            let names: Vec<String> = samples.groups.iter().map(|group| format!("'{}'", group.name)).collect();
+            let sql = format!(
+                "SELECT log_group, count(event_time) AS events FROM logs WHERE log_group IN ({}) AND year = {} AND month = {} GROUP BY log_group",
+                names.join(", "),
+                samples.month.year(),
+                samples.month.month()
+            );
+            let answer = local.query(deployment, &sql).await?;
+            let mut events = BTreeMap::new();
+            for row in &answer.rows {
+                let [Some(log_group), Some(count)] = row.as_slice() else { bail!("Athena answered {row:?}") };
+                events.insert(log_group.clone(), count.parse().with_context(|| format!("Athena counted {count:?}"))?);
+            }
+            let scanned = HumanBytes(answer.scanned_bytes);
+            Ok((events, format!("SELECT log_group, count(event_time) FROM logs ... GROUP BY log_group: {} rows, {scanned} scanned", answer.rows.len())))
         })
         .await
 }

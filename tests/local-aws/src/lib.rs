@@ -21,6 +21,7 @@ pub mod ministack;
 pub mod moto;
 mod process;
 pub mod progress;
+pub mod query;
 pub mod samples;
 pub mod set_up;
 pub mod stack;

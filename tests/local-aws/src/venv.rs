@@ -23,7 +23,7 @@ pub const MOTO: Environment = Environment { file: "requirements-moto.txt", requi
 /// Written last: a folder without it is the rest of an interrupted attempt.
 const COMPLETE: &str = "complete";
 
-const FIX: &str = "Install Python 3.10 or newer with its venv module (Debian, Ubuntu: apt install python3 python3-venv; \
+const FIX: &str = "Install Python 3.11 or newer with its venv module (Debian, Ubuntu: apt install python3 python3-venv; \
     Fedora: dnf install python3; macOS: brew install python3).";
 
 /// Returns the environment's Python interpreter, and makes the environment first where it does not exist.

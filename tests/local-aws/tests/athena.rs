@@ -99,35 +99,40 @@ fn the_documentation_and_the_tests_name_each_other() {
 /// Queries, reads, and hands on whatever error there is.
 fn definition() -> Value {
     let catch = json!([{ "ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "Done" }]);
-    json!({
-        "QueryLanguage": "JSONata",
-        "StartAt": "Query",
-        "States": {
-            "Query": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
-                "Arguments": "{% $states.input %}",
-                "Assign": { "execution": "{% $states.result.QueryExecution %}" },
-                "Catch": catch,
-                "Next": "Describe",
-            },
-            "Describe": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::athena:getQueryExecution",
-                "Arguments": { "QueryExecutionId": "{% $execution.QueryExecutionId %}" },
-                "Assign": { "same": "{% $states.result.QueryExecution = $execution %}" },
-                "Next": "Read",
-            },
-            "Read": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::athena:getQueryResults",
-                "Arguments": { "QueryExecutionId": "{% $execution.QueryExecutionId %}" },
-                "Output": { "execution": "{% $execution %}", "same": "{% $same %}", "results": "{% $states.result %}" },
-                "Next": "Done",
-            },
-            "Done": { "Type": "Succeed" },
+    let mut states = json!({
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{ "Condition": "{% true %}", "Assign": { "request": "{% $states.input %}" }, "Next": "Query" }],
         },
-    })
+        "Query": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:startQueryExecution.sync",
+            "Arguments": "{% $request %}",
+            "Assign": { "execution": "{% $states.result.QueryExecution %}" },
+            "Catch": catch,
+            "Next": "Describe",
+        },
+        "Describe": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:getQueryExecution",
+            "Arguments": { "QueryExecutionId": "{% $execution.QueryExecutionId %}" },
+            "Assign": { "same": "{% $states.result.QueryExecution = $execution %}" },
+            "Next": "Read",
+        },
+        "Read": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::athena:getQueryResults",
+            "Arguments": { "QueryExecutionId": "{% $execution.QueryExecutionId %}" },
+            "Output": { "execution": "{% $execution %}", "same": "{% $same %}", "results": "{% $states.result %}" },
+            "Next": "Done",
+        },
+        "Done": { "Type": "Succeed" },
+    });
+    // As the project's workflows have it: the machine is JSONPath, and each state by itself is JSONata.
+    for state in states.as_object_mut().unwrap().values_mut() {
+        state["QueryLanguage"] = json!("JSONata");
+    }
+    json!({ "QueryLanguage": "JSONPath", "StartAt": "Choose", "States": states })
 }
 
 /// The output of a run with this input.

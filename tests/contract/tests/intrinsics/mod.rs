@@ -83,6 +83,10 @@ impl Template {
                 serde_json::Value::Object(members.collect())
             }
             Value::Sequence(items) => items.iter().map(|item| self.json(item)).collect(),
+            Value::Tagged(tagged) if tagged.tag == "If" => {
+                let arguments = tagged.value.as_sequence().expect("arguments");
+                self.json(&arguments[if self.condition(arguments[0].as_str().expect("a condition's name")) { 1 } else { 2 }])
+            }
             other => self.text(other).into(),
         }
     }

@@ -156,7 +156,7 @@ async fn unknown_controls_are_named_with_the_known_ones() {
         assert_eq!(status, StatusCode::NOT_FOUND);
         let message = format!(
             "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, POST and DELETE \
-             /_local/export-tasks/faults, PUT /_local/log-groups."
+             /_local/export-tasks/faults, PUT /_local/log-groups, GET /_local/requests."
         );
         assert_eq!(answer, json!({ "message": message }));
     }

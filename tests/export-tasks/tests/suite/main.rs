@@ -14,6 +14,7 @@ mod life;
 mod list;
 mod log_groups;
 mod log_streams;
+mod requests;
 mod s3_faults;
 mod stand;
 mod volume;

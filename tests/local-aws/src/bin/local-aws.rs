@@ -21,7 +21,8 @@ Usage: cargo local-aws [--wait-scale <factor>]
 
 When the stack is ready, one line of JSON goes to stdout:
   {\"endpoint\",\"region\",\"accountId\",\"stateMachineArn\",\"bucket\",\"topicArn\",\"createFunctionName\",\"checkFunctionName\"}
-Any AWS SDK or CLI works against `endpoint` and `region`, with any credentials. Everything else goes to stderr.
+Any AWS SDK or CLI works against `endpoint` and `region`, with any credentials; Athena's workgroup is cloudwatch-logs-archive, its database
+cloudwatch_logs_archive. Everything else goes to stderr.
 Ctrl-C or SIGTERM ends it: exit code 0 once it was ready, 128 + the signal's number before.";
 
 /// How often it is looked at whether ministack still runs.
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn arguments(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options::default();
+    let mut options = Options { athena: true, ..Options::default() };
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),

@@ -1,8 +1,10 @@
-//! The rows of the Athena table `manifests`, against the manifests that they copy.
+//! What Athena sees: the rows of its table `manifests`, against the manifests that they copy, and its count of events.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Evidence, Place};
+use super::{Evidence, Landed, Place};
 use crate::samples::SampleLogs;
 
 /// Where the month's rows lie.
@@ -26,6 +28,17 @@ pub(super) fn check(places: &[Place<'_>], prefix: &str, evidence: &Evidence) -> 
     }
     problems.extend(found.into_iter().map(|row| format!("expected no other row, found {row}")));
     problems
+}
+
+/// Log groups that landed with events are those that Athena answers with.
+pub(super) fn counts(landed: &[Landed], evidence: &Evidence) -> Vec<String> {
+    let expected: BTreeMap<&str, usize> =
+        landed.iter().filter(|landed| landed.events > 0).map(|landed| (landed.log_group_name.as_str(), landed.events)).collect();
+    let found: BTreeMap<&str, usize> = evidence.answers.iter().map(|(name, events)| (name.as_str(), *events)).collect();
+    let names: BTreeSet<&str> = expected.keys().chain(found.keys()).copied().collect();
+    let differing = names.into_iter().filter(|name| expected.get(name) != found.get(name));
+    let told = |events: Option<&usize>| events.map_or("none".to_owned(), usize::to_string);
+    differing.map(|name| format!("{name}: expected {}, found {}", told(expected.get(name)), told(found.get(name)))).collect()
 }
 
 /// What a manifest is in the table: its fields by the names of the columns, and where it lies. The month is the partition.

@@ -15,7 +15,8 @@ const STRAYS: usize = 1;
 const TASKS: usize = 2;
 const MANIFESTS: usize = 3;
 const ROWS: usize = 4;
-const OUTPUT: usize = 5;
+const ANSWERS: usize = 5;
+const OUTPUT: usize = 6;
 
 const PREFIX: &str = "logs/log_group=/app/one/year=2026/month=10";
 
@@ -97,7 +98,7 @@ fn evidence() -> Evidence {
             { "logGroupName": "/app/retired", "reason": "LogGroupNotFound" },
         ],
     });
-    Evidence { bucket: "bucket".to_owned(), objects, tasks: vec![task], output }
+    Evidence { bucket: "bucket".to_owned(), objects, tasks: vec![task], answers: [("/app/one".to_owned(), 6)].into(), output }
 }
 
 /// The row of the table `manifests` for a manifest.
@@ -140,6 +141,8 @@ fn rewrite(evidence: &mut Evidence, change: impl FnOnce(String) -> String) {
 fn keep_accounts_in_step(evidence: &mut Evidence) {
     let data: Vec<&StoredObject> = evidence.objects.iter().filter(|object| object.key.ends_with(".gz")).collect();
     let (objects, bytes) = (data.len(), data.iter().map(|object| object.body.len()).sum::<usize>());
+    let events = data.iter().map(|object| crate::archive::records(&object.gunzip().unwrap()).len()).sum();
+    evidence.answers = [("/app/one".to_owned(), events)].into();
     edit_manifest(evidence, |manifest| {
         manifest["objects"] = json!(objects);
         manifest["bytes"] = json!(bytes);
@@ -329,6 +332,16 @@ fn a_row_that_disagrees_is_missing_or_is_too_many_is_found() {
         evidence.objects.push(StoredObject { key, body: b"x".to_vec() });
     });
     assert_eq!(problem, "expected no other row, found null");
+}
+
+#[test]
+fn an_answer_that_disagrees_is_found() {
+    let problem = only_problem(ANSWERS, |evidence| evidence.answers = [("/app/one".to_owned(), 5)].into());
+    assert_eq!(problem, "/app/one: expected 6, found 5");
+    let problem = only_problem(ANSWERS, |evidence| evidence.answers.clear());
+    assert_eq!(problem, "/app/one: expected 6, found none");
+    let problem = only_problem(ANSWERS, |evidence| evidence.answers.extend([("/app/empty".to_owned(), 1)]));
+    assert_eq!(problem, "/app/empty: expected none, found 1");
 }
 
 #[test]

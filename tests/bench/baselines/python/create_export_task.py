@@ -1,0 +1,41 @@
+"""create-export-task of the 2019 design: exports the previous month of one log group.
+
+It looks at the same things in CloudWatch Logs as the Rust function, call by call; it has no manifest to look for.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import boto3
+from month import epoch_millis, previous_month
+
+logs = boto3.client("logs")
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    start, end = previous_month(datetime.fromisoformat(event["scheduledTime"].replace("Z", "+00:00")))
+    start_ms, end_ms = epoch_millis(start), epoch_millis(end)
+    name = event["logGroupName"]
+
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    group = next((group for group in groups if group["logGroupName"] == name), None)
+    if group is None or group["creationTime"] >= end_ms:
+        return {**event, "status": "SKIPPED"}
+    streams = logs.describe_log_streams(logGroupName=name, orderBy="LastEventTime", descending=True, limit=50)["logStreams"]
+    if all(stream.get("lastEventTimestamp", end_ms) < start_ms for stream in streams):
+        return {**event, "status": "SKIPPED"}
+
+    task_name = f"{name}-{start:%Y-%m}"
+    tasks = logs.describe_export_tasks(limit=50)["exportTasks"]
+    own = next((task for task in tasks if task.get("taskName") == task_name), None)
+    if own is not None:
+        return {**event, "taskId": own["taskId"], "status": "ADOPTED"}
+    created = logs.create_export_task(
+        taskName=task_name,
+        logGroupName=name,
+        fromTime=start_ms,
+        to=end_ms - 1,
+        destination=event["s3BucketName"],
+        destinationPrefix=f"{start:%Y/%m}/{event['s3Prefix']}",
+    )
+    return {**event, "taskId": created["taskId"], "status": "CREATED"}

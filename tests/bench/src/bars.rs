@@ -1,0 +1,79 @@
+//! What each figure is meant to reach. A bar that is missed is told; the benchmark fails only where one is missed by far.
+
+use serde_json::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Held,
+    Missed,
+    /// More than a third away: no noise of a busy machine, but another program.
+    MissedByFar,
+}
+
+impl Bar {
+    pub fn judge(self, value: f64) -> Verdict {
+        const FAR: f64 = 1.5;
+        // Above one where the bar is missed. What is not a number has missed it, by far.
+        let ratio = match self {
+            Self::AtLeast(bar) => bar / value,
+            Self::AtMost(bar) => value / bar,
+        };
+        if ratio <= 1.0 {
+            Verdict::Held
+        } else if ratio <= FAR {
+            Verdict::Missed
+        } else {
+            Verdict::MissedByFar
+        }
+    }
+
+    pub fn text(self) -> String {
+        match self {
+            Self::AtLeast(bar) => format!(">= {bar}"),
+            Self::AtMost(bar) => format!("<= {bar}"),
+        }
+    }
+}
+
+/// A figure with a bar, by its path in the results.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub path: String,
+    pub verdict: Verdict,
+}
+
+/// Judges what `paths` name in the results; what was not measured is left out.
+pub fn judge(results: &Value, bars: &[(String, Bar)]) -> Vec<Judged> {
+    let judged = |(path, bar): &(String, Bar)| {
+        let value = path.split('.').try_fold(results, |value, key| value.get(key))?.as_f64()?;
+        Some(Judged { path: path.clone(), verdict: bar.judge(value) })
+    };
+    bars.iter().filter_map(judged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_bar_is_held_missed_or_missed_by_far() {
+        let judge = |bar: Bar, values: [f64; 3]| values.map(|value| bar.judge(value));
+        assert_eq!(judge(Bar::AtLeast(15.0), [15.0, 10.0, 9.9]), [Verdict::Held, Verdict::Missed, Verdict::MissedByFar]);
+        assert_eq!(judge(Bar::AtMost(3.0), [3.0, 4.5, 4.6]), [Verdict::Held, Verdict::Missed, Verdict::MissedByFar]);
+        assert_eq!(Bar::AtLeast(1.0).judge(f64::NAN), Verdict::MissedByFar);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_judged() {
+        let bars = [("a.b".to_owned(), Bar::AtMost(1.0)), ("a.c".to_owned(), Bar::AtMost(1.0))];
+        let judged = judge(&json!({"a": {"b": 2}}), &bars);
+        assert_eq!(judged.iter().map(|judged| (judged.path.as_str(), judged.verdict)).collect::<Vec<_>>(), [("a.b", Verdict::MissedByFar)]);
+    }
+}

@@ -1,0 +1,180 @@
+//! What is compared: the functions as they are deployed, and the same design in Python and in Node.js. All of it is built here, below `target`.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, write::DeflateEncoder};
+use local_aws::functions::FUNCTIONS;
+use local_aws::venv;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const REQUIREMENTS: &str = include_str!("../baselines/python/requirements.txt");
+
+/// What `npm ci` and the bundler read.
+const NODE_FILES: [(&str, &str); 7] = [
+    ("package.json", include_str!("../baselines/node/package.json")),
+    ("package-lock.json", include_str!("../baselines/node/package-lock.json")),
+    (".npmrc", include_str!("../baselines/node/.npmrc")),
+    ("bootstrap.cjs", include_str!("../baselines/node/bootstrap.cjs")),
+    ("month.mjs", include_str!("../baselines/node/month.mjs")),
+    ("create-export-task.mjs", include_str!("../baselines/node/create-export-task.mjs")),
+    ("check-export-task.mjs", include_str!("../baselines/node/check-export-task.mjs")),
+];
+const COMPLETE: &str = "complete";
+const NODE_FIX: &str = "The Node.js baseline needs Node.js 20 or newer with npm (https://nodejs.org).";
+
+/// The three languages, ours first.
+pub const NAMES: [&str; 3] = ["rust", "python", "node"];
+
+/// Programs that serve one of the two functions each.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    rust: [PathBuf; 2],
+    python: PathBuf,
+    node: PathBuf,
+}
+
+impl Candidates {
+    pub fn prepare() -> Result<Self> {
+        eprintln!("           building the functions in the release profile, as they are deployed");
+        let rust = build_release()?;
+        let cache = target().join("bench");
+        let python = venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline")?;
+        let node = bundle(&cache).context("no Node.js bundle for the baseline")?;
+        Ok(Self { rust, python, node })
+    }
+
+    /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
+    pub fn command(&self, candidate: &str, function: usize) -> Command {
+        let name = FUNCTIONS[function];
+        let baselines = root().join("tests/bench/baselines");
+        match candidate {
+            "rust" => Command::new(&self.rust[function]),
+            "python" => {
+                let mut command = Command::new(&self.python);
+                command.args(["-m", "awslambdaric", &format!("{}.handler", name.replace('-', "_"))]).current_dir(baselines.join("python"));
+                command
+            }
+            _ => {
+                let mut command = Command::new("node");
+                command.arg(self.node.join("bootstrap.cjs")).arg(self.node.join(format!("dist/{name}.cjs")));
+                command
+            }
+        }
+    }
+
+    /// The function's executable.
+    pub fn executable(&self, function: usize) -> &Path {
+        &self.rust[function]
+    }
+
+    /// The versions that were measured.
+    pub fn versions(&self) -> Result<Value> {
+        let sdk = "import boto3, awslambdaric; print(f'boto3 {boto3.__version__}, awslambdaric {awslambdaric.__version__}')";
+        let python = output(Command::new(&self.python).arg("--version"))?;
+        let boto3 = output(Command::new(&self.python).args(["-c", sdk]))?;
+        let package: Value = serde_json::from_str(NODE_FILES[0].1).context("package.json of the Node.js baseline is not JSON")?;
+        let sdk = &package["dependencies"]["@aws-sdk/client-cloudwatch-logs"];
+        Ok(serde_json::json!({
+            "rust": output(Command::new("rustc").arg("--version"))?,
+            "python": format!("{python}, {boto3}"),
+            "node": format!("Node.js {}, client-cloudwatch-logs {}", output(Command::new("node").arg("--version"))?, sdk.as_str().unwrap_or_default()),
+        }))
+    }
+}
+
+/// The size of the zip that holds the executable alone, in bytes, as `zip` at its usual level writes it.
+pub fn zip_bytes(executable: &Path) -> Result<u64> {
+    let mut file = File::open(executable).with_context(|| format!("cannot open {}", executable.display()))?;
+    let mut deflated = DeflateEncoder::new(Counter(0), Compression::default());
+    std::io::copy(&mut file, &mut deflated)?;
+    // A local header, a central one and the end of the directory, with the name in the first two.
+    let headers = 30 + 46 + 22 + 2 * "bootstrap".len() as u64;
+    Ok(deflated.finish()?.0 + headers)
+}
+
+struct Counter(u64);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The workspace's root folder.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_path_buf()
+}
+
+fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// Builds both functions without this package beside them: cargo would unite its features with theirs, and they are not deployed so.
+fn build_release() -> Result<[PathBuf; 2]> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args(["build", "--release", "--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    for name in FUNCTIONS {
+        command.args(["--package", name, "--bin", name]);
+    }
+    let built = command.output().context("cannot run cargo")?;
+    if !built.status.success() {
+        bail!("`cargo build --release` of the functions failed");
+    }
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let artifacts: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let executable = |name: &str| {
+        let artifact = artifacts.iter().find(|artifact| artifact["target"]["name"] == name && artifact["executable"].is_string());
+        let path = artifact.and_then(|artifact| artifact["executable"].as_str());
+        path.map(PathBuf::from).with_context(|| format!("`cargo build` names no executable of {name}"))
+    };
+    Ok([executable(FUNCTIONS[0])?, executable(FUNCTIONS[1])?])
+}
+
+/// Installs the pinned packages and bundles both functions, once for these files.
+fn bundle(cache: &Path) -> Result<PathBuf> {
+    let mut hash = Sha256::new();
+    for (name, contents) in NODE_FILES {
+        hash.update(name);
+        hash.update(contents);
+    }
+    let digits: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let folder = cache.join(format!("node-{digits}"));
+    if folder.join(COMPLETE).exists() {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for (name, contents) in NODE_FILES {
+        fs::write(folder.join(name), contents).with_context(|| format!("cannot write {name}"))?;
+    }
+    output(Command::new("npm").args(["ci", "--silent"]).current_dir(&folder)).context(NODE_FIX)?;
+    for name in FUNCTIONS {
+        let mut esbuild = Command::new(folder.join("node_modules/.bin/esbuild"));
+        esbuild.args(["--bundle", "--minify", "--platform=node", "--target=node20", "--format=cjs", "--log-level=warning"]);
+        output(esbuild.arg(format!("{name}.mjs")).arg(format!("--outfile=dist/{name}.cjs")).current_dir(&folder))?;
+    }
+    fs::write(folder.join(COMPLETE), "").context("cannot write the marker")?;
+    Ok(folder)
+}
+
+fn output(command: &mut Command) -> Result<String> {
+    let Output { status, stdout, stderr } = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed.\n{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    }
+    Ok(String::from_utf8_lossy(&stdout).trim().to_owned())
+}

@@ -1,0 +1,210 @@
+//! What a run costs: what the workflow does for each log group, counted in the histories of real runs, and calls counted on the wire.
+
+mod dollars;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_sfn::types::HistoryEventType;
+use local_aws::functions::FUNCTIONS;
+use local_aws::samples::{Event, LogGroup, LogStream};
+use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
+use serde_json::{Value, json};
+
+use crate::calls::{Calls, CountingProxy};
+use crate::candidates::Candidates;
+use crate::month;
+use crate::polling::{POLL_SECONDS, Workflow, follow};
+use crate::process::FunctionProcess;
+use crate::runtime_api::Outcome;
+pub use dollars::Prices;
+
+/// The task that the figures for an exported log group are given for.
+const TASK_SECONDS: f64 = 60.0;
+/// Entries in a page of the run's plan.
+const PAGE: usize = 50;
+const RUN_LIMIT: Duration = Duration::from_secs(120);
+const WAIT_SCALE: f64 = 0.02;
+const EVENTS_OF_A_RETRY: usize = 3;
+
+/// What one execution did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Effort {
+    /// States entered, and retries, each of which Step Functions counts as one more.
+    transitions: usize,
+    events: usize,
+    /// Of functions.
+    invocations: usize,
+    retries: usize,
+}
+
+impl Effort {
+    fn of(history: &History) -> Self {
+        let entered = |name: &str| history.events.iter().filter(|event| event.r#type.as_str() == name).count();
+        let states = history.events.iter().filter(|event| event.state_entered_event_details().is_some()).count();
+        let scheduled = history.count(&HistoryEventType::TaskScheduled);
+        let retries = scheduled - entered("TaskStateEntered");
+        let is_lambda = |event: &&aws_sdk_sfn::types::HistoryEvent| {
+            event.task_scheduled_event_details().is_some_and(|details| details.resource_type() == "lambda")
+        };
+        let invocations = history.events.iter().filter(is_lambda).count();
+        Self { transitions: states + retries, events: history.events.len(), invocations, retries }
+    }
+
+    /// The same with so many polls: a retry is one transition, three events and one invocation.
+    fn with_retries(self, retries: usize) -> Self {
+        Self {
+            transitions: self.transitions - self.retries + retries,
+            events: self.events + EVENTS_OF_A_RETRY * retries - EVENTS_OF_A_RETRY * self.retries,
+            invocations: self.invocations - self.retries + retries,
+            retries,
+        }
+    }
+
+    fn to_json(self, calls: &Calls) -> Value {
+        json!({
+            "transitions": self.transitions, "history_events": self.events, "lambda_invocations": self.invocations,
+            "api_calls": calls.values().sum::<u32>(), "calls": calls,
+        })
+    }
+}
+
+struct Stack {
+    local: LocalAws,
+    deployment: Deployment,
+}
+
+pub async fn measure(candidates: &Candidates) -> Result<Value> {
+    let local = LocalAws::start(&Options { engine: Engine::Moto, wait_scale: WAIT_SCALE, ..Options::default() }).await?;
+    let deployment = local.deploy(&DeployOptions::default()).await?;
+    let stack = Stack { local, deployment };
+
+    stack.load("/bench/cost/short").await?;
+    stack.load("/bench/cost/long").await?;
+    let (parent, exported) = stack.run_one("/bench/cost/short", Duration::ZERO, "exported").await?;
+    let (_, archived) = stack.run_one("/bench/cost/short", Duration::ZERO, "skipped").await?;
+    let (_, skipped) = stack.run_one("/bench/cost/missing", Duration::ZERO, "skipped").await?;
+    let polled = stack.run_one("/bench/cost/long", Duration::from_secs(1), "exported").await?.1;
+    ensure!(
+        polled.retries > exported.retries + 3 && exported.with_retries(polled.retries) == polled,
+        "a retry is not one transition, {EVENTS_OF_A_RETRY} events and one invocation: {exported:?}, {polled:?}"
+    );
+    let two_pages = stack.run_missing(PAGE + 1).await?;
+    let (per_page, per_page_events) = (two_pages.transitions - parent.transitions, two_pages.events - parent.events);
+
+    let polls = follow(&Workflow::read()?, TASK_SECONDS, POLL_SECONDS).1;
+    let exported = exported.with_retries(polls as usize - 1);
+    let calls = count_calls(candidates, &stack, polls).await?;
+    let run = dollars::Counts {
+        group_transitions: exported.transitions,
+        group_invocations: exported.invocations,
+        group_s3_requests: ["PutObject", "ListObjectsV2"].iter().filter_map(|name| calls.exported.get(*name)).sum(),
+        page_transitions: per_page,
+        page_size: PAGE,
+        run_transitions: parent.transitions - per_page,
+        run_invocations: parent.invocations,
+    };
+    Ok(json!({
+        "per_group_transitions": exported.transitions,
+        "per_group_history_events": exported.events,
+        "task_seconds": TASK_SECONDS,
+        "polls": polls,
+        "exported": exported.to_json(&calls.exported),
+        "skipped": skipped.to_json(&calls.skipped),
+        "archived": archived.to_json(&calls.archived),
+        "per_page_transitions": per_page,
+        "per_page_history_events": per_page_events,
+        "per_run_transitions": run.run_transitions,
+        "per_run_history_events": parent.events - per_page_events,
+        "prices": Prices::TOKYO.to_json(),
+        "dollars": dollars::table(&run, &Prices::TOKYO),
+    }))
+}
+
+impl Stack {
+    async fn load(&self, name: &str) -> Result<()> {
+        let events = vec![Event { timestamp: month::FROM, message: "x".to_owned() }];
+        let streams = vec![LogStream { name: "main".to_owned(), events }];
+        self.local.load(&LogGroup { name: name.to_owned(), created: month::CREATED, streams }).await
+    }
+
+    /// A run over one log group: what the run itself did, and what its child.
+    async fn run_one(&self, log_group: &str, task: Duration, outcome: &str) -> Result<(Effort, Effort)> {
+        self.local.set_task_timing(Duration::ZERO, task).await?;
+        let input = month::input(&self.deployment.bucket, &[log_group.to_owned()]);
+        let execution = self.local.run_execution(&self.deployment, &input, RUN_LIMIT).await?;
+        let mut counts = json!({"exported": 0, "empty": 0, "skipped": 0, "failed": 0});
+        counts[outcome] = 1.into();
+        month::require_outcomes(&execution, &counts)?;
+        let parent = Effort::of(&self.local.history(&execution.arn).await?);
+        match &self.local.child_histories(&execution.arn).await?[..] {
+            [child] => Ok((parent, Effort::of(child))),
+            children => bail!("{} children of one log group", children.len()),
+        }
+    }
+
+    /// What a run itself does over so many log groups, none of which is there.
+    async fn run_missing(&self, count: usize) -> Result<Effort> {
+        let names: Vec<String> = (0..count).map(|index| format!("/bench/cost/missing/{index}")).collect();
+        let input = month::input(&self.deployment.bucket, &names);
+        let execution = self.local.run_execution(&self.deployment, &input, RUN_LIMIT).await?;
+        month::require_outcomes(&execution, &json!({"exported": 0, "empty": 0, "skipped": count, "failed": 0}))?;
+        Ok(Effort::of(&self.local.history(&execution.arn).await?))
+    }
+}
+
+/// The calls to AWS for one log group, by what becomes of it.
+struct CallsOfAGroup {
+    exported: Calls,
+    skipped: Calls,
+    archived: Calls,
+}
+
+/// Serves the functions by hand, with a proxy that counts between them and the local AWS.
+async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Result<CallsOfAGroup> {
+    let name = "/bench/cost/calls";
+    stack.load(name).await?;
+    let proxy = CountingProxy::start(stack.local.addr())?;
+    let invoke = |function: usize, event: &Value| {
+        let answer = tokio::task::block_in_place(|| {
+            FunctionProcess::start(candidates.command("rust", function), proxy.addr(), event).map(|(_, outcome, _)| outcome)
+        });
+        answer.map(|outcome| (outcome, proxy.take())).with_context(|| format!("cannot count the calls of {}", FUNCTIONS[function]))
+    };
+    let event = |name: &str| {
+        let mut event = month::input(&stack.deployment.bucket, &[]);
+        event.as_object_mut().map(|fields| fields.remove("logGroups"));
+        event["logGroupName"] = name.into();
+        event
+    };
+
+    stack.local.set_task_timing(Duration::ZERO, Duration::from_secs(3600)).await?;
+    let (created, mut exported) = invoke(0, &event(name))?;
+    let Outcome::Response(created) = created else { bail!("no task was created: {created:?}") };
+    let (pending, of_a_poll) = invoke(1, &created)?;
+    ensure!(matches!(&pending, Outcome::Error(error) if error["errorType"] == "ExportTaskRunning"), "the task should run: {pending:?}");
+    stack.local.set_task_timing(Duration::ZERO, Duration::ZERO).await?;
+    let completed = loop {
+        match invoke(1, &created)? {
+            (Outcome::Response(_), calls) => break calls,
+            // The task writes its data first.
+            (Outcome::Error(error), _) if error["errorType"] == "ExportTaskRunning" => {}
+            (outcome, _) => bail!("the task should complete: {outcome:?}"),
+        }
+    };
+    for (operation, count) in of_a_poll {
+        *exported.entry(operation).or_default() += count * (polls - 1);
+    }
+    for (operation, count) in completed {
+        *exported.entry(operation).or_default() += count;
+    }
+    let skip = |outcome: &Outcome, reason: &str| match outcome {
+        Outcome::Response(response) if response["reason"] == reason => Ok(()),
+        other => bail!("the log group should be skipped as {reason}: {other:?}"),
+    };
+    let (outcome, archived) = invoke(0, &event(name))?;
+    skip(&outcome, "AlreadyArchived")?;
+    let (outcome, skipped) = invoke(0, &event("/bench/cost/missing"))?;
+    skip(&outcome, "LogGroupNotFound")?;
+    Ok(CallsOfAGroup { exported, skipped, archived })
+}

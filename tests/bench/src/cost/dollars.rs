@@ -1,0 +1,109 @@
+//! What the counts cost, by AWS's price list for Tokyo.
+
+use serde_json::{Map, Value, json};
+
+use crate::stats::rounded;
+
+/// Log groups that the table is for.
+const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+
+/// USD, without taxes and free tiers, as published when this was written; docs/deploy.md has the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Prices {
+    pub per_1000_transitions: f64,
+    pub per_million_requests: f64,
+    pub per_gb_second: f64,
+    pub per_1000_put_or_list: f64,
+    pub per_gb_ingested: f64,
+}
+
+/// Assumptions that are not measured here.
+const INVOCATION_SECONDS: f64 = 0.2;
+const FUNCTION_GB: f64 = 0.125;
+const OWN_LOGS_GB_PER_GROUP: f64 = 0.000_15;
+
+impl Prices {
+    pub const TOKYO: Self = Self {
+        per_1000_transitions: 0.025,
+        per_million_requests: 0.20,
+        per_gb_second: 0.000_013_333_4,
+        per_1000_put_or_list: 0.0047,
+        per_gb_ingested: 0.76,
+    };
+
+    pub fn to_json(self) -> Value {
+        json!({
+            "per_1000_transitions": self.per_1000_transitions,
+            "per_million_requests": self.per_million_requests,
+            "per_gb_second": self.per_gb_second,
+            "per_1000_put_or_list": self.per_1000_put_or_list,
+            "per_gb_ingested": self.per_gb_ingested,
+            "assumed": {
+                "invocation_seconds": INVOCATION_SECONDS, "function_gb": FUNCTION_GB, "own_logs_mb_per_group": OWN_LOGS_GB_PER_GROUP * 1000.0,
+            },
+        })
+    }
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    pub group_transitions: usize,
+    pub group_invocations: usize,
+    pub group_s3_requests: u32,
+    pub page_transitions: usize,
+    pub page_size: usize,
+    pub run_transitions: usize,
+    pub run_invocations: usize,
+}
+
+/// By number of log groups.
+pub fn table(counts: &Counts, prices: &Prices) -> Value {
+    Value::Object(SIZES.iter().map(|size| (size.to_string(), row(counts, prices, *size))).collect::<Map<_, _>>())
+}
+
+fn row(counts: &Counts, prices: &Prices, size: usize) -> Value {
+    let transitions = size * counts.group_transitions + size.div_ceil(counts.page_size) * counts.page_transitions + counts.run_transitions;
+    let invocations = (size * counts.group_invocations + counts.run_invocations) as f64;
+    let groups = size as f64;
+    let step_functions = transitions as f64 / 1000.0 * prices.per_1000_transitions;
+    let per_invocation = prices.per_million_requests / 1e6 + INVOCATION_SECONDS * FUNCTION_GB * prices.per_gb_second;
+    let lambda = invocations * per_invocation;
+    let s3 = groups * f64::from(counts.group_s3_requests) / 1000.0 * prices.per_1000_put_or_list;
+    let own_logs = groups * OWN_LOGS_GB_PER_GROUP * prices.per_gb_ingested;
+    json!({
+        "transitions": transitions,
+        "step_functions": rounded(step_functions),
+        "lambda": rounded(lambda),
+        "s3_requests": rounded(s3),
+        "own_logs": rounded(own_logs),
+        "total": rounded(step_functions + lambda + s3 + own_logs),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_costs_what_its_groups_pages_and_itself_cost() {
+        let counts = Counts {
+            group_transitions: 23,
+            group_invocations: 20,
+            group_s3_requests: 3,
+            page_transitions: 5,
+            page_size: 50,
+            run_transitions: 6,
+            run_invocations: 1,
+        };
+        let table = table(&counts, &Prices::TOKYO);
+        let thousand = &table["1000"];
+        assert_eq!(thousand["transitions"], 23_106);
+        assert_eq!(thousand["step_functions"], 0.578);
+        // 20,001 requests at 0.20 per million, and 0.025 GB-seconds each.
+        assert_eq!(thousand["lambda"], 0.0107);
+        assert_eq!(thousand["own_logs"], 0.114);
+        assert_eq!(thousand["s3_requests"], 0.0141);
+        assert_eq!(thousand["total"], 0.716);
+    }
+}

@@ -1,0 +1,185 @@
+//! `cargo bench-all`: how fast, how small, and how little it costs, as figures that anyone can measure again.
+
+mod bars;
+mod calls;
+mod candidates;
+mod cost;
+mod fixed_aws;
+mod function_start;
+mod http;
+mod machine;
+mod memory;
+mod month;
+mod polling;
+mod process;
+mod report;
+mod runtime_api;
+mod scale;
+mod stand_in;
+mod stats;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use bars::Verdict;
+use candidates::Candidates;
+use lexopt::prelude::*;
+use local_aws::cli::{self, Interruption};
+use local_aws::functions::{self, CargoMessages};
+use local_aws::progress::Progress;
+use serde_json::Map;
+
+const USAGE: &str = "\
+Measures this project against the same design in Python and in Node.js, and against its own bars.
+
+Usage: cargo bench-all [--quick] [--write] [--only <part>]...
+
+  --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
+  --write        write docs/performance.json and docs/performance.svg after --quick, too
+  --only <part>  function-start, polling, cost, scale or stand-in; may be given several times; writes nothing
+  --help         print this
+
+Without --quick and --only, the results are written to docs/performance.json and docs/performance.svg. Progress goes to stderr, one table to
+stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
+
+const PARTS: [&str; 5] = ["function-start", "polling", "cost", "scale", "stand-in"];
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Arguments {
+    quick: bool,
+    write: bool,
+    only: Vec<String>,
+    /// Not for people: this process is to be the stand-in, in front of that address.
+    stand_in: Option<SocketAddr>,
+}
+
+impl Arguments {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+
+    fn writes(&self) -> bool {
+        self.only.is_empty() && (self.write || !self.quick)
+    }
+}
+
+fn main() -> ExitCode {
+    cli::run(USAGE, arguments(lexopt::Parser::from_env()), run)
+}
+
+fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let mut arguments = Arguments::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("quick") => arguments.quick = true,
+            Long("write") => arguments.write = true,
+            Long("only") => {
+                let part = parser.value()?.string()?;
+                if !PARTS.contains(&part.as_str()) {
+                    return Err(format!("there is no part {part:?}; there are {}", PARTS.join(", ")).into());
+                }
+                arguments.only.push(part);
+            }
+            Value(value) if value == stand_in::COMMAND => arguments.stand_in = Some(parser.value()?.parse()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+async fn run(arguments: Arguments, mut interruption: Interruption) -> Result<ExitCode> {
+    if let Some(upstream) = arguments.stand_in {
+        return stand_in::serve(upstream).await.map(|()| ExitCode::SUCCESS);
+    }
+    tokio::select! {
+        done = measure(&arguments) => done,
+        code = interruption.received() => Ok(code),
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Result<ExitCode> {
+    ensure!(cfg!(target_os = "linux"), "peak memory is read from /proc: the benchmark needs Linux");
+    let progress = Progress::default();
+    let candidates = progress
+        .step_with_own_output("Preparation", async {
+            let candidates = tokio::task::block_in_place(Candidates::prepare)?;
+            functions::build(CargoMessages::Shown).await?;
+            Ok((candidates, "functions built, baselines installed".to_owned()))
+        })
+        .await?;
+    let started = Instant::now();
+    let mut results = Map::new();
+    results.insert("mode".to_owned(), if arguments.quick { "quick" } else { "full" }.into());
+    results.insert("machine".to_owned(), machine::describe());
+    results.insert("versions".to_owned(), candidates.versions()?);
+    for part in PARTS.into_iter().filter(|part| arguments.wants(part)) {
+        let figures = progress.step(part, async { Ok((measure_part(part, &candidates, arguments.quick).await?, "measured".to_owned())) });
+        results.insert(part.replace('-', "_"), figures.await?);
+    }
+    results.insert("minutes".to_owned(), stats::rounded(started.elapsed().as_secs_f64() / 60.0));
+    let results = serde_json::Value::Object(results);
+    if arguments.writes() {
+        report::write(&results)?;
+        eprintln!(
+            "           wrote {} and {}; `BLESS=1 cargo test -p contract` puts the figures into the documents",
+            report::JSON_FILE,
+            report::CHART_FILE
+        );
+    }
+    cli::print(&report::table(&results));
+    let failed = report::judged(&results).iter().any(|judged| judged.verdict == Verdict::MissedByFar);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Result<serde_json::Value> {
+    match part {
+        "function-start" => {
+            let effort = if quick {
+                function_start::Effort { starts: 7, warm_events: 10 }
+            } else {
+                function_start::Effort { starts: 31, warm_events: 50 }
+            };
+            function_start::measure(candidates, effort).await
+        }
+        "polling" => {
+            let effort = polling::Effort { tasks: if quick { 5 } else { 25 }, scale: 0.05 };
+            let mut figures = polling::measure()?;
+            figures["confirmed"] = polling::confirm(effort).await?;
+            Ok(figures)
+        }
+        "cost" => cost::measure(candidates).await,
+        "scale" => scale::measure(scale::Sizes(if quick { [20, 50, 100] } else { [100, 500, 2_000] })).await,
+        _ => stand_in::measure(if quick { [2_000, 20_000, 200_000] } else { [10_000, 100_000, 1_000_000] }).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Option<Arguments>, String> {
+        super::arguments(lexopt::Parser::from_args(arguments)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_a_whole_run_is_written_unasked() {
+        let writes = |arguments: &[&str]| parse(arguments).unwrap().unwrap().writes();
+        assert!(writes(&[]));
+        assert!(!writes(&["--quick"]));
+        assert!(writes(&["--quick", "--write"]));
+        assert!(!writes(&["--only", "polling", "--write"]));
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        assert_eq!(parse(&["--help"]), Ok(None));
+        assert_eq!(parse(&["--fast"]).unwrap_err(), "invalid option '--fast'");
+        assert_eq!(
+            parse(&["--only", "all"]).unwrap_err(),
+            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in"
+        );
+    }
+}

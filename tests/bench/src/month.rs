@@ -1,0 +1,31 @@
+//! The month that the runs of the benchmark archive, and what they share.
+
+use anyhow::{Result, ensure};
+use local_aws::Execution;
+use serde_json::{Value, json};
+
+/// Over whenever this runs; its window in Tokyo.
+const MONTH: &str = "2024-10";
+pub const FROM: i64 = 1_727_708_400_000;
+pub const TO: i64 = 1_730_386_799_999;
+
+/// A day before the month.
+pub const CREATED: i64 = FROM - 86_400_000;
+
+pub fn input(bucket: &str, log_groups: &[String]) -> Value {
+    json!({"s3BucketName": bucket, "s3Prefix": "logs", "month": MONTH, "logGroups": log_groups})
+}
+
+/// What is measured must have happened.
+pub fn require_outcomes(execution: &Execution, counts: &Value) -> Result<()> {
+    let output = execution.output.as_ref();
+    ensure!(
+        output.is_some_and(|output| output["counts"] == *counts),
+        "the run was to end with {counts}, and ended as {:?} with {:?}, {:?}, {:?}",
+        execution.status,
+        output.map(|output| &output["counts"]),
+        execution.error,
+        execution.cause
+    );
+    Ok(())
+}

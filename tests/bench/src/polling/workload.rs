@@ -1,0 +1,74 @@
+//! Export tasks as long as they may be: log-normal lengths, the same in every run.
+
+use std::f64::consts::TAU;
+
+use fastrand::Rng;
+
+pub const TASKS: usize = 5_000;
+
+/// A task ends by itself after a day.
+const LONGEST_SECONDS: f64 = 24.0 * 3600.0;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    pub name: &'static str,
+    pub median_seconds: f64,
+    pub sigma: f64,
+    seed: u64,
+}
+
+pub const WORKLOADS: [Workload; 3] = [
+    Workload { name: "median_10s", median_seconds: 10.0, sigma: 1.0, seed: 10 },
+    Workload { name: "median_45s", median_seconds: 45.0, sigma: 1.2, seed: 45 },
+    Workload { name: "median_600s", median_seconds: 600.0, sigma: 1.2, seed: 600 },
+];
+
+impl Workload {
+    pub fn task_seconds(&self) -> Vec<f64> {
+        let mut random = Rng::with_seed(self.seed);
+        (0..TASKS).map(|_| self.length(normal(&mut random))).collect()
+    }
+
+    /// So many tasks that stand for the whole: the workload's own, from the shortest to the longest, at even distances.
+    pub fn sample(&self, count: usize) -> Vec<f64> {
+        let mut all = self.task_seconds();
+        all.sort_by(f64::total_cmp);
+        (0..count).map(|index| all[(2 * index + 1) * TASKS / (2 * count)]).collect()
+    }
+
+    fn length(&self, normal: f64) -> f64 {
+        (self.median_seconds * (self.sigma * normal).exp()).min(LONGEST_SECONDS)
+    }
+}
+
+/// Of the standard normal distribution, by Box and Muller.
+fn normal(random: &mut Rng) -> f64 {
+    (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::median;
+
+    #[test]
+    fn lengths_are_log_normal() {
+        for workload in WORKLOADS {
+            let tasks = workload.task_seconds();
+            assert_eq!(tasks.len(), TASKS);
+            let found = median(&tasks);
+            assert!((found / workload.median_seconds - 1.0).abs() < 0.06, "{}: median {found}", workload.name);
+            let logarithms: Vec<f64> = tasks.iter().map(|seconds| (seconds / workload.median_seconds).ln()).collect();
+            let sigma = (logarithms.iter().map(|value| value * value).sum::<f64>() / TASKS as f64).sqrt();
+            assert!((sigma / workload.sigma - 1.0).abs() < 0.05, "{}: sigma {sigma}", workload.name);
+        }
+    }
+
+    #[test]
+    fn a_sample_has_the_same_middle() {
+        let workload = WORKLOADS[1];
+        let sample = workload.sample(5);
+        assert!(sample.is_sorted() && sample.len() == 5);
+        assert!((sample[2] / workload.median_seconds - 1.0).abs() < 0.06, "{sample:?}");
+    }
+}

@@ -1,0 +1,88 @@
+//! The results as people and programs read them: one table, one JSON file, one chart.
+
+mod chart;
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result};
+use local_aws::functions::FUNCTIONS;
+use serde_json::Value;
+
+use crate::bars::{Bar, Judged, Verdict, judge};
+use crate::candidates::{NAMES, root};
+use crate::{function_start, polling, scale, stand_in};
+
+pub const JSON_FILE: &str = "docs/performance.json";
+pub const CHART_FILE: &str = "docs/performance.svg";
+
+/// Every figure of the table by its path, with its bar where it has one.
+fn figures() -> Vec<(String, Option<Bar>)> {
+    let mut figures = Vec::new();
+    for function in FUNCTIONS.map(|name| name.split('-').next().unwrap_or(name)) {
+        figures.extend(function_start::BARS.map(|(key, bar)| (format!("function_start.{function}.{key}"), Some(bar))));
+        for figure in ["start_ms", "warm_ms", "peak_rss_mib"] {
+            figures.extend(NAMES.map(|candidate| (format!("function_start.{function}.{figure}.{candidate}"), None)));
+        }
+    }
+    figures.extend(polling::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
+    figures.extend(["measured", "predicted"].map(|kind| (format!("polling.confirmed.{kind}.efficiency"), None)));
+    figures.extend(["per_group_transitions", "per_group_history_events", "dollars.1000.total"].map(|key| (format!("cost.{key}"), None)));
+    for key in scale::KEYS {
+        figures
+            .extend(["seconds_per_entry", "parent_events", "largest_payload_bytes"].map(|figure| (format!("scale.{key}.{figure}"), None)));
+    }
+    figures.push(("scale.n2000.again.seconds_per_entry".to_owned(), None));
+    figures.push(("scale.n2000_vs_n100".to_owned(), Some(Bar::AtMost(1.3))));
+    for key in stand_in::KEYS {
+        figures.extend(["events_per_second", "peak_rss_mib"].map(|figure| (format!("stand_in.{key}.{figure}"), None)));
+    }
+    figures
+}
+
+pub fn judged(results: &Value) -> Vec<Judged> {
+    let bars: Vec<(String, Bar)> = figures().into_iter().filter_map(|(path, bar)| Some((path, bar?))).collect();
+    judge(results, &bars)
+}
+
+/// One line for each figure that was measured.
+pub fn table(results: &Value) -> String {
+    let judged = judged(results);
+    let mut table = format!("{:<46} {:>12}  {}\n", "figure", "measured", "bar");
+    for (path, bar) in figures() {
+        let Some(value) = path.split('.').try_fold(results, |value, key| value.get(key)) else { continue };
+        let verdict = judged.iter().find(|judged| judged.path == path).map_or("", |judged| match judged.verdict {
+            Verdict::Held => "",
+            Verdict::Missed => "  MISSED",
+            Verdict::MissedByFar => "  MISSED BY FAR",
+        });
+        let bar = bar.map(Bar::text).unwrap_or_default();
+        // A String takes whatever is written to it.
+        let _infallible = writeln!(table, "{path:<46} {:>12}  {bar}{verdict}", value.to_string());
+    }
+    table
+}
+
+/// Writes what the documents are made of.
+pub fn write(results: &Value) -> Result<()> {
+    let mut json = serde_json::to_string_pretty(results)?;
+    json.push('\n');
+    for (file, contents) in [(JSON_FILE, json), (CHART_FILE, chart::draw(results)?)] {
+        fs::write(root().join(file), contents).with_context(|| format!("cannot write {file}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_table_has_what_was_measured_and_says_what_missed_its_bar() {
+        let results = json!({"scale": {"n2000_vs_n100": 1.4, "n100": {"parent_events": 48}}});
+        let table = table(&results);
+        let lines: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines, [vec!["scale.n100.parent_events", "48"], vec!["scale.n2000_vs_n100", "1.4", "<=", "1.3", "MISSED"]]);
+    }
+}

@@ -1,0 +1,276 @@
+//! `docs/performance.json`, and the figures that documents take from it.
+//!
+//! A document takes figures in two ways. A block is written as a whole: all between `<!-- performance: <block> -->` and
+//! `<!-- end -->`. A figure in a sentence is a number with its path behind it, `20<!--=function_start.create.start_vs_python-->`,
+//! and has as many decimals as it is written with.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+pub const FILE: &str = "docs/performance.json";
+
+/// The blocks that there are.
+pub const BLOCKS: [&str; 7] = ["machine", "function_start", "polling", "cost", "dollars", "scale", "stand_in"];
+
+const BLOCK_BEGIN: &str = "<!-- performance: ";
+const BLOCK_END: &str = "<!-- end -->";
+const FIGURE_BEGIN: &str = "<!--=";
+
+/// The value at a path such as `scale.n100.parent_events`.
+pub fn lookup<'a>(results: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(results, |value, key| value.get(key))
+}
+
+#[track_caller]
+fn number(results: &Value, path: &str) -> f64 {
+    lookup(results, path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{FILE} has no number {path}"))
+}
+
+/// As documents write it: with commas between thousands.
+#[track_caller]
+pub fn shown(results: &Value, path: &str) -> String {
+    match lookup(results, path) {
+        Some(Value::Number(number)) => with_commas(&number.to_string()),
+        Some(Value::String(text)) => text.clone(),
+        other => panic!("{FILE}: {path} is {other:?}"),
+    }
+}
+
+fn with_commas(number: &str) -> String {
+    let (whole, fraction) = number.split_once('.').map_or((number, String::new()), |(whole, fraction)| (whole, format!(".{fraction}")));
+    let mut grouped = String::new();
+    for (index, digit) in whole.char_indices() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped + &fraction
+}
+
+/// Whether a document takes any figure.
+pub fn is_taken_by(markdown: &str) -> bool {
+    markdown.contains(BLOCK_BEGIN) || markdown.contains(FIGURE_BEGIN)
+}
+
+/// The blocks that a document has.
+pub fn blocks(markdown: &str) -> Vec<&str> {
+    markdown.split(BLOCK_BEGIN).skip(1).filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name).collect()
+}
+
+/// The document with the results' figures.
+#[track_caller]
+pub fn fill(markdown: &str, results: &Value) -> String {
+    fill_figures(&fill_blocks(markdown, results), results)
+}
+
+#[track_caller]
+fn fill_blocks(markdown: &str, results: &Value) -> String {
+    let mut parts = markdown.split(BLOCK_BEGIN);
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(" -->").unwrap_or_else(|| panic!("a block without a name"));
+        let (_, after) = rest.split_once(BLOCK_END).unwrap_or_else(|| panic!("the block {name} has no end"));
+        let _infallible = write!(filled, "{BLOCK_BEGIN}{name} -->\n{}\n{BLOCK_END}{after}", block(name, results).trim_end());
+    }
+    filled
+}
+
+#[track_caller]
+fn fill_figures(markdown: &str, results: &Value) -> String {
+    let mut parts = markdown.split(FIGURE_BEGIN);
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (path, _) = part.split_once("-->").unwrap_or_else(|| panic!("a figure without an end"));
+        let written = filled.len() - filled.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ',').len();
+        assert!(written > 0, "no number stands before {FIGURE_BEGIN}{path}-->");
+        let text = filled.split_off(filled.len() - written);
+        let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        filled += &with_commas(&format!("{:.decimals$}", number(results, path)));
+        filled += FIGURE_BEGIN;
+        filled += part;
+    }
+    filled
+}
+
+#[track_caller]
+fn block(name: &str, results: &Value) -> String {
+    match name {
+        "machine" => machine(results),
+        "function_start" => function_start(results),
+        "polling" => polling(results),
+        "cost" => cost(results),
+        "dollars" => dollars(results),
+        "scale" => scale(results),
+        "stand_in" => stand_in(results),
+        other => panic!("there is no block {other}"),
+    }
+}
+
+fn table(head: &str, rows: impl IntoIterator<Item = String>) -> String {
+    let columns = head.matches('|').count() - 1;
+    let rule = format!("|---{}|", "|---:".repeat(columns - 1));
+    rows.into_iter().fold(format!("{head}\n{rule}"), |table, row| table + "\n" + &row)
+}
+
+fn machine(results: &Value) -> String {
+    let shown = |path: &str| shown(results, path);
+    let kind = match shown("mode").as_str() {
+        "full" => "A whole run",
+        _ => "A quick run (`--quick`), with smaller numbers of everything and good for a look only",
+    };
+    format!(
+        "{kind}: {} minutes after the build.\n\n| | |\n|---|---|\n| Processor | {}, {} cores |\n| Memory | {} GiB |\n| System | {} |\n| Rust | {} |\n| Python | {} |\n| Node.js | {} |",
+        shown("minutes"),
+        shown("machine.processor"),
+        shown("machine.cores"),
+        shown("machine.memory_gib"),
+        shown("machine.system"),
+        shown("versions.rust"),
+        shown("versions.python"),
+        shown("versions.node"),
+    )
+}
+
+fn function_start(results: &Value) -> String {
+    let mut rows = Vec::new();
+    for function in ["create", "check"] {
+        let at = |path: &str| shown(results, &format!("function_start.{function}.{path}"));
+        for (label, unit, figure, ratio, bar) in [
+            ("process start to first answer", "ms", "start_ms", Some("start"), "15"),
+            ("answer when warm", "ms", "warm_ms", Some("warm"), "3"),
+            ("peak memory", "MiB", "peak_rss_mib", Some("rss"), "4"),
+        ] {
+            let values = ["rust", "python", "node"].map(|candidate| at(&format!("{figure}.{candidate}")));
+            let times = |other: &str| ratio.map_or(String::new(), |ratio| at(&format!("{ratio}_vs_{other}")));
+            rows.push(format!(
+                "| `{function}-export-task`: {label}, {unit} | {} | {} | {} | {}× | {}× | {bar}× |",
+                values[0],
+                values[1],
+                values[2],
+                times("python"),
+                times("node")
+            ));
+        }
+        rows.push(format!("| `{function}-export-task`: zip, MB | {} | | | | | 3 at most |", at("zip_mb")));
+    }
+    table("| | Rust | Python | Node.js | better than Python | than Node.js | bar |", rows)
+}
+
+fn polling(results: &Value) -> String {
+    let rows = [("10 s", "1.0", "10s"), ("45 s", "1.2", "45s"), ("600 s", "1.2", "600s")].map(|(median, sigma, key)| {
+        let at = |path: &str| shown(results, &format!("polling.median_{key}.{path}"));
+        let pair = |prefix: &str| format!("{} by {}", at(&format!("{prefix}efficiency")), at(&format!("{prefix}polls_per_task")));
+        format!(
+            "| median {median}, sigma {sigma} | {} | {} | {} | {} |",
+            pair(""),
+            pair("fixed_5s."),
+            pair("fixed_30s."),
+            pair("fixed_60s.")
+        )
+    });
+    table("| Tasks | This workflow | Every 5 s | Every 30 s | Every 60 s |", rows)
+}
+
+fn cost(results: &Value) -> String {
+    let rows = [
+        ("exported, by a task of a minute", "exported"),
+        ("skipped: the log group is missing", "skipped"),
+        ("skipped: already archived", "archived"),
+    ]
+    .map(|(label, key)| {
+        let at = |path: &str| shown(results, &format!("cost.{key}.{path}"));
+        let calls = lookup(results, &format!("cost.{key}.calls")).and_then(Value::as_object).into_iter().flatten();
+        let calls: Vec<String> = calls.map(|(operation, count)| format!("{count} {operation}")).collect();
+        format!(
+            "| {label} | {} | {} | {} | {}: {} |",
+            at("transitions"),
+            at("history_events"),
+            at("lambda_invocations"),
+            at("api_calls"),
+            calls.join(", ")
+        )
+    });
+    table("| A log group | Transitions | History events | Invocations | Calls to AWS |", rows)
+}
+
+fn dollars(results: &Value) -> String {
+    let at = |path: &str| shown(results, &format!("cost.{path}"));
+    let groups = ["10", "100", "1000", "10000"];
+    let rows = groups.map(|size| {
+        let at = |path: &str| shown(results, &format!("cost.dollars.{size}.{path}"));
+        let of = ["transitions", "step_functions", "lambda", "s3_requests", "own_logs"].map(at);
+        format!("| {} | {} | {:.2} |", with_commas(size), of.join(" | "), number(results, &format!("cost.dollars.{size}.total")))
+    });
+    format!(
+        "With tasks of one minute, a log group costs {} transitions and {} invocations of about {} s at 128 MB. Each page of 50 log groups adds {} transitions, \
+         and a run {}.\n\n{}",
+        at("exported.transitions"),
+        at("exported.lambda_invocations"),
+        at("prices.assumed.invocation_seconds"),
+        at("per_page_transitions"),
+        at("per_run_transitions"),
+        table("| Log groups | Transitions | Step Functions | Lambda | S3 requests | Own logs | A month, free tiers aside |", rows)
+    )
+}
+
+fn scale(results: &Value) -> String {
+    let keys = ["n100", "n500", "n2000"];
+    let row = |key: &str, run: &str, label: &str| {
+        let at = |path: &str| shown(results, &format!("scale.{key}.{path}"));
+        let entry = number(results, &format!("scale.{key}.{run}seconds_per_entry"));
+        let of_parent = |path: &str| if run.is_empty() { at(path) } else { String::new() };
+        let (events, bytes) = (of_parent("parent_events"), of_parent("largest_payload_bytes"));
+        format!("| {}{label} | {} | {entry:.3} | {events} | {bytes} |", at("log_groups"), at(&format!("{run}seconds")))
+    };
+    let rows = keys.map(|key| row(key, "", "")).into_iter().chain([row(keys[2], "again.", ", a second time: all archived")]);
+    let mut memory = String::new();
+    for key in keys {
+        let peaks = lookup(results, &format!("scale.{key}.peak_rss_mib")).and_then(Value::as_object).into_iter().flatten();
+        let peaks: Vec<String> = peaks.map(|(process, peak)| format!("{process} {peak}")).collect();
+        let _infallible = write!(memory, "\n| {} | {} |", shown(results, &format!("scale.{key}.log_groups")), peaks.join(", "));
+    }
+    format!(
+        "{}\n\n| Log groups | Peak memory of each process, MiB |\n|---:|---|{memory}",
+        table("| Log groups | Seconds | Seconds an entry | Events in the run's history | Largest payload, bytes |", rows)
+    )
+}
+
+fn stand_in(results: &Value) -> String {
+    let rows = ["n10k", "n100k", "n1m"].map(|key| {
+        let at = |path: &str| shown(results, &format!("stand_in.{key}.{path}"));
+        format!("| {} | {} | {} | {} |", at("events"), at("seconds"), at("events_per_second"), at("peak_rss_mib"))
+    });
+    table("| Events | Seconds | Events a second | Peak memory, MiB |", rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_figure_keeps_its_decimals_and_gets_commas() {
+        let results = json!({"a": {"b": 12_345.678}});
+        assert_eq!(fill("about 9.9<!--=a.b--> and 9<!--=a.b-->.", &results), "about 12,345.7<!--=a.b--> and 12,346<!--=a.b-->.");
+    }
+
+    #[test]
+    #[should_panic(expected = "docs/performance.json has no number a.c")]
+    fn a_path_that_is_not_there_is_named() {
+        fill("9<!--=a.c-->", &json!({"a": {}}));
+    }
+
+    #[test]
+    fn a_block_is_written_as_a_whole() {
+        let figures = |value: u32| json!({"events": value, "seconds": value, "events_per_second": value, "peak_rss_mib": value});
+        let results = json!({"stand_in": {"n10k": figures(1), "n100k": figures(2), "n1m": figures(3000)}});
+        let filled = fill("before\n<!-- performance: stand_in -->\nold\n<!-- end -->\nafter", &results);
+        let rows = "| 1 | 1 | 1 | 1 |\n| 2 | 2 | 2 | 2 |\n| 3,000 | 3,000 | 3,000 | 3,000 |";
+        let head = "| Events | Seconds | Events a second | Peak memory, MiB |\n|---|---:|---:|---:|";
+        assert_eq!(filled, format!("before\n<!-- performance: stand_in -->\n{head}\n{rows}\n<!-- end -->\nafter"));
+        assert_eq!(fill(&filled, &results), filled);
+    }
+}

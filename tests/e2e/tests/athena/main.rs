@@ -1,0 +1,169 @@
+//! The archive answers SQL as soon as a run has ended: every file of `infra/athena`, as it is deployed, on what runs have archived.
+//!
+//! Awkward messages are the matter of `tests/athena`; here it is that the pipeline's own objects, manifests and rows are
+//! what the queries take them for, and that the compaction ends with the same rows.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use contract::athena::saved_queries;
+use e2e::Archive;
+use local_aws::Engine;
+use serde_json::{Value, json};
+
+const STACK_TRACE: &str = "ERROR order 4711: java.net.ConnectException: Connection refused\n\tat com.example.Orders.reserve(Orders.java:42)\n\nCaused by: 在庫がありません";
+const JSON: &str = r#"{"level":"ERROR","requestId":"6f1f5d3a-2b1c-4c55-9a51-0d6f6f2c7b10","error":{"code":"E42"},"durationMs":12.5}"#;
+const REPORT: &str = "REPORT RequestId: 6f1f5d3a-2b1c-4c55-9a51-0d6f6f2c7b10\tDuration: 120.50 ms\tBilled Duration: 121 ms\tMemory Size: 128 MB\tMax Memory Used: 61 MB\tInit Duration: 210.03 ms\t";
+
+/// `2026-10-05T01:00:00Z`.
+const MORNING: i64 = 1_791_162_000_000;
+/// First and last millisecond of October 2026 in Tokyo.
+const FIRST: i64 = 1_790_780_400_000;
+const LAST: i64 = 1_793_458_799_999;
+/// `2026-08-10T00:00:00Z`.
+const AUGUST: i64 = 1_786_320_000_000;
+
+async fn load(archive: &Archive) {
+    archive
+        .log_group_of_streams(
+            "/aws/lambda/orders",
+            &[
+                (
+                    "2026/10/05/[$LATEST]aa",
+                    &[
+                        (AUGUST, "in August"),
+                        (FIRST - 1, "the last millisecond of September in Tokyo"),
+                        (FIRST, "the first millisecond of October in Tokyo"),
+                        (MORNING, STACK_TRACE),
+                        (MORNING + 60_000, JSON),
+                        (MORNING + 120_000, "ERROR order 4712: timed out"),
+                        (LAST, "FATAL the last millisecond"),
+                        (LAST + 1, "in November"),
+                    ],
+                ),
+                ("2026/10/06/[$LATEST]bb", &[(MORNING + 86_400_000, REPORT), (MORNING + 86_400_001, "Permission Check Successful")]),
+            ],
+        )
+        .await;
+    archive.log_group("/aws/lambda/payments", &[(AUGUST, "payments in August"), (MORNING + 30_000, JSON)]).await;
+    archive.log_group("/ecs/quiet", &[(AUGUST, "x")]).await;
+}
+
+fn input(archive: &Archive, month: &str, compact: bool) -> Value {
+    json!({"s3BucketName": archive.stack.bucket, "s3Prefix": "cloudwatch-logs", "month": month, "compact": compact,
+        "logGroups": ["/aws/lambda/orders", "/aws/lambda/payments", "/ecs/quiet"]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_answers_on_what_runs_have_archived() {
+    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    load(&archive).await;
+    // A first attempt that failed after it had written leaves its folder; its lines must not come back twice.
+    archive
+        .local
+        .add_fault(&json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1}))
+        .await
+        .unwrap();
+    let first = archive.run_well(&input(&archive, "2026-08", false)).await;
+    assert_eq!(first["compaction"], json!({"status": "NOT_REQUESTED"}));
+    archive
+        .local
+        .add_fault(&json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1}))
+        .await
+        .unwrap();
+    let october = archive.run_well(&input(&archive, "2026-10", true)).await;
+    assert_eq!(october["counts"], json!({"exported": 2, "empty": 0, "skipped": 1, "failed": 0}));
+    // Ten lines of orders' seven events, one of payments'.
+    assert_eq!(october["compaction"], json!({"status": "SUCCEEDED", "compacted": 2, "rows": 11}));
+
+    let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
+    // In the order of their work; the others are independent.
+    let order = ["compact-log-group", "verify-compaction", "unpublish-compaction", "publish-compaction", "drop-compaction-table"];
+    let mut queries = saved_queries();
+    queries.sort_by_key(|query| order.iter().position(|file| *file == query.file).map_or(0, |at| at + 1));
+    let mut found = BTreeMap::new();
+    for query in &queries {
+        let sql = query.sql.replace("${Bucket}", &archive.stack.bucket).replace("${S3PrefixSlash}", "cloudwatch-logs/");
+        let work_group = if sql.contains("external_location") {
+            format!("{}-compaction", archive.stack.work_group)
+        } else {
+            archive.stack.work_group.clone()
+        };
+        let answer =
+            archive.local.query_in(&work_group, &archive.stack, &sql).await.unwrap_or_else(|error| panic!("{}: {error:#}", query.file));
+        found.insert(query.file.clone(), json!({"columns": answer.columns, "rows": answer.rows}));
+    }
+    for row in found.get_mut("archive-size").expect("its answer")["rows"].as_array_mut().expect("rows") {
+        let (log_group, month) = (row[0].as_str().expect("a name"), row[2].as_str().expect("a month"));
+        let manifest = archive.manifest(&format!("cloudwatch-logs/log_group={log_group}/year=2026/month={month:0>2}")).await;
+        assert_eq!(row[5], manifest["bytes"].to_string(), "{log_group}");
+        row[5] = json!("as in the manifest");
+    }
+    let files: Vec<_> = found.keys().collect();
+    assert_eq!(files, expected.keys().collect::<Vec<_>>(), "each file has its expected rows");
+    for (file, found) in &found {
+        assert_eq!(*found, expected[file], "{file}");
+    }
+
+    // By hand, and again by the workflow: what is compacted is not compacted again.
+    let again = archive.run_well(&input(&archive, "2026-10", true)).await;
+    assert_eq!(again["counts"]["skipped"], 3);
+    assert_eq!(again["compaction"], json!({"status": "SUCCEEDED", "compacted": 0, "rows": 0}));
+    // A month exported anew is compacted anew, from the export that counts.
+    let mut anew = input(&archive, "2026-10", true);
+    anew["force"] = json!(true);
+    anew["logGroups"] = json!(["/aws/lambda/orders"]);
+    assert_eq!(archive.run_well(&anew).await["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 10}));
+    let task = &archive
+        .local
+        .query(&archive.stack, "SELECT DISTINCT task_id FROM compacted_logs WHERE log_group = '/aws/lambda/orders'")
+        .await
+        .unwrap();
+    let counts = "SELECT task_id FROM manifests WHERE log_group = '/aws/lambda/orders' AND year = 2026 AND month = 10";
+    assert_eq!(task.rows, archive.local.query(&archive.stack, counts).await.unwrap().rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workgroup_cancels_what_scans_too_much_and_the_table_wants_a_log_group() {
+    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    archive.log_group("/a", &[(FIRST, "x")]).await;
+    let mut input = input(&archive, "2026-10", false);
+    input["logGroups"] = json!(["/a"]);
+    archive.run_well(&input).await;
+    let error = archive.local.query(&archive.stack, "SELECT * FROM logs WHERE year = 2026 AND month = 10").await.unwrap_err();
+    assert!(error.to_string().starts_with("CONSTRAINT_VIOLATION: For the injected projected partition column log_group"), "{error}");
+    let error = archive
+        .local
+        .query(&archive.stack, "CREATE TABLE x WITH (external_location = 's3://elsewhere/') AS SELECT 1 AS one")
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("enforces a centralized output location"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compaction_that_fails_fails_the_run_and_leaves_the_archive_as_it_is() {
+    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    archive.log_group("/a", &[(FIRST, "x")]).await;
+    archive.log_group("/b", &[(FIRST, "y")]).await;
+    let mut input = input(&archive, "2026-10", false);
+    input["logGroups"] = json!(["/a", "/b"]);
+    archive.run_well(&input).await;
+    // Athena would pass over an object in Deep Archive: here it is gone, and the manifest knows of it.
+    let stored = archive.stored(&archive.stack.bucket).await;
+    let object = stored.keys().find(|key| key.contains("log_group=/b/") && key.ends_with(".gz")).expect("the object of /b");
+    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&archive.local.sdk_config()).force_path_style(true).build());
+    s3.delete_object().bucket(&archive.stack.bucket).key(object).send().await.unwrap();
+    let ended = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "2026-10"})).await;
+    assert_eq!(ended.status, ExecutionStatus::Failed, "{:?}", ended.output);
+    assert_eq!(ended.error.as_deref(), Some("CompactionFailed"));
+    let cause = ended.cause.unwrap_or_default();
+    assert!(
+        cause.starts_with("1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has 0 rows in 1 objects"),
+        "{cause}"
+    );
+    let rows = archive.local.query(&archive.stack, "SELECT log_group, message FROM compacted_logs WHERE year = 2026 AND month = 10").await;
+    assert_eq!(rows.unwrap().rows, [[Some("/a".to_owned()), Some("x".to_owned())]]);
+    let refused = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "October"})).await;
+    assert_eq!(refused.error.as_deref(), Some("InvalidInput"));
+    assert_eq!(refused.cause.as_deref(), Some("month is October: give the archived month as YYYY-MM, such as 2026-10"));
+}

@@ -1,0 +1,153 @@
+//! The journal of requests: what was asked of AWS through the stand-in, by whom and of which resource, whoever answered it.
+//! For tests that hold the permissions of a role to what its function does.
+
+use std::collections::VecDeque;
+
+use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use hyper::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::now_millis;
+use crate::s3;
+use crate::scope::CredentialScope;
+
+/// Requests remembered; the oldest go first.
+const LENGTH: usize = 10_000;
+
+/// One request, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Recorded {
+    time: i64,
+    /// What the caller calls itself: an SDK's application name.
+    app: Option<String>,
+    account_id: Option<String>,
+    region: Option<String>,
+    /// As the request is signed: `logs`, `s3`, `states`.
+    service: Option<String>,
+    operation: Option<String>,
+    method: String,
+    path: String,
+    resource: Resource,
+}
+
+/// What a request names; the rest is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    #[serde(alias = "destination", skip_serializing_if = "Option::is_none")]
+    bucket: Option<String>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(alias = "destinationPrefix", skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_group_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_group_name_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_stream_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<String>,
+}
+
+impl Recorded {
+    pub(crate) fn read(parts: &Parts, body: &[u8]) -> Self {
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let scope = CredentialScope::read(&parts.headers).ok();
+        let (operation, resource) = match (header("x-amz-target"), scope.as_ref().map(|scope| scope.service.as_str())) {
+            // AWS JSON: `Logs_20140328.DescribeLogGroups`. What is no such body names nothing.
+            (Some(target), _) => (target.rsplit('.').next().map(str::to_owned), serde_json::from_slice(body).unwrap_or_default()),
+            (None, Some("s3")) => (s3::operation(parts).map(|operation| operation.name.to_owned()), s3_resource(parts)),
+            _ => (action(header(CONTENT_TYPE.as_str()), body), Resource::default()),
+        };
+        Self {
+            time: now_millis(),
+            app: header(USER_AGENT.as_str()).and_then(app),
+            account_id: scope.as_ref().and_then(CredentialScope::account).map(str::to_owned),
+            region: scope.as_ref().map(|scope| scope.region.clone()),
+            service: scope.map(|scope| scope.service),
+            operation,
+            method: parts.method.to_string(),
+            path: parts.uri.to_string(),
+            resource,
+        }
+    }
+}
+
+fn app(user_agent: &str) -> Option<String> {
+    user_agent.split(' ').find_map(|part| part.strip_prefix("app/")).map(str::to_owned)
+}
+
+fn s3_resource(parts: &Parts) -> Resource {
+    let (bucket, key) = s3::place(parts);
+    Resource { bucket, key, prefix: s3::parameter(parts, "prefix"), ..Resource::default() }
+}
+
+/// The operation of a query protocol, such as that of IAM.
+fn action(content_type: Option<&str>, body: &[u8]) -> Option<String> {
+    let form = content_type?.starts_with("application/x-www-form-urlencoded").then_some(body)?;
+    std::str::from_utf8(form).ok()?.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned)
+}
+
+#[derive(Default)]
+pub(crate) struct Requests {
+    newest: VecDeque<Recorded>,
+    forgotten: u64,
+}
+
+impl Requests {
+    pub(crate) fn record(&mut self, request: Recorded) {
+        if self.newest.len() == LENGTH {
+            self.newest.pop_front();
+            self.forgotten += 1;
+        }
+        self.newest.push_back(request);
+    }
+
+    pub(crate) fn show(&self) -> Value {
+        json!({ "requests": self.newest, "forgotten": self.forgotten })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::{LENGTH, Recorded, Requests};
+
+    fn read(path: &str, headers: &[(&str, &str)], body: &str) -> Recorded {
+        let request =
+            headers.iter().fold(Request::builder().method("POST").uri(path), |request, (name, value)| request.header(*name, *value));
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        Recorded::read(&parts, body.as_bytes())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_absent() {
+        let recorded = read("/x?y", &[("user-agent", "curl/8"), ("authorization", "Basic abc")], "[");
+        let absent = (&recorded.app, &recorded.account_id, &recorded.region, &recorded.service, &recorded.operation);
+        assert_eq!(absent, (&None, &None, &None, &None, &None));
+        assert_eq!((recorded.method.as_str(), recorded.path.as_str()), ("POST", "/x?y"));
+        let recorded = read("/", &[("x-amz-target", "Logs_20140328.DescribeLogGroups")], r#"{"logGroupNamePrefix": 1}"#);
+        assert_eq!((recorded.operation.as_deref(), recorded.resource), (Some("DescribeLogGroups"), Default::default()));
+    }
+
+    #[test]
+    fn a_query_protocol_names_its_operation_in_the_body() {
+        let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        assert_eq!(read("/", &form, "Version=2010-05-08&Action=GetRolePolicy").operation.as_deref(), Some("GetRolePolicy"));
+        assert_eq!(read("/", &[("content-type", "text/plain")], "Action=GetRolePolicy").operation, None);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_counted() {
+        let mut requests = Requests::default();
+        for number in 0..LENGTH + 2 {
+            requests.record(read(&format!("/{number}"), &[], ""));
+        }
+        assert_eq!((requests.newest.len(), requests.forgotten), (LENGTH, 2));
+        assert_eq!(requests.newest.front().map(|request| request.path.as_str()), Some("/2"));
+    }
+}

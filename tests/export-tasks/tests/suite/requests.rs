@@ -1,0 +1,63 @@
+//! The journal of requests: caller, operation and resource of everything that passes through.
+
+use aws_sdk_cloudwatchlogs as logs;
+use aws_sdk_s3 as s3;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::stand::{FROM, REGION, Stand, TO};
+
+/// The journal without the times and paths, of one caller.
+async fn requests_of(stand: &Stand, app: &str) -> Vec<Value> {
+    let (_, answer) = stand.control(Method::GET, "/_local/requests", &Value::Null).await;
+    assert_eq!(answer["forgotten"], 0);
+    let requests = answer["requests"].as_array().unwrap().iter().filter(|request| request["app"] == app);
+    requests
+        .map(|request| {
+            assert!(request["time"].is_u64());
+            assert_eq!((&request["accountId"], &request["region"]), (&json!(stand.account), &json!(REGION)));
+            json!([request["service"], request["operation"], request["resource"]])
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_request_is_told_with_its_caller_operation_and_resource() {
+    let stand = Stand::start().await;
+    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let named = |name: &'static str| logs::config::AppName::new(name).unwrap();
+    let logs = logs::Client::from_conf(stand.logs().config().to_builder().app_name(named("one")).build());
+    let s3 = s3::Client::from_conf(stand.s3().config().to_builder().app_name(named("two")).build());
+
+    // Answered here, refused by a fault, changed on the way back, passed on.
+    let create = logs.create_export_task().log_group_name(&group).from(FROM).to(TO).destination(&bucket).destination_prefix("a/b");
+    let task_id = create.send().await.unwrap().task_id.unwrap();
+    stand.fault(&json!({ "operation": "DescribeExportTasks", "error": "ThrottlingException" })).await;
+    logs.describe_export_tasks().task_id(&task_id).send().await.unwrap_err();
+    logs.describe_log_groups().log_group_name_prefix(&group).send().await.unwrap();
+    logs.create_log_stream().log_group_name(&group).log_stream_name("main").send().await.unwrap();
+    s3.get_object().bucket(&bucket).key("ロ=/x").send().await.unwrap_err();
+    s3.list_objects_v2().bucket(&bucket).prefix("a/b/").send().await.unwrap();
+    s3.get_bucket_policy().bucket(&bucket).send().await.unwrap();
+
+    assert_eq!(
+        requests_of(&stand, "one").await,
+        [
+            json!(["logs", "CreateExportTask", { "logGroupName": group, "bucket": bucket, "prefix": "a/b" }]),
+            json!(["logs", "DescribeExportTasks", { "taskId": task_id }]),
+            json!(["logs", "DescribeLogGroups", { "logGroupNamePrefix": group }]),
+            json!(["logs", "CreateLogStream", { "logGroupName": group, "logStreamName": "main" }]),
+        ]
+    );
+    assert_eq!(
+        requests_of(&stand, "two").await,
+        [
+            json!(["s3", "GetObject", { "bucket": bucket, "key": "ロ=/x" }]),
+            json!(["s3", "ListObjectsV2", { "bucket": bucket, "prefix": "a/b/" }]),
+            json!(["s3", null, { "bucket": bucket }]),
+        ]
+    );
+    let (_, answer) = stand.control(Method::GET, "/_local/requests", &Value::Null).await;
+    let last = answer["requests"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["method"], &last["path"]), (&json!("GET"), &json!(format!("/{bucket}/?policy"))));
+}
