@@ -185,7 +185,7 @@ fn the_watcher_may_do_what_it_does_and_nothing_else() {
     assert_eq!(at(publish, &["Condition", "StringEquals", "cloudwatch:namespace"]).as_str(), Some(OWN[0]));
     let others =
         statements.iter().filter_map(|one| at(one, &["Sid"]).as_str()).filter(|sid| !["FindLastSuccess", "PublishDays"].contains(sid));
-    assert_eq!(others.collect::<Vec<_>>(), ["DeliverLogs", "WriteTraces"]);
+    assert_eq!(others.collect::<Vec<_>>(), ["DeliverLogs", "FindOwnLogGroup", "WriteTraces"]);
 }
 
 // ---- metrics --------------------------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ async fn run_cargo(messages: CargoMessages) -> Result<Executables> {
             CargoMessages::Hidden => Stdio::piped(),
         })
         .kill_on_drop(true);
+    // What the outer cargo says of the package that it runs is not for the inner one: build scripts that look at such a variable
+    // (ring's does) would run again and again, each for the other's value, and everything above them would be compiled anew.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(describes_package)) {
+        command.env_remove(name);
+    }
     // Cargo unites the features of what it builds together. With this package among them, the dependencies are those that this
     // program was built with, and are not compiled a second time.
     command.args(["--package", env!("CARGO_PKG_NAME")]);
@@ -70,6 +75,10 @@ async fn run_cargo(messages: CargoMessages) -> Result<Executables> {
         bail!("`cargo build` of the functions failed.\n{}", String::from_utf8_lossy(&output.stderr).trim());
     }
     executables(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn describes_package(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 fn executables(messages: &str) -> Result<Executables> {

@@ -1,0 +1,191 @@
+//! The policies of a role against what is done under it: what is not permitted, and what is permitted and never done.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// One permission that is needed, as IAM is asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    pub action: String,
+    /// An ARN, or `*` where the action knows no resources.
+    pub resource: String,
+    /// The condition keys of the request, as far as policies use them.
+    pub context: Vec<(String, String)>,
+}
+
+impl Need {
+    pub fn new(action: &str, resource: impl Into<String>) -> Self {
+        Self { action: action.to_owned(), resource: resource.into(), context: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.context.push((key.to_owned(), value.into()));
+        self
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.action, self.resource)
+    }
+}
+
+/// A statement that allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub sid: String,
+    pub actions: Vec<String>,
+    pub resources: Vec<String>,
+    /// Keys and their values, all of them under `StringEquals`.
+    pub conditions: Vec<(String, String)>,
+}
+
+/// The smallest thing that can be taken out of a policy: one action of a statement on one of its resources.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    pub sid: String,
+    pub action: String,
+    pub resource: String,
+    conditions: Vec<(String, String)>,
+}
+
+impl Grant {
+    fn permits(&self, need: &Need) -> bool {
+        // The one resource that only the wildcard covers is that of actions which know none.
+        let covers = if need.resource == "*" { self.resource == "*" } else { matches(&self.resource, &need.resource) };
+        covers && self.action.eq_ignore_ascii_case(&need.action) && self.conditions.iter().all(|pair| need.context.contains(pair))
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} on {}", self.sid, self.action, self.resource)
+    }
+}
+
+/// The statements of a policy document, which must all allow.
+pub fn statements(document: &Value) -> Vec<Statement> {
+    document["Statement"].as_array().unwrap_or_else(|| panic!("no list of statements: {document}")).iter().map(statement).collect()
+}
+
+fn statement(statement: &Value) -> Statement {
+    assert_eq!(statement["Effect"], "Allow", "{statement}");
+    let members: Vec<&str> = statement.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let known = |name: &&str| ["Sid", "Effect", "Action", "Resource", "Condition"].contains(name);
+    assert!(members.iter().all(known), "not understood: {members:?} of {statement}");
+    let mut conditions = Vec::new();
+    for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+        assert_eq!(operator, "StringEquals", "not understood: {statement}");
+        let pairs = keys.as_object().into_iter().flatten();
+        conditions.extend(pairs.map(|(key, value)| (key.clone(), value.as_str().expect("one value").to_owned())));
+    }
+    Statement {
+        sid: statement["Sid"].as_str().unwrap_or_else(|| panic!("no Sid: {statement}")).to_owned(),
+        actions: one_or_more(&statement["Action"]),
+        resources: one_or_more(&statement["Resource"]),
+        conditions,
+    }
+}
+
+fn one_or_more(value: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
+    value.as_array().map_or_else(|| vec![text(value)], |values| values.iter().map(text).collect())
+}
+
+/// Whether an ARN is one that the pattern stands for.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = pattern.contains('*').then(|| parts.next_back()).flatten() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+fn grants(statements: &[Statement]) -> Vec<Grant> {
+    let of = |statement: &Statement| {
+        let pairs = statement.actions.iter().flat_map(|action| statement.resources.iter().map(move |resource| (action, resource)));
+        let grant = |(action, resource): (&String, &String)| Grant {
+            sid: statement.sid.clone(),
+            action: action.clone(),
+            resource: resource.clone(),
+            conditions: statement.conditions.clone(),
+        };
+        pairs.map(grant).collect::<Vec<_>>()
+    };
+    statements.iter().flat_map(of).collect()
+}
+
+/// The needs that no statement permits, each once.
+pub fn lacking(statements: &[Statement], needs: &[Need]) -> Vec<Need> {
+    let grants = grants(statements);
+    let mut lacking: Vec<_> = needs.iter().filter(|need| !grants.iter().any(|grant| grant.permits(need))).cloned().collect();
+    lacking.sort();
+    lacking.dedup();
+    lacking
+}
+
+/// The grants without which every need would still be permitted.
+pub fn superfluous(statements: &[Statement], needs: &[Need]) -> Vec<Grant> {
+    let grants = grants(statements);
+    let indispensable = |at: usize| {
+        let others = || grants.iter().enumerate().filter(move |(other, _)| *other != at).map(|(_, grant)| grant);
+        needs.iter().any(|need| grants[at].permits(need) && !others().any(|other| other.permits(need)))
+    };
+    (0..grants.len()).filter(|at| !indispensable(*at)).map(|at| grants[at].clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_any_characters() {
+        for (pattern, text) in [
+            ("*", ""),
+            ("*", "a:b/c"),
+            ("a", "a"),
+            ("a*", "a"),
+            ("arn:s3:::b/*/_manifest.json", "arn:s3:::b/x/y/_manifest.json"),
+            ("a*b*c", "abbc"),
+            ("a*bc", "abcbc"),
+        ] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in
+            [("a", "ab"), ("", "a"), ("a*", "b"), ("arn:s3:::b/*/_manifest.json", "arn:s3:::b/_manifest.json"), ("a*b", "a")]
+        {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_and_what_is_superfluous() {
+        let policy = statements(&json!({"Statement": [
+            {"Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:b/x/*", "arn:b/y"]},
+            {"Sid": "Publish", "Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+                "Condition": {"StringEquals": {"cloudwatch:namespace": "Mine"}}},
+            {"Sid": "ReadAll", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:b/*"},
+        ]}));
+        let publish = |namespace: &str| Need::new("cloudwatch:PutMetricData", "*").with("cloudwatch:namespace", namespace);
+        let needs = [
+            Need::new("s3:getObject", "arn:b/x/1"),
+            Need::new("s3:GetObject", "arn:b/z"),
+            Need::new("s3:PutObject", "arn:b/y"),
+            Need::new("s3:PutObject", "arn:b/z"),
+            Need::new("s3:PutObject", "*"),
+            publish("Mine"),
+            publish("Yours"),
+        ];
+        assert_eq!(lacking(&policy, &needs), [publish("Yours"), Need::new("s3:PutObject", "*"), Need::new("s3:PutObject", "arn:b/z")]);
+        let superfluous: Vec<_> = superfluous(&policy, &needs).iter().map(Grant::to_string).collect();
+        // The third is used, and could be left out all the same.
+        assert_eq!(superfluous, ["Read: s3:GetObject on arn:b/x/*", "Read: s3:GetObject on arn:b/y", "Read: s3:PutObject on arn:b/x/*"]);
+    }
+}

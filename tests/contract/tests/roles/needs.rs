@@ -1,0 +1,196 @@
+//! What Step Functions and EventBridge Scheduler do with a role, read from the workflow's definition and the schedule.
+
+use contract::{
+    policy::{Need, Statement},
+    read,
+    state_machine::{State, states},
+};
+use serde_json::Value;
+
+use crate::{intrinsics::Template, property};
+
+const KEY: &str = "<KmsKeyArn>";
+const TOPICS_KEY: &str = "arn:aws:kms:<Region>:<account>:key/<topic's key>";
+const BUCKET: &str = "arn:aws:s3:::<bucket>";
+const RESULTS: &str = "arn:aws:s3:::<results bucket>";
+
+/// Its definition with the substitutions done.
+fn definition(template: &Template, machine: &str) -> Value {
+    let file = [property(template, machine, "DefinitionUri"), property(template, machine, "DefinitionS3Location")];
+    let file = file.into_iter().find_map(|file| file.as_str()).expect("a file");
+    let substitutions = template.json(property(template, machine, "DefinitionSubstitutions"));
+    let mut text = read(file.trim_start_matches("../"));
+    for (name, value) in substitutions.as_object().expect("substitutions") {
+        text = text.replace(&format!("${{{name}}}"), value.as_str().expect("a text"));
+    }
+    serde_json::from_str(&text).expect("the definition is JSON")
+}
+
+/// What Step Functions does with the role of a state machine.
+pub fn needs_of_workflow(template: &Template, machine: &str) -> Vec<Need> {
+    let name = &template.values[&format!("{machine}.Name")];
+    let mut needs: Vec<Need> = states(&definition(template, machine)).iter().flat_map(|state| needs_of_state(state, name)).collect();
+    let set = |names: [&str; 2]| names.iter().any(|name| !property(template, machine, name).is_null());
+    assert!(set(["Logging", "LoggingConfiguration"]) && set(["Tracing", "TracingConfiguration"]), "{machine}");
+    // The Step Functions developer guide, "Logging in CloudWatch Logs" and "AWS X-Ray and Step Functions".
+    needs.extend(
+        ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"]
+            .iter()
+            .chain(&["PutResourcePolicy", "DescribeResourcePolicies"])
+            .map(|action| Need::new(&format!("logs:{action}"), "*")),
+    );
+    needs.push(Need::new("logs:DescribeLogGroups", LIST_OF_LOG_GROUPS));
+    let xray = ["PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"];
+    needs.extend(xray.iter().map(|action| Need::new(&format!("xray:{action}"), "*")));
+    needs
+}
+
+/// What DescribeLogGroups is judged by, whichever log groups are asked for.
+const LIST_OF_LOG_GROUPS: &str = "arn:aws:logs:<Region>:<account>:log-group::log-stream:";
+
+fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
+    if state.kind() == "Map" {
+        return needs_of_map(state, machine);
+    }
+    let Some(resource) = state.fields.get("Resource") else { return Vec::new() };
+    let argument =
+        |name: &str| state.fields["Arguments"][name].as_str().unwrap_or_else(|| panic!("{} has no {name}", state.name)).to_owned();
+    let integration = resource.as_str().and_then(|resource| resource.strip_prefix("arn:aws:states:::"));
+    match integration.unwrap_or_else(|| panic!("{}: {resource}", state.name)) {
+        "lambda:invoke" => vec![Need::new("lambda:InvokeFunction", argument("FunctionName"))],
+        // Amazon SNS encrypts in the name of the publisher.
+        "sns:publish" => {
+            let of_key = |action| Need::new(action, TOPICS_KEY).with("kms:ViaService", "sns.<Region>.amazonaws.com");
+            vec![Need::new("sns:Publish", argument("TopicArn")), of_key("kms:GenerateDataKey"), of_key("kms:Decrypt")]
+        }
+        "aws-sdk:cloudwatchlogs:describeLogGroups" => vec![Need::new("logs:DescribeLogGroups", LIST_OF_LOG_GROUPS)],
+        "aws-sdk:cloudwatchlogs:putLogEvents" => {
+            let stream = format!("log-group:{}:log-stream:{}", argument("LogGroupName"), argument("LogStreamName"));
+            vec![Need::new("logs:PutLogEvents", format!("arn:aws:logs:<Region>:<account>:{stream}"))]
+        }
+        "aws-sdk:cloudwatch:putMetricData" => {
+            vec![Need::new("cloudwatch:PutMetricData", "*").with("cloudwatch:namespace", argument("Namespace"))]
+        }
+        "aws-sdk:sfn:listExecutions" => vec![Need::new("states:ListExecutions", argument("StateMachineArn"))],
+        "aws-sdk:sfn:describeStateMachine" => vec![Need::new("states:DescribeStateMachine", argument("StateMachineArn"))],
+        "states:startExecution.sync:2" => needs_of_nested(&argument("StateMachineArn")),
+        "athena:startQueryExecution.sync" => needs_of_query(&argument("QueryString"), &argument("WorkGroup")),
+        "athena:getQueryResults" => {
+            vec![Need::new("athena:GetQueryResults", WORKGROUP), Need::new("s3:GetObject", format!("{RESULTS}/compaction/query.csv"))]
+        }
+        other => panic!("{}: which permissions does {other} need?", state.name),
+    }
+}
+
+/// A Distributed Map starts, follows and ends executions of the state machine itself. The developer guide's "IAM policies for
+/// using Distributed Map states" has the executions as `<machine>:*`, and redriven ones as `<machine>/<label>:*`; the latter is
+/// how the executions of the items are named.
+fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
+    assert_eq!(state.fields["ItemProcessor"]["ProcessorConfig"]["Mode"], "DISTRIBUTED", "{}", state.name);
+    assert!(!state.fields.contains_key("ItemReader") && !state.fields.contains_key("ResultWriter"), "{} reads or writes S3", state.name);
+    let label = state.fields["Label"].as_str().expect("a label");
+    let run = format!("arn:aws:states:<Region>:<account>:execution:{machine}:run");
+    let item = format!("arn:aws:states:<Region>:<account>:execution:{machine}/{label}:item");
+    let mut needs = vec![Need::new("states:StartExecution", format!("arn:aws:states:<Region>:<account>:stateMachine:{machine}"))];
+    for action in ["states:DescribeExecution", "states:StopExecution"] {
+        needs.extend([Need::new(action, &run), Need::new(action, &item)]);
+    }
+    needs.push(Need::new("states:RedriveExecution", item));
+    needs
+}
+
+/// The developer guide's "IAM policies for Step Functions workflow executions", Run a Job (.sync): it hears of the end by a rule
+/// of EventBridge.
+fn needs_of_nested(machine: &str) -> Vec<Need> {
+    let execution = format!("{}:run", machine.replace(":stateMachine:", ":execution:"));
+    let rule = "arn:aws:events:<Region>:<account>:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+    let mut needs = vec![Need::new("states:StartExecution", machine)];
+    needs.extend(["states:DescribeExecution", "states:StopExecution"].map(|action| Need::new(action, &execution)));
+    needs.extend(["events:PutTargets", "events:PutRule", "events:DescribeRule"].map(|action| Need::new(action, rule)));
+    needs
+}
+
+const WORKGROUP: &str = "arn:aws:athena:<Region>:<account>:workgroup/<stack>-compaction";
+
+/// Kinds of queries, told by their words: what Athena asks of Glue, and for which tables.
+///
+/// The Athena user guide's "Configure access to databases and tables in the AWS Glue Data Catalog" has the actions of CREATE
+/// TABLE, of DROP TABLE, and of partitions that are added (MSCK REPAIR TABLE). Whether ADD and DROP PARTITION go one by one or in
+/// batches is not documented: they need both. Those of a SELECT are the reading ones among those that Step Functions gives a
+/// state machine with queries.
+const QUERIES: [(&str, &str, &[&str]); 5] = [
+    ("CREATE TABLE", "compaction_1", &["GetTables", "GetTable", "GetPartitions", "CreateTable"]),
+    ("DROP TABLE", "compaction_1", &["GetTable", "DeleteTable"]),
+    (
+        "ADD IF NOT EXISTS PARTITION",
+        "compacted_logs",
+        &["GetTable", "GetPartitions", "GetPartition", "BatchCreatePartition", "CreatePartition"],
+    ),
+    (
+        "DROP IF EXISTS PARTITION",
+        "compacted_logs",
+        &["GetTable", "GetPartitions", "GetPartition", "BatchDeletePartition", "DeletePartition"],
+    ),
+    ("SELECT", "logs", &["GetTable", "GetPartitions", "GetPartition", "BatchGetPartition"]),
+];
+
+fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
+    assert_eq!(WORKGROUP.rsplit('/').next(), Some(work_group));
+    let glue = |resource: &str| format!("arn:aws:glue:<Region>:<account>:{resource}");
+    let kinds: Vec<_> = QUERIES.iter().filter(|(words, ..)| query.contains(words)).collect();
+    assert!(!kinds.is_empty(), "which kind of query is this? {query}");
+    // `.sync` asks until the query has ended, and stops it where the execution is stopped.
+    let athena = ["StartQueryExecution", "GetQueryExecution", "StopQueryExecution"];
+    let mut needs: Vec<_> = athena.map(|action| Need::new(&format!("athena:{action}"), WORKGROUP)).into();
+    needs.push(Need::new("athena:GetDataCatalog", "arn:aws:athena:<Region>:<account>:datacatalog/AwsDataCatalog"));
+    for action in ["glue:GetDatabase", "glue:GetDatabases"] {
+        needs.extend(["catalog", "database/default", "database/<database>"].map(|resource| Need::new(action, glue(resource))));
+    }
+    for (_, table, actions) in kinds {
+        // An action on a table needs the permission on everything above it too.
+        let resources = ["catalog".to_owned(), "database/<database>".to_owned(), format!("table/<database>/{table}")];
+        for action in *actions {
+            needs.extend(resources.iter().map(|resource| Need::new(&format!("glue:{action}"), glue(resource))));
+        }
+    }
+    let writes_parquet = query.contains("CREATE TABLE");
+    let (of_bucket, of_object) = (["GetBucketLocation", "ListBucket"], ["PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"]);
+    for bucket in [BUCKET, RESULTS] {
+        needs.extend(of_bucket.map(|action| Need::new(&format!("s3:{action}"), bucket)));
+    }
+    // The answer of each query is written, too.
+    needs.push(Need::new("s3:ListBucketMultipartUploads", RESULTS));
+    needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{RESULTS}/compaction/query.csv"))));
+    if query.contains("SELECT") {
+        needs.extend(
+            ["log_group=/x/year=2026/month=10/task/stream/000000.gz", "manifests/year=2026/month=10/row.json", "parquet/file"]
+                .map(|object| Need::new("s3:GetObject", format!("{BUCKET}/<S3Prefix>/{object}"))),
+        );
+    }
+    if writes_parquet {
+        needs.push(Need::new("s3:ListBucketMultipartUploads", BUCKET));
+        needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{BUCKET}/<S3Prefix>/parquet/log_group=/x/file"))));
+    }
+    needs
+}
+
+/// What EventBridge Scheduler does with the role of a schedule.
+pub fn needs_of_schedule(template: &Template, schedule: &str) -> Vec<Need> {
+    let target = property(template, schedule, "Target");
+    let mut needs = vec![Need::new("states:StartExecution", template.text(&target["Arn"]))];
+    let queue = target.get("DeadLetterConfig").map(|config| template.text(&config["Arn"]));
+    needs.extend(queue.map(|queue| Need::new("sqs:SendMessage", queue)));
+    needs
+}
+
+/// With a key for the archive, S3 uses it in the name of whoever reads or writes there.
+pub fn needs_of_key(statements: &[Statement]) -> Vec<Need> {
+    let in_archive = statements.iter().filter(|it| it.resources.iter().any(|resource| resource.starts_with(&format!("{BUCKET}/"))));
+    let via_s3 = |action| Need::new(action, KEY).with("kms:ViaService", "s3.<Region>.amazonaws.com");
+    let of_action = |action: &String| match action.as_str() {
+        "s3:GetObject" => Some(via_s3("kms:Decrypt")),
+        "s3:PutObject" => Some(via_s3("kms:GenerateDataKey")),
+        _ => None,
+    };
+    in_archive.flat_map(|statement| statement.actions.iter().filter_map(of_action)).collect()
+}
