@@ -14,10 +14,11 @@ const started = sql => ({ QueryExecution: { QueryExecutionId: 'q', Query: sql } 
 const row = (...values) => ({ Data: values.map(VarCharValue => ({ VarCharValue })) })
 
 // The month's log groups in pages of fifty, three objects each, and counts by log group: `[exported, compacted, objects]`.
-function compact (names, { counts = () => ['7', '7', '3'], fail = () => false, month = '2026-03', tasks = {} } = {}) {
+function compact (names, { counts = () => ['7', '7', '3'], fail = () => false, month = '2026-03', outside = [], tasks = {} } = {}) {
   const queries = []
   let listed = 0
-  const query = state => async ({ QueryString, WorkGroup }) => {
+  const query = state => async ({ QueryString, WorkGroup, ClientRequestToken }) => {
+    assert.equal(ClientRequestToken, state === 'WriteParquet' ? QueryString.match(/compaction_\w+/)[0] : undefined)
     assert.equal(WorkGroup, '${CompactionWorkGroup}')
     queries.push(QueryString)
     if (fail(state, QueryString)) throw FAILED
@@ -28,8 +29,8 @@ function compact (names, { counts = () => ['7', '7', '3'], fail = () => false, m
     ...Object.fromEntries(states.map(state => [state, query(state)])),
     ReadLogGroups: async ({ QueryExecutionId, NextToken }) => {
       assert.equal(QueryExecutionId, 'q')
-      const header = NextToken ? [] : [row('log_group', 'task_id', 'objects')]
-      const page = names.slice(listed, listed + 50).map(name => row(name, 'task', '3'))
+      const header = NextToken ? [] : [row('log_group', 'task_id', 'objects', 'covered')]
+      const page = names.slice(listed, listed + 50).map(name => row(name, 'task', '3', String(!outside.includes(name))))
       listed += 50
       return { ResultSet: { Rows: [...header, ...page] }, ...(listed < names.length ? { NextToken: String(listed) } : {}) }
     },
@@ -42,17 +43,22 @@ const uuids = text => text.replace(/[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[
 
 test('the queries of a log group, in their order', async () => {
   const { output, queries } = await compact(['/ecs/web'])
-  assert.deepEqual(output, { year: 2026, month: 3, compacted: 1, rows: 7 })
+  assert.deepEqual(output, { year: 2026, month: 3, compacted: 1, rows: 7, outside: 0 })
   const place = 's3://${ArchiveBucketName}/${S3PrefixSlash}parquet/log_group=/ecs/web/year=2026/month=03/task/UUID/'
-  const where = "log_group = '/ecs/web' AND year = 2026 AND month = 3"
+  const lines = "SELECT 'task' AS task_id, element_at(split(numbered.object, '/'), -2) AS log_stream, numbered.object, numbered.line, numbered.event_time, " +
+    "IF(numbered.event_time IS NULL, concat_ws(' ', numbered.written_time, numbered.message), numbered.message) AS message, numbered.event_time IS NULL AS is_continuation " +
+    'FROM (SELECT "$path" AS object, row_number() OVER (PARTITION BY log_group, year, month, "$path") AS line, event_time AS written_time, ' +
+    "CAST(TRY(from_iso8601_timestamp(event_time)) AS timestamp(3)) AS event_time, message FROM log_lines WHERE log_group = '/ecs/web' AND year = 2026 AND month = 3) AS numbered " +
+    "WHERE starts_with(numbered.object, 's3://${ArchiveBucketName}/${S3PrefixSlash}log_group=/ecs/web/year=2026/month=03/task/')"
   assert.deepEqual(queries.map(uuids), [
-    'SELECT m.log_group, m.task_id, m.objects FROM manifests m LEFT JOIN (SELECT DISTINCT log_group, task_id FROM compacted_logs p WHERE p.year = 2026 AND p.month = 3) c ' +
-      "ON c.log_group = m.log_group AND c.task_id = m.task_id WHERE m.year = 2026 AND m.month = 3 AND m.objects > 0 AND c.task_id IS NULL AND m.bucket = '${ArchiveBucketName}' " +
-      "AND m.destination_prefix = '${S3PrefixSlash}log_group=' || m.log_group || '/year=2026/month=03' ORDER BY m.log_group",
-    `CREATE TABLE compaction_UUID WITH (format = 'PARQUET', write_compression = 'ZSTD', external_location = '${place}') AS SELECT task_id, log_stream, object, line, event_time, message, is_continuation FROM logs WHERE ${where}`,
-    `SELECT (SELECT count(*) FROM logs WHERE ${where}) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted, (SELECT count(DISTINCT object) FROM compaction_UUID) AS objects`,
+    "SELECT m.log_group, m.task_id, m.objects - coalesce(m.hidden_objects, 0) AS objects, m.bucket = '${ArchiveBucketName}' " +
+      "AND m.destination_prefix = '${S3PrefixSlash}log_group=' || m.log_group || '/year=2026/month=03' AS covered " +
+      'FROM manifests m LEFT JOIN (SELECT DISTINCT log_group, task_id FROM compacted_logs p WHERE p.year = 2026 AND p.month = 3) c ' +
+      'ON c.log_group = m.log_group AND c.task_id = m.task_id WHERE m.year = 2026 AND m.month = 3 AND m.objects - coalesce(m.hidden_objects, 0) > 0 AND c.task_id IS NULL ORDER BY m.log_group',
+    `CREATE TABLE compaction_UUID WITH (format = 'PARQUET', write_compression = 'ZSTD', external_location = '${place}') AS WITH logs AS (${lines}) SELECT task_id, log_stream, object, line, event_time, message, is_continuation FROM logs`,
+    `WITH logs AS (${lines}) SELECT (SELECT count(*) FROM logs) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted, (SELECT count(DISTINCT object) FROM compaction_UUID) AS objects`,
     "ALTER TABLE compacted_logs DROP IF EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3)",
-    `ALTER TABLE compacted_logs ADD IF NOT EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${place}'`,
+    `ALTER TABLE compacted_logs ADD PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${place}'`,
     'DROP TABLE IF EXISTS compaction_UUID'
   ])
   const [create, count, , add, drop] = queries.slice(1)
@@ -64,8 +70,15 @@ test('the queries of a log group, in their order', async () => {
 test('every page is compacted, and nothing to compact is a success', async () => {
   const names = Array.from({ length: 120 }, (_, index) => `/g/${index}`)
   const ended = await compact(names)
-  assert.deepEqual(ended.output, { year: 2026, month: 3, compacted: 120, rows: 840 })
-  assert.deepEqual((await compact([], { month: '2026-12' })).output, { year: 2026, month: 12, compacted: 0, rows: 0 })
+  assert.deepEqual(ended.output, { year: 2026, month: 3, compacted: 120, rows: 840, outside: 0 })
+  assert.deepEqual((await compact([], { month: '2026-12' })).output, { year: 2026, month: 12, compacted: 0, rows: 0, outside: 0 })
+})
+
+test('what lies outside of the tables is counted, and not compacted', async () => {
+  const names = Array.from({ length: 60 }, (_, index) => `/g/${index}`)
+  const ended = await compact(names, { outside: ['/g/0', '/g/1', '/g/55'] })
+  assert.deepEqual(ended.output, { year: 2026, month: 3, compacted: 57, rows: 399, outside: 3 })
+  assert.deepEqual((await compact(['/x'], { outside: ['/x'] })).output, { year: 2026, month: 3, compacted: 0, rows: 0, outside: 1 })
 })
 
 test('row counts that differ, or lack an object, never get into the table', async () => {
@@ -75,7 +88,7 @@ test('row counts that differ, or lack an object, never get into the table', asyn
     const said = `1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has ${counts[0]} rows in 3 objects, and its Parquet ${counts[1]} rows of ${counts[2]} objects, at s3://`
     assert.ok(cause.startsWith(said), cause)
     const ofB = queries.filter(query => query.includes("'/b'"))
-    assert.deepEqual(ofB.map(query => query.split(' ')[0]), ['CREATE', 'SELECT', 'CREATE', 'SELECT', 'CREATE', 'SELECT'])
+    assert.deepEqual(ofB.map(query => query.split(' ')[0]), ['CREATE', 'WITH', 'CREATE', 'WITH', 'CREATE', 'WITH'])
     assert.equal(new Set(ofB.map(query => query.match(/compaction_\w+/)[0])).size, 3, 'each attempt has a table of its own')
     assert.equal(visited.at(-1), 'FailCompaction')
   }

@@ -181,13 +181,13 @@ test('a notification that cannot be sent is an error of its own, and does not hi
 
 test('a run compacts its month only where it is asked to, and after the exports', async () => {
   const asked = []
-  const tasks = { CompactLogs: async task => { asked.push(task); return { Output: { year: 2026, month: 10, compacted: 2, rows: 70 } } } }
+  const tasks = { CompactLogs: async task => { asked.push(task); return { Output: { year: 2026, month: 10, compacted: 2, rows: 70, outside: 1 } } } }
   const without = await run([{ logGroups: ['/a'] }], {}, tasks)
   assert.deepEqual([without.output.compaction, asked], [{ status: 'NOT_REQUESTED' }, []])
   const ended = await run([{ logGroups: ['/a', '/b'] }], {}, tasks, { compact: true })
   assert.deepEqual(asked, [{ StateMachineArn: '${CompactLogsStateMachineArn}', Input: { month: '2026-10', AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: 'arn:run' } }])
-  assert.deepEqual(ended.output.compaction, { status: 'SUCCEEDED', compacted: 2, rows: 70 })
-  assert.ok(ended.published[0].Message.includes('0 failed.\nCompacted: 2 log groups, 70 rows.\n'), ended.published[0].Message)
+  assert.deepEqual(ended.output.compaction, { status: 'SUCCEEDED', compacted: 2, rows: 70, outside: 1 })
+  assert.ok(ended.published[0].Message.includes('0 failed.\nCompacted: 2 log groups, 70 rows. 1 lie outside the prefix of the stack, which its tables do not cover, and were not compacted.\n'), ended.published[0].Message)
 })
 
 test('a compaction that fails is told, and fails the run with its own name or beside the exports', async () => {
@@ -196,7 +196,7 @@ test('a compaction that fails is told, and fails the run with its own name or be
   const alone = await run([{ logGroups: ['/a'] }], {}, tasks, { compact: true })
   assert.deepEqual([alone.error, alone.cause], ['CompactionFailed', 'every export ended well, but 1 of 2 log groups were not compacted: /b: "x"'])
   assert.ok(alone.published[0].Subject.endsWith('2026-10: compaction FAILED'), alone.published[0].Subject)
-  assert.ok(alone.published[0].Message.includes('CompactionFailed: 1 of 2 log groups were not compacted: /b: "x"'), alone.published[0].Message)
+  assert.ok(alone.published[0].Message.includes('CompactionFailed: 1 of 2 log groups were not compacted: /b: "x"\n  To do: correct what it names, then start the compaction'), alone.published[0].Message)
   const both = await run([{ logGroups: ['/a'] }], { '/a': { Error: 'AccessDenied', Cause: 'no' } }, tasks, { compact: true })
   assert.equal(both.error, 'ExportsFailed')
   assert.equal(both.cause, '1 of 1 log groups failed: /a: AccessDenied: no (and the compaction failed: 1 of 2 log groups were not compacted: /b: "x")')
@@ -228,6 +228,7 @@ test('an audit that cannot be written fails a run that ended well, after it was 
   assert.deepEqual([ended.error, ended.cause], ['AuditFailed', 'All log groups of 2026-10 ended well, but their outcomes could not all be recorded: CloudWatchLogs.ResourceNotFoundException: no stream'])
   assert.equal(ended.published[0].Subject, 'CloudWatch Logs archive 2026-10: audit FAILED')
   assert.ok(ended.published[0].Message.includes('1 exported'), ended.published[0].Message)
+  assert.ok(ended.published[0].Message.includes('no stream\n  To do: deploy the stack again'), ended.published[0].Message)
 })
 
 test('a run that succeeded is told where that was asked for, or where it has a warning', async () => {

@@ -1,5 +1,5 @@
 -- Name: Missing months
--- Description: Months that a log group has no export of, between its own first month and the archive's newest, in the form that a run's input takes. An export that was empty is none of them; a month that a run skipped because it had no event is.
+-- Description: Months that a log group has no export of, between its own first month and the archive's newest, in the form that a run's input takes. Any export counts as archived: one that was empty, one of some log streams only (logStreamNamePrefix), one to another prefix. A month that a run skipped because it had no event counts as missing.
 WITH archived AS (
   -- Months are counted from January 2000, so that they can be put in a row.
   SELECT DISTINCT

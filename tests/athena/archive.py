@@ -149,6 +149,7 @@ class Archive:
             "bucket": BUCKET,
             "destination_prefix": destination,
             "objects": len(objects),
+            "hidden_objects": sum(len(contents) for stream, contents in streams.items() if stream.startswith(("_", "."))),
             "bytes": size,
             "created": "2026-11-01T04:00:01Z",
             "completed": "2026-11-01T04:03:21Z",

@@ -16,6 +16,22 @@ from athena.errors import QueryError  # isort: skip (local.py finds the engine)
 OF_ORDERS = f"WHERE log_group = '{a.ORDERS}' AND year = 2026 AND month = 10"
 
 
+# The objects of orders' October.
+OBJECTS = {row[2] for row in expected.LOGS}
+
+
+def with_hidden_streams() -> a.Archive:
+    """One object that Athena shows, and three of log streams that it hides."""
+
+    def at(message: str) -> list[str]:
+        return [a.event("2026-10-05T01:00:00.000Z", message)]
+
+    contents = a.Archive()
+    streams = {"main_.": [at("here")], "_internal": [at("hidden"), at("hidden")], ".dot": [at("hidden")]}
+    contents.export(a.ORDERS, "2026-10", a.TASK, streams)
+    return contents
+
+
 class Queries(unittest.TestCase):
     athena: ClassVar[LocalAthena]
     maxDiff = 10_000
@@ -109,6 +125,20 @@ class Views(Queries):
             del contents.objects[key]
         self.assertEqual(rows(LocalAthena(contents).query(f"SELECT message FROM logs {OF_ORDERS}")), [])
 
+    def test_log_streams_that_athena_hides(self) -> None:
+        """Their names begin with `_` or `.`, and so do their folders: Athena takes no notice of these."""
+        athena = LocalAthena(with_hidden_streams())
+        for relation in ("logs", "events"):
+            with self.subTest(relation):
+                answer = athena.query(f"SELECT log_stream, message FROM {relation} {OF_ORDERS}")
+                self.assertEqual(rows(answer), [("main_.", "here")])
+        raw = athena.query(f"SELECT message FROM log_lines {OF_ORDERS} ORDER BY 1")
+        self.assertEqual(rows(raw), [("Permission Check Successful",), ("here",)])
+        # The manifest has them.
+        counted = athena.query("SELECT objects, hidden_objects FROM manifests WHERE year = 2026 AND month = 10")
+        self.assertEqual(rows(counted), [("4", "3")])
+        self.assertEqual(len(athena.keys(f"{a.PREFIX}/log_group={a.ORDERS}/year=2026/month=10/{a.TASK}/")), 4)
+
     def test_an_archive_at_the_root_of_its_bucket(self) -> None:
         contents = a.Archive(prefix="")
         contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]})
@@ -149,6 +179,8 @@ class Compaction(unittest.TestCase):
 
     FOLDER = f"{a.PREFIX}/parquet/log_group={a.ORDERS}/year=2026/month=10/by-hand-1/"
     VERDICT_COLUMNS = (
+        "archive_objects",
+        "parquet_objects",
         "archive_lines",
         "parquet_lines",
         "archive_events",
@@ -178,7 +210,7 @@ class Compaction(unittest.TestCase):
 
         lines, events = len(expected.LOGS), sum(row[4] is not None for row in expected.LOGS)
         characters = sum(len(row[5] or "") for row in expected.LOGS)
-        sides = [str(number) for number in (lines, events, characters) for _ in range(2)]
+        sides = [str(number) for number in (len(OBJECTS), lines, events, characters) for _ in range(2)]
         self.assertEqual(self.verdict(), (*sides, "EQUAL"))
 
         self.assertEqual(rows(self.athena.query(f"SELECT * FROM compacted_logs {OF_ORDERS}")), [])
@@ -210,7 +242,7 @@ class Compaction(unittest.TestCase):
 
     def test_a_cut_message_is_seen(self) -> None:
         self.create_by_hand("  message,\n", "  substr(message, 1, 1000) AS message,\n")
-        self.assertEqual(self.verdict()[:2], (str(len(expected.LOGS)),) * 2)
+        self.assertEqual(self.verdict()[2:4], (str(len(expected.LOGS)),) * 2)
         self.assertEqual(self.verdict()[-1], "DIFFERENT")
 
     def test_a_lost_time_is_seen(self) -> None:
@@ -221,11 +253,67 @@ class Compaction(unittest.TestCase):
         for key in [key for key in self.athena.s3.objects if "/manifests/" in key[1]]:
             del self.athena.s3.objects[key]
         self.create_by_hand("", "")
-        self.assertEqual(self.verdict(), ("0", "0", "0", "0", None, None, "NOTHING ARCHIVED"))
+        self.assertEqual(self.verdict(), (None, "0", "0", "0", "0", "0", None, None, "NOTHING ARCHIVED"))
 
-    def create_by_hand(self, text: str, other: str) -> None:
+    def test_a_month_exported_and_empty_is_nothing(self) -> None:
+        contents = a.Archive()
+        contents.export(a.ORDERS, "2026-10", a.TASK, {})
+        self.athena = LocalAthena(contents)
+        self.create_by_hand("", "")
+        self.assertEqual(self.verdict(), ("0", "0", "0", "0", "0", "0", None, None, "NOTHING ARCHIVED"))
+
+    def test_an_object_that_athena_passes_over_is_seen(self) -> None:
+        """One in Deep Archive is missing on both sides: only the manifest knows of it. Here it is gone."""
+        for missing, lines in ((expected.OBJECT_B0, "30"), (None, "0")):
+            with self.subTest(missing):
+                self.athena = LocalAthena(a.build())
+                folder = f"s3://{a.BUCKET}/{a.PREFIX}/log_group={a.ORDERS}/year=2026/month=10/{a.TASK}/"
+                for bucket, key in list(self.athena.s3.objects):
+                    if f"s3://{bucket}/{key}".startswith(missing or folder):
+                        del self.athena.s3.objects[bucket, key]
+                self.create_by_hand("", "")
+                verdict = self.verdict()
+                self.assertEqual(verdict[:4], ("3", "2" if missing else "0", lines, lines))
+                self.assertEqual((verdict[4], verdict[6]), (verdict[5], verdict[7]))
+                self.assertEqual(verdict[-1], "OBJECTS MISSING")
+
+    def test_hidden_objects_are_not_missed(self) -> None:
+        self.athena = LocalAthena(with_hidden_streams())
+        self.create_by_hand("", "")
+        self.assertEqual(self.verdict(), ("1", "1", "1", "1", "1", "1", "4", "4", "EQUAL"))
+
+    def test_a_manifest_from_before_hidden_objects_were_counted_hides_none(self) -> None:
+        manifests = {key: json.loads(body) for (_, key), body in self.athena.s3.objects.items() if "/manifests/" in key}
+        ((key, row),) = [item for item in manifests.items() if item[1]["task_id"] == a.TASK]
+        del row["hidden_objects"]
+        self.athena.s3.objects[a.BUCKET, key] = (json.dumps(row) + "\n").encode()
+        self.create_by_hand("", "")
+        self.assertEqual(self.verdict()[:2], ("3", "3"))
+        self.assertEqual(self.verdict()[-1], "EQUAL")
+
+    def test_an_archive_at_the_root_of_its_bucket(self) -> None:
+        """Whose place is no other prefix's."""
+        contents = a.Archive(prefix="")
+        event = a.event("2026-10-05T01:00:00.000Z", "here")
+        contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[event]]})
+        contents.export(a.ORDERS, "2026-10", "c0ffee", {a.STREAM_A: [[event]], a.STREAM_B: [[event]]}, prefix=a.OTHER_PREFIX)
+        self.athena = LocalAthena(contents, prefix="")
+        self.create_by_hand("", "", prefix="")
+        self.assertEqual(self.verdict(), ("1", "1", "1", "1", "1", "1", "4", "4", "EQUAL"))
+
+    def test_a_month_of_one_digit(self) -> None:
+        """Its folder has two; the query has the number."""
+        contents = a.Archive()
+        contents.export(a.ORDERS, "2026-08", a.TASK, {a.STREAM_A: [[a.event("2026-08-05T01:00:00.000Z", "here")]]})
+        self.athena = LocalAthena(contents)
+        self.create_by_hand("month = 10", "month = 8")
+        sql = read("verify-compaction.sql").substituted(bucket=a.BUCKET, prefix=a.PREFIX, database=DATABASE)
+        (row,) = rows(self.athena.query(sql.replace("month = 10", "month = 8")))
+        self.assertEqual(row, ("1", "1", "1", "1", "1", "1", "4", "4", "EQUAL"))
+
+    def create_by_hand(self, text: str, other: str, prefix: str = a.PREFIX) -> None:
         """compact-log-group.sql with something changed in its query."""
-        sql = read("compact-log-group.sql").substituted(bucket=a.BUCKET, prefix=a.PREFIX, database=DATABASE)
+        sql = read("compact-log-group.sql").substituted(bucket=a.BUCKET, prefix=prefix, database=DATABASE)
         self.assertIn(text, sql)
         self.athena.query(sql.replace(text, other))
 

@@ -16,6 +16,8 @@ const PERMISSIONS: &str =
 #[derive(Debug, Default)]
 pub struct Written {
     pub objects: u64,
+    /// Those of them that Athena passes over because of their log stream's name.
+    pub hidden: u64,
     /// Sizes as stored, compressed.
     pub bytes: u64,
 }
@@ -29,6 +31,8 @@ pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> R
         let page = page.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination, PERMISSIONS))?;
         for object in page.contents() {
             written.objects += 1;
+            let name = object.key().and_then(|key| key.strip_prefix(folder));
+            written.hidden += u64::from(name.is_some_and(manifests_table::is_hidden));
             written.bytes += object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
         }
     }
@@ -67,6 +71,7 @@ pub async fn write_manifest(
     destination_prefix: &str,
     manifests_prefix: &str,
     manifest: &Manifest,
+    hidden: u64,
 ) -> Result<bool, ExportError> {
     let there = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?;
     let there = there.as_deref();
@@ -75,7 +80,7 @@ pub async fn write_manifest(
         return Ok(true);
     }
     let first = !there.is_some_and(|there| manifest::is_of_task(there, &manifest.task_id));
-    let row = Row::of(manifest, destination.bucket, destination_prefix);
+    let row = Row::of(manifest, destination.bucket, destination_prefix, hidden);
     put(s3, destination, manifests_table::key(manifests_prefix, manifest, destination_prefix), serde_json::to_vec(&row)).await?;
     put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await?;
     Ok(first)

@@ -22,6 +22,7 @@ use function_runtime::{Invocation, Metric, Subject};
 use serde_json::{Value, json};
 use tracing::info;
 
+use archive::Written;
 use task::CompletedTask;
 
 pub struct CheckExportTask {
@@ -77,7 +78,7 @@ impl CheckExportTask {
         let written = archive::count(&self.s3, destination, &folder).await?;
         let others = archive::other_tasks(&self.s3, destination, &task.destination_prefix, &request.task_id).await?;
         let mut warnings = request.warnings;
-        warnings.extend(others_present(&others).map(|warning| json!(warning)));
+        warnings.extend([others_present(&others), hidden_from_athena(&written)].into_iter().flatten().map(|warning| json!(warning)));
         let manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             log_group_name: task.log_group_name,
@@ -94,7 +95,9 @@ impl CheckExportTask {
             execution: request.execution,
             warnings,
         };
-        if archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest).await? {
+        if archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest, written.hidden)
+            .await?
+        {
             duration.map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
             invocation.report(Metric::ArchivedObjects(manifest.objects));
             invocation.report(Metric::ArchivedBytes(manifest.bytes));
@@ -134,6 +137,17 @@ fn listed(tasks: &[String]) -> String {
     const SHOWN: usize = 5;
     let more = if tasks.len() > SHOWN { " and more" } else { "" };
     format!("{}{more}", tasks[..tasks.len().min(SHOWN)].join(", "))
+}
+
+/// The objects are there, and a query would answer as if they were not.
+fn hidden_from_athena(written: &Written) -> Option<Warning> {
+    (written.hidden > 0).then(|| Warning {
+        name: WarningName::HiddenFromAthena,
+        message: format!(
+            "{} of {} objects are of log streams whose name begins with _ or .: they are in the archive, and Athena passes over them",
+            written.hidden, written.objects
+        ),
+    })
 }
 
 /// Nothing is ever deleted here, so what an attempt that failed or an earlier export wrote stays, and a query over the

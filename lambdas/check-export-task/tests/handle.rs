@@ -115,7 +115,7 @@ async fn a_completed_task_is_counted_and_written_down() {
             "from": FROM, "to": TO, "taskId": "task-1", "status": "COMPLETED", "outcome": "exported", "objects": 3, "bytes": 123, "warnings": warnings})
     );
     let row = json!({"schema_version": 1, "log_group": "/ecs/web", "timezone": "Asia/Tokyo", "window_from": FROM, "window_to": TO,
-        "task_id": "task-1", "bucket": "archive", "destination_prefix": PREFIX, "objects": 3, "bytes": 123,
+        "task_id": "task-1", "bucket": "archive", "destination_prefix": PREFIX, "objects": 3, "hidden_objects": 0, "bytes": 123,
         "created": "2026-11-01T03:00:05.000Z", "completed": "2026-11-01T03:00:07.250Z", "execution": "arn:aws:states:run", "warnings": warnings});
     assert_eq!(
         manifests.lock().unwrap().as_slice(),
@@ -297,6 +297,26 @@ async fn what_other_tasks_left_in_the_place_is_a_warning() {
     let told = "lie beside this one's: fe4ec36e-dc7c-4a53-b747-cabc7a999dae, cf6c813d-dca1-4dee-bf5c-d4b190076d99; _manifest.json names";
     assert!(answer["warnings"][0]["message"].as_str().unwrap().contains(told), "{answer}");
     assert_eq!(manifests.lock().unwrap()[0].1["warnings"], answer["warnings"]);
+}
+
+#[tokio::test]
+async fn log_streams_that_athena_passes_over_are_a_warning() {
+    let manifests = Manifests::default();
+    let listed =
+        mock!(aws_sdk_s3::Client::list_objects_v2).match_requests(|request| request.delimiter().is_none()).then_http_response(|| {
+            let keys = ["_app/000000.gz", ".dot/000000.gz", "main/000000.gz"];
+            let contents: String =
+                keys.iter().map(|key| format!("<Contents><Key>{PREFIX}/task-1/{key}</Key><Size>1</Size></Contents>")).collect();
+            ok(format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"))
+        });
+    let answer = handle(json!({"taskId": "task-1"}), &[&task(json!({}))], &[&listed, &manifest_is_written(&manifests)]).await.unwrap();
+    assert_eq!(answer["objects"], 3);
+    assert_eq!(
+        answer["warnings"],
+        json!([{"name": "HiddenFromAthena", "message": "2 of 3 objects are of log streams whose name begins with _ or .: they are in the archive, and \
+            Athena passes over them"}])
+    );
+    assert_eq!(manifests.lock().unwrap()[0].1["hidden_objects"], 2);
 }
 
 #[tokio::test]

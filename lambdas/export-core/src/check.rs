@@ -75,12 +75,17 @@ impl Request {
 fn read_warnings(fields: &Fields, problems: &mut Problems) -> Vec<Value> {
     match fields.get("warnings") {
         None => Vec::new(),
-        Some(Value::Array(warnings)) => warnings.clone(),
+        // Anything else would be a row that Athena cannot read, and with it no row of the month.
+        Some(Value::Array(warnings)) if warnings.iter().all(is_warning) => warnings.clone(),
         Some(value) => {
             problems.add("warnings", value, "give the list that create-export-task answered with, or leave the field out");
             Vec::new()
         }
     }
+}
+
+fn is_warning(warning: &Value) -> bool {
+    warning.as_object().is_some_and(|fields| fields.len() == 2) && warning["name"].is_string() && warning["message"].is_string()
 }
 
 /// What became of an export that ran to its end.
@@ -154,6 +159,20 @@ mod tests {
         );
         assert_eq!(Request::parse(&json!({})).unwrap_err().message, "taskId is missing: it is required");
         assert_eq!(Request::parse(&json!([])).unwrap_err().message, "the event is []: give a JSON object");
+    }
+
+    #[test]
+    fn a_warning_is_a_name_and_a_message() {
+        for warnings in [
+            json!(["text"]),
+            json!([{}]),
+            json!([{"name": "n"}]),
+            json!([{"name": "n", "message": 1}]),
+            json!([{"name": "n", "message": "m", "x": 1}]),
+        ] {
+            let error = Request::parse(&json!({"taskId": "t", "warnings": warnings})).unwrap_err();
+            assert!(error.message.starts_with("warnings is ["), "{error}");
+        }
     }
 
     #[test]

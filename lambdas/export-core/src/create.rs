@@ -177,10 +177,12 @@ pub enum WarningName {
     ManifestReplaced,
     /// Another task's objects lie in the same place: a failed attempt's, or an earlier export's.
     OtherExportsPresent,
+    /// Objects of log streams whose name begins with `_` or `.`: Athena passes over them.
+    HiddenFromAthena,
 }
 
 impl WarningName {
-    pub const ALL: [Self; 3] = [Self::RetentionShorterThanMonth, Self::ManifestReplaced, Self::OtherExportsPresent];
+    pub const ALL: [Self; 4] = [Self::RetentionShorterThanMonth, Self::ManifestReplaced, Self::OtherExportsPresent, Self::HiddenFromAthena];
 }
 
 /// The request's fields, and what was decided and done.

@@ -27,6 +27,8 @@ pub struct Row<'a> {
     pub bucket: &'a str,
     pub destination_prefix: &'a str,
     pub objects: u64,
+    /// Those of them that Athena passes over.
+    pub hidden_objects: u64,
     pub bytes: u64,
     pub created: Option<&'a str>,
     pub completed: Option<&'a str>,
@@ -35,7 +37,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub fn of(manifest: &'a Manifest, bucket: &'a str, destination_prefix: &'a str) -> Self {
+    pub fn of(manifest: &'a Manifest, bucket: &'a str, destination_prefix: &'a str, hidden_objects: u64) -> Self {
         Self {
             schema_version: manifest.schema_version,
             log_group: &manifest.log_group_name,
@@ -47,6 +49,7 @@ impl<'a> Row<'a> {
             bucket,
             destination_prefix,
             objects: manifest.objects,
+            hidden_objects,
             bytes: manifest.bytes,
             created: manifest.created.as_deref(),
             completed: manifest.completed.as_deref(),
@@ -54,6 +57,12 @@ impl<'a> Row<'a> {
             warnings: &manifest.warnings,
         }
     }
+}
+
+/// Whether Athena passes over an object of a task: names that begin with `_` or `.` are hidden, a folder's too, and a log
+/// stream's folder has the log stream's name. `key` is what is left of the key behind the task's folder.
+pub fn is_hidden(key: &str) -> bool {
+    key.split('/').any(|part| part.starts_with(['_', '.']))
 }
 
 /// The key of a row. It is named after the place that the manifest lies in, so that an export anew replaces its row; by a
@@ -94,9 +103,9 @@ mod tests {
     fn a_row_says_what_the_manifest_says_and_where_it_lies() {
         let manifest = manifest();
         assert_eq!(
-            json!(Row::of(&manifest, "archive", "logs/x")),
+            json!(Row::of(&manifest, "archive", "logs/x", 1)),
             json!({"schema_version": 1, "log_group": "/ecs/web", "timezone": "UTC", "window_from": 1, "window_to": 2, "task_id": "t",
-                "bucket": "archive", "destination_prefix": "logs/x", "objects": 3, "bytes": 4, "created": "2026-02-02T00:00:00.000Z",
+                "bucket": "archive", "destination_prefix": "logs/x", "objects": 3, "hidden_objects": 1, "bytes": 4, "created": "2026-02-02T00:00:00.000Z",
                 "completed": null, "execution": null, "warnings": [{"name": "n", "message": "m"}]})
         );
     }
@@ -107,5 +116,14 @@ mod tests {
         let row = |place: &str| key("logs/manifests", &manifest, place);
         assert_eq!(row("a"), "logs/manifests/year=2026/month=01/ca978112ca1bbdcafac231b39a23dc4d.json");
         assert_ne!(row("a"), row("b"));
+    }
+
+    #[test]
+    fn what_athena_hides_is_known() {
+        for (key, hidden) in
+            [("main/000000.gz", false), ("a_b.c/000000.gz", false), ("_app/000000.gz", true), (".dot/000000.gz", true), ("main/_x", true)]
+        {
+            assert_eq!(is_hidden(key), hidden, "{key}");
+        }
     }
 }

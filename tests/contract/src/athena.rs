@@ -118,6 +118,10 @@ fn view_resource(name: &str, columns: &[(&str, &str)]) -> String {
             - \" */\"
         ViewExpandedText: /* Presto View */
         StorageDescriptor:
+          # Of no meaning in a view, and Athena reads no table without it.
+          SerdeInfo:
+            Name: \"-\"
+            SerializationLibrary: \"-\"
           Columns:
 ",
         text.replace('\'', "''"),

@@ -200,8 +200,9 @@ fn dollars(results: &Value) -> String {
     let groups = ["10", "100", "1000", "10000"];
     let rows = groups.map(|size| {
         let at = |path: &str| shown(results, &format!("cost.dollars.{size}.{path}"));
-        let of = ["transitions", "step_functions", "lambda", "s3_requests", "own_logs"].map(at);
-        format!("| {} | {} | {:.2} |", with_commas(size), of.join(" | "), number(results, &format!("cost.dollars.{size}.total")))
+        let of = ["transitions", "invocations", "step_functions", "lambda", "s3_requests", "own_logs"].map(at);
+        let money = |path: &str| number(results, &format!("cost.dollars.{size}.{path}"));
+        format!("| {} | {} | {:.2} | {:.2} |", with_commas(size), of.join(" | "), money("total"), money("storage_of_a_month"))
     });
     format!(
         "With tasks of one minute, a log group costs {} transitions and {} invocations of about {} s at 128 MB. Each page of 50 log groups adds {} transitions, \
@@ -211,7 +212,10 @@ fn dollars(results: &Value) -> String {
         at("prices.assumed.invocation_seconds"),
         at("per_page_transitions"),
         at("per_run_transitions"),
-        table("| Log groups | Transitions | Step Functions | Lambda | S3 requests | Own logs | A month, free tiers aside |", rows)
+        table(
+            "| Log groups | Transitions | Invocations | Step Functions | Lambda | S3 requests | Own logs | A run, free tiers aside | Storage, each month kept |",
+            rows
+        )
     )
 }
 

@@ -3,6 +3,7 @@
 use contract::{
     athena::{COLUMNS, SAVED_QUERIES, VIEWS, saved_queries, saved_queries_template, with_views},
     expect_file, read,
+    template::{at, keys, load},
 };
 
 #[test]
@@ -36,4 +37,17 @@ fn compacted_logs_has_the_columns_of_logs() {
     let in_table: Vec<&str> =
         table.split("Columns:").nth(1).expect("columns").split("Name: ").skip(1).filter_map(|rest| rest.split(',').next()).collect();
     assert_eq!(in_table, columns);
+}
+
+/// Athena reads no table without it, not even a view: "Table storage descriptor is missing SerDe info".
+#[test]
+fn every_table_has_a_serde() {
+    let template = load(VIEWS);
+    let resources = at(&template, &["Resources"]);
+    let tables: Vec<_> = keys(resources).into_iter().filter(|name| resources[name.as_str()]["Type"] == "AWS::Glue::Table").collect();
+    assert_eq!(tables, ["LogLinesTable", "ManifestsTable", "CompactedLogsTable", "LogsView", "EventsView"]);
+    for table in &tables {
+        let serde = at(resources, &[table, "Properties", "TableInput", "StorageDescriptor", "SerdeInfo", "SerializationLibrary"]);
+        assert!(serde.as_str().is_some_and(|name| !name.is_empty()), "{table}");
+    }
 }

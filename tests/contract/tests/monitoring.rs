@@ -1,12 +1,18 @@
 //! `infra/monitoring.yaml` and `infra/dashboard.yaml` against `docs/monitoring.md`, the operations guide and the watcher's tests.
 
+#[expect(dead_code, reason = "the rules and texts are for tests/storage.rs")]
+mod intrinsics;
+
+use std::collections::BTreeMap;
+
 use contract::{
     dashboard::{COLUMNS, Metric, PICTURE, body, picture, widgets},
     documents::headings,
     expect_file, read, read_json,
-    state_machine::{WATCH_ARCHIVE, states},
+    state_machine::{EXPORT_LOGS, WATCH_ARCHIVE, states},
     template::{self, MONITORING, at, keys},
 };
+use intrinsics::Template;
 use serde_norway::Value;
 
 const DOCUMENT: &str = "docs/monitoring.md";
@@ -61,11 +67,12 @@ fn section(document: &str, heading: &str) -> String {
 // ---- alarms ---------------------------------------------------------------------------------------------------------
 
 /// What has to be seen, as the namespace and the metric that show it.
-const CONDITIONS: [(&str, &str, &str, &str); 10] = [
+const CONDITIONS: [(&str, &str, &str, &str); 11] = [
     ("RunFailed", "AWS/States", "ExecutionsFailed", "StateMachineArn"),
     ("RunTimedOut", "AWS/States", "ExecutionsTimedOut", "StateMachineArn"),
     ("RunAborted", "AWS/States", "ExecutionsAborted", "StateMachineArn"),
     ("RunThrottled", "AWS/States", "ExecutionThrottled", "StateMachineArn"),
+    ("EntriesThrottled", "AWS/States", "ExecutionThrottled", "${StateMachineArn}/LogGroup"),
     ("CompactionFailed", "AWS/States", "ExecutionsFailed", "CompactionStateMachineArn"),
     ("FunctionErrors", "CloudWatchLogsArchive", "FunctionErrors", "ArchiveStackName"),
     ("CreateExportTaskThrottled", "AWS/Lambda", "Throttles", "CreateExportTaskFunctionName"),
@@ -90,6 +97,33 @@ fn each_condition_has_its_alarm() {
     let expected =
         CONDITIONS.map(|(name, namespace, metric, of)| (name.to_owned(), namespace.to_owned(), metric.to_owned(), of.to_owned()));
     assert_eq!(found, expected);
+}
+
+/// What the executions of the Distributed Map report under ends with the map's label.
+#[test]
+fn the_alarm_on_the_maps_executions_has_its_label() {
+    let labels: Vec<String> =
+        states(&read_json(EXPORT_LOGS)).iter().filter_map(|state| state.fields.get("Label")?.as_str().map(str::to_owned)).collect();
+    let [label] = &labels[..] else { panic!("one label: {labels:?}") };
+    let watched: Vec<_> = CONDITIONS.iter().filter_map(|(name, .., of)| Some((*name, of.strip_prefix("${StateMachineArn}/")?))).collect();
+    assert_eq!(watched, [("EntriesThrottled", label.as_str())]);
+}
+
+/// Where no run is scheduled, the alarm that misses one is silent; every other goes on telling.
+#[test]
+fn only_the_alarm_on_the_days_is_silent_without_a_schedule() {
+    let silent: Vec<String> =
+        alarms().into_iter().filter(|alarm| alarm.properties.get("ActionsEnabled").is_some()).map(|alarm| alarm.name).collect();
+    assert_eq!(silent, ["NoSuccessfulRun"]);
+    let mut template = Template { document: template::load(MONITORING), values: BTreeMap::new() };
+    let properties = template.document["Resources"]["NoSuccessfulRunAlarm"]["Properties"]["ActionsEnabled"].clone();
+    for (state, enabled) in [("ENABLED", true), ("DISABLED", false)] {
+        template.values.insert("ScheduleState".to_owned(), state.to_owned());
+        assert_eq!(template.json(&properties), enabled, "{state}");
+    }
+    let archive = template::load(template::ARCHIVE);
+    let given = at(&archive, &["Resources", "Monitoring", "Properties", "Parameters", "ScheduleState"]);
+    assert_eq!(untagged(given).as_str(), Some("ScheduleState"));
 }
 
 #[test]
@@ -276,7 +310,7 @@ fn the_dashboard_shows_what_it_promises() {
         ("Duration of an export task", &["ExportDuration", "ExportDuration", "ExportDuration"]),
         ("Time in the queue for the export slot", &["SlotWait", "SlotWait", "SlotWait"]),
         ("Polls for each export task", &["", "Invocations", "ExportDuration"]),
-        ("Throttled", &["ExecutionThrottled", "Throttles", "Throttles"]),
+        ("Throttled", &["ExecutionThrottled", "ExecutionThrottled", "Throttles", "Throttles"]),
         ("Archived a day", &["ArchivedBytes", "ArchivedObjects"]),
     ] {
         let widget = widgets.iter().find(|widget| widget.title == title).unwrap_or_else(|| panic!("no widget {title}"));

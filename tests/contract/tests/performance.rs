@@ -91,6 +91,7 @@ fn dollars_and_price_list_have_the_same_prices() {
         ("per_gb_second", " per GB-second"),
         ("per_1000_put_or_list", " per 1,000 PUT or LIST requests"),
         ("per_gb_ingested", " per GB ingested"),
+        ("per_gb_month", " per GB-month; 0.0047"),
     ] {
         let price = lookup(&results, &format!("cost.prices.{key}")).and_then(Value::as_f64).expect("a price");
         let written = format!(" {price}{words}");

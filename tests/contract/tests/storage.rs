@@ -98,6 +98,133 @@ fn by_default_nothing_is_moved_locked_or_expires() {
     }
 }
 
+/// The bucket that the stack makes, for parameters that differ from the defaults.
+fn bucket(changes: &[(&str, &str)]) -> Value {
+    let defaults = [
+        ("S3PrefixSlash", "cloudwatch-logs/"),
+        ("ExistingBucketName", ""),
+        ("ExistingBucketOwnerAccountId", ""),
+        ("KmsKeyArn", ""),
+        ("DaysToGlacierInstantRetrieval", "0"),
+        ("DaysToDeepArchive", "0"),
+        ("DaysToExpiration", "0"),
+        ("ObjectLockMode", "NONE"),
+        ("ObjectLockDays", "0"),
+    ];
+    let values: Vec<_> = defaults.iter().chain(changes).copied().collect();
+    let template = template(STORAGE, &values);
+    template.json(&template.document["Resources"]["ArchiveBucket"]["Properties"])
+}
+
+fn rules(bucket: &Value) -> &[Value] {
+    bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules")
+}
+
+/// What the lifecycle always does.
+fn rules_of_every_bucket() -> [Value; 2] {
+    [
+        json!({"Id": "AbortIncompleteMultipartUploads", "Status": "Enabled",
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}),
+        json!({"Id": "NoncurrentVersionsToGlacier", "Status": "Enabled",
+            "NoncurrentVersionTransitions": [{"StorageClass": "GLACIER", "TransitionInDays": 30}]}),
+    ]
+}
+
+#[test]
+fn the_bucket_of_the_defaults() {
+    let expected = json!({
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+        },
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "LifecycleConfiguration": {"Rules": rules_of_every_bucket()},
+    });
+    assert_eq!(bucket(&[]), expected);
+}
+
+#[test]
+fn a_key_encrypts_the_bucket_with_a_bucket_key() {
+    let key = "arn:aws:kms:ap-northeast-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let bucket = bucket(&[("KmsKeyArn", key)]);
+    let by_default = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key});
+    let expected = json!({"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": true}]});
+    assert_eq!(bucket["BucketEncryption"], expected);
+}
+
+#[test]
+fn the_lifecycle_moves_large_exports_only_and_expires_everything() {
+    let always = rules_of_every_bucket();
+    let moves = |prefix: &str, transitions: Value| {
+        json!({"Id": "ExportsToColderClasses", "Status": "Enabled", "Prefix": format!("{prefix}log_group="),
+            "ObjectSizeGreaterThan": "131072", "Transitions": transitions})
+    };
+    let to = |class: &str, days: &str| json!({"StorageClass": class, "TransitionInDays": days});
+    let (instant, deep) = (("DaysToGlacierInstantRetrieval", "90"), ("DaysToDeepArchive", "365"));
+    for (changes, transitions) in [
+        (&[instant][..], json!([to("GLACIER_IR", "90")])),
+        (&[deep], json!([to("DEEP_ARCHIVE", "365")])),
+        (&[instant, deep], json!([to("GLACIER_IR", "90"), to("DEEP_ARCHIVE", "365")])),
+    ] {
+        assert_eq!(rules(&bucket(changes)), [&always[..], &[moves("cloudwatch-logs/", transitions)]].concat(), "{changes:?}");
+    }
+    let at_the_root = bucket(&[("S3PrefixSlash", ""), instant]);
+    assert_eq!(rules(&at_the_root)[2], moves("", json!([to("GLACIER_IR", "90")])));
+
+    let expires = [
+        json!({"Id": "Expiration", "Status": "Enabled", "ExpirationInDays": "730",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 120}}),
+        json!({"Id": "DeleteMarkersWithNothingBehind", "Status": "Enabled", "ExpiredObjectDeleteMarker": true}),
+    ];
+    let expiration = ("DaysToExpiration", "730");
+    assert_eq!(rules(&bucket(&[expiration])), [&always[..], &expires].concat());
+    let all = bucket(&[instant, deep, expiration]);
+    let transitions = json!([to("GLACIER_IR", "90"), to("DEEP_ARCHIVE", "365")]);
+    assert_eq!(rules(&all), [&always[..], &[moves("cloudwatch-logs/", transitions)], &expires].concat());
+}
+
+#[test]
+fn a_lock_is_a_default_retention_of_every_object() {
+    for mode in ["GOVERNANCE", "COMPLIANCE"] {
+        let bucket = bucket(&[("ObjectLockMode", mode), ("ObjectLockDays", "365")]);
+        assert_eq!(bucket["ObjectLockEnabled"], true);
+        let expected = json!({"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": "365"}}});
+        assert_eq!(bucket["ObjectLockConfiguration"], expected);
+        assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+        assert_eq!(rules(&bucket), rules_of_every_bucket());
+    }
+}
+
+#[test]
+fn a_key_of_another_region_is_refused() {
+    let archive = |key: &str| template(ARCHIVE, &[("KmsKeyArn", key)]);
+    let parameter =
+        |template: &Template| template.document["Resources"]["Archive"]["Properties"]["Parameters"]["KmsKeyAndStackRegion"].clone();
+    let pattern = load(STORAGE)["Parameters"]["KmsKeyAndStackRegion"]["AllowedPattern"].as_str().expect("a pattern").to_owned();
+    // CloudFormation's patterns are Java's: this one refers back to its first part, which jsonschema's engine can as well.
+    let pattern = json!({"type": "string", "pattern": pattern});
+    let passes = |value: &str| jsonschema::is_valid(&pattern, &json!(value));
+    for (key, value, right) in [
+        ("", "ap-northeast-1 ap-northeast-1", true),
+        ("arn:aws:kms:ap-northeast-1:999999999999:key/1234", "ap-northeast-1 ap-northeast-1", true),
+        ("arn:aws:kms:ap-northeast-3:999999999999:key/1234", "ap-northeast-3 ap-northeast-1", false),
+        ("arn:aws:kms:us-east-1:999999999999:key/1234", "us-east-1 ap-northeast-1", false),
+    ] {
+        let template = archive(key);
+        let parameter = parameter(&template);
+        assert_eq!(template.text(&parameter), value, "{key}");
+        assert_eq!(passes(value), right, "{key}");
+        // Both branches: that CloudFormation leaves the other one alone is not said anywhere.
+        let serde_norway::Value::Tagged(branches) = &parameter else { panic!("an !If") };
+        let of_key = template.text(&branches.value[1]);
+        assert!(of_key.ends_with(" ap-northeast-1"), "{of_key}");
+    }
+    for wrong in ["ap-northeast-1", "ap-northeast-1 ap-northeast-10", "xap-northeast-1 ap-northeast-1", " ", ""] {
+        assert!(!passes(wrong), "{wrong}");
+    }
+}
+
 fn central() -> Template {
     let values = [
         ("S3Prefix", "cloudwatch-logs"),
@@ -234,8 +361,15 @@ fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
                     "logs:PutRetentionPolicy",
                     "logs:GetLogEvents",
                     "logs:FilterLogEvents",
+                    "logs:GetLogRecord",
+                    "logs:StartQuery",
+                    "logs:GetQueryResults",
+                    "logs:StartLiveTail",
+                    "logs:PutSubscriptionFilter",
                     "s3:PutLifecycleConfiguration",
                     "s3:PutBucketPolicy",
+                    "s3:PutBucketVersioning",
+                    "s3:PutBucketObjectLockConfiguration",
                     "s3:BypassGovernanceRetention",
                     "s3:PutObjectRetention",
                 ];

@@ -106,6 +106,7 @@ async fn the_alarms_tell_the_topic_and_the_dashboard_is_there() {
             "CheckExportTaskThrottled",
             "CompactionFailed",
             "CreateExportTaskThrottled",
+            "EntriesThrottled",
             "FunctionErrors",
             "NoSuccessfulRun",
             "RunAborted",

@@ -1,7 +1,7 @@
-"""Corrects what ministack does with a Choice state that is JSONata in a JSONPath machine.
+"""Corrects what ministack does with the rules of a state that is JSONata in a JSONPath machine: those of a Choice, and its catchers.
 
-ministack asks each rule for its query language. A rule has none of its own, so that it takes the machine's, and the rule's Assign and
-Output are passed over.
+ministack asks each rule for its query language. A rule has none of its own, so that it takes the machine's, and the rule's Assign
+(a Choice's Output as well) is passed over.
 """
 
 
@@ -16,3 +16,10 @@ def correct() -> None:
         return execute(state, raw_input, ctx)
 
     stepfunctions._execute_choice = execute_choice
+
+    catch = stepfunctions._apply_catcher
+
+    def apply_catcher(catcher: dict, raw_input: object, ctx: dict, query_language: str, error_output: dict) -> object:
+        return catch(catcher | {"QueryLanguage": query_language}, raw_input, ctx, query_language, error_output)
+
+    stepfunctions._apply_catcher = apply_catcher

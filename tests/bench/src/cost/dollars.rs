@@ -15,12 +15,16 @@ pub struct Prices {
     pub per_gb_second: f64,
     pub per_1000_put_or_list: f64,
     pub per_gb_ingested: f64,
+    pub per_gb_month: f64,
 }
 
 /// Assumptions that are not measured here.
 const INVOCATION_SECONDS: f64 = 0.2;
 const FUNCTION_GB: f64 = 0.125;
 const OWN_LOGS_GB_PER_GROUP: f64 = 0.000_15;
+/// Of a log group in a month, as ingested; and what is left of it in gzip, as AWS reckons in its examples.
+const INGESTED_GB_PER_GROUP: f64 = 1.0;
+const COMPRESSED: f64 = 0.15;
 
 impl Prices {
     pub const TOKYO: Self = Self {
@@ -29,6 +33,7 @@ impl Prices {
         per_gb_second: 0.000_013_333_4,
         per_1000_put_or_list: 0.0047,
         per_gb_ingested: 0.76,
+        per_gb_month: 0.025,
     };
 
     pub fn to_json(self) -> Value {
@@ -38,8 +43,10 @@ impl Prices {
             "per_gb_second": self.per_gb_second,
             "per_1000_put_or_list": self.per_1000_put_or_list,
             "per_gb_ingested": self.per_gb_ingested,
+            "per_gb_month": self.per_gb_month,
             "assumed": {
                 "invocation_seconds": INVOCATION_SECONDS, "function_gb": FUNCTION_GB, "own_logs_mb_per_group": OWN_LOGS_GB_PER_GROUP * 1000.0,
+                "ingested_gb_per_group": INGESTED_GB_PER_GROUP, "compressed": COMPRESSED,
             },
         })
     }
@@ -64,20 +71,23 @@ pub fn table(counts: &Counts, prices: &Prices) -> Value {
 
 fn row(counts: &Counts, prices: &Prices, size: usize) -> Value {
     let transitions = size * counts.group_transitions + size.div_ceil(counts.page_size) * counts.page_transitions + counts.run_transitions;
-    let invocations = (size * counts.group_invocations + counts.run_invocations) as f64;
+    let invocations = size * counts.group_invocations + counts.run_invocations;
     let groups = size as f64;
     let step_functions = transitions as f64 / 1000.0 * prices.per_1000_transitions;
     let per_invocation = prices.per_million_requests / 1e6 + INVOCATION_SECONDS * FUNCTION_GB * prices.per_gb_second;
-    let lambda = invocations * per_invocation;
+    let lambda = invocations as f64 * per_invocation;
     let s3 = groups * f64::from(counts.group_s3_requests) / 1000.0 * prices.per_1000_put_or_list;
     let own_logs = groups * OWN_LOGS_GB_PER_GROUP * prices.per_gb_ingested;
     json!({
         "transitions": transitions,
+        "invocations": invocations,
         "step_functions": rounded(step_functions),
         "lambda": rounded(lambda),
         "s3_requests": rounded(s3),
         "own_logs": rounded(own_logs),
         "total": rounded(step_functions + lambda + s3 + own_logs),
+        // Each month kept, beside what the run costs once.
+        "storage_of_a_month": rounded(groups * INGESTED_GB_PER_GROUP * COMPRESSED * prices.per_gb_month),
     })
 }
 
@@ -99,7 +109,10 @@ mod tests {
         let table = table(&counts, &Prices::TOKYO);
         let thousand = &table["1000"];
         assert_eq!(thousand["transitions"], 23_106);
+        assert_eq!(thousand["invocations"], 20_001);
         assert_eq!(thousand["step_functions"], 0.578);
+        // 1,000 GB, compressed to 150.
+        assert_eq!(thousand["storage_of_a_month"], 3.75);
         // 20,001 requests at 0.20 per million, and 0.025 GB-seconds each.
         assert_eq!(thousand["lambda"], 0.0107);
         assert_eq!(thousand["own_logs"], 0.114);

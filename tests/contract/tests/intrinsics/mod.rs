@@ -56,8 +56,21 @@ impl Template {
                 let parts = arguments[1].as_sequence().expect("a list").iter().map(|part| self.text(part));
                 parts.collect::<Vec<_>>().join(arguments[0].as_str().expect("a separator"))
             }
+            ("!Select", Value::Sequence(arguments)) => {
+                let parts = self.split(&arguments[1]);
+                let index = arguments[0].as_u64().and_then(|index| usize::try_from(index).ok()).expect("an index");
+                parts.get(index).unwrap_or_else(|| panic!("no part {index} of {parts:?}")).clone()
+            }
             other => panic!("no text: {other:?}"),
         }
+    }
+
+    fn split(&self, list: &Value) -> Vec<String> {
+        let Value::Tagged(tagged) = list else { panic!("no list: {list:?}") };
+        assert_eq!(tagged.tag, "Split");
+        let arguments = tagged.value.as_sequence().expect("arguments");
+        let separator = arguments[0].as_str().expect("a separator");
+        self.text(&arguments[1]).split(separator).map(str::to_owned).collect()
     }
 
     fn value(&self, name: &str) -> String {
@@ -77,17 +90,25 @@ impl Template {
 
     /// A value with every function carried out, as JSON.
     pub fn json(&self, value: &Value) -> serde_json::Value {
-        match value {
+        self.given(value).unwrap_or_else(|| panic!("AWS::NoValue, where nothing can be left out"))
+    }
+
+    /// None for `AWS::NoValue`, which takes a member or an item out.
+    fn given(&self, value: &Value) -> Option<serde_json::Value> {
+        Some(match value {
             Value::Mapping(mapping) => {
-                let members = mapping.iter().map(|(key, value)| (key.as_str().expect("a name").to_owned(), self.json(value)));
-                serde_json::Value::Object(members.collect())
+                let name = |key: &Value| key.as_str().expect("a name").to_owned();
+                serde_json::Value::Object(mapping.iter().filter_map(|(key, value)| Some((name(key), self.given(value)?))).collect())
             }
-            Value::Sequence(items) => items.iter().map(|item| self.json(item)).collect(),
+            Value::Sequence(items) => items.iter().filter_map(|item| self.given(item)).collect(),
             Value::Tagged(tagged) if tagged.tag == "If" => {
                 let arguments = tagged.value.as_sequence().expect("arguments");
-                self.json(&arguments[if self.condition(arguments[0].as_str().expect("a condition's name")) { 1 } else { 2 }])
+                return self.given(&arguments[if self.condition(arguments[0].as_str().expect("a condition's name")) { 1 } else { 2 }]);
             }
+            Value::Tagged(tagged) if tagged.tag == "Ref" && tagged.value == "AWS::NoValue" => return None,
+            Value::Bool(value) => (*value).into(),
+            Value::Number(number) => number.as_i64().expect("a whole number").into(),
             other => self.text(other).into(),
-        }
+        })
     }
 }

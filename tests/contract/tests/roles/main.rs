@@ -46,8 +46,8 @@ const VALUES: [(&str, &str); 35] = [
     ("DatabaseName", "<database>"),
     ("CompactionWorkGroupName", "<stack>-compaction"),
     ("KmsKeyArn", "<KmsKeyArn>"),
-    ("CreateExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/aws/lambda/<stack>/create-export-task:*"),
-    ("CheckExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/aws/lambda/<stack>/check-export-task:*"),
+    ("CreateExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/create-export-task:*"),
+    ("CheckExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/check-export-task:*"),
     ("CreateExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<create-export-task>"),
     ("CheckExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<check-export-task>"),
     ("ExportLogsStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<export-logs>"),
@@ -167,7 +167,7 @@ fn each_function_workflow_and_schedule_has_a_role_of_its_own() {
 /// Lambda tells no account when it takes on a role; the others do, and must tell this one.
 #[test]
 fn a_role_is_taken_on_by_its_service_for_this_account_only() {
-    for Role { name, service, trust, .. } in roles() {
+    for Role { name, service, trust, template, holder, .. } in roles() {
         let [statement] = &trust["Statement"].as_array().expect("statements")[..] else { panic!("one statement: {trust}") };
         assert_eq!((&statement["Effect"], &statement["Action"]), (&"Allow".into(), &"sts:AssumeRole".into()), "{name}");
         assert_eq!(statement["Principal"], serde_json::json!({"Service": service}), "{name}");
@@ -178,7 +178,12 @@ fn a_role_is_taken_on_by_its_service_for_this_account_only() {
             "states.amazonaws.com" => {
                 assert_eq!((account, source), (&"<account>".into(), &"arn:aws:states:<Region>:<account>:stateMachine:*".into()), "{name}");
             }
-            _ => assert_eq!(account, "<account>", "{name}"),
+            // Its group, which a schedule is in that names none: the service gives no narrower source.
+            _ => {
+                assert!(property(&template, holder, "GroupName").is_null(), "{holder}");
+                let group = "arn:aws:scheduler:<Region>:<account>:schedule-group/default";
+                assert_eq!((account, source), (&"<account>".into(), &group.into()), "{name}");
+            }
         }
     }
 }

@@ -121,11 +121,7 @@ const WORKGROUP: &str = "arn:aws:athena:<Region>:<account>:workgroup/<stack>-com
 const QUERIES: [(&str, &str, &[&str]); 5] = [
     ("CREATE TABLE", "compaction_1", &["GetTables", "GetTable", "GetPartitions", "CreateTable"]),
     ("DROP TABLE", "compaction_1", &["GetTable", "DeleteTable"]),
-    (
-        "ADD IF NOT EXISTS PARTITION",
-        "compacted_logs",
-        &["GetTable", "GetPartitions", "GetPartition", "BatchCreatePartition", "CreatePartition"],
-    ),
+    ("ADD PARTITION", "compacted_logs", &["GetTable", "GetPartitions", "GetPartition", "BatchCreatePartition", "CreatePartition"]),
     (
         "DROP IF EXISTS PARTITION",
         "compacted_logs",

@@ -74,7 +74,7 @@ async fn every_query_answers_on_what_runs_have_archived() {
     let october = archive.run_well(&input(&archive, "2026-10", true)).await;
     assert_eq!(october["counts"], json!({"exported": 2, "empty": 0, "skipped": 1, "failed": 0}));
     // Ten lines of orders' seven events, one of payments'.
-    assert_eq!(october["compaction"], json!({"status": "SUCCEEDED", "compacted": 2, "rows": 11}));
+    assert_eq!(october["compaction"], json!({"status": "SUCCEEDED", "compacted": 2, "rows": 11, "outside": 0}));
 
     let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
     // In the order of their work; the others are independent.
@@ -108,12 +108,12 @@ async fn every_query_answers_on_what_runs_have_archived() {
     // By hand, and again by the workflow: what is compacted is not compacted again.
     let again = archive.run_well(&input(&archive, "2026-10", true)).await;
     assert_eq!(again["counts"]["skipped"], 3);
-    assert_eq!(again["compaction"], json!({"status": "SUCCEEDED", "compacted": 0, "rows": 0}));
+    assert_eq!(again["compaction"], json!({"status": "SUCCEEDED", "compacted": 0, "rows": 0, "outside": 0}));
     // A month exported anew is compacted anew, from the export that counts.
     let mut anew = input(&archive, "2026-10", true);
     anew["force"] = json!(true);
     anew["logGroups"] = json!(["/aws/lambda/orders"]);
-    assert_eq!(archive.run_well(&anew).await["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 10}));
+    assert_eq!(archive.run_well(&anew).await["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 10, "outside": 0}));
     let task = &archive
         .local
         .query(&archive.stack, "SELECT DISTINCT task_id FROM compacted_logs WHERE log_group = '/aws/lambda/orders'")
@@ -141,29 +141,48 @@ async fn the_workgroup_cancels_what_scans_too_much_and_the_table_wants_a_log_gro
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compaction_that_fails_fails_the_run_and_leaves_the_archive_as_it_is() {
+async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is() {
     let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let notifications = archive.subscribe().await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
     let mut input = input(&archive, "2026-10", false);
     input["logGroups"] = json!(["/a", "/b"]);
     archive.run_well(&input).await;
-    // Athena would pass over an object in Deep Archive: here it is gone, and the manifest knows of it.
+    notifications.next().await;
+    // Athena passes over an object in Deep Archive: here it is gone, and the manifest knows of it.
     let stored = archive.stored(&archive.stack.bucket).await;
     let object = stored.keys().find(|key| key.contains("log_group=/b/") && key.ends_with(".gz")).expect("the object of /b");
     let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&archive.local.sdk_config()).force_path_style(true).build());
     s3.delete_object().bucket(&archive.stack.bucket).key(object).send().await.unwrap();
-    let ended = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "2026-10"})).await;
-    assert_eq!(ended.status, ExecutionStatus::Failed, "{:?}", ended.output);
-    assert_eq!(ended.error.as_deref(), Some("CompactionFailed"));
-    let cause = ended.cause.unwrap_or_default();
-    assert!(
-        cause.starts_with("1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has 0 rows in 1 objects"),
-        "{cause}"
-    );
+    input["logGroups"] = json!(["/a"]);
+    input["compact"] = json!(true);
+    let (error, cause) = archive.run_badly(&input).await;
+    assert_eq!(error, "CompactionFailed");
+    let said = "1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects";
+    assert!(cause.starts_with("every export ended well, but ") && cause.contains(said), "{cause}");
+    let (subject, message) = notifications.next().await;
+    assert_eq!(subject, "CloudWatch Logs archive 2026-10: compaction FAILED");
+    assert!(message.contains(said) && message.contains("\n  To do: correct what it names, then start"), "{message}");
     let rows = archive.local.query(&archive.stack, "SELECT log_group, message FROM compacted_logs WHERE year = 2026 AND month = 10").await;
     assert_eq!(rows.unwrap().rows, [[Some("/a".to_owned()), Some("x".to_owned())]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_outside_of_the_tables_is_told() {
+    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    archive.log_group("/a", &[(FIRST, "x")]).await;
+    archive.log_group("/b", &[(FIRST, "y")]).await;
+    let mut input = input(&archive, "2026-10", true);
+    input["logGroups"] = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
+    let output = archive.run_well(&input).await;
+    assert_eq!(output["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 1, "outside": 1}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compaction_by_hand_wants_a_month() {
+    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
     let refused = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "October"})).await;
-    assert_eq!(refused.error.as_deref(), Some("InvalidInput"));
+    assert_eq!((refused.status, refused.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidInput")));
     assert_eq!(refused.cause.as_deref(), Some("month is October: give the archived month as YYYY-MM, such as 2026-10"));
 }

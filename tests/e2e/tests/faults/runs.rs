@@ -32,6 +32,24 @@ async fn a_missing_topic_fails_the_run_after_everything_is_archived() {
     assert_eq!(output["skips"], json!([{"logGroupName": "/told-nobody", "reason": "AlreadyArchived"}]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived() {
+    let stage = Stage::take().await;
+    stage.hello("/unrecorded").await;
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&stage.local.sdk_config());
+    let audit = "/cloudwatch-logs-archive/cloudwatch-logs-archive/outcomes";
+    logs.delete_log_group().log_group_name(audit).send().await.expect("the log group goes");
+    let (error, cause) = stage.run_badly(&stage.input(json!(["/unrecorded"]))).await;
+    assert_eq!(error, "AuditFailed", "{cause}");
+    assert!(cause.starts_with("All log groups of 2024-10 ended well, but their outcomes could not all be recorded: "), "{cause}");
+    stage.assert_archived_once("/unrecorded").await;
+
+    logs.create_log_group().log_group_name(audit).send().await.expect("the log group comes back");
+    logs.create_log_stream().log_group_name(audit).log_stream_name("outcomes").send().await.expect("its stream too");
+    let output = stage.run_well(&stage.input(json!(["/unrecorded"]))).await;
+    assert_eq!(output["audit"], json!({"status": "RECORDED"}));
+}
+
 /// The local engine goes on with the Map of an execution that was stopped. So what is shown here is more than AWS asks for: the rest of
 /// the stopped run and the new one work side by side.
 #[tokio::test(flavor = "multi_thread")]

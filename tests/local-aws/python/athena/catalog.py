@@ -115,10 +115,13 @@ class Catalog:
 
 def _table(database: str, described: dict) -> Table:
     name = described["Name"].lower()
+    storage = described.get("StorageDescriptor") or {}
+    # Views too, which have no use for it.
+    serde = storage.get("SerdeInfo")
+    if serde is None:
+        raise QueryError("HIVE_METASTORE_ERROR", "Table storage descriptor is missing SerDe info")
     if described.get("TableType") == "VIRTUAL_VIEW":
         return Table(database, name, (), (), "", "", view=decode_view(described.get("ViewOriginalText") or ""))
-    storage = described.get("StorageDescriptor") or {}
-    serde = storage.get("SerdeInfo") or {}
     return Table(
         database=database,
         name=name,

@@ -170,6 +170,7 @@ class Statement:
             "StorageDescriptor": {
                 "Columns": [{"Name": output.name.lower(), "Type": hive(output.type)} for output in relation.outputs],
                 "Location": "",
+                "SerdeInfo": {"Name": "-", "SerializationLibrary": "-"},
             },
             "ViewOriginalText": encode_view(View(query, self.execution.database, columns)),
             "ViewExpandedText": "/* Presto View */",

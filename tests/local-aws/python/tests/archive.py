@@ -70,7 +70,12 @@ class Archive:
         )
         self.glue.create_table(
             "archive",
-            {"Name": "logs", "TableType": "VIRTUAL_VIEW", "ViewOriginalText": encode_view(View(LOGS, "archive", LOGS_COLUMNS))},
+            {
+                "Name": "logs",
+                "TableType": "VIRTUAL_VIEW",
+                "StorageDescriptor": {"SerdeInfo": {"Name": "-", "SerializationLibrary": "-"}},
+                "ViewOriginalText": encode_view(View(LOGS, "archive", LOGS_COLUMNS)),
+            },
         )
 
     def table(self, name: str, columns: list, keys: list, serde: str, parameters: dict, properties: dict) -> None:

@@ -37,6 +37,16 @@ class Statements(unittest.TestCase):
             "TABLE_ALREADY_EXISTS: line 1:1: Table already exists: 'awsdatacatalog.archive.fine'",
         )
 
+    def test_tables_and_views_need_a_serde(self) -> None:
+        missing = "HIVE_METASTORE_ERROR: Table storage descriptor is missing SerDe info"
+        for name in ("logs", "manifests"):
+            with self.subTest(name):
+                descriptor = self.archive.glue.tables["archive", name]["StorageDescriptor"]
+                there = descriptor.pop("SerdeInfo")
+                self.assertEqual(self.archive.failure(f"SELECT 1 FROM {name} WHERE {MONTH}"), missing)
+                descriptor["SerdeInfo"] = there
+        self.assertEqual(self.archive.rows(f"SELECT count(*) FROM logs WHERE {MONTH}"), [["3"]])
+
     def test_names_are_resolved_as_trino_does(self) -> None:
         resolved = " cannot be resolved or requester is not authorized to access requested resources"
         for sql, message in {

@@ -43,7 +43,8 @@ pub(super) fn counts(landed: &[Landed], evidence: &Evidence) -> Vec<String> {
 
 /// What a manifest is in the table: its fields by the names of the columns, and where it lies. The month is the partition.
 fn row(manifest: &Value, bucket: &str, destination_prefix: &str) -> Value {
-    let mut row = json!({ "bucket": bucket, "destination_prefix": destination_prefix });
+    // No log stream of the samples has a name that Athena hides.
+    let mut row = json!({ "bucket": bucket, "destination_prefix": destination_prefix, "hidden_objects": 0 });
     for (field, column) in [
         ("schemaVersion", "schema_version"),
         ("logGroupName", "log_group"),

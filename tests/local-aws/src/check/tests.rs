@@ -106,7 +106,7 @@ fn row_of(manifest: &Value, destination_prefix: &str) -> StoredObject {
     let row = json!({
         "schema_version": manifest["schemaVersion"], "log_group": manifest["logGroupName"], "timezone": manifest["timezone"],
         "window_from": manifest["from"], "window_to": manifest["to"], "task_id": manifest["taskId"], "bucket": "bucket",
-        "destination_prefix": destination_prefix, "objects": manifest["objects"], "bytes": manifest["bytes"], "warnings": [],
+        "destination_prefix": destination_prefix, "objects": manifest["objects"], "hidden_objects": 0, "bytes": manifest["bytes"], "warnings": [],
     });
     let key = format!("logs/manifests/year=2026/month=10/{}.json", manifest["taskId"].as_str().unwrap());
     StoredObject { key, body: row.to_string().into_bytes() }
