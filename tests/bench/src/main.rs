@@ -37,8 +37,9 @@ Measures this project against the same design in Python and in Node.js, and agai
 Usage: cargo bench-all [--quick] [--write] [--only <part>]...
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
-  --write        write docs/performance.json and docs/performance.svg after --quick, too
-  --only <part>  function-start, polling, cost, scale or stand-in; may be given several times; writes nothing
+  --write        write docs/performance.json and docs/performance.svg after --quick or --only, too
+  --only <part>  function-start, polling, cost, scale or stand-in; may be given several times. With --write the other parts keep
+                 their figures: the ratios within a part are always of one run
   --help         print this
 
 Without --quick and --only, the results are written to docs/performance.json and docs/performance.svg. Progress goes to stderr, one table to
@@ -61,7 +62,7 @@ impl Arguments {
     }
 
     fn writes(&self) -> bool {
-        self.only.is_empty() && (self.write || !self.quick)
+        self.write || (self.only.is_empty() && !self.quick)
     }
 }
 
@@ -122,7 +123,8 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     results.insert("minutes".to_owned(), stats::rounded(started.elapsed().as_secs_f64() / 60.0));
     let results = serde_json::Value::Object(results);
     if arguments.writes() {
-        report::write(&results)?;
+        let written = if arguments.only.is_empty() { results.clone() } else { report::merged(&results)? };
+        report::write(&written)?;
         eprintln!(
             "           wrote {} and {}; `BLESS=1 cargo test -p contract` puts the figures into the documents",
             report::JSON_FILE,
@@ -170,7 +172,8 @@ mod tests {
         assert!(writes(&[]));
         assert!(!writes(&["--quick"]));
         assert!(writes(&["--quick", "--write"]));
-        assert!(!writes(&["--only", "polling", "--write"]));
+        assert!(!writes(&["--only", "polling"]));
+        assert!(writes(&["--only", "polling", "--write"]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod chart;
 use std::fmt::Write as _;
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use local_aws::functions::FUNCTIONS;
 use serde_json::Value;
 
@@ -63,6 +63,22 @@ pub fn table(results: &Value) -> String {
     table
 }
 
+/// What was written before, with the parts that were measured now in the place of the former ones.
+pub fn merged(measured: &Value) -> Result<Value> {
+    let text = fs::read_to_string(root().join(JSON_FILE)).with_context(|| format!("cannot read {JSON_FILE}"))?;
+    merge(serde_json::from_str(&text).with_context(|| format!("{JSON_FILE} is not JSON"))?, measured)
+}
+
+fn merge(mut written: Value, measured: &Value) -> Result<Value> {
+    for common in ["mode", "machine", "versions"] {
+        ensure!(written[common] == measured[common], "{JSON_FILE} is of another {common}: {}, not {}", written[common], measured[common]);
+    }
+    for (key, figures) in measured.as_object().into_iter().flatten().filter(|(key, _)| *key != "minutes") {
+        written[key] = figures.clone();
+    }
+    Ok(written)
+}
+
 /// Writes what the documents are made of.
 pub fn write(results: &Value) -> Result<()> {
     let mut json = serde_json::to_string_pretty(results)?;
@@ -77,6 +93,20 @@ pub fn write(results: &Value) -> Result<()> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_part_takes_the_place_of_the_former_one_if_all_else_is_the_same() {
+        let written = json!({"mode": "full", "machine": "m", "versions": "v", "polling": 1, "cost": 2, "minutes": 13});
+        let measured = json!({"mode": "full", "machine": "m", "versions": "v", "cost": 3, "minutes": 1});
+        let expected = json!({"mode": "full", "machine": "m", "versions": "v", "polling": 1, "cost": 3, "minutes": 13});
+        assert_eq!(merge(written.clone(), &measured).unwrap(), expected);
+        for common in ["mode", "machine", "versions"] {
+            let mut other = measured.clone();
+            other[common] = json!("other");
+            let error = merge(written.clone(), &other).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("docs/performance.json is of another {common}: ")), "{error}");
+        }
+    }
 
     #[test]
     fn the_table_has_what_was_measured_and_says_what_missed_its_bar() {
