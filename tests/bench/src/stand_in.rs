@@ -48,10 +48,14 @@ pub async fn measure(sizes: [usize; 3]) -> Result<Value> {
     Ok(Value::Object(results))
 }
 
+/// Compressed; a stream of 1,000 events fills one.
+const MAX_FILE_BYTES: usize = 16 * 1024;
+
 async fn export(events: usize) -> Result<Value> {
     let source = Source::start(events)?;
     let stand_in = StandIn::start(source.addr())?;
-    let timing = Bytes::from(json!({"pendingMs": 0, "runningMs": 0}).to_string());
+    // Files of one size for all: otherwise memory would tell how far the largest has come to the usual 8 MiB.
+    let timing = Bytes::from(json!({"pendingMs": 0, "runningMs": 0, "maxFileBytes": MAX_FILE_BYTES}).to_string());
     let (status, _) = http::request(stand_in.addr, Method::PUT, "/_local/export-tasks", timing).await?;
     ensure!(status.is_success(), "the stand-in does not take its timing: {status}");
 
