@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every file of infra/athena in the local Athena and compares all rows.
 
-Makes what it runs on below `target` first; needs Python 3.10 only.
+Makes what it runs on below `target` first; needs Python 3.11 only.
 
     python3 tests/athena/run.py [-- arguments of unittest]
 

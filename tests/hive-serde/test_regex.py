@@ -1,4 +1,4 @@
-"""The table's regex in Hive's RegexSerDe, in Trino's way with it, and in Python: the same rows, and no line without one."""
+"""The table's regex in Hive's RegexSerDe, in Trino's way with it, and in the local Athena's: the same rows, and no line without one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ RANDOM_LINES = 500
 class Regex(unittest.TestCase):
     table: hive.Table
     trino: hive.TrinoRegex
+    local: rows.Reader
 
     @classmethod
     def setUpClass(cls) -> None:
         declared = log_lines_table.read(Path(os.environ.get("LOG_LINES_TEMPLATE", log_lines_table.TEMPLATE)))
         cls.table = hive.Table(declared)
         cls.trino = hive.TrinoRegex(declared.regex)
-        cls.pattern = rows.compile_regex(declared.regex)
+        cls.local = rows.Reader(declared)
 
     def setUp(self) -> None:
         # Rows of 1 MB would drown what differs.
@@ -58,10 +59,10 @@ class Regex(unittest.TestCase):
                 self.put("000000.gz", gzip.compress(case.content))
                 self.assertEqual([self.trino.row(line) for line in self.table.lines(self.folder)], case.rows)
 
-    def test_cases_in_python(self) -> None:
+    def test_cases_in_the_local_athena(self) -> None:
         for case in CASES:
             with self.subTest(case.name):
-                self.assertEqual(rows.rows(self.pattern, case.content), case.rows)
+                self.assertEqual(self.local.rows(case.content), case.rows)
 
     def test_an_object_of_several_gzip_members_is_read_to_its_end(self) -> None:
         # The second member begins in the middle of a line.
@@ -89,14 +90,14 @@ class Regex(unittest.TestCase):
                     self.put("000000.gz", gzip.compress(content))
                     found = self.table.rows(self.folder)
                     self.assertEqual([(row.event_time, len(row.message)) for row in found], [(TIME, length - len(TIME) - 1), (LATER, 1)])
-                    self.assertEqual(found, rows.rows(self.pattern, content))
+                    self.assertEqual(found, self.local.rows(content))
 
     def test_every_random_line_is_a_row_and_the_same_row_everywhere(self) -> None:
         events = continuations = 0
         for seed in range(RANDOM_OBJECTS):
             content = random_lines.content(seed, RANDOM_LINES)
             self.put("000000.gz", gzip.compress(content))
-            expected = rows.rows(self.pattern, content)
+            expected = self.local.rows(content)
             read = 0
             for number, line in enumerate(self.table.lines(self.folder)):
                 with self.subTest(seed=seed, line=number, bytes=bytes(line.copyBytes())):

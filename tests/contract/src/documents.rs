@@ -1,5 +1,16 @@
 //! Markdown: its code blocks, headings and links.
 
+/// The documents of the repository.
+pub fn markdown_files() -> Vec<String> {
+    let mut files = vec!["README.md".to_owned()];
+    for folder in ["docs", "docs/decisions", "statemachine"] {
+        let entries = std::fs::read_dir(crate::path(folder)).expect("the folder can be read");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
+    }
+    files
+}
+
 /// The contents of the fenced blocks of a language, in order.
 pub fn code_blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");

@@ -1,7 +1,7 @@
 //! The documents against the code and against what CI runs.
 
 use contract::{
-    documents::{code_blocks, local_links},
+    documents::{code_blocks, local_links, markdown_files},
     path, read, read_json,
 };
 use export_core::{ErrorName, run::RunInput};
@@ -16,16 +16,6 @@ const COMMANDS: [(&str, &str); 4] = [
 
 /// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation.
 const NOT_RUN: &str = "sam deploy --guided";
-
-fn markdown_files() -> Vec<String> {
-    let mut files = vec!["README.md".to_owned(), "statemachine/README.md".to_owned()];
-    for folder in ["docs", "docs/decisions"] {
-        let entries = std::fs::read_dir(path(folder)).expect("the folder can be read");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
-    }
-    files
-}
 
 #[test]
 fn every_command_of_the_readme_is_run_by_ci() {

@@ -1,23 +1,14 @@
 //! The figures in the documents against `docs/performance.json`, which `cargo bench-all` writes.
 
 use contract::{
-    expect_file, path,
+    documents::markdown_files,
+    expect_file,
     performance::{BLOCKS, FILE, blocks, fill, is_taken_by, lookup},
     read, read_json,
 };
 use serde_json::Value;
 
 const DOCUMENT: &str = "docs/performance.md";
-
-fn markdown_files() -> Vec<String> {
-    let mut files = vec!["README.md".to_owned()];
-    for folder in ["docs", "docs/decisions"] {
-        let entries = std::fs::read_dir(path(folder)).expect("the folder can be read");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
-    }
-    files
-}
 
 #[test]
 fn every_figure_in_the_documents_is_the_measured_one() {

@@ -59,18 +59,11 @@ async fn every_query_answers_on_what_runs_have_archived() {
     let archive = Archive::deploy_with_athena(Engine::Ministack).await;
     load(&archive).await;
     // A first attempt that failed after it had written leaves its folder; its lines must not come back twice.
-    archive
-        .local
-        .add_fault(&json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1}))
-        .await
-        .unwrap();
+    let failure = json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1});
+    archive.local.add_fault(&failure).await.unwrap();
     let first = archive.run_well(&input(&archive, "2026-08", false)).await;
     assert_eq!(first["compaction"], json!({"status": "NOT_REQUESTED"}));
-    archive
-        .local
-        .add_fault(&json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1}))
-        .await
-        .unwrap();
+    archive.local.add_fault(&failure).await.unwrap();
     let october = archive.run_well(&input(&archive, "2026-10", true)).await;
     assert_eq!(october["counts"], json!({"exported": 2, "empty": 0, "skipped": 1, "failed": 0}));
     // Ten lines of orders' seven events, one of payments'.

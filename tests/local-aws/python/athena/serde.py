@@ -1,14 +1,20 @@
 """Lines and rows of text tables: how an object becomes lines, and a line a row, as Trino's readers of Hive's formats do it."""
 
+from __future__ import annotations
+
+import codecs
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .catalog import Table
 from .errors import NotSupportedLocally, QueryError
 from .regex import compile_java
 from .types import HiveType
+
+if TYPE_CHECKING:
+    # The tests that compare this reader with Hive's own run without the catalog's client.
+    from .catalog import Table
 
 REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
@@ -18,7 +24,7 @@ Row = list[Any]
 
 
 def lines(name: str, body: bytes) -> Iterator[str]:
-    """A line ends with a newline, a carriage return, or both. What is not UTF-8 becomes U+FFFD."""
+    """A line ends with a newline, a carriage return, or both. What is not UTF-8 becomes U+FFFD, as Java has it."""
     rest = b""
     for chunk in _chunks(name, body):
         rest += chunk
@@ -30,10 +36,29 @@ def lines(name: str, body: bytes) -> Iterator[str]:
         parts = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         rest = parts.pop() + (b"\r" if held else b"")
         for part in parts:
-            yield part.decode("utf-8", "replace")
+            yield part.decode("utf-8", "replace-as-java")
     if rest:
         # All that can be left is one line, with the carriage return that ended it.
-        yield rest.removesuffix(b"\r").decode("utf-8", "replace")
+        yield rest.removesuffix(b"\r").decode("utf-8", "replace-as-java")
+
+
+def _replace_as_java(error: UnicodeError) -> tuple[str, int]:
+    """The bytes of an encoded surrogate, whole or cut off, become one replacement character; Python's own has one for each."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    rest = error.object[error.start : error.start + 3]
+    if rest[0] == 0xED and rest[1:2] >= b"\xa0":
+        return "\ufffd", error.start + _surrogate_length(rest)
+    return "\ufffd", error.end
+
+
+def _surrogate_length(encoded: bytes) -> int:
+    """How many bytes Java takes for one surrogate: Python sees an error after the first already."""
+    continued = [0x80 <= byte <= 0xBF for byte in encoded[1:]]
+    return 1 + (len(continued) if all(continued) else continued.index(False))
+
+
+codecs.register_error("replace-as-java", _replace_as_java)
 
 
 def _chunks(name: str, body: bytes) -> Iterator[bytes]:
