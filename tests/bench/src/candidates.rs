@@ -30,10 +30,11 @@ const NODE_FIX: &str = "The Node.js baseline needs Node.js 20 or newer with npm 
 /// The three languages, ours first.
 pub const NAMES: [&str; 3] = ["rust", "python", "node"];
 
-/// Programs that serve one of the two functions each.
+/// Programs that serve one of the two functions each, and the stand-in that answers them.
 #[derive(Clone, Debug)]
 pub struct Candidates {
     rust: [PathBuf; 2],
+    stand_in: PathBuf,
     python: PathBuf,
     node: PathBuf,
 }
@@ -41,11 +42,12 @@ pub struct Candidates {
 impl Candidates {
     pub fn prepare() -> Result<Self> {
         eprintln!("           building the functions in the release profile, as they are deployed");
-        let rust = build_release()?;
+        let [create, check] = build_release(FUNCTIONS)?;
+        let [stand_in] = build_release(["export-tasks"])?;
         let cache = target().join("bench");
         let python = venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline")?;
         let node = bundle(&cache).context("no Node.js bundle for the baseline")?;
-        Ok(Self { rust, python, node })
+        Ok(Self { rust: [create, check], stand_in, python, node })
     }
 
     /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
@@ -70,6 +72,11 @@ impl Candidates {
     /// The function's executable.
     pub fn executable(&self, function: usize) -> &Path {
         &self.rust[function]
+    }
+
+    /// The program that is the stand-in.
+    pub fn stand_in(&self) -> &Path {
+        &self.stand_in
     }
 
     /// The versions that were measured.
@@ -120,26 +127,27 @@ fn target() -> PathBuf {
     root().join("target")
 }
 
-/// Builds both functions without this package beside them: cargo would unite its features with theirs, and they are not deployed so.
-fn build_release() -> Result<[PathBuf; 2]> {
+/// Builds programs without this package beside them: cargo would unite its features with theirs, and they are not deployed so.
+fn build_release<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N]> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.current_dir(root()).args(["build", "--release", "--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
-    for name in FUNCTIONS {
+    for name in names {
         command.args(["--package", name, "--bin", name]);
     }
     let built = command.output().context("cannot run cargo")?;
     if !built.status.success() {
-        bail!("`cargo build --release` of the functions failed");
+        bail!("`cargo build --release` of {} failed", names.join(" and "));
     }
     let messages = String::from_utf8_lossy(&built.stdout);
     let artifacts: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let executable = |name: &str| {
-        let artifact = artifacts.iter().find(|artifact| artifact["target"]["name"] == name && artifact["executable"].is_string());
+    let mut executables = names.map(|_| PathBuf::new());
+    for (name, executable) in names.iter().zip(&mut executables) {
+        let artifact = artifacts.iter().find(|artifact| artifact["target"]["name"] == *name && artifact["executable"].is_string());
         let path = artifact.and_then(|artifact| artifact["executable"].as_str());
-        path.map(PathBuf::from).with_context(|| format!("`cargo build` names no executable of {name}"))
-    };
-    Ok([executable(FUNCTIONS[0])?, executable(FUNCTIONS[1])?])
+        *executable = path.map(PathBuf::from).with_context(|| format!("`cargo build` names no executable of {name}"))?;
+    }
+    Ok(executables)
 }
 
 /// Installs the pinned packages and bundles both functions, once for these files.

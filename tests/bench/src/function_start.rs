@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use local_aws::functions::FUNCTIONS;
 use serde_json::{Map, Value, json};
 
+use crate::aws::{Aws, BUCKET, LOG_GROUP};
 use crate::candidates::{Candidates, NAMES, zip_bytes};
-use crate::fixed_aws;
+use crate::month;
 use crate::process::FunctionProcess;
 use crate::runtime_api::Outcome;
 use crate::stats::{median, rounded};
+
+const HOUR_MS: u32 = 3_600_000;
+const EVENTS: usize = 10;
 
 /// How often each process is started, and how many more events each then gets.
 #[derive(Clone, Copy, Debug)]
@@ -19,24 +24,27 @@ pub struct Effort {
     pub warm_events: usize,
 }
 
+/// Milliseconds of answers.
+#[derive(Clone, Debug, Default)]
+struct Answers {
+    /// From the event, or the start of the process, to the answer.
+    whole: Vec<f64>,
+    /// The same without the time in which the stand-in had a call: what the function takes by itself.
+    own: Vec<f64>,
+}
+
+impl Answers {
+    fn extend(&mut self, more: Self) {
+        self.whole.extend(more.whole);
+        self.own.extend(more.own);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Samples {
-    start_ms: Vec<f64>,
-    warm_ms: Vec<f64>,
+    start: Answers,
+    warm: Answers,
     rss_mib: Vec<f64>,
-}
-
-/// The medians of a program.
-struct Medians {
-    start_ms: f64,
-    warm_ms: f64,
-    rss_mib: f64,
-}
-
-impl Samples {
-    fn medians(&self) -> Medians {
-        Medians { start_ms: median(&self.start_ms), warm_ms: median(&self.warm_ms), rss_mib: median(&self.rss_mib) }
-    }
 }
 
 pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
@@ -55,58 +63,99 @@ async fn measure_function(candidates: &Candidates, function: usize, effort: Effo
         for turn in 0..NAMES.len() {
             // Nobody always comes after the same other.
             let index = (turn + round) % NAMES.len();
-            let sample = tokio::task::block_in_place(|| start_once(candidates, NAMES[index], function, effort.warm_events))?;
-            // Lets an interruption through.
-            tokio::task::yield_now().await;
+            let sample = start_once(candidates, NAMES[index], function, effort.warm_events).await?;
             if round > 0 {
-                samples[index].start_ms.extend(sample.start_ms);
-                samples[index].warm_ms.extend(sample.warm_ms);
+                samples[index].start.extend(sample.start);
+                samples[index].warm.extend(sample.warm);
                 samples[index].rss_mib.extend(sample.rss_mib);
             }
         }
     }
-    let [rust, python, node] = samples.map(|samples| samples.medians());
-    let zip = zip_bytes(candidates.executable(function))?;
-    Ok(json!({
-        "start_vs_python": rounded(python.start_ms / rust.start_ms),
-        "start_vs_node": rounded(node.start_ms / rust.start_ms),
-        "warm_vs_python": rounded(python.warm_ms / rust.warm_ms),
-        "warm_vs_node": rounded(node.warm_ms / rust.warm_ms),
-        "rss_mib": rounded(rust.rss_mib),
-        "rss_vs_python": rounded(python.rss_mib / rust.rss_mib),
-        "rss_vs_node": rounded(node.rss_mib / rust.rss_mib),
-        "zip_mb": rounded(zip as f64 / 1e6),
-        "start_ms": {"rust": rounded(rust.start_ms), "python": rounded(python.start_ms), "node": rounded(node.start_ms)},
-        "warm_ms": {"rust": rounded(rust.warm_ms), "python": rounded(python.warm_ms), "node": rounded(node.warm_ms)},
-        "peak_rss_mib": {"rust": rounded(rust.rss_mib), "python": rounded(python.rss_mib), "node": rounded(node.rss_mib)},
+    let mut figures = json!({
+        "zip_mb": rounded(zip_bytes(candidates.executable(function))? as f64 / 1e6),
+        "rss_mib": rounded(median(&samples[0].rss_mib)),
         "starts": effort.starts,
         "warm_events_per_start": effort.warm_events,
-    }))
+    });
+    let figure_of: [(&str, &str, fn(&Samples) -> f64); 5] = [
+        ("start", "start_ms", |samples| median(&samples.start.own)),
+        ("start_whole", "start_whole_ms", |samples| median(&samples.start.whole)),
+        ("warm", "warm_ms", |samples| median(&samples.warm.own)),
+        ("warm_whole", "warm_whole_ms", |samples| median(&samples.warm.whole)),
+        ("rss", "peak_rss_mib", |samples| median(&samples.rss_mib)),
+    ];
+    for (ratio, unit, figure_of) in figure_of {
+        let medians = samples.each_ref().map(figure_of);
+        for (name, median) in NAMES.iter().zip(medians) {
+            figures[unit][name] = rounded(median);
+        }
+        for (name, median) in NAMES.iter().zip(medians).skip(1) {
+            figures[format!("{ratio}_vs_{name}")] = rounded(median / medians[0]);
+        }
+    }
+    Ok(figures)
 }
 
-fn start_once(candidates: &Candidates, candidate: &str, function: usize, warm_events: usize) -> Result<Samples> {
-    // A server for each process: no connection of a process before it is still about.
-    let aws = fixed_aws::start()?;
-    let event = if function == 0 { fixed_aws::create_event() } else { fixed_aws::check_event() };
-    let (mut process, outcome, start) = FunctionProcess::start(candidates.command(candidate, function), aws.addr(), &event)?;
-    require(candidate, function, &outcome)?;
-    let mut sample = Samples { start_ms: vec![milliseconds(start)], ..Samples::default() };
+async fn start_once(candidates: &Candidates, candidate: &str, function: usize, warm_events: usize) -> Result<Samples> {
+    // One for each process: no connection and no task of a process before it is still about. A task that is created waits to be
+    // cancelled, one that is looked at runs.
+    let (pending_ms, running_ms) = if function == 0 { (HOUR_MS, 0) } else { (0, HOUR_MS) };
+    let settings = json!({"pendingMs": pending_ms, "runningMs": running_ms, "cancelMs": 0});
+    let aws = Aws::start(candidates, EVENTS, &settings).await?;
+    let event = if function == 0 { create_event() } else { check_event(&aws).await? };
+
+    let mut sample = Samples::default();
+    let command = candidates.command(candidate, function);
+    let (mut process, outcome, took) = tokio::task::block_in_place(|| FunctionProcess::start(command, aws.addr(), &event))?;
+    let mut answering = note(&aws, took, Duration::ZERO, &mut sample.start).await?;
+    finish(&aws, candidate, function, &outcome).await?;
     for _ in 0..warm_events {
-        let (outcome, took) = process.invoke(&event)?;
-        require(candidate, function, &outcome)?;
-        sample.warm_ms.push(milliseconds(took));
+        let (outcome, took) = tokio::task::block_in_place(|| process.invoke(&event))?;
+        answering = note(&aws, took, answering, &mut sample.warm).await?;
+        finish(&aws, candidate, function, &outcome).await?;
     }
     sample.rss_mib.push(process.peak_rss_mib()?);
     Ok(sample)
 }
 
-/// A program that fails fast would look good: a task must have been created, or named as running.
-fn require(candidate: &str, function: usize, outcome: &Outcome) -> Result<()> {
-    let done = match outcome {
-        Outcome::Response(response) => function == 0 && response["status"] == "CREATED" && response["taskId"].is_string(),
-        Outcome::Error(error) => function == 1 && error["errorType"] == "ExportTaskRunning",
-    };
-    if done { Ok(()) } else { bail!("{} in {candidate} answered {outcome:?}", FUNCTIONS[function]) }
+/// Notes an answer; gives what the stand-in has taken up to now, which was `answering` before.
+async fn note(aws: &Aws, took: Duration, answering: Duration, answers: &mut Answers) -> Result<Duration> {
+    let until_now = aws.answering_time().await?;
+    answers.whole.push(milliseconds(took));
+    answers.own.push(milliseconds(took.saturating_sub(until_now - answering)));
+    Ok(until_now)
+}
+
+/// What both the Rust function and the 2019 design take: a log group whose previous month is over and has events.
+fn create_event() -> Value {
+    json!({"s3BucketName": BUCKET, "s3Prefix": "logs", "logGroupName": LOG_GROUP, "scheduledTime": "2024-11-01T04:00:00Z"})
+}
+
+/// The answer to [`create_event`] as the workflow hands it on, with a task that runs.
+async fn check_event(aws: &Aws) -> Result<Value> {
+    let create = aws.logs().create_export_task().log_group_name(LOG_GROUP).from(month::FROM).to(month::TO).destination(BUCKET);
+    let create = create.task_name("task").destination_prefix(format!("logs/log_group={LOG_GROUP}/year=2024/month=10"));
+    let task_id = create.send().await.context("no task was created")?.task_id.context("a task without id")?;
+    aws.task_after(&task_id, &[ExportTaskStatusCode::Pending]).await?;
+    let mut event = create_event();
+    event["month"] = "2024-10".into();
+    event["taskId"] = task_id.into();
+    Ok(event)
+}
+
+/// A program that fails fast would look good: a task must have been created, or named as running. What was created is cancelled, so that
+/// the next event finds the slot free and no task to adopt.
+async fn finish(aws: &Aws, candidate: &str, function: usize, outcome: &Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Response(response) if function == 0 && response["status"] == "CREATED" => {
+            let task_id = response["taskId"].as_str().context("a task without id")?;
+            aws.logs().cancel_export_task().task_id(task_id).send().await.context("the task cannot be cancelled")?;
+            aws.task_after(task_id, &[ExportTaskStatusCode::PendingCancel]).await?;
+            Ok(())
+        }
+        Outcome::Error(error) if function == 1 && error["errorType"] == "ExportTaskRunning" => Ok(()),
+        other => bail!("{} in {candidate} answered {other:?}", FUNCTIONS[function]),
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

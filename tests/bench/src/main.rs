@@ -1,10 +1,11 @@
 //! `cargo bench-all`: how fast, how small, and how little it costs, as figures that anyone can measure again.
 
+mod aws;
 mod bars;
 mod calls;
 mod candidates;
+mod compaction;
 mod cost;
-mod fixed_aws;
 mod function_start;
 mod http;
 mod machine;
@@ -18,7 +19,6 @@ mod scale;
 mod stand_in;
 mod stats;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -38,22 +38,20 @@ Usage: cargo bench-all [--quick] [--write] [--only <part>]...
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
   --write        write docs/performance.json and docs/performance.svg after --quick or --only, too
-  --only <part>  function-start, polling, cost, scale or stand-in; may be given several times. With --write the other parts keep
-                 their figures: the ratios within a part are always of one run
+  --only <part>  function-start, polling, cost, scale, stand-in or compaction; may be given several times. With --write the other
+                 parts keep their figures: the ratios within a part are always of one run
   --help         print this
 
 Without --quick and --only, the results are written to docs/performance.json and docs/performance.svg. Progress goes to stderr, one table to
 stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
 
-const PARTS: [&str; 5] = ["function-start", "polling", "cost", "scale", "stand-in"];
+const PARTS: [&str; 6] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction"];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Arguments {
     quick: bool,
     write: bool,
     only: Vec<String>,
-    /// Not for people: this process is to be the stand-in, in front of that address.
-    stand_in: Option<SocketAddr>,
 }
 
 impl Arguments {
@@ -84,7 +82,6 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
                 }
                 arguments.only.push(part);
             }
-            Value(value) if value == stand_in::COMMAND => arguments.stand_in = Some(parser.value()?.parse()?),
             other => return Err(other.unexpected()),
         }
     }
@@ -92,9 +89,6 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
 }
 
 async fn run(arguments: Arguments, mut interruption: Interruption) -> Result<ExitCode> {
-    if let Some(upstream) = arguments.stand_in {
-        return stand_in::serve(upstream).await.map(|()| ExitCode::SUCCESS);
-    }
     tokio::select! {
         done = measure(&arguments) => done,
         code = interruption.received() => Ok(code),
@@ -154,7 +148,8 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
         }
         "cost" => cost::measure(candidates).await,
         "scale" => scale::measure(scale::Sizes(if quick { [20, 50, 100] } else { [100, 500, 2_000] })).await,
-        _ => stand_in::measure(if quick { [2_000, 20_000, 200_000] } else { [10_000, 100_000, 1_000_000] }).await,
+        "compaction" => tokio::task::block_in_place(|| compaction::measure(if quick { 1_000 } else { 10_000 })),
+        _ => stand_in::measure(candidates, if quick { [2_000, 20_000, 200_000] } else { [10_000, 100_000, 1_000_000] }).await,
     }
 }
 
@@ -182,7 +177,7 @@ mod tests {
         assert_eq!(parse(&["--fast"]).unwrap_err(), "invalid option '--fast'");
         assert_eq!(
             parse(&["--only", "all"]).unwrap_err(),
-            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in"
+            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in, compaction"
         );
     }
 }

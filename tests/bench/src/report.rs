@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bars::{Bar, Judged, Verdict, judge};
 use crate::candidates::{NAMES, root};
-use crate::{function_start, polling, scale, stand_in};
+use crate::{compaction, function_start, polling, scale, stand_in};
 
 pub const JSON_FILE: &str = "docs/performance.json";
 pub const CHART_FILE: &str = "docs/performance.svg";
@@ -21,7 +21,12 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     let mut figures = Vec::new();
     for function in FUNCTIONS.map(|name| name.split('-').next().unwrap_or(name)) {
         figures.extend(function_start::BARS.map(|(key, bar)| (format!("function_start.{function}.{key}"), Some(bar))));
-        for figure in ["start_ms", "warm_ms", "peak_rss_mib"] {
+        figures.extend(
+            ["start_whole", "warm_whole"]
+                .into_iter()
+                .flat_map(|ratio| NAMES[1..].iter().map(move |name| (format!("function_start.{function}.{ratio}_vs_{name}"), None))),
+        );
+        for figure in ["start_ms", "start_whole_ms", "warm_ms", "warm_whole_ms", "peak_rss_mib"] {
             figures.extend(NAMES.map(|candidate| (format!("function_start.{function}.{figure}.{candidate}"), None)));
         }
     }
@@ -37,6 +42,10 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     for key in stand_in::KEYS {
         figures.extend(["events_per_second", "peak_rss_mib"].map(|figure| (format!("stand_in.{key}.{figure}"), None)));
     }
+    for query in compaction::QUERIES {
+        figures
+            .extend(["bytes_gz_vs_this", "time_gz_vs_this"].map(|figure| (format!("compaction.queries.{query}.parquet.{figure}"), None)));
+    }
     figures
 }
 
@@ -48,7 +57,7 @@ pub fn judged(results: &Value) -> Vec<Judged> {
 /// One line for each figure that was measured.
 pub fn table(results: &Value) -> String {
     let judged = judged(results);
-    let mut table = format!("{:<46} {:>12}  {}\n", "figure", "measured", "bar");
+    let mut table = format!("{:<58} {:>12}  {}\n", "figure", "measured", "bar");
     for (path, bar) in figures() {
         let Some(value) = path.split('.').try_fold(results, |value, key| value.get(key)) else { continue };
         let verdict = judged.iter().find(|judged| judged.path == path).map_or("", |judged| match judged.verdict {
@@ -58,7 +67,7 @@ pub fn table(results: &Value) -> String {
         });
         let bar = bar.map(Bar::text).unwrap_or_default();
         // A String takes whatever is written to it.
-        let _infallible = writeln!(table, "{path:<46} {:>12}  {bar}{verdict}", value.to_string());
+        let _infallible = writeln!(table, "{path:<58} {:>12}  {bar}{verdict}", value.to_string());
     }
     table
 }

@@ -13,6 +13,9 @@ import { previousMonth } from "./month.mjs";
 
 const logs = new CloudWatchLogsClient({});
 
+// States of a task that need not be created again.
+const TAKEN = ["PENDING", "RUNNING", "COMPLETED"];
+
 export async function handler(event) {
   const { year, month, start, end } = previousMonth(new Date(event.scheduledTime));
   const logGroupName = event.logGroupName;
@@ -31,7 +34,7 @@ export async function handler(event) {
 
   const taskName = `${logGroupName}-${year}-${month}`;
   const { exportTasks = [] } = await logs.send(new DescribeExportTasksCommand({ limit: 50 }));
-  const own = exportTasks.find((task) => task.taskName === taskName);
+  const own = exportTasks.find((task) => task.taskName === taskName && TAKEN.includes(task.status.code));
   if (own !== undefined) {
     return { ...event, taskId: own.taskId, status: "ADOPTED" };
   }

@@ -11,6 +11,9 @@ from month import epoch_millis, previous_month
 
 logs = boto3.client("logs")
 
+# States of a task that need not be created again.
+TAKEN = {"PENDING", "RUNNING", "COMPLETED"}
+
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     start, end = previous_month(datetime.fromisoformat(event["scheduledTime"].replace("Z", "+00:00")))
@@ -27,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     task_name = f"{name}-{start:%Y-%m}"
     tasks = logs.describe_export_tasks(limit=50)["exportTasks"]
-    own = next((task for task in tasks if task.get("taskName") == task_name), None)
+    own = next((task for task in tasks if task.get("taskName") == task_name and task["status"]["code"] in TAKEN), None)
     if own is not None:
         return {**event, "taskId": own["taskId"], "status": "ADOPTED"}
     created = logs.create_export_task(

@@ -68,7 +68,12 @@ fn respond(request: Request, events: usize, objects: &Objects) -> Response {
         Some(other) => {
             Response::new(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string())
         }
-        None if request.method == "GET" => Response::new(200, "application/json", policy()),
+        None if request.method == "GET" && request.path.ends_with("?policy") => Response::new(200, "application/json", policy()),
+        None if request.method == "GET" => {
+            // No manifest lies in the archive.
+            let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+            Response::new(404, "application/xml", error)
+        }
         None => {
             if request.method == "PUT" {
                 objects.lock().unwrap_or_else(PoisonError::into_inner).push((request.path, request.body));

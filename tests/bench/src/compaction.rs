@@ -1,0 +1,81 @@
+//! What compaction saves: the same queries on gz and on Parquet, measured by `tests/compaction-benchmark`.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::candidates::root;
+use crate::stats::rounded;
+
+const PROGRAM: &str = "tests/compaction-benchmark/run.py";
+
+pub const QUERIES: [&str; 4] = ["errors_per_day", "full_text_search", "one_hour_events", "events_per_day"];
+
+/// With so many gz objects.
+pub fn measure(objects: usize) -> Result<Value> {
+    let file = tempfile::NamedTempFile::new().context("cannot create a file for the results")?;
+    let mut command = Command::new("python3");
+    command.current_dir(root()).arg(PROGRAM).args(["--objects", &objects.to_string(), "--json"]).arg(file.path()).stdin(Stdio::null());
+    let run = command.output().with_context(|| format!("cannot run {PROGRAM}"))?;
+    ensure!(run.status.success(), "{PROGRAM} failed.\n{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    let results = fs::read(file.path()).with_context(|| format!("{PROGRAM} wrote no results"))?;
+    figures(&serde_json::from_slice(&results).with_context(|| format!("the results of {PROGRAM} are not JSON"))?)
+}
+
+fn figures(results: &Value) -> Result<Value> {
+    let month = &results["month"];
+    let mut queries = Map::new();
+    for query in results["queries"].as_array().context("results without queries")? {
+        let layouts = query["layouts"].as_object().context("a query without layouts")?;
+        let layouts: Map<String, Value> = layouts.iter().map(|(name, found)| (key(name), layout(found))).collect();
+        queries.insert(key(query["name"].as_str().context("a query without a name")?), Value::Object(layouts));
+    }
+    Ok(json!({
+        "objects": month["objects"], "lines": month["lines"], "text_mb": megabytes(&month["textBytes"]), "gz_mb": megabytes(&month["gzBytes"]),
+        "queries": queries,
+    }))
+}
+
+/// The same names in the form of this file's other keys.
+fn key(name: &str) -> String {
+    name.to_lowercase().replace("'s", "").replace(' ', "_")
+}
+
+fn layout(found: &Value) -> Value {
+    let figure = |name: &str| rounded(found[name].as_f64().unwrap_or(f64::NAN));
+    json!({
+        "objects": found["objectsRead"],
+        "mb_scanned": megabytes(&found["bytesScanned"]),
+        "mb_billed": megabytes(&found["bytesBilled"]),
+        "seconds": figure("seconds"),
+        "bytes_gz_vs_this": figure("gzBytesRatio"),
+        "time_gz_vs_this": figure("gzSecondsRatio"),
+    })
+}
+
+fn megabytes(bytes: &Value) -> Value {
+    rounded(bytes.as_f64().unwrap_or(f64::NAN) / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_and_layouts_become_keys() {
+        let layout = json!({
+            "bytesScanned": 2_060_000, "bytesBilled": 10_485_760, "dollarsPer1000Queries": 0.05, "objectsRead": 1, "seconds": 0.03,
+            "gzBytesRatio": 23.57, "gzSecondsRatio": 117.4,
+        });
+        let query = json!({"name": "one hour's events", "rows": 3, "layouts": {"Parquet by time": layout}});
+        let month = json!({"objects": 10, "lines": 1234, "textBytes": 297_000_000, "gzBytes": 48_550_000, "seed": 1});
+        assert_eq!(
+            figures(&json!({"month": month, "queries": [query]})).unwrap(),
+            json!({"objects": 10, "lines": 1234, "text_mb": 297, "gz_mb": 48.6, "queries": {"one_hour_events": {"parquet_by_time": {
+                "objects": 1, "mb_scanned": 2.06, "mb_billed": 10.5, "seconds": 0.03, "bytes_gz_vs_this": 23.6, "time_gz_vs_this": 117,
+            }}}})
+        );
+    }
+}
