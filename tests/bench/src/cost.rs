@@ -21,8 +21,6 @@ pub use dollars::Prices;
 
 /// The task that the figures for an exported log group are given for.
 const TASK_SECONDS: f64 = 60.0;
-/// Entries in a page of the run's plan.
-const PAGE: usize = 50;
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 const WAIT_SCALE: f64 = 0.02;
 const EVENTS_OF_A_RETRY: usize = 3;
@@ -89,7 +87,7 @@ pub async fn measure(candidates: &Candidates) -> Result<Value> {
         polled.retries > exported.retries + 3 && exported.with_retries(polled.retries) == polled,
         "a retry is not one transition, {EVENTS_OF_A_RETRY} events and one invocation: {exported:?}, {polled:?}"
     );
-    let two_pages = stack.run_missing(PAGE + 1).await?;
+    let two_pages = stack.run_missing(month::PAGE + 1).await?;
     let (per_page, per_page_events) = (two_pages.transitions - parent.transitions, two_pages.events - parent.events);
 
     let polls = follow(&Workflow::read()?, TASK_SECONDS, POLL_SECONDS).1;
@@ -100,7 +98,7 @@ pub async fn measure(candidates: &Candidates) -> Result<Value> {
         group_invocations: exported.invocations,
         group_s3_requests: ["PutObject", "ListObjectsV2"].iter().filter_map(|name| calls.exported.get(*name)).sum(),
         page_transitions: per_page,
-        page_size: PAGE,
+        page_size: month::PAGE,
         run_transitions: parent.transitions - per_page,
         run_invocations: parent.invocations,
     };

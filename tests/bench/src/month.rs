@@ -9,6 +9,9 @@ const MONTH: &str = "2024-10";
 pub const FROM: i64 = 1_727_708_400_000;
 pub const TO: i64 = 1_730_386_799_999;
 
+/// Entries in a page of a run's plan.
+pub const PAGE: usize = 50;
+
 /// A day before the month.
 pub const CREATED: i64 = FROM - 86_400_000;
 

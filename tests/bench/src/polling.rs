@@ -28,6 +28,9 @@ pub struct Tally {
     pub polls_per_task: f64,
 }
 
+/// The lengths that the documents give as examples.
+const TASK_SECONDS: [u32; 4] = [10, 60, 600, 3600];
+
 pub fn simulate(policy: &dyn Policy, task_seconds: &[f64], poll_seconds: f64) -> Tally {
     let (mut held, mut polls) = (0.0, 0_u32);
     for &length in task_seconds {
@@ -63,6 +66,11 @@ pub fn measure() -> Result<Value> {
     results.insert("tasks".to_owned(), json!(workload::TASKS));
     results.insert("poll_seconds".to_owned(), json!(POLL_SECONDS));
     results.insert("policy".to_owned(), workflow.to_json());
+    let one_task = TASK_SECONDS.map(|seconds| {
+        let (held, polls) = follow(&workflow, f64::from(seconds), POLL_SECONDS);
+        (format!("s{seconds}"), json!({"polls": polls, "held_seconds": rounded(held), "hours_of_1000": rounded(1000.0 * held / 3600.0)}))
+    });
+    results.insert("one_task".to_owned(), Value::Object(one_task.into_iter().collect()));
     Ok(Value::Object(results))
 }
 

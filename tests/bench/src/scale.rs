@@ -35,6 +35,12 @@ pub async fn measure(sizes: Sizes) -> Result<Value> {
     let seconds = |key: &str| results[key]["seconds_per_entry"].as_f64().unwrap_or(f64::NAN);
     let growth = seconds(KEYS[2]) / seconds(KEYS[0]);
     results.insert("n2000_vs_n100".to_owned(), rounded(growth));
+    let events = |key: &str| results[key]["parent_events"].as_f64().unwrap_or(f64::NAN);
+    let pages = |size: usize| size.div_ceil(month::PAGE) as f64;
+    let per_page = (events(KEYS[2]) - events(KEYS[0])) / (pages(sizes.0[2]) - pages(sizes.0[0]));
+    let of_10000 = events(KEYS[2]) + per_page * (pages(10_000) - pages(sizes.0[2]));
+    results.insert("parent_events_per_page".to_owned(), rounded(per_page));
+    results.insert("parent_events_of_10000".to_owned(), rounded(of_10000));
     Ok(Value::Object(results))
 }
 

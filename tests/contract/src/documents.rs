@@ -3,7 +3,7 @@
 /// The documents of the repository.
 pub fn markdown_files() -> Vec<String> {
     let mut files = vec!["README.md".to_owned()];
-    for folder in ["docs", "docs/decisions", "statemachine"] {
+    for folder in ["docs", "docs/decisions", "statemachine", "tests/compaction-benchmark", "tests/hive-serde"] {
         let entries = std::fs::read_dir(crate::path(folder)).expect("the folder can be read");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
         files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));

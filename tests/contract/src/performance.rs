@@ -18,6 +18,9 @@ const BLOCK_BEGIN: &str = "<!-- performance: ";
 const BLOCK_END: &str = "<!-- end -->";
 const FIGURE_BEGIN: &str = "<!--=";
 
+/// More than that would make another figure of it: 0.96 is not 1.0.
+const LARGEST_ROUNDING: f64 = 0.02;
+
 /// The value at a path such as `scale.n100.parent_events`.
 pub fn lookup<'a>(results: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(results, |value, key| value.get(key))
@@ -66,6 +69,37 @@ pub fn fill(markdown: &str, results: &Value) -> String {
     fill_figures(&fill_blocks(markdown, results), results)
 }
 
+/// Of speed, size and ratios.
+const UNITS: [&str; 14] =
+    ["ms", "s", "seconds", "minutes", "KiB", "MiB", "GiB", "kB", "MB", "×", "times as", "times faster", "events a second", "polls a task"];
+
+/// Numbers with such a unit that stand in the text itself: neither in a block nor in code, and without a path behind them.
+pub fn written_figures(markdown: &str) -> Vec<String> {
+    let mut figures = Vec::new();
+    let mut elsewhere = false;
+    for line in markdown.lines() {
+        let ends = line == BLOCK_END || line == "```";
+        elsewhere = (elsewhere && !ends) || line.starts_with(BLOCK_BEGIN) || (line.starts_with("```") && !elsewhere);
+        if elsewhere {
+            continue;
+        }
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+        for (start, _) in line.match_indices(|c: char| c.is_ascii_digit()) {
+            let before = line[..start].chars().next_back();
+            if before.is_some_and(|c| is_of_number(c) || c.is_alphanumeric() || "-_".contains(c)) {
+                continue;
+            }
+            let number = line[start..].split(|c| !is_of_number(c)).next().unwrap_or_default();
+            let rest = line[start + number.len()..].trim_start_matches(' ');
+            let unit = UNITS.iter().rfind(|unit| {
+                rest.strip_prefix(**unit).is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
+            });
+            figures.extend(unit.map(|unit| format!("{number} {unit}")));
+        }
+    }
+    figures
+}
+
 #[track_caller]
 fn fill_blocks(markdown: &str, results: &Value) -> String {
     let mut parts = markdown.split(BLOCK_BEGIN);
@@ -88,7 +122,11 @@ fn fill_figures(markdown: &str, results: &Value) -> String {
         assert!(written > 0, "no number stands before {FIGURE_BEGIN}{path}-->");
         let text = filled.split_off(filled.len() - written);
         let decimals = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-        filled += &with_commas(&format!("{:.decimals$}", number(results, path)));
+        let value = number(results, path);
+        let rounded = format!("{value:.decimals$}");
+        let error = rounded.parse::<f64>().map_or(f64::INFINITY, |rounded| (rounded - value).abs());
+        assert!(error <= value.abs() * LARGEST_ROUNDING, "{path} is {value}: write more decimals than {rounded} has");
+        filled += &with_commas(&rounded);
         filled += FIGURE_BEGIN;
         filled += part;
     }
@@ -293,6 +331,21 @@ mod tests {
     #[should_panic(expected = "docs/performance.json has no number a.c")]
     fn a_path_that_is_not_there_is_named() {
         fill("9<!--=a.c-->", &json!({"a": {}}));
+    }
+
+    #[test]
+    fn a_figure_with_too_few_decimals_is_refused() {
+        let results = json!({"a": {"b": 0.965}});
+        assert_eq!(fill("9.99<!--=a.b-->", &results), "0.96<!--=a.b-->");
+        let rounded_away = std::panic::catch_unwind(|| fill("9.9<!--=a.b-->", &results)).unwrap_err();
+        assert_eq!(rounded_away.downcast_ref::<String>().unwrap(), "a.b is 0.965: write more decimals than 1.0 has");
+    }
+
+    #[test]
+    fn numbers_with_a_unit_are_found_unless_they_have_a_path_or_stand_in_a_block() {
+        let text = "from 1.5 ms to 20 MiB, 3×, 4 s\n```sh\nsleep 5 s\n```\n6<!--=a.b--> ms, n7 s, 1,000 MB-long, 8 states\n\
+                    <!-- performance: cost -->\n9 s\n<!-- end -->\n10.0 s";
+        assert_eq!(written_figures(text), ["1.5 ms", "20 MiB", "3 ×", "4 s", "10.0 s"]);
     }
 
     #[test]

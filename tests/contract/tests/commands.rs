@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use contract::{
-    path, read,
+    documents::markdown_files,
+    read,
     template::{ARCHIVE, at, keys, load},
 };
 
 /// The names that stand behind a beginning, each with its document.
 fn named(beginning: &str) -> BTreeSet<(String, String)> {
     let mut names = BTreeSet::new();
-    for file in documents() {
+    for file in markdown_files() {
         for rest in read(&file).split(beginning).skip(1) {
             let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
             assert!(!name.is_empty(), "{file}: nothing is named by {beginning}{}", rest.chars().take(40).collect::<String>());
@@ -18,16 +19,6 @@ fn named(beginning: &str) -> BTreeSet<(String, String)> {
         }
     }
     names
-}
-
-fn documents() -> Vec<String> {
-    let mut files = vec!["README.md".to_owned()];
-    for folder in ["docs", "docs/decisions", "statemachine"] {
-        let entries = std::fs::read_dir(path(folder)).expect("the folder can be read");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
-    }
-    files
 }
 
 fn section(name: &str) -> BTreeSet<String> {
@@ -44,7 +35,7 @@ fn every_output_that_a_document_asks_for_is_one_of_the_stack() {
     let outputs = section("Outputs");
     assert_eq!(nowhere("$(output ", &outputs), []);
     let literal = "OutputKey=='";
-    let asked = documents().into_iter().flat_map(|file| {
+    let asked = markdown_files().into_iter().flat_map(|file| {
         let text = read(&file);
         let names = text.split(literal).skip(1).filter_map(|rest| rest.split_once('\'')).map(|(name, _)| name.to_owned());
         names.filter(|name| name != "$1").map(|name| (file.clone(), name)).collect::<Vec<_>>()

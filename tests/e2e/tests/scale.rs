@@ -1,7 +1,7 @@
 //! How far a run is from Step Functions' limits: 25,000 events in an execution's history, 256 KiB in a payload.
 //!
 //! Measured on the engine whose history is like AWS's. `SCALE_LOG_GROUPS=1000 cargo test -p e2e --test scale -- --nocapture`
-//! measures a larger run; docs/decisions/0003 has the figures.
+//! measures a larger run; `cargo bench-all` has the figures of docs/decisions/0003.
 
 use std::time::Duration;
 
