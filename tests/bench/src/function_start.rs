@@ -47,6 +47,22 @@ struct Samples {
     rss_mib: Vec<f64>,
 }
 
+/// The beginning of a ratio's key, and the key of what is compared.
+const FIGURES: [(&str, &str); 5] = [
+    ("start", "start_ms"),
+    ("start_whole", "start_whole_ms"),
+    ("warm", "warm_ms"),
+    ("warm_whole", "warm_whole_ms"),
+    ("rss", "peak_rss_mib"),
+];
+
+impl Samples {
+    /// In the order of [`FIGURES`].
+    fn medians(&self) -> [f64; FIGURES.len()] {
+        [&self.start.own, &self.start.whole, &self.warm.own, &self.warm.whole, &self.rss_mib].map(|values| median(values))
+    }
+}
+
 pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let mut results = Map::new();
     for (function, name) in FUNCTIONS.iter().enumerate() {
@@ -77,20 +93,13 @@ async fn measure_function(candidates: &Candidates, function: usize, effort: Effo
         "starts": effort.starts,
         "warm_events_per_start": effort.warm_events,
     });
-    let figure_of: [(&str, &str, fn(&Samples) -> f64); 5] = [
-        ("start", "start_ms", |samples| median(&samples.start.own)),
-        ("start_whole", "start_whole_ms", |samples| median(&samples.start.whole)),
-        ("warm", "warm_ms", |samples| median(&samples.warm.own)),
-        ("warm_whole", "warm_whole_ms", |samples| median(&samples.warm.whole)),
-        ("rss", "peak_rss_mib", |samples| median(&samples.rss_mib)),
-    ];
-    for (ratio, unit, figure_of) in figure_of {
-        let medians = samples.each_ref().map(figure_of);
-        for (name, median) in NAMES.iter().zip(medians) {
-            figures[unit][name] = rounded(median);
+    let medians = samples.each_ref().map(Samples::medians);
+    for (index, (ratio, unit)) in FIGURES.iter().enumerate() {
+        for (name, medians) in NAMES.iter().zip(&medians) {
+            figures[unit][name] = rounded(medians[index]);
         }
-        for (name, median) in NAMES.iter().zip(medians).skip(1) {
-            figures[format!("{ratio}_vs_{name}")] = rounded(median / medians[0]);
+        for (name, theirs) in NAMES.iter().zip(&medians).skip(1) {
+            figures[format!("{ratio}_vs_{name}")] = rounded(theirs[index] / medians[0][index]);
         }
     }
     Ok(figures)
