@@ -1,4 +1,6 @@
 //! Parsing, planning and window math, so that a regression shows: `cargo bench -p export-core`.
+//!
+//! What they are made of is timed beside them: on any machine, a regression is a larger multiple of its baseline.
 
 use std::hint::black_box;
 
@@ -28,6 +30,29 @@ fn event() -> Value {
 
 fn now() -> DateTime<Utc> {
     "2024-11-02T04:00:00Z".parse().expect("an instant")
+}
+
+/// The libraries' part alone.
+mod baseline {
+    use chrono::{NaiveDate, TimeZone};
+    use chrono_tz::Tz;
+
+    use super::*;
+
+    /// For windows: both of a month's midnights in a time zone, where there is such a time.
+    #[divan::bench(args = ["Asia/Tokyo", "Europe/Berlin", "America/Asuncion"])]
+    fn two_local_midnights(bencher: Bencher, timezone: &str) {
+        let timezone: Tz = timezone.parse().expect("a time zone");
+        let first = |month| NaiveDate::from_ymd_opt(2017, month, 1).expect("a date").into();
+        bencher.bench(|| [10, 11].map(|month| black_box(timezone).from_local_datetime(&first(black_box(month))).earliest()));
+    }
+
+    /// For events, inputs and plans: the same JSON, from its text.
+    #[divan::bench(args = [1, 100, 4_000])]
+    fn json_of_a_run(bencher: Bencher, log_groups: usize) {
+        let text = run(log_groups).to_string();
+        bencher.bench(|| serde_json::from_str::<Value>(black_box(&text)).expect("JSON"));
+    }
 }
 
 #[divan::bench(args = ["Asia/Tokyo", "Europe/Berlin", "America/Asuncion"])]
