@@ -12,7 +12,7 @@ pub enum Bar {
 pub enum Verdict {
     Held,
     Missed,
-    /// More than a third away: no noise of a busy machine, but another program.
+    /// By a factor of more than 1.5: no noise of a busy machine, but another program.
     MissedByFar,
 }
 

@@ -17,6 +17,20 @@ pub fn describe() -> Value {
         "processor": field(&text("/proc/cpuinfo"), "model name"),
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "memory_gib": (kib / 1024.0 / 1024.0).round() as u64,
-        "system": format!("{}, Linux {}, {}", system.trim_matches('"'), text("/proc/sys/kernel/osrelease").trim(), std::env::consts::ARCH),
+        "system": format!("{}, Linux {}, {}", system.trim_matches('"'), version(&text("/proc/sys/kernel/osrelease")), std::env::consts::ARCH),
     })
+}
+
+/// What comes after the number is a distribution's or a provider's own name for its build.
+fn version(release: &str) -> &str {
+    release.trim().split('-').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_kernel_is_told_by_its_number() {
+        assert_eq!(super::version("6.1.0-28-amd64\n"), "6.1.0");
+        assert_eq!(super::version("6.18.44\n"), "6.18.44");
+    }
 }

@@ -14,6 +14,11 @@ pub fn peak_rss_mib(pid: u32) -> Result<f64> {
     kib.map(|kib| kib / MIB).with_context(|| format!("{path} tells no VmHWM"))
 }
 
+/// Lets the peak of this process begin anew.
+pub fn reset_own_peak() -> Result<()> {
+    fs::write("/proc/self/clear_refs", "5").context("the peak of this process's memory cannot be reset")
+}
+
 /// A process of a group, by the name of its executable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Process {
@@ -54,5 +59,8 @@ mod tests {
         let after = peak_rss_mib(std::process::id()).unwrap();
         drop(block);
         assert!(after >= before + 16.0, "{before} MiB, then {after} MiB");
+        reset_own_peak().unwrap();
+        let anew = peak_rss_mib(std::process::id()).unwrap();
+        assert!(anew <= after - 16.0, "{after} MiB, then {anew} MiB");
     }
 }

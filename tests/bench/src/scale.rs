@@ -10,7 +10,7 @@ use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Map, Value, json};
 
-use crate::memory::{group_peaks, peak_rss_mib};
+use crate::memory::{group_peaks, peak_rss_mib, reset_own_peak};
 use crate::month;
 use crate::stats::rounded;
 
@@ -50,6 +50,7 @@ fn name(index: usize) -> String {
 }
 
 async fn run(size: usize, again: bool) -> Result<Value> {
+    reset_own_peak()?;
     let local = LocalAws::start(&Options { wait_scale: WAIT_SCALE, ..Options::default() }).await?;
     let stack = local.deploy(&DeployOptions::default()).await?;
     local.set_task_timing(TASK, TASK).await?;

@@ -156,9 +156,21 @@ fn retry_label(retrier: &Value) -> String {
     format!("retry on {shown}")
 }
 
-/// Mermaid reads `;` `:` and braces in a label as syntax.
+/// Mermaid reads `;` `:` `#` and braces in a label as syntax; its codes stand for them.
 fn transition_label(reason: &str) -> String {
-    let condition = reason.trim_start_matches("{% ").trim_end_matches(" %}").replace("$states.input.", "").replace('$', "");
-    let condition = condition.replace("States.ALL", "any error");
-    condition.chars().filter(|character| !"{};:#".contains(*character)).collect()
+    let condition =
+        reason.trim_start_matches("{% ").trim_end_matches(" %}").replace("$states.input.", "").replace("States.ALL", "any error");
+    let mut label = String::new();
+    let mut characters = condition.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            // The mark of a variable or function says nothing in a picture; that of a regular expression's end does.
+            '$' if characters.peek().is_some_and(|next| next.is_alphabetic()) => {}
+            // A substitution of the template's.
+            '$' if characters.next_if_eq(&'{').is_some() => label.extend(characters.by_ref().take_while(|next| *next != '}')),
+            '{' | '}' | ';' | ':' | '#' => label += &format!("#{};", u32::from(character)),
+            other => label.push(other),
+        }
+    }
+    label
 }

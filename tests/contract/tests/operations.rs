@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const DOCUMENT: &str = "docs/operations.md";
 
 /// Ends of an execution that no catcher of the workflow can take, or that come from outside it. AWS's own names.
-const UNCAUGHT: [&str; 4] = ["States.DataLimitExceeded", "States.QueryEvaluationError", "States.Runtime", "ABORTED"];
+const UNCAUGHT: [&str; 5] = ["States.DataLimitExceeded", "States.QueryEvaluationError", "States.Runtime", "TIMED_OUT", "ABORTED"];
 
 fn written(name: Value) -> String {
     name.as_str().expect("a name").to_owned()
