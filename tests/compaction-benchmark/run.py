@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,11 +19,12 @@ import pinned_venv
 CACHE = pinned_venv.ROOT / "target" / "compaction-benchmark"
 
 
-def main() -> int:
+def main() -> None:
     python = pinned_venv.python(HERE / "requirements.txt", CACHE)
     environment = dict(os.environ, PYTHONPATH=str(SUPPORT))
-    return subprocess.run([str(python), str(HERE / "benchmark.py"), "--cache", str(CACHE), *sys.argv[1:]], env=environment, check=False).returncode
+    # In the place of this process, so that whoever ends it ends the benchmark.
+    os.execve(python, [str(python), str(HERE / "benchmark.py"), "--cache", str(CACHE), *sys.argv[1:]], environment)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

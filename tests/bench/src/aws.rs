@@ -6,12 +6,11 @@ mod source;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_cloudwatchlogs::config::AppName;
+use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::{ExportTask, ExportTaskStatusCode};
-use aws_sdk_cloudwatchlogs::{Client, config};
 use bytes::Bytes;
 use hyper::Method;
 use local_aws::{http, stack};
@@ -23,11 +22,11 @@ use source::{ACCOUNT, REGION, Source};
 
 pub use source::{BUCKET, LOG_GROUP};
 
+/// Generous: a million events take seconds.
+const PATIENCE: Duration = Duration::from_secs(300);
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// Between looks at a task: each leaves an entry in the stand-in's journals, which must not be what its memory shows.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
-/// What the benchmark's own requests are called in the journal.
-const APP: &str = "bench-all";
 
 pub struct Aws {
     source: Source,
@@ -48,10 +47,10 @@ impl Aws {
         let mut line = String::new();
         BufReader::new(stdout.context("no stdout")?).read_line(&mut line)?;
         let addr: SocketAddr = line.trim().parse().with_context(|| format!("the stand-in tells no address: {line:?}"))?;
-        let config = config::Builder::from(&stack::sdk_config(&format!("http://{addr}"), REGION, ACCOUNT));
-        let logs = Client::from_conf(config.app_name(AppName::new(APP)?).build());
+        let logs = Client::new(&stack::sdk_config(&format!("http://{addr}"), REGION, ACCOUNT));
         let aws = Self { source, stand_in, addr, logs, _owner: stdin.context("no stdin")? };
-        aws.control(Method::PUT, "/_local/export-tasks", settings).await?;
+        let (status, answer) = http::request(addr, Method::PUT, "/_local/export-tasks", Bytes::from(settings.to_string())).await?;
+        ensure!(status.is_success(), "the stand-in does not take its settings: {}", String::from_utf8_lossy(&answer));
         Ok(aws)
     }
 
@@ -65,8 +64,9 @@ impl Aws {
 
     /// The task once it is no longer in any of these states.
     pub async fn task_after(&self, task_id: &str, states: &[ExportTaskStatusCode]) -> Result<ExportTask> {
-        let mut wait = FIRST_WAIT;
+        let (mut wait, since) = (FIRST_WAIT, Instant::now());
         loop {
+            ensure!(since.elapsed() < PATIENCE, "task {task_id} does not get past {states:?}");
             let tasks = self.logs.describe_export_tasks().task_id(task_id).send().await?.export_tasks.unwrap_or_default();
             let task = tasks.into_iter().next().context("the task is gone")?;
             match task.status().and_then(|status| status.code()) {
@@ -79,28 +79,12 @@ impl Aws {
         }
     }
 
-    /// Time in which the stand-in had requests of others than the benchmark, since it began.
-    pub async fn answering_time(&self) -> Result<Duration> {
-        let journal = self.control(Method::GET, "/_local/requests", &Value::Null).await?;
-        ensure!(journal["forgotten"] == 0, "the stand-in's journal is too short: {}", journal["forgotten"]);
-        let requests = journal["requests"].as_array().context("no journal of requests")?;
-        let others = requests.iter().filter(|request| request["app"] != APP);
-        let took = others.map(|request| request["tookMicros"].as_u64().context("a request without an answer"));
-        Ok(Duration::from_micros(took.sum::<Result<u64>>()?))
-    }
-
     pub fn peak_rss_mib(&self) -> Result<f64> {
         peak_rss_mib(self.stand_in.id())
     }
 
     pub fn written_lines(&self) -> Result<usize> {
         self.source.written_lines()
-    }
-
-    async fn control(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
-        let (status, answer) = http::request(self.addr, method, path, Bytes::from(body.to_string())).await?;
-        ensure!(status.is_success(), "the stand-in answers {path} with {status}: {}", String::from_utf8_lossy(&answer));
-        serde_json::from_slice(&answer).with_context(|| format!("the stand-in's answer to {path} is not JSON"))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What compaction saves: the same queries on gz and on Parquet, measured by `tests/compaction-benchmark`.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use tokio::process::Command;
 
 use crate::candidates::root;
 use crate::stats::rounded;
@@ -14,11 +15,11 @@ const PROGRAM: &str = "tests/compaction-benchmark/run.py";
 pub const QUERIES: [&str; 4] = ["errors_per_day", "full_text_search", "one_hour_events", "events_per_day"];
 
 /// With so many gz objects.
-pub fn measure(objects: usize) -> Result<Value> {
+pub async fn measure(objects: usize) -> Result<Value> {
     let file = tempfile::NamedTempFile::new().context("cannot create a file for the results")?;
     let mut command = Command::new("python3");
     command.current_dir(root()).arg(PROGRAM).args(["--objects", &objects.to_string(), "--json"]).arg(file.path()).stdin(Stdio::null());
-    let run = command.output().with_context(|| format!("cannot run {PROGRAM}"))?;
+    let run = command.kill_on_drop(true).output().await.with_context(|| format!("cannot run {PROGRAM}"))?;
     ensure!(run.status.success(), "{PROGRAM} failed.\n{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     let results = fs::read(file.path()).with_context(|| format!("{PROGRAM} wrote no results"))?;
     figures(&serde_json::from_slice(&results).with_context(|| format!("the results of {PROGRAM} are not JSON"))?)
@@ -29,11 +30,11 @@ fn figures(results: &Value) -> Result<Value> {
     let mut queries = Map::new();
     for query in results["queries"].as_array().context("results without queries")? {
         let layouts = query["layouts"].as_object().context("a query without layouts")?;
-        let layouts: Map<String, Value> = layouts.iter().map(|(name, found)| (key(name), layout(found))).collect();
+        let layouts = layouts.iter().map(|(name, found)| Ok((key(name), layout(found)?))).collect::<Result<Map<_, _>>>()?;
         queries.insert(key(query["name"].as_str().context("a query without a name")?), Value::Object(layouts));
     }
     Ok(json!({
-        "objects": month["objects"], "lines": month["lines"], "text_mb": megabytes(&month["textBytes"]), "gz_mb": megabytes(&month["gzBytes"]),
+        "objects": month["objects"], "lines": month["lines"], "text_mb": megabytes(&month["textBytes"])?, "gz_mb": megabytes(&month["gzBytes"])?,
         "queries": queries,
     }))
 }
@@ -43,20 +44,24 @@ fn key(name: &str) -> String {
     name.to_lowercase().replace("'s", "").replace(' ', "_")
 }
 
-fn layout(found: &Value) -> Value {
-    let figure = |name: &str| rounded(found[name].as_f64().unwrap_or(f64::NAN));
-    json!({
+fn layout(found: &Value) -> Result<Value> {
+    let figure = |name: &str| anyhow::Ok(rounded(number(&found[name]).with_context(|| format!("a layout without {name}"))?));
+    Ok(json!({
         "objects": found["objectsRead"],
-        "mb_scanned": megabytes(&found["bytesScanned"]),
-        "mb_billed": megabytes(&found["bytesBilled"]),
-        "seconds": figure("seconds"),
-        "bytes_gz_vs_this": figure("gzBytesRatio"),
-        "time_gz_vs_this": figure("gzSecondsRatio"),
-    })
+        "mb_scanned": megabytes(&found["bytesScanned"])?,
+        "mb_billed": megabytes(&found["bytesBilled"])?,
+        "seconds": figure("seconds")?,
+        "bytes_gz_vs_this": figure("gzBytesRatio")?,
+        "time_gz_vs_this": figure("gzSecondsRatio")?,
+    }))
 }
 
-fn megabytes(bytes: &Value) -> Value {
-    rounded(bytes.as_f64().unwrap_or(f64::NAN) / 1e6)
+fn megabytes(bytes: &Value) -> Result<Value> {
+    Ok(rounded(number(bytes)? / 1e6))
+}
+
+fn number(value: &Value) -> Result<f64> {
+    value.as_f64().with_context(|| format!("{value} is no number"))
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub use dollars::Prices;
 const TASK_SECONDS: f64 = 60.0;
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 const WAIT_SCALE: f64 = 0.02;
+/// Of a task that has next to nothing to write.
+const POLLS: usize = 1_000;
 const EVENTS_OF_A_RETRY: usize = 3;
 
 /// What one execution did.
@@ -182,14 +184,19 @@ async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Resu
     let (pending, of_a_poll) = invoke(1, &created)?;
     ensure!(matches!(&pending, Outcome::Error(error) if error["errorType"] == "ExportTaskRunning"), "the task should run: {pending:?}");
     stack.local.set_task_timing(Duration::ZERO, Duration::ZERO).await?;
-    let completed = loop {
+    let mut completed = None;
+    for _ in 0..POLLS {
         match invoke(1, &created)? {
-            (Outcome::Response(_), calls) => break calls,
+            (Outcome::Response(_), calls) => {
+                completed = Some(calls);
+                break;
+            }
             // The task writes its data first.
-            (Outcome::Error(error), _) if error["errorType"] == "ExportTaskRunning" => {}
+            (Outcome::Error(error), _) if error["errorType"] == "ExportTaskRunning" => tokio::task::yield_now().await,
             (outcome, _) => bail!("the task should complete: {outcome:?}"),
         }
-    };
+    }
+    let completed = completed.with_context(|| format!("the task still runs after {POLLS} polls"))?;
     for (operation, count) in of_a_poll {
         *exported.entry(operation).or_default() += count * (polls - 1);
     }

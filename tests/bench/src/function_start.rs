@@ -5,7 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use local_aws::functions::FUNCTIONS;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 
 use crate::aws::{Aws, BUCKET, LOG_GROUP};
 use crate::candidates::{Candidates, NAMES, zip_bytes};
@@ -24,46 +27,51 @@ pub struct Effort {
     pub warm_events: usize,
 }
 
-/// Milliseconds of answers.
-#[derive(Clone, Debug, Default)]
-struct Answers {
-    /// From the event, or the start of the process, to the answer.
-    whole: Vec<f64>,
-    /// The same without the time in which the stand-in had a call: what the function takes by itself.
-    own: Vec<f64>,
-}
-
-impl Answers {
-    fn extend(&mut self, more: Self) {
-        self.whole.extend(more.whole);
-        self.own.extend(more.own);
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 struct Samples {
-    start: Answers,
-    warm: Answers,
+    start_ms: Vec<f64>,
+    warm_ms: Vec<f64>,
     rss_mib: Vec<f64>,
 }
 
 /// The beginning of a ratio's key, and the key of what is compared.
-const FIGURES: [(&str, &str); 5] = [
-    ("start", "start_ms"),
-    ("start_whole", "start_whole_ms"),
-    ("warm", "warm_ms"),
-    ("warm_whole", "warm_whole_ms"),
-    ("rss", "peak_rss_mib"),
-];
+const FIGURES: [(&str, &str); 3] = [("start", "start_ms"), ("warm", "warm_ms"), ("rss", "peak_rss_mib")];
 
 impl Samples {
     /// In the order of [`FIGURES`].
     fn medians(&self) -> [f64; FIGURES.len()] {
-        [&self.start.own, &self.start.whole, &self.warm.own, &self.warm.whole, &self.rss_mib].map(|values| median(values))
+        [&self.start_ms, &self.warm_ms, &self.rss_mib].map(|values| median(values))
     }
 }
 
+/// Measures on one processor, from a thread whose processes and threads stay there too: a function of 128 MB has a share of one, and a
+/// process that waits for another on an idle second one would be measured by how long that takes to wake up.
 pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
+    let candidates = candidates.clone();
+    let (measured, results) = oneshot::channel();
+    std::thread::spawn(move || {
+        let work = || {
+            let mut first = CpuSet::new();
+            first.set(first_processor()?)?;
+            sched_setaffinity(THIS_THREAD, &first).context("cannot stay on one processor")?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(measure_functions(&candidates, effort))
+        };
+        // Nobody waits any more after an interruption.
+        let _unwanted = measured.send(work());
+    });
+    results.await.context("the measuring thread has ended")?
+}
+
+const THIS_THREAD: Pid = Pid::from_raw(0);
+
+/// The first of those that this process may use.
+fn first_processor() -> Result<usize> {
+    let allowed = sched_getaffinity(THIS_THREAD)?;
+    (0..CpuSet::count()).find(|processor| allowed.is_set(*processor) == Ok(true)).context("no processor to run on")
+}
+
+async fn measure_functions(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let mut results = Map::new();
     for (function, name) in FUNCTIONS.iter().enumerate() {
         let short = name.split('-').next().unwrap_or(name);
@@ -81,8 +89,8 @@ async fn measure_function(candidates: &Candidates, function: usize, effort: Effo
             let index = (turn + round) % NAMES.len();
             let sample = start_once(candidates, NAMES[index], function, effort.warm_events).await?;
             if round > 0 {
-                samples[index].start.extend(sample.start);
-                samples[index].warm.extend(sample.warm);
+                samples[index].start_ms.extend(sample.start_ms);
+                samples[index].warm_ms.extend(sample.warm_ms);
                 samples[index].rss_mib.extend(sample.rss_mib);
             }
         }
@@ -113,26 +121,17 @@ async fn start_once(candidates: &Candidates, candidate: &str, function: usize, w
     let aws = Aws::start(candidates, EVENTS, &settings).await?;
     let event = if function == 0 { create_event() } else { check_event(&aws).await? };
 
-    let mut sample = Samples::default();
     let command = candidates.command(candidate, function);
-    let (mut process, outcome, took) = tokio::task::block_in_place(|| FunctionProcess::start(command, aws.addr(), &event))?;
-    let mut answering = note(&aws, took, Duration::ZERO, &mut sample.start).await?;
+    let (mut process, outcome, took) = FunctionProcess::start(command, aws.addr(), &event)?;
     finish(&aws, candidate, function, &outcome).await?;
+    let mut sample = Samples { start_ms: vec![milliseconds(took)], ..Samples::default() };
     for _ in 0..warm_events {
-        let (outcome, took) = tokio::task::block_in_place(|| process.invoke(&event))?;
-        answering = note(&aws, took, answering, &mut sample.warm).await?;
+        let (outcome, took) = process.invoke(&event)?;
         finish(&aws, candidate, function, &outcome).await?;
+        sample.warm_ms.push(milliseconds(took));
     }
     sample.rss_mib.push(process.peak_rss_mib()?);
     Ok(sample)
-}
-
-/// Notes an answer; gives what the stand-in has taken up to now, which was `answering` before.
-async fn note(aws: &Aws, took: Duration, answering: Duration, answers: &mut Answers) -> Result<Duration> {
-    let until_now = aws.answering_time().await?;
-    answers.whole.push(milliseconds(took));
-    answers.own.push(milliseconds(took.saturating_sub(until_now - answering)));
-    Ok(until_now)
 }
 
 /// What both the Rust function and the 2019 design take: a log group whose previous month is over and has events.

@@ -15,7 +15,7 @@ use crate::bars::Bar;
 use crate::stats::rounded;
 
 /// How long a poll takes: invocation, one call, answer. Assumed, on the long side; function_start has what of it is the function's.
-pub const POLL_SECONDS: f64 = 0.15;
+pub const POLL_SECONDS: f64 = 0.2;
 
 /// What today's tools do.
 const FIXED_SECONDS: [f64; 3] = [5.0, 30.0, 60.0];
@@ -101,9 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_names_a_figure() {
+    fn every_bar_is_held() {
         let results = json!({"polling": measure().unwrap()});
-        let bars = BARS.map(|(path, bar)| (path.to_owned(), bar));
-        assert_eq!(crate::bars::judge(&results, &bars).len(), BARS.len());
+        for judged in crate::bars::judge(&results, &BARS.map(|(path, bar)| (path.to_owned(), bar))) {
+            assert_eq!(judged.verdict, crate::bars::Verdict::Held, "{}", judged.path);
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! A stub of Lambda's Runtime API over loopback HTTP: hands out events to one process and takes what it answers.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -35,7 +34,6 @@ pub struct RuntimeApi {
     server: Server,
     events: Sender<Value>,
     messages: Receiver<Message>,
-    early: VecDeque<Message>,
 }
 
 impl RuntimeApi {
@@ -44,7 +42,7 @@ impl RuntimeApi {
         let (send, messages) = channel();
         let next_events = Arc::new(Mutex::new(next_events));
         let server = Server::start(move |request| respond(&request, &next_events, &send))?;
-        Ok(Self { server, events, messages, early: VecDeque::new() })
+        Ok(Self { server, events, messages })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to say.
@@ -58,21 +56,16 @@ impl RuntimeApi {
     }
 
     /// Waits until the process asks for its next event.
-    pub fn wait_until_ready(&mut self) -> Result<()> {
-        loop {
-            match self.next_message()? {
-                Message::Ready => return Ok(()),
-                Message::InitError(payload) => bail!("the process could not start: {payload}"),
-                answered @ Message::Answered(..) => self.early.push_back(answered),
-            }
+    pub fn wait_until_ready(&self) -> Result<()> {
+        match self.next_message()? {
+            Message::Ready => Ok(()),
+            Message::InitError(payload) => bail!("the process could not start: {payload}"),
+            Message::Answered(outcome, _) => bail!("the process answered without an event: {outcome:?}"),
         }
     }
 
     /// Waits for the answer to an event: what it is, and when it had arrived.
-    pub fn answer(&mut self) -> Result<(Outcome, Instant)> {
-        if let Some(Message::Answered(outcome, arrived)) = self.early.pop_front() {
-            return Ok((outcome, arrived));
-        }
+    pub fn answer(&self) -> Result<(Outcome, Instant)> {
         loop {
             match self.next_message()? {
                 Message::Answered(outcome, arrived) => return Ok((outcome, arrived)),

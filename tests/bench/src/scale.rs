@@ -32,13 +32,13 @@ pub async fn measure(sizes: Sizes) -> Result<Value> {
         results.insert((*key).to_owned(), run(size, last).await.with_context(|| format!("{size} log groups"))?);
     }
     count_events(sizes, &mut results).await?;
-    let seconds = |key: &str| results[key]["seconds_per_entry"].as_f64().unwrap_or(f64::NAN);
-    let growth = seconds(KEYS[2]) / seconds(KEYS[0]);
-    results.insert("n2000_vs_n100".to_owned(), rounded(growth));
-    let events = |key: &str| results[key]["parent_events"].as_f64().unwrap_or(f64::NAN);
+    let figure = |key: &str, name: &str| results[key][name].as_f64().with_context(|| format!("{key} has no {name}"));
+    let growth = figure(KEYS[2], "seconds_per_entry")? / figure(KEYS[0], "seconds_per_entry")?;
     let pages = |size: usize| size.div_ceil(month::PAGE) as f64;
-    let per_page = (events(KEYS[2]) - events(KEYS[0])) / (pages(sizes.0[2]) - pages(sizes.0[0]));
-    let of_10000 = events(KEYS[2]) + per_page * (pages(10_000) - pages(sizes.0[2]));
+    let (few, many) = (figure(KEYS[0], "parent_events")?, figure(KEYS[2], "parent_events")?);
+    let per_page = (many - few) / (pages(sizes.0[2]) - pages(sizes.0[0]));
+    let of_10000 = many + per_page * (pages(10_000) - pages(sizes.0[2]));
+    results.insert("n2000_vs_n100".to_owned(), rounded(growth));
     results.insert("parent_events_per_page".to_owned(), rounded(per_page));
     results.insert("parent_events_of_10000".to_owned(), rounded(of_10000));
     Ok(Value::Object(results))
@@ -66,7 +66,7 @@ async fn run(size: usize, again: bool) -> Result<Value> {
         "log_groups": size,
         "seconds": rounded(seconds),
         "seconds_per_entry": rounded(seconds / size as f64),
-        "largest_payload_bytes": history.largest_payload().map_or(0, |payload| payload.bytes),
+        "largest_payload_bytes": history.largest_payload().context("a history without a payload")?.bytes,
     });
     if again {
         let (_, seconds) = timed(&local, &stack, &names, "skipped").await?;
@@ -106,10 +106,10 @@ async fn count_events(sizes: Sizes, results: &mut Map<String, Value>) -> Result<
         let names: Vec<String> = (0..size).map(name).collect();
         let (arn, _) = timed(&local, &stack, &names, "skipped").await?;
         let history = local.history(&arn).await?;
-        let largest = history.largest_payload().map_or(0, |payload| payload.bytes as u64);
+        let largest = history.largest_payload().context("a history without a payload")?.bytes as u64;
         results[*key]["parent_events"] = history.events.len().into();
         // Results of exports are larger than those of skips, and moto's payloads have what ministack's history leaves out.
-        let of_exports = results[*key]["largest_payload_bytes"].as_u64().unwrap_or_default();
+        let of_exports = results[*key]["largest_payload_bytes"].as_u64().context("no payload of exports")?;
         results[*key]["largest_payload_bytes"] = largest.max(of_exports).into();
     }
     if let Some(moto) = local.moto() {

@@ -194,10 +194,8 @@ fn function_start(results: &Value) -> String {
     for function in ["create", "check"] {
         let at = |path: &str| shown(results, &format!("function_start.{function}.{path}"));
         for (label, figure, ratio, bar) in [
-            ("process start to first answer, by itself, ms", "start_ms", "start", "15×"),
-            ("process start to first answer, in all, ms", "start_whole_ms", "start_whole", ""),
-            ("answer when warm, by itself, ms", "warm_ms", "warm", "3×"),
-            ("answer when warm, in all, ms", "warm_whole_ms", "warm_whole", ""),
+            ("process start to first answer, ms", "start_ms", "start", "15×"),
+            ("answer when warm, ms", "warm_ms", "warm", "3×"),
             ("peak memory, MiB", "peak_rss_mib", "rss", "4×, and 15 MiB at most"),
         ] {
             let values = ["rust", "python", "node"].map(|candidate| at(&format!("{figure}.{candidate}")));

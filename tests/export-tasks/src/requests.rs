@@ -2,7 +2,6 @@
 //! For tests that hold the permissions of a role to what its function does.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::http::request::Parts;
@@ -31,9 +30,6 @@ pub(crate) struct Recorded {
     method: String,
     path: String,
     resource: Resource,
-    /// Microseconds until the head of the answer was ready; absent while it is not, and where it never came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    took_micros: Option<u64>,
 }
 
 /// What a request names; the rest is absent.
@@ -76,7 +72,6 @@ impl Recorded {
             method: parts.method.to_string(),
             path: parts.uri.to_string(),
             resource,
-            took_micros: None,
         }
     }
 }
@@ -103,21 +98,12 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// The request's number, for [`Self::answered`].
-    pub(crate) fn record(&mut self, request: Recorded) -> u64 {
+    pub(crate) fn record(&mut self, request: Recorded) {
         if self.newest.len() == LENGTH {
             self.newest.pop_front();
             self.forgotten += 1;
         }
         self.newest.push_back(request);
-        self.forgotten + self.newest.len() as u64 - 1
-    }
-
-    pub(crate) fn answered(&mut self, number: u64, took: Duration) {
-        let index = number.checked_sub(self.forgotten).and_then(|index| usize::try_from(index).ok());
-        if let Some(request) = index.and_then(|index| self.newest.get_mut(index)) {
-            request.took_micros = u64::try_from(took.as_micros()).ok();
-        }
     }
 
     pub(crate) fn show(&self) -> Value {
@@ -127,8 +113,6 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hyper::Request;
 
     use super::{LENGTH, Recorded, Requests};
@@ -165,12 +149,5 @@ mod tests {
         }
         assert_eq!((requests.newest.len(), requests.forgotten), (LENGTH, 2));
         assert_eq!(requests.newest.front().map(|request| request.path.as_str()), Some("/2"));
-
-        // The answer to one that is forgotten changes no other.
-        requests.answered(1, Duration::from_micros(1));
-        requests.answered(2, Duration::from_micros(2));
-        requests.answered(LENGTH as u64 + 1, Duration::from_micros(3));
-        let took: Vec<u64> = requests.newest.iter().filter_map(|request| request.took_micros).collect();
-        assert_eq!((took, requests.newest[0].took_micros), (vec![2, 3], Some(2)));
     }
 }

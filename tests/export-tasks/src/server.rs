@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -103,7 +103,6 @@ impl fmt::Display for DropConnection {
 impl std::error::Error for DropConnection {}
 
 async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Response<Body>, DropConnection> {
-    let began = Instant::now();
     let (parts, body) = request.into_parts();
     let body = match read(body).await {
         Ok(body) => body,
@@ -113,15 +112,7 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
         return Ok(control::respond(local, &parts.method, parts.uri.path(), &body));
     }
     let recorded = Recorded::read(&parts, &body);
-    let number = local.state().requests.record(recorded);
-    let answer = answer(local, parts, body).await;
-    if answer.is_ok() {
-        local.state().requests.answered(number, began.elapsed());
-    }
-    answer
-}
-
-async fn answer(local: &Arc<Local>, parts: Parts, body: Bytes) -> Result<Response<Body>, DropConnection> {
+    local.state().requests.record(recorded);
     if let Ok(scope) = CredentialScope::read(&parts.headers)
         && let Some(account) = scope.account()
     {

@@ -1,6 +1,7 @@
 // create-export-task of the 2019 design: exports the previous month of one log group.
 //
-// It looks at the same things in CloudWatch Logs as the Rust function, call by call; it has no manifest to look for.
+// It makes the same calls as the Rust function, one for one: the manifest of an earlier export, the log group, its streams and the newest
+// tasks are looked at before a task is created.
 
 import {
   CloudWatchLogsClient,
@@ -9,9 +10,12 @@ import {
   DescribeLogGroupsCommand,
   DescribeLogStreamsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
+import { GetObjectCommand, NoSuchKey, S3Client } from "@aws-sdk/client-s3";
 import { previousMonth } from "./month.mjs";
 
 const logs = new CloudWatchLogsClient({});
+// Path style, as the endpoint is an address.
+const s3 = new S3Client({ forcePathStyle: true });
 
 // States of a task that need not be created again.
 const TAKEN = ["PENDING", "RUNNING", "COMPLETED"];
@@ -20,6 +24,10 @@ export async function handler(event) {
   const { year, month, start, end } = previousMonth(new Date(event.scheduledTime));
   const logGroupName = event.logGroupName;
 
+  const destinationPrefix = `${event.s3Prefix}/log_group=${logGroupName}/year=${year}/month=${month}`;
+  if (await hasManifest(event.s3BucketName, `${destinationPrefix}/_manifest.json`)) {
+    return { ...event, status: "SKIPPED" };
+  }
   const { logGroups = [] } = await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: logGroupName }));
   const group = logGroups.find((candidate) => candidate.logGroupName === logGroupName);
   if (group === undefined || group.creationTime >= end) {
@@ -45,8 +53,21 @@ export async function handler(event) {
       from: start,
       to: end - 1,
       destination: event.s3BucketName,
-      destinationPrefix: `${year}/${month}/${event.s3Prefix}`,
+      destinationPrefix,
     }),
   );
   return { ...event, taskId, status: "CREATED" };
+}
+
+async function hasManifest(bucket, key) {
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    JSON.parse(await Body.transformToString());
+    return true;
+  } catch (error) {
+    if (error instanceof NoSuchKey) {
+      return false;
+    }
+    throw error;
+  }
 }

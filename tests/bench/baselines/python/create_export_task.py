@@ -1,8 +1,10 @@
 """create-export-task of the 2019 design: exports the previous month of one log group.
 
-It looks at the same things in CloudWatch Logs as the Rust function, call by call; it has no manifest to look for.
+It makes the same calls as the Rust function, one for one: the manifest of an earlier export, the log group, its streams and the newest
+tasks are looked at before a task is created.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ import boto3
 from month import epoch_millis, previous_month
 
 logs = boto3.client("logs")
+s3 = boto3.client("s3")
 
 # States of a task that need not be created again.
 TAKEN = {"PENDING", "RUNNING", "COMPLETED"}
@@ -20,6 +23,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     start_ms, end_ms = epoch_millis(start), epoch_millis(end)
     name = event["logGroupName"]
 
+    prefix = f"{event['s3Prefix']}/log_group={name}/year={start:%Y}/month={start:%m}"
+    if has_manifest(event["s3BucketName"], f"{prefix}/_manifest.json"):
+        return {**event, "status": "SKIPPED"}
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     group = next((group for group in groups if group["logGroupName"] == name), None)
     if group is None or group["creationTime"] >= end_ms:
@@ -39,6 +45,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         fromTime=start_ms,
         to=end_ms - 1,
         destination=event["s3BucketName"],
-        destinationPrefix=f"{start:%Y/%m}/{event['s3Prefix']}",
+        destinationPrefix=prefix,
     )
     return {**event, "taskId": created["taskId"], "status": "CREATED"}
+
+
+def has_manifest(bucket: str, key: str) -> bool:
+    try:
+        json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    except s3.exceptions.NoSuchKey:
+        return False
+    return True

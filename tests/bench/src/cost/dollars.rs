@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::polling::POLL_SECONDS;
 use crate::stats::rounded;
 
 /// Log groups that the table is for.
@@ -18,8 +19,8 @@ pub struct Prices {
     pub per_gb_month: f64,
 }
 
-/// Assumptions that are not measured here.
-const INVOCATION_SECONDS: f64 = 0.2;
+/// Assumptions that are not measured here. Nearly all invocations are polls.
+const INVOCATION_SECONDS: f64 = POLL_SECONDS;
 const FUNCTION_GB: f64 = 0.125;
 const OWN_LOGS_GB_PER_GROUP: f64 = 0.000_15;
 /// Of a log group in a month, as ingested; and what is left of it in gzip, as AWS reckons in its examples.

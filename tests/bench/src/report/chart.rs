@@ -26,8 +26,8 @@ pub fn draw(results: &Value) -> Result<String> {
     let languages = [("rust", "Rust (this project)"), ("python", "Python, boto3"), ("node", "Node.js, AWS SDK v3")];
     let mut panels = Vec::new();
     for (title, unit, figure) in [
-        ("Process start to first answer by itself, create-export-task", "ms", "create.start_ms"),
-        ("Process start to first answer by itself, check-export-task", "ms", "check.start_ms"),
+        ("Process start to first answer, create-export-task", "ms", "create.start_ms"),
+        ("Process start to first answer, check-export-task", "ms", "check.start_ms"),
         ("Peak memory, create-export-task", "MiB", "create.peak_rss_mib"),
     ] {
         let bars = languages.map(|(key, label)| Ok((label.to_owned(), number(&format!("function_start.{figure}.{key}"))?, key == "rust")));

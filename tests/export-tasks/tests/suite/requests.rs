@@ -61,23 +61,3 @@ async fn every_request_is_told_with_its_caller_operation_and_resource() {
     let last = answer["requests"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["method"], &last["path"]), (&json!("GET"), &json!(format!("/{bucket}/?policy"))));
 }
-
-#[tokio::test]
-async fn a_request_tells_how_long_its_answer_took() {
-    let stand = Stand::start().await;
-    let (delay_ms, group) = (20, stand.log_group().await);
-    stand.fault(&json!({ "operation": "DescribeLogGroups", "delayMs": delay_ms })).await;
-    stand.fault(&json!({ "operation": "DescribeExportTasks", "dropResponse": true })).await;
-    let logs = stand.logs();
-    logs.describe_log_groups().log_group_name_prefix(&group).send().await.unwrap();
-    logs.describe_export_tasks().send().await.unwrap_err();
-
-    let (_, answer) = stand.control(Method::GET, "/_local/requests", &Value::Null).await;
-    let took = |operation: &str| {
-        let requests = answer["requests"].as_array().unwrap();
-        requests.iter().rfind(|request| request["operation"] == operation).unwrap()["tookMicros"].clone()
-    };
-    assert!(took("DescribeLogGroups").as_u64().unwrap() >= delay_ms * 1000, "{answer}");
-    // No answer came.
-    assert_eq!(took("DescribeExportTasks"), Value::Null);
-}
