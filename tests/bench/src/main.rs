@@ -46,7 +46,7 @@ Without --quick and --only, the results are written to docs/performance.json and
 stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
 
 const QUICK_LOG_GROUPS: [usize; 3] = [20, 50, 100];
-const QUICK_EVENTS: [usize; 3] = [2_000, 20_000, 200_000];
+const QUICK_EVENTS: [usize; 3] = [10_000, 100_000, 300_000];
 const QUICK_OBJECTS: usize = 1_000;
 
 const PARTS: [&str; 6] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction"];

@@ -37,6 +37,7 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     for key in stand_in::KEYS {
         figures.extend(["events_per_second", "peak_rss_mib"].map(|figure| (format!("stand_in.{key}.{figure}"), None)));
     }
+    figures.extend(stand_in::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     for query in compaction::QUERIES {
         figures
             .extend(["bytes_gz_vs_this", "time_gz_vs_this"].map(|figure| (format!("compaction.queries.{query}.parquet.{figure}"), None)));
@@ -100,6 +101,13 @@ pub fn write(results: &Value) -> Result<()> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_chart_is_that_of_the_results() {
+        let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+        let drawn = chart::draw(&serde_json::from_str(&read(JSON_FILE)).unwrap()).unwrap();
+        assert!(read(CHART_FILE) == drawn, "{CHART_FILE} is not drawn from {JSON_FILE}");
+    }
 
     #[test]
     fn a_part_takes_the_place_of_the_former_one_if_all_else_is_the_same() {

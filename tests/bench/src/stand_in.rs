@@ -5,6 +5,7 @@ use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::aws::{Aws, BUCKET, LOG_GROUP};
+use crate::bars::Bar;
 use crate::candidates::Candidates;
 use crate::month;
 use crate::stats::rounded;
@@ -16,8 +17,14 @@ pub async fn measure(candidates: &Candidates, sizes: [usize; 3]) -> Result<Value
     for (key, size) in KEYS.iter().zip(sizes) {
         results.insert((*key).to_owned(), export(candidates, size).await.with_context(|| format!("{size} events"))?);
     }
+    let peak = |key: &str| results[key]["peak_rss_mib"].as_f64().with_context(|| format!("{key} has no peak"));
+    // The fewest events fill no page; from there on memory must not grow.
+    let growth = peak(KEYS[2])? / peak(KEYS[1])?;
+    results.insert("memory_n1m_vs_n100k".to_owned(), rounded(growth));
     Ok(Value::Object(results))
 }
+
+pub const BARS: [(&str, Bar); 1] = [("stand_in.memory_n1m_vs_n100k", Bar::AtMost(1.3))];
 
 /// Compressed; a stream of 1,000 events fills one.
 const MAX_FILE_BYTES: usize = 16 * 1024;

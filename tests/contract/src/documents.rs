@@ -2,12 +2,21 @@
 
 /// The documents of the repository.
 pub fn markdown_files() -> Vec<String> {
-    let mut files = vec!["README.md".to_owned()];
-    for folder in ["docs", "docs/decisions", "statemachine", "tests/compaction-benchmark", "tests/hive-serde"] {
-        let entries = std::fs::read_dir(crate::path(folder)).expect("the folder can be read");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
+    let mut files = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(crate::path(&folder)).expect("the folder can be read") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            if !entry.file_type().expect("its type").is_dir() {
+                files.extend(name.ends_with(".md").then_some(path));
+            } else if !name.starts_with('.') && !["target", "node_modules"].contains(&name.as_str()) {
+                folders.push(path);
+            }
+        }
     }
+    files.sort();
     files
 }
 

@@ -63,6 +63,11 @@ pub fn blocks(markdown: &str) -> Vec<&str> {
     markdown.split(BLOCK_BEGIN).skip(1).filter_map(|rest| rest.split_once(" -->")).map(|(name, _)| name).collect()
 }
 
+/// The paths of the figures in a document's sentences and tables.
+pub fn paths(markdown: &str) -> Vec<&str> {
+    markdown.split(FIGURE_BEGIN).skip(1).filter_map(|rest| rest.split_once("-->")).map(|(path, _)| path).collect()
+}
+
 /// The document with the results' figures.
 #[track_caller]
 pub fn fill(markdown: &str, results: &Value) -> String {
@@ -93,8 +98,10 @@ pub fn written_figures(markdown: &str) -> Vec<String> {
     let mut figures = Vec::new();
     let mut elsewhere = false;
     for line in markdown.lines() {
+        let line = line.trim_end();
         let ends = line == BLOCK_END || line == "```";
-        elsewhere = (elsewhere && !ends) || line.starts_with(BLOCK_BEGIN) || (line.starts_with("```") && !elsewhere);
+        let fence = line.strip_prefix("```").is_some_and(|language| !language.contains('`'));
+        elsewhere = (elsewhere && !ends) || line.starts_with(BLOCK_BEGIN) || (fence && !elsewhere);
         if elsewhere {
             continue;
         }
@@ -105,7 +112,7 @@ pub fn written_figures(markdown: &str) -> Vec<String> {
                 continue;
             }
             let number = line[start..].split(|c| !is_of_number(c)).next().unwrap_or_default();
-            let rest = line[start + number.len()..].trim_start_matches(' ');
+            let rest = line[start + number.len()..].trim_start_matches([' ', '\u{a0}', '*', '`']);
             let unit = UNITS.iter().rfind(|unit| {
                 rest.strip_prefix(**unit).is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
             });
@@ -357,9 +364,9 @@ mod tests {
 
     #[test]
     fn numbers_with_a_unit_are_found_unless_they_have_a_path_or_stand_in_a_block() {
-        let text = "from 1.5 ms to 20 MiB, 3×, 4 s\n```sh\nsleep 5 s\n```\n6<!--=a.b--> ms, n7 s, 1,000 MB-long, 8 states\n\
+        let text = "from 1.5 ms to 20 MiB, 3×, 4 s\n```sh\nsleep 5 s\n```\n6<!--=a.b--> ms, n7 s, 1,000 MB-long, 8 states, **9** s\n```inline``` 11 s\n\
                     <!-- performance: cost -->\n9 s\n<!-- end -->\n10.0 s";
-        assert_eq!(written_figures(text), ["1.5 ms", "20 MiB", "3 ×", "4 s", "10.0 s"]);
+        assert_eq!(written_figures(text), ["1.5 ms", "20 MiB", "3 ×", "4 s", "9 s", "11 s", "10.0 s"]);
     }
 
     #[test]

@@ -57,16 +57,18 @@ pub async fn confirm(effort: Effort) -> Result<Value> {
     let predicted = simulate(&policy, &lengths, poll_seconds);
     let held: f64 = observed.iter().map(|run| run.held).sum();
     let seen: u32 = observed.iter().map(|run| run.polls).sum();
+    let efficiency = lengths.iter().sum::<f64>() / held;
     Ok(json!({
         "workload": WORKLOAD.name,
         "tasks": effort.tasks,
         "scale": effort.scale,
         "poll_seconds": rounded(poll_seconds),
         "measured": {
-            "efficiency": rounded(lengths.iter().sum::<f64>() / held),
+            "efficiency": rounded(efficiency),
             "polls_per_task": rounded(f64::from(seen) / observed.len() as f64),
         },
         "predicted": {"efficiency": rounded(predicted.efficiency), "polls_per_task": rounded(predicted.polls_per_task)},
+        "measured_vs_predicted": rounded(efficiency / predicted.efficiency),
     }))
 }
 
