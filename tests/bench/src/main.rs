@@ -11,6 +11,7 @@ mod http;
 mod machine;
 mod memory;
 mod month;
+mod parsing;
 mod polling;
 mod process;
 mod report;
@@ -38,8 +39,8 @@ Usage: cargo bench-all [--quick] [--write] [--only <part>]...
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
   --write        with --only: write docs/performance.json and docs/performance.svg, too
-  --only <part>  function-start, polling, cost, scale, stand-in or compaction; may be given several times. With --write the other
-                 parts keep their figures: the ratios within a part are always of one run
+  --only <part>  function-start, polling, cost, scale, stand-in, compaction or parsing; may be given several times. With --write
+                 the other parts keep their figures: the ratios within a part are always of one run
   --help         print this
 
 Without --quick and --only, the results are written to docs/performance.json and docs/performance.svg. Progress goes to stderr, one table to
@@ -49,7 +50,7 @@ const QUICK_LOG_GROUPS: [usize; 3] = [20, 50, 100];
 const QUICK_EVENTS: [usize; 3] = [10_000, 100_000, 300_000];
 const QUICK_OBJECTS: usize = 1_000;
 
-const PARTS: [&str; 6] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction"];
+const PARTS: [&str; 7] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction", "parsing"];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Arguments {
@@ -162,6 +163,7 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
         "cost" => cost::measure(candidates).await,
         "scale" => scale::measure(scale::Sizes(if quick { QUICK_LOG_GROUPS } else { [100, 500, 2_000] })).await,
         "compaction" => compaction::measure(if quick { QUICK_OBJECTS } else { 10_000 }).await,
+        "parsing" => parsing::measure().await,
         _ => stand_in::measure(candidates, if quick { QUICK_EVENTS } else { [10_000, 100_000, 1_000_000] }).await,
     }
 }
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!(parse(&["--fast"]).unwrap_err(), "invalid option '--fast'");
         assert_eq!(
             parse(&["--only", "all"]).unwrap_err(),
-            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in, compaction"
+            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in, compaction, parsing"
         );
     }
 }

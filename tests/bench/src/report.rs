@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bars::{Bar, Judged, Verdict, judge};
 use crate::candidates::{NAMES, root};
-use crate::{compaction, function_start, polling, scale, stand_in};
+use crate::{compaction, function_start, parsing, polling, scale, stand_in};
 
 pub const JSON_FILE: &str = "docs/performance.json";
 pub const CHART_FILE: &str = "docs/performance.svg";
@@ -42,6 +42,7 @@ fn figures() -> Vec<(String, Option<Bar>)> {
         figures
             .extend(["bytes_gz_vs_this", "time_gz_vs_this"].map(|figure| (format!("compaction.queries.{query}.parquet.{figure}"), None)));
     }
+    figures.extend(parsing::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     figures
 }
 

@@ -11,8 +11,8 @@ use serde_json::Value;
 pub const FILE: &str = "docs/performance.json";
 
 /// The blocks that there are.
-pub const BLOCKS: [&str; 9] =
-    ["machine", "function_start", "polling", "cost", "dollars", "scale", "stand_in", "compaction", "compaction_layouts"];
+pub const BLOCKS: [&str; 10] =
+    ["machine", "function_start", "polling", "cost", "dollars", "scale", "stand_in", "compaction", "compaction_layouts", "parsing"];
 
 const BLOCK_BEGIN: &str = "<!-- performance: ";
 const BLOCK_END: &str = "<!-- end -->";
@@ -167,6 +167,7 @@ fn block(name: &str, results: &Value) -> String {
         "stand_in" => stand_in(results),
         "compaction" => compaction(results),
         "compaction_layouts" => compaction_layouts(results),
+        "parsing" => parsing(results),
         other => panic!("there is no block {other}"),
     }
 }
@@ -334,6 +335,21 @@ fn compaction_layouts(results: &Value) -> String {
         })
     });
     table("| Query | Layout | Objects | MB scanned | gz / this | Athena bills, MB | Seconds | gz / this |", rows)
+}
+
+fn parsing(results: &Value) -> String {
+    let rows = [
+        ("the window of a month in Tokyo", "its two midnights by chrono-tz", "window_tokyo"),
+        ("the window of a month in Berlin", "its two midnights by chrono-tz", "window_berlin"),
+        ("an event of `create-export-task`", "a similar text by serde_json", "event"),
+        ("the input of a run with 4,000 log groups", "its text by serde_json", "input_4000"),
+        ("the plan of that run", "its text by serde_json", "plan_4000"),
+    ]
+    .map(|(label, baseline, key)| {
+        let at = |path: &str| shown(results, &format!("parsing.{key}.{path}"));
+        format!("| {label} | {} | {baseline} | {} | {}× |", at("microseconds"), at("baseline_microseconds"), at("times_baseline"))
+    });
+    table("| What | Microseconds | Beside it | Microseconds | Times |", rows)
 }
 
 #[cfg(test)]

@@ -1,0 +1,120 @@
+//! What the functions do before any call, as multiples of what it is made of: the medians of `cargo bench -p export-core`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+use tokio::process::Command;
+
+use crate::bars::Bar;
+use crate::candidates::root;
+use crate::stats::rounded;
+
+/// A key, the benchmark, and its baseline in the same run.
+const PAIRS: [(&str, &str, &str); 5] = [
+    ("window_tokyo", "window_of_a_month/Asia/Tokyo", "baseline/two_local_midnights/Asia/Tokyo"),
+    ("window_berlin", "window_of_a_month/Europe/Berlin", "baseline/two_local_midnights/Europe/Berlin"),
+    ("event", "event_of_create_export_task", "baseline/json_of_a_run/1"),
+    ("input_4000", "input_of_a_run/4000", "baseline/json_of_a_run/4000"),
+    ("plan_4000", "plan_of_a_run/4000", "baseline/json_of_a_run/4000"),
+];
+
+/// Some one and a half times what they are, so that other processors hold them, too.
+pub const BARS: [(&str, Bar); 5] = [
+    ("parsing.window_tokyo.times_baseline", Bar::AtMost(2.0)),
+    ("parsing.window_berlin.times_baseline", Bar::AtMost(2.0)),
+    ("parsing.event.times_baseline", Bar::AtMost(6.0)),
+    ("parsing.input_4000.times_baseline", Bar::AtMost(35.0)),
+    ("parsing.plan_4000.times_baseline", Bar::AtMost(30.0)),
+];
+
+pub async fn measure() -> Result<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args(["bench", "--quiet", "--package", "export-core", "--bench", "domain"]);
+    let run = command.stdin(Stdio::null()).kill_on_drop(true).output().await.context("cannot run cargo")?;
+    ensure!(run.status.success(), "`cargo bench` failed.\n{}", String::from_utf8_lossy(&run.stderr));
+    figures(&medians(&String::from_utf8_lossy(&run.stdout))?)
+}
+
+fn figures(medians: &BTreeMap<String, f64>) -> Result<Value> {
+    let median = |name: &str| medians.get(name).copied().with_context(|| format!("`cargo bench` has no {name}"));
+    let mut figures = Map::new();
+    for (key, name, baseline) in PAIRS {
+        let (own, baseline) = (median(name)?, median(baseline)?);
+        let figure = json!({
+            "microseconds": rounded(own), "baseline_microseconds": rounded(baseline), "times_baseline": rounded(own / baseline),
+        });
+        figures.insert(key.to_owned(), figure);
+    }
+    Ok(Value::Object(figures))
+}
+
+/// Microseconds by path, from the tree that divan prints: `│  ├─ 100   41.46 µs   │ 71.55 µs   │ 42.69 µs   │ ...`, the median third.
+fn medians(output: &str) -> Result<BTreeMap<String, f64>> {
+    let mut medians = BTreeMap::new();
+    let mut path: Vec<&str> = Vec::new();
+    for line in output.lines() {
+        let Some((branches, rest)) = line.split_once("─ ") else { continue };
+        let columns: Vec<&str> = rest.split('│').map(str::trim).collect();
+        let name = columns[0].split_whitespace().next().context("a benchmark without a name")?;
+        path.truncate(branches.chars().count() / 3);
+        path.push(name);
+        if let Some(median) = columns.get(2).filter(|median| !median.is_empty()) {
+            medians.insert(path.join("/"), microseconds(median).with_context(|| format!("no time: {line}"))?);
+        }
+    }
+    Ok(medians)
+}
+
+fn microseconds(time: &str) -> Option<f64> {
+    let (number, unit) = time.split_once(' ')?;
+    let factor = match unit {
+        "ns" => 1e-3,
+        "µs" => 1.0,
+        "ms" => 1e3,
+        "s" => 1e6,
+        _ => return None,
+    };
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "\
+Timer precision: 20 ns
+domain                          fastest       │ slowest       │ median        │ mean          │ samples │ iters
+├─ event_of_create_export_task  780.7 ns      │ 18.76 µs      │ 810.7 ns      │ 1.003 µs      │ 100     │ 100
+├─ input_of_a_run                             │               │               │               │         │
+│  ├─ 1                         650.7 ns      │ 4.046 µs      │ 680.7 ns      │ 725.5 ns      │ 100     │ 100
+│  ╰─ 4000                      1.717 ms      │ 2.573 ms      │ 1.826 ms      │ 2.077 ms      │ 100     │ 100
+╰─ baseline                                   │               │               │               │         │
+   ╰─ two_local_midnights                     │               │               │               │         │
+      ╰─ Asia/Tokyo             52.18 ns      │ 53.6 ns       │ 53.12 ns      │ 53.13 ns      │ 100     │ 6400
+";
+
+    #[test]
+    fn medians_are_read_with_their_paths_and_units() {
+        let medians = medians(OUTPUT).unwrap();
+        let expected = [
+            ("baseline/two_local_midnights/Asia/Tokyo", 0.05312),
+            ("event_of_create_export_task", 0.8107),
+            ("input_of_a_run/1", 0.6807),
+            ("input_of_a_run/4000", 1826.0),
+        ];
+        assert_eq!(medians.keys().map(String::as_str).collect::<Vec<_>>(), expected.map(|(path, _)| path));
+        for (path, microseconds) in expected {
+            assert!((medians[path] - microseconds).abs() < 1e-9, "{path}: {}", medians[path]);
+        }
+    }
+
+    #[test]
+    fn a_benchmark_that_is_gone_is_named() {
+        let error = figures(&medians(OUTPUT).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "`cargo bench` has no window_of_a_month/Asia/Tokyo");
+    }
+}
