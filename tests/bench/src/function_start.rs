@@ -5,13 +5,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use local_aws::functions::FUNCTIONS;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::aws::{Aws, BUCKET, LOG_GROUP};
 use crate::candidates::{Candidates, NAMES, zip_bytes};
+use crate::machine;
 use crate::month;
 use crate::process::FunctionProcess;
 use crate::runtime_api::Outcome;
@@ -51,9 +50,7 @@ pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let (measured, results) = oneshot::channel();
     std::thread::spawn(move || {
         let work = || {
-            let mut first = CpuSet::new();
-            first.set(first_processor()?)?;
-            sched_setaffinity(THIS_THREAD, &first).context("cannot stay on one processor")?;
+            machine::stay_on_one_processor()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(measure_functions(&candidates, effort))
         };
@@ -61,14 +58,6 @@ pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
         let _unwanted = measured.send(work());
     });
     results.await.context("the measuring thread has ended")?
-}
-
-const THIS_THREAD: Pid = Pid::from_raw(0);
-
-/// The first of those that this process may use.
-fn first_processor() -> Result<usize> {
-    let allowed = sched_getaffinity(THIS_THREAD)?;
-    (0..CpuSet::count()).find(|processor| allowed.is_set(*processor) == Ok(true)).context("no processor to run on")
 }
 
 async fn measure_functions(candidates: &Candidates, effort: Effort) -> Result<Value> {

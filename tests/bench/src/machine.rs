@@ -2,6 +2,14 @@
 
 use std::fs;
 
+#[cfg(target_os = "linux")]
+use anyhow::Context;
+use anyhow::Result;
+#[cfg(target_os = "linux")]
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 
 pub fn describe() -> Value {
@@ -21,6 +29,23 @@ pub fn describe() -> Value {
     })
 }
 
+/// Keeps this thread, and what it starts from now on, on the first processor that it may use.
+#[cfg(target_os = "linux")]
+pub fn stay_on_one_processor() -> Result<()> {
+    const THIS_THREAD: Pid = Pid::from_raw(0);
+    let allowed = sched_getaffinity(THIS_THREAD)?;
+    let first = (0..CpuSet::count()).find(|processor| allowed.is_set(*processor) == Ok(true)).context("no processor to run on")?;
+    let mut only = CpuSet::new();
+    only.set(first)?;
+    sched_setaffinity(THIS_THREAD, &only).context("cannot stay on one processor")
+}
+
+/// The benchmark says at its start that it needs Linux; its package is built elsewhere, too.
+#[cfg(not(target_os = "linux"))]
+pub fn stay_on_one_processor() -> Result<()> {
+    anyhow::bail!("staying on one processor needs Linux")
+}
+
 /// What comes after the number is a distribution's or a provider's own name for its build.
 fn version(release: &str) -> &str {
     release.trim().split('-').next().unwrap_or_default()
@@ -28,6 +53,18 @@ fn version(release: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_and_what_it_starts_stay_on_one_processor() {
+        let child = std::thread::spawn(|| {
+            super::stay_on_one_processor().unwrap();
+            std::process::Command::new("cat").arg("/proc/self/status").output().unwrap().stdout
+        });
+        let status = String::from_utf8(child.join().unwrap()).unwrap();
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned();
+        assert!(allowed.parse::<u32>().is_ok(), "{allowed}");
+    }
+
     #[test]
     fn the_kernel_is_told_by_its_number() {
         assert_eq!(super::version("6.1.0-28-amd64\n"), "6.1.0");
