@@ -1,7 +1,6 @@
 //! What is compared: the functions as they are deployed, and ones that make the same calls in Python and in Node.js. All of it is built here, below `target`;
 //! Python's bytecode lies beside its sources.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::DeflateEncoder};
 use local_aws::functions::FUNCTIONS;
-use local_aws::venv;
+use local_aws::workspace::root;
+use local_aws::{cargo, venv};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -41,13 +41,14 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    pub fn prepare() -> Result<Self> {
+    pub async fn prepare() -> Result<Self> {
         eprintln!("           building the functions in the release profile, as they are deployed");
-        let [create, check] = build_release(FUNCTIONS)?;
-        let [stand_in] = build_release(["export-tasks"])?;
+        let [create, check] = build_release(FUNCTIONS).await?;
+        let [stand_in] = build_release(["export-tasks"]).await?;
         let cache = target().join("bench");
-        let python = venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline")?;
-        let node = bundle(&cache).context("no Node.js bundle for the baseline")?;
+        let python = || venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline");
+        let python = tokio::task::block_in_place(python)?;
+        let node = tokio::task::block_in_place(|| bundle(&cache)).context("no Node.js bundle for the baseline")?;
         Ok(Self { rust: [create, check], stand_in, python, node })
     }
 
@@ -118,37 +119,22 @@ impl std::io::Write for Counter {
     }
 }
 
-/// The workspace's root folder.
-pub fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_path_buf()
-}
-
 fn target() -> PathBuf {
     root().join("target")
 }
 
 /// Builds programs without this package beside them: cargo would unite its features with theirs, and they are not deployed so.
-fn build_release<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N]> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["build", "--release", "--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+async fn build_release<const N: usize>(names: [&str; N]) -> Result<[PathBuf; N]> {
+    let mut command = cargo::command();
+    command.args(cargo::BUILD).arg("--release").stderr(Stdio::inherit());
     for name in names {
         command.args(["--package", name, "--bin", name]);
     }
-    let built = command.output().context("cannot run cargo")?;
+    let built = command.output().await.context("cannot run cargo")?;
     if !built.status.success() {
         bail!("`cargo build --release` of {} failed", names.join(" and "));
     }
-    let messages = String::from_utf8_lossy(&built.stdout);
-    let artifacts: Vec<Value> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let mut executables = names.map(|_| PathBuf::new());
-    for (name, executable) in names.iter().zip(&mut executables) {
-        let artifact = artifacts.iter().find(|artifact| artifact["target"]["name"] == *name && artifact["executable"].is_string());
-        let path = artifact.and_then(|artifact| artifact["executable"].as_str());
-        *executable = path.map(PathBuf::from).with_context(|| format!("`cargo build` names no executable of {name}"))?;
-    }
-    Ok(executables)
+    cargo::executables(&String::from_utf8_lossy(&built.stdout), names)
 }
 
 /// Installs the pinned packages and bundles both functions, once for these files.

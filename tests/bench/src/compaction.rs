@@ -4,10 +4,10 @@ use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use local_aws::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
-use crate::candidates::root;
 use crate::stats::rounded;
 
 const PROGRAM: &str = "tests/compaction-benchmark/run.py";

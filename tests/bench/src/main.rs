@@ -108,7 +108,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::default();
     let candidates = progress
         .step_with_own_output("Preparation", async {
-            let candidates = tokio::task::block_in_place(Candidates::prepare)?;
+            let candidates = Candidates::prepare().await?;
             functions::build(CargoMessages::Shown).await?;
             Ok((candidates, "functions built, baselines installed".to_owned()))
         })

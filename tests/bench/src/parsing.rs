@@ -1,15 +1,12 @@
 //! What the functions do before any call, as multiples of what it is made of: the medians of `cargo bench -p export-core`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use local_aws::cargo;
 use serde_json::{Map, Value, json};
-use tokio::process::Command;
 
 use crate::bars::Bar;
-use crate::candidates::root;
 use crate::stats::rounded;
 
 /// A key, the benchmark, and its baseline in the same run.
@@ -31,10 +28,9 @@ pub const BARS: [(&str, Bar); 5] = [
 ];
 
 pub async fn measure() -> Result<Value> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["bench", "--quiet", "--package", "export-core", "--bench", "domain"]);
-    let run = command.stdin(Stdio::null()).kill_on_drop(true).output().await.context("cannot run cargo")?;
+    let mut command = cargo::command();
+    command.args(["bench", "--quiet", "--package", "export-core", "--bench", "domain"]);
+    let run = command.output().await.context("cannot run cargo")?;
     ensure!(run.status.success(), "`cargo bench` failed.\n{}", String::from_utf8_lossy(&run.stderr));
     figures(&medians(&String::from_utf8_lossy(&run.stdout))?)
 }

@@ -7,10 +7,11 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use local_aws::functions::FUNCTIONS;
+use local_aws::workspace::root;
 use serde_json::Value;
 
 use crate::bars::{Bar, Judged, Verdict, judge};
-use crate::candidates::{NAMES, root};
+use crate::candidates::NAMES;
 use crate::{compaction, function_start, parsing, polling, scale, stand_in};
 
 pub const JSON_FILE: &str = "docs/performance.json";

@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod athena;
 pub mod calendar;
+pub mod cargo;
 pub mod check;
 pub mod cli;
 pub mod controls;
@@ -27,7 +28,7 @@ pub mod set_up;
 pub mod stack;
 pub mod tasks;
 pub mod venv;
-mod workspace;
+pub mod workspace;
 
 pub use controls::LogGroupOverlay;
 pub use deploy::{DeployOptions, Deployment};

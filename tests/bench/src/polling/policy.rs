@@ -1,9 +1,8 @@
 //! When a tool looks at a task: the workflow, by the numbers in its own file, and tools that wait the same time again and again.
 
 use anyhow::{Context, Result, ensure};
+use local_aws::workspace::root;
 use serde_json::{Value, json};
-
-use crate::candidates::root;
 
 const FILE: &str = "statemachine/export-logs.asl.json";
 
