@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -57,6 +57,8 @@ fn a_panic_in_the_owner_leaves_no_process_and_no_file() {
     drop(owner.process.stdin.take());
     let status = owner.process.wait().unwrap();
     assert_eq!(status.code(), Some(101), "the test that panics fails");
+    let said = stderr_of(&mut owner.process);
+    assert!(said.contains("as it was asked to"), "{said}");
     wait_until("all processes have ended", || running_in_group(owner.group).is_empty() && running_in_group(owner.engine).is_empty());
     wait_until("its files are removed", || !owner.directory.exists());
 }
@@ -79,10 +81,14 @@ impl Owner {
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Its panic is meant: among the messages of the tests, it would look like a failure.
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = stdout.by_ref().map(Result::unwrap).find(|line| line.starts_with('{')).expect("the owner starts a stack");
+        let Some(line) = stdout.by_ref().map(Result::unwrap).find(|line| line.starts_with('{')) else {
+            panic!("the owner starts no stack: {}", stderr_of(&mut process));
+        };
         let stack: Value = serde_json::from_str(&line).unwrap();
         Self {
             process,
@@ -93,6 +99,13 @@ impl Owner {
             _stdout: stdout,
         }
     }
+}
+
+/// All that it says until it ends.
+fn stderr_of(process: &mut Child) -> String {
+    let mut text = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
 }
 
 #[tokio::test]

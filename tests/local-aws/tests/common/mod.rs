@@ -26,14 +26,15 @@ struct Process {
 fn processes() -> Vec<Process> {
     // A small machine has no `ps`, and not every machine has /proc.
     let lines = if Path::new("/proc/self/stat").exists() { from_proc() } else { from_ps() };
-    lines.iter().map(|line| parse(line)).collect()
+    lines.iter().filter_map(|line| parse(line)).collect()
 }
 
-/// `<id> <state> <parent> <group>`, in the order of /proc.
-fn parse(line: &str) -> Process {
+/// `<id> <state> <parent> <group>`, in the order of /proc. `None` of a process that ended while its line was made: its group is -1.
+fn parse(line: &str) -> Option<Process> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let number = |index: usize| fields[index].parse().unwrap();
-    Process { id: number(0), ended: fields[1].starts_with('Z'), parent: number(2), group: number(3) }
+    let number = |index: usize| fields[index].parse::<i32>().unwrap_or_else(|error| panic!("{error} in {line}"));
+    let [id, parent, group] = [0, 2, 3].map(|index| u32::try_from(number(index)).ok());
+    Some(Process { id: id?, ended: fields[1].starts_with('Z'), parent: parent?, group: group? })
 }
 
 fn from_proc() -> Vec<String> {
