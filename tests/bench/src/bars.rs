@@ -1,5 +1,7 @@
 //! What each figure is meant to reach. A bar that is missed is told; the benchmark fails only where one is missed by far.
 
+use std::fmt;
+
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +47,16 @@ impl Bar {
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub path: String,
+    /// NaN where it is missing.
+    pub value: f64,
+    pub bar: Bar,
     pub verdict: Verdict,
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}, not {}", self.path, self.value, self.bar.text())
+    }
 }
 
 /// Judges what `bars` name in the results. A part that was not measured is left out; a figure that is missing from one that was has missed
@@ -54,8 +65,8 @@ pub fn judge(results: &Value, bars: &[(String, Bar)]) -> Vec<Judged> {
     let judged = |(path, bar): &(String, Bar)| {
         let (part, _) = path.split_once('.')?;
         results.get(part)?;
-        let value = path.split('.').try_fold(results, |value, key| value.get(key)).and_then(Value::as_f64);
-        Some(Judged { path: path.clone(), verdict: bar.judge(value.unwrap_or(f64::NAN)) })
+        let value = path.split('.').try_fold(results, |value, key| value.get(key)).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        Some(Judged { path: path.clone(), value, bar: *bar, verdict: bar.judge(value) })
     };
     bars.iter().filter_map(judged).collect()
 }
@@ -79,5 +90,6 @@ mod tests {
         let judged = judge(&json!({"a": {"b": 1, "d": null}}), &bars);
         let verdicts: Vec<_> = judged.iter().map(|judged| (judged.path.as_str(), judged.verdict)).collect();
         assert_eq!(verdicts, [("a.b", Verdict::Held), ("a.c", Verdict::MissedByFar), ("a.d", Verdict::MissedByFar)]);
+        assert_eq!(judged[1].to_string(), "a.c is NaN, not <= 1");
     }
 }

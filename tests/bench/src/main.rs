@@ -133,15 +133,17 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
             report::CHART_FILE
         );
     }
-    cli::print(&report::table(&results));
+    let printed = cli::print(&report::table(&results));
     if arguments.quick {
         eprintln!(
             "           --quick: n100, n500 and n2000 are {QUICK_LOG_GROUPS:?} log groups; n10k, n100k and n1m are {QUICK_EVENTS:?} events; \
              compaction has {QUICK_OBJECTS} objects"
         );
     }
-    let failed = report::judged(&results).iter().any(|judged| judged.verdict == Verdict::MissedByFar);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let missed = report::judged(&results).into_iter().filter(|judged| judged.verdict == Verdict::MissedByFar);
+    let missed: Vec<String> = missed.map(|judged| judged.to_string()).collect();
+    ensure!(missed.is_empty(), "missed by far: {}", missed.join("; "));
+    Ok(printed)
 }
 
 async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Result<serde_json::Value> {
