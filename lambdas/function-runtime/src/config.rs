@@ -42,7 +42,7 @@ where
         .behavior_version(BehaviorVersion::latest())
         .app_name(AppName::new(function).expect("letters and hyphens, 50 at most"))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(http_client(trust(&environment)))
+        .http_client(http_client(trust(&environment), ProxyConfig::from_env()))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
     let flag = |name| environment(name).map(|value| value.eq_ignore_ascii_case("true"));
@@ -90,10 +90,10 @@ impl<E: Fn(&str) -> Option<String> + Send + Sync> LoadServiceConfig for Variable
 }
 
 /// One client for all services, made before the first invocation, which need not wait for the roots of trust to be read.
-fn http_client(tls: TlsContext) -> SharedHttpClient {
+fn http_client(tls: TlsContext, proxies: ProxyConfig) -> SharedHttpClient {
     let connector: SharedHttpConnector = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-        .proxy_config(ProxyConfig::from_env())
+        .proxy_config(proxies)
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)
         .build()
@@ -157,14 +157,14 @@ mod tests {
         let (endpoint, certificate) = https_server();
         let trusted = TrustStore::empty().with_pem_certificate(certificate);
         let tls = TlsContext::builder().with_trust_store(trusted).build().unwrap();
-        assert_eq!(get_object(endpoint, http_client(tls)).await.unwrap(), b"archived");
+        assert_eq!(get_object(endpoint, http_client(tls, ProxyConfig::disabled())).await.unwrap(), b"archived");
     }
 
     /// With the machine's own roots, as in a function.
     #[tokio::test]
     async fn an_endpoint_that_no_root_vouches_for_is_refused() {
         let (endpoint, _) = https_server();
-        let error = get_object(endpoint, http_client(trust(|_| None))).await.unwrap_err();
+        let error = get_object(endpoint, http_client(trust(|_| None), ProxyConfig::disabled())).await.unwrap_err();
         assert!(DisplayErrorContext(&*error).to_string().contains("invalid peer certificate: UnknownIssuer"), "{error:?}");
     }
 

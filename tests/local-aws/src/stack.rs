@@ -155,6 +155,8 @@ pub fn sdk_config(endpoint: &str, region: &str, account_id: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // Plain HTTP without proxies, for what is called is on this machine; the SDK's usual client takes them from the environment.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build()
 }
 

@@ -54,5 +54,6 @@ async fn it_takes_nothing_from_the_users_environment() {
     }
     let home = format!("HOME={}", ministack.directory().display());
     assert!(environment.split('\0').any(|set| set == home), "{home}");
-    assert!(!environment.to_lowercase().contains("proxy"), "{environment}");
+    let mut names = environment.split('\0').filter_map(|variable| variable.split('=').next());
+    assert!(!names.any(|name| name.to_lowercase().ends_with("_proxy")), "{environment}");
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Output, Stdio};
 
 use common::{groups_of_children, running_in_group, wait_until};
+use local_aws::venv;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -90,9 +91,16 @@ fn an_interrupted_demo_ends_with_130_and_leaves_nothing() {
     wait_until("all processes have ended", || running_in_group(one).is_empty() && running_in_group(other).is_empty());
 }
 
-#[test]
-fn the_demo_archives_a_month_and_every_check_holds() {
-    let output = run(DEMO, &["--month", "2026-02"]);
+#[tokio::test]
+async fn the_demo_archives_a_month_and_every_check_holds() {
+    for environment in [&venv::MINISTACK, &venv::ATHENA] {
+        venv::python(environment).await.unwrap();
+    }
+    // What has to be fetched is there, and the local AWS is reached without a proxy, whatever the environment says.
+    let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, "http://127.0.0.1:1"));
+    let mut demo = Command::new(DEMO);
+    demo.args(["--month", "2026-02"]).envs(proxies).env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = demo.stdin(Stdio::null()).output().unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("2026-02 is archived: ") && stdout.contains("each exactly once"), "{stdout}");

@@ -64,7 +64,12 @@ async fn check_runs_out_of_time_after_it_wrote_the_manifest() {
 /// The functions' processes, as Linux shows them.
 #[cfg(target_os = "linux")]
 mod crash {
-    use std::{fs, process::Command};
+    use std::fs;
+
+    use nix::{
+        sys::signal::{Signal, kill as send_signal},
+        unistd::Pid,
+    };
 
     use serde_json::json;
 
@@ -103,9 +108,9 @@ mod crash {
     /// Ends a function's processes, which are children of the stack's ministack, without giving them a chance to answer.
     fn kill(stage: &Stage, function: &str) {
         let ministack = stage.local.ministack().pid();
-        let processes: Vec<String> = fs::read_dir("/proc")
+        let processes: Vec<i32> = fs::read_dir("/proc")
             .expect("Linux has it")
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|process| {
                 // One that ends meanwhile has no files any more.
                 let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -117,7 +122,8 @@ mod crash {
             })
             .collect();
         assert!(!processes.is_empty(), "{function} has no process");
-        let status = Command::new("kill").arg("-KILL").args(&processes).status().expect("kill runs");
-        assert!(status.success(), "{processes:?}");
+        for process in processes {
+            send_signal(Pid::from_raw(process), Signal::SIGKILL).expect("it still runs");
+        }
     }
 }

@@ -12,7 +12,7 @@ use aws_sdk_s3 as s3;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use hyper::{Method, StatusCode};
-use local_aws::{Ministack, MinistackOptions};
+use local_aws::{Ministack, MinistackOptions, sdk_config};
 use logs::error::ProvideErrorMetadata;
 use logs::types::{ExportTask, InputLogEvent};
 use s3::primitives::ByteStream;
@@ -109,19 +109,12 @@ impl Stand {
     }
 
     pub fn logs_as(&self, access_key: &str, region: &str) -> logs::Client {
-        self.logs_with(logs::config::Credentials::new(access_key, "secret", None, None, "test"), region)
+        logs::Client::from_conf(self.logs_config(access_key, region).build())
     }
 
-    pub fn logs_with(&self, credentials: logs::config::Credentials, region: &str) -> logs::Client {
-        logs::Client::from_conf(
-            logs::Config::builder()
-                .behavior_version(logs::config::BehaviorVersion::latest())
-                .endpoint_url(format!("http://{}", self.addr))
-                .region(logs::config::Region::new(region.to_owned()))
-                .credentials_provider(credentials)
-                .retry_config(logs::config::retry::RetryConfig::disabled())
-                .build(),
-        )
+    pub fn logs_config(&self, access_key: &str, region: &str) -> logs::config::Builder {
+        logs::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key))
+            .retry_config(logs::config::retry::RetryConfig::disabled())
     }
 
     pub fn s3(&self) -> s3::Client {
@@ -129,16 +122,8 @@ impl Stand {
     }
 
     pub fn s3_as(&self, access_key: &str, region: &str) -> s3::Client {
-        s3::Client::from_conf(
-            s3::Config::builder()
-                .behavior_version(s3::config::BehaviorVersion::latest())
-                .endpoint_url(format!("http://{}", self.addr))
-                .region(s3::config::Region::new(region.to_owned()))
-                .credentials_provider(s3::config::Credentials::new(access_key, "secret", None, None, "test"))
-                .force_path_style(true)
-                .retry_config(s3::config::retry::RetryConfig::disabled())
-                .build(),
-        )
+        let config = s3::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key));
+        s3::Client::from_conf(config.force_path_style(true).retry_config(s3::config::retry::RetryConfig::disabled()).build())
     }
 
     /// Sends to the controls.

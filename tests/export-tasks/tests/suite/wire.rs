@@ -80,9 +80,9 @@ async fn a_session_acts_in_the_account_of_its_role() {
     let key = element("AccessKeyId");
     assert!(key.starts_with("ASIA"), "{key}");
     let session = Credentials::new(&key, element("SecretAccessKey"), Some(element("SessionToken")), None, "test");
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand.logs_config(&key, REGION).credentials_provider(session).build());
 
     let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    let logs = stand.logs_with(session, REGION);
     let create = logs.create_export_task().log_group_name(&group).destination(&bucket).from(0).to(1);
     let task_id = create.send().await.unwrap().task_id.unwrap();
     assert_eq!(stand.describe(&task_id).await.task_id(), Some(task_id.as_str()), "the account's own key sees it");
