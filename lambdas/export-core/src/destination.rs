@@ -84,6 +84,9 @@ impl Template {
                 prefix.len()
             ));
         }
+        if prefix.starts_with('/') {
+            return Err("the destination prefix would begin with a slash, as the name does: give an s3Prefix, or put a text before {logGroup} in destinationPrefix".to_owned());
+        }
         Ok(prefix)
     }
 }
@@ -156,6 +159,15 @@ mod tests {
             let error = Template::parse(template).unwrap_err();
             assert!(error.contains(fix), "{template}: {error}");
         }
+    }
+
+    #[test]
+    fn a_prefix_that_begins_with_a_slash_is_refused() {
+        let template = Template::parse("{s3Prefix}{logGroup}/{year}/{month}").unwrap();
+        let render = |s3_prefix, log_group| template.render(s3_prefix, log_group, "2026-10".parse().unwrap());
+        assert!(render("", "/ecs/web").unwrap_err().contains("give an s3Prefix"));
+        assert_eq!(render("", "web").as_deref(), Ok("web/2026/10"));
+        assert_eq!(render("logs", "/ecs/web").as_deref(), Ok("logs/ecs/web/2026/10"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
 /// Texts at the edges of the rules, and texts that have broken parsers before.
-const TEXTS: [&str; 58] = [
+const TEXTS: [&str; 59] = [
     "",
     " ",
     "/",
@@ -31,6 +31,7 @@ const TEXTS: [&str; 58] = [
     "{year}/{month}/{logGroup}",
     "x{logGroup}{logGroup}/{year}/{month}",
     "{s3Prefix}{s3Prefix}{s3Prefix}x{logGroup}/{year}{month}",
+    "{s3Prefix}{logGroup}/{year}/{month}",
     "{year}}/{month}",
     "{{year}}",
     "Asia/Tokyo",
@@ -141,7 +142,9 @@ pub fn any_json() -> impl Strategy<Value = Value> {
     prop_oneof![
         20 => tree,
         2 => (scalar(), 1usize..120, field_name()).prop_map(|(value, depth, name)| wrapped(value, depth, &name)),
-        1 => (scalar(), 0usize..2000).prop_map(|(value, width)| Value::Array(vec![value; width])),
+        // A text may be long itself.
+        1 => (scalar(), 0usize..50).prop_map(|(value, width)| Value::Array(vec![value; width])),
+        1 => (any::<u64>(), 0usize..2000).prop_map(|(value, width)| vec![value; width].into()),
         1 => (field_name(), 0usize..1000).prop_map(|(name, width)| (0..width).map(|n| (format!("{name}{n}"), json!(n))).collect::<Map<_, _>>().into()),
     ]
 }
