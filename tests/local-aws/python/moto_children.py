@@ -109,19 +109,21 @@ class ChildExecutions:
             state = env.program_state()
             # A task that a stop interrupts ends its child with an error of moto's own, so that the parent's state counts.
             if isinstance(worker._env.program_state(), ProgramStopped):
-                child.status, event, details = "ABORTED", HistoryEventType.ExecutionAborted, None
+                status, event, details = "ABORTED", HistoryEventType.ExecutionAborted, None
             elif isinstance(state, ProgramError):
                 child.failure = {key: text for key in ("error", "cause") if (text := state.error.get(key)) is not None}
-                child.status, event = "FAILED", HistoryEventType.ExecutionFailed
+                status, event = "FAILED", HistoryEventType.ExecutionFailed
                 details = EventDetails(executionFailedEventDetails=ExecutionFailedEventDetails(**child.failure))
             elif isinstance(state, ProgramTimedOut):
-                child.status, event, details = "TIMED_OUT", HistoryEventType.ExecutionTimedOut, None
+                status, event, details = "TIMED_OUT", HistoryEventType.ExecutionTimedOut, None
             else:
                 child.output = job.job_output
-                child.status, event = "SUCCEEDED", HistoryEventType.ExecutionSucceeded
+                status, event = "SUCCEEDED", HistoryEventType.ExecutionSucceeded
                 output = ExecutionSucceededEventDetails(output=json.dumps(child.output))
                 details = EventDetails(executionSucceededEventDetails=output)
             env.event_manager.add_event(context=env.event_history_context, event_type=event, event_details=details)
+            # Last: whoever sees that it has ended finds all of its end.
+            child.status = status
 
         Worker._eval_input, Worker._eval_job = begin, run
 

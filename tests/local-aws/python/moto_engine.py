@@ -6,7 +6,8 @@ moto carries LocalStack's interpreter, which expects a JVM for JSONata, services
 - Wait and Retry delays are scaled;
 - Athena's queries are run (moto_athena.py), which moto does not know;
 - each child of a Distributed Map is an execution of its own (moto_children.py), as in AWS, where moto throws its history away, and
-  knows nothing of its parent's variables, as in AWS, where moto hands them on.
+  knows nothing of its parent's variables, as in AWS, where moto hands them on;
+- an execution can be asked about from its start on, and has ended only when all of its end can be read.
 """
 
 import datetime
@@ -42,6 +43,7 @@ def adapt(endpoint_url: str, account_id: str, wait_scale: float) -> None:
     assign_at_the_end_of_a_state()
     evaluate_jsonata_in_python()
     scale_delays(wait_scale)
+    tell_of_executions_as_aws()
     moto_athena.install()
     moto_children.ChildExecutions().install()
 
@@ -286,3 +288,30 @@ def scale_delays(scale: float) -> None:
             env.program_state_event.wait(left)
 
     WaitFunction._wait_interval = wait
+
+
+# What is told of an execution
+
+
+def tell_of_executions_as_aws() -> None:
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication as Communication
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
+
+    reflect, list_map_runs = Communication._reflect_execution_status, Backend.list_map_runs
+
+    # moto shows the end before what belongs to it.
+    def reflect_as_a_whole(self) -> None:
+        ended = SimpleNamespace(exec_worker=self.execution.exec_worker)
+        reflect(SimpleNamespace(execution=ended))
+        status = ended.__dict__.pop("exec_status")
+        self.execution.__dict__.update(ended.__dict__)
+        self.execution.exec_status = status
+
+    # moto answers 500 until it has read the definition.
+    def list_map_runs_of_any(self, execution_arn: str) -> dict:
+        worker = self.describe_execution(execution_arn=execution_arn).exec_worker
+        if worker is None or worker.env is None:
+            return {"mapRuns": []}
+        return list_map_runs(self, execution_arn)
+
+    Communication._reflect_execution_status, Backend.list_map_runs = reflect_as_a_whole, list_map_runs_of_any

@@ -21,11 +21,11 @@ def main() -> None:
     from ministack.app import app
 
     import ministack_athena
-    import ministack_rules
+    import ministack_jsonata
     import nested_stacks
 
     nested_stacks.correct()
-    ministack_rules.correct()
+    ministack_jsonata.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         ministack_athena.install()
 

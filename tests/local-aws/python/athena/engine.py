@@ -15,6 +15,8 @@ Usable without any server:
 import datetime
 import shutil
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -53,12 +55,25 @@ class Run:
     # Where CREATE TABLE AS puts a table that names no place, and whether it may name one.
     output_location: str | None = None
     enforced: bool = False
-    connection: duckdb.DuckDBPyConnection | None = None
+    _connection: duckdb.DuckDBPyConnection | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def executes_on(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+        with self._lock:
+            self._connection = connection
 
     def cancel(self) -> None:
         self.budget.cancelled = True
-        if self.connection is not None:
-            self.connection.interrupt()
+        threading.Thread(target=self._interrupt_until_it_ends, daemon=True).start()
+
+    def _interrupt_until_it_ends(self) -> None:
+        # DuckDB forgets an interrupt that comes just before it executes something.
+        while True:
+            with self._lock:
+                if self._connection is None:
+                    return
+                self._connection.interrupt()
+            time.sleep(0.01)
 
 
 @dataclass
@@ -190,7 +205,7 @@ class Preparing:
             )
             self.connection.execute("SET TimeZone = 'UTC'")
             register(self.connection)
-            self.run.connection = self.connection
+            self.run.executes_on(self.connection)
             self.run.budget.check()
             self._read(planner, relation)
         except BaseException:
@@ -209,7 +224,7 @@ class Preparing:
             reader.make(scan, places)
 
     def __exit__(self, *_: Any) -> None:
-        self.run.connection = None
+        self.run.executes_on(None)
         if hasattr(self, "connection"):
             self.connection.close()
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -2,6 +2,9 @@
 
 import unittest
 
+import duckdb
+
+from athena.engine import Run
 from athena.errors import QueryCancelled
 from athena.scan import Budget
 from tests.archive import MONTH, ORDERS, Archive
@@ -221,6 +224,15 @@ class Statements(unittest.TestCase):
                     self.archive.failure(sql, output_location="s3://bucket/out/"),
                     f"NOT_SUPPORTED: {what} is not supported by the local Athena",
                 )
+
+    def test_a_cancellation_just_before_duckdb_executes_is_not_lost(self) -> None:
+        run, connection = Run(), duckdb.connect()
+        run.executes_on(connection)
+        run.cancel()
+        with self.assertRaises(duckdb.InterruptException):
+            connection.execute("SELECT count(*) FROM range(1000000) CROSS JOIN range(20000)")
+        run.executes_on(None)
+        connection.close()
 
     def test_a_scan_beyond_the_limit_cancels_the_query(self) -> None:
         budget = Budget(limit=self.object + self.other + self.manifest)

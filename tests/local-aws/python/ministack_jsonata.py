@@ -1,8 +1,12 @@
-"""Corrects what ministack does with the rules of a state that is JSONata in a JSONPath machine: those of a Choice, and its catchers.
+"""Corrects two things that ministack does with JSONata.
 
-ministack asks each rule for its query language. A rule has none of its own, so that it takes the machine's, and the rule's Assign
-(a Choice's Output as well) is passed over.
+In a JSONPath machine, it asks each rule of a state that is JSONata (those of a Choice, and the catchers) for its query language. A rule
+has none of its own, so that it takes the machine's, and the rule's Assign (a Choice's Output as well) is passed over.
+
+It gives an expression one second of the wall clock, which a machine that pauses for a moment takes away.
 """
+
+PATIENCE_MS = 60_000
 
 
 def correct() -> None:
@@ -23,3 +27,11 @@ def correct() -> None:
         return catch(catcher | {"QueryLanguage": query_language}, raw_input, ctx, query_language, error_output)
 
     stepfunctions._apply_catcher = apply_catcher
+
+    compile_expression = stepfunctions.jsonata.Jsonata.jsonata
+
+    # Those that are only checked have no time limit.
+    def compile_patiently(expression: str, timeout: int | None = None) -> object:
+        return compile_expression(expression, timeout=None if timeout is None else PATIENCE_MS)
+
+    stepfunctions.jsonata.Jsonata.jsonata = staticmethod(compile_patiently)
