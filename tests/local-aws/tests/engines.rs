@@ -126,6 +126,8 @@ async fn both_engines_tell_the_histories_of_parent_and_children() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_engine_tells_every_event_that_aws_would() {
     let (local, deployment) = stack(Engine::Moto).await;
+    // Long enough that polls find it pending; the wait between them is scaled.
+    local.set_task_timing(Duration::from_secs(3), Duration::ZERO).await.unwrap();
     let execution = run(&local, &deployment, json!(["/gone", "/plain"])).await;
     let parent = local.history(&execution.arn).await.unwrap();
     let map: Vec<_> = parent.events.iter().map(|event| event.r#type.as_str()).filter(|name| name.starts_with("Map")).collect();

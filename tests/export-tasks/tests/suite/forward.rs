@@ -151,14 +151,17 @@ async fn athenas_query_executions_go_to_its_engine() {
     assert_eq!(answers(&without, "AmazonAthena.StartQueryExecution").await, "the local AWS");
 }
 
-/// An address where nothing listens.
-async fn nowhere() -> std::net::SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap()
+/// An address where nothing listens, and nothing can as long as the socket is held.
+fn nowhere() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 #[tokio::test]
 async fn a_local_aws_that_is_gone_gives_clear_errors() {
-    let address = nowhere().await;
+    let (_held, address) = nowhere();
     let stand = Stand::in_front_of(address).await;
     let refused_error = std::net::TcpStream::connect(address).unwrap_err();
     let reason = format!("the local AWS cannot be reached: {address}: {refused_error}");
