@@ -39,6 +39,8 @@ impl FunctionProcess {
             .env_clear()
             .envs(["PATH", "LD_LIBRARY_PATH"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .env("LANG", "en_US.UTF-8")
+            // Node.js's SDK looks for it, and cannot do without where the user has no entry among the system's users.
+            .env("HOME", std::env::temp_dir())
             .env("AWS_LAMBDA_RUNTIME_API", api.addr().to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
