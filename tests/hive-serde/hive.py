@@ -32,6 +32,9 @@ def start() -> None:
         classpath=jars,
         convertStrings=False,
     )
+    # Hadoop asks who is logged in, and fails where the user has no entry among the system's users.
+    users = jpype.JClass("org.apache.hadoop.security.UserGroupInformation")
+    users.setLoginUser(users.createRemoteUser("hive"))
 
 
 class Table:

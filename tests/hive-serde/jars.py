@@ -36,6 +36,8 @@ def ensure(python: Path, cache: Path) -> Path:
                 # The source archive is the only one there is. Without isolation pip fetches no build tools of its own choice.
                 *("--no-deps", "--no-binary", "pyspark", "--no-build-isolation", "--require-hashes"),
                 *("--dest", download, "--requirement", str(REQUIREMENTS)),
+                # It unpacks the archive of 300 MB beside itself: more than a small /tmp holds.
+                TMPDIR=str(cache),
             )
             (archive,) = Path(download).iterdir()
             _extract(archive, folder)
