@@ -59,16 +59,24 @@ impl fmt::Display for Judged {
     }
 }
 
+/// The figure at a path such as `scale.n100.seconds`.
+pub fn figure<'a>(results: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(results, |value, key| value.get(key))
+}
+
+/// Whether the part was measured that the path begins with.
+pub fn is_of_a_measured_part(results: &Value, path: &str) -> bool {
+    path.split_once('.').is_some_and(|(part, _)| results.get(part).is_some())
+}
+
 /// Judges what `bars` name in the results. A part that was not measured is left out; a figure that is missing from one that was has missed
 /// its bar by far, for nobody knows what it would be.
 pub fn judge(results: &Value, bars: &[(String, Bar)]) -> Vec<Judged> {
     let judged = |(path, bar): &(String, Bar)| {
-        let (part, _) = path.split_once('.')?;
-        results.get(part)?;
-        let value = path.split('.').try_fold(results, |value, key| value.get(key)).and_then(Value::as_f64).unwrap_or(f64::NAN);
-        Some(Judged { path: path.clone(), value, bar: *bar, verdict: bar.judge(value) })
+        let value = figure(results, path).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        Judged { path: path.clone(), value, bar: *bar, verdict: bar.judge(value) }
     };
-    bars.iter().filter_map(judged).collect()
+    bars.iter().filter(|(path, _)| is_of_a_measured_part(results, path)).map(judged).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What is compared: the functions as they are deployed, and ones that make the same calls in Python and in Node.js. All of it is built here, below `target`;
-//! Python's bytecode lies beside its sources.
+//! What is compared: the functions as they are deployed, and ones that make the same calls in Python and in Node.js. All of it is built
+//! here, below `target`; Python's bytecode lies beside its sources.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

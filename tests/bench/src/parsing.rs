@@ -1,6 +1,6 @@
-//! What the functions do before any call, as multiples of what it is made of: the fastest samples of
-//! `cargo bench -p export-core`. Another program on the machine lengthens a sample of milliseconds more often than one of microseconds, and so
-//! would change the multiple of two medians; some of a hundred samples are always undisturbed.
+//! What the functions do before any call, as multiples of what it is made of: the fastest samples of `cargo bench -p export-core`.
+//! Another program on the machine lengthens a sample of milliseconds more often than one of microseconds, and so would change the multiple
+//! of two medians; some of a hundred samples are always undisturbed.
 
 use std::collections::BTreeMap;
 

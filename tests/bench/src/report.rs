@@ -10,7 +10,7 @@ use local_aws::functions::FUNCTIONS;
 use local_aws::workspace::root;
 use serde_json::Value;
 
-use crate::bars::{Bar, Judged, Verdict, judge};
+use crate::bars::{Bar, Judged, Verdict, figure, is_of_a_measured_part, judge};
 use crate::candidates::NAMES;
 use crate::{compaction, function_start, parsing, polling, scale, stand_in};
 
@@ -57,10 +57,10 @@ pub fn table(results: &Value) -> String {
     let judged = judged(results);
     let mut table = format!("{:<58} {:>12}  {}\n", "figure", "measured", "bar");
     for (path, bar) in figures() {
-        if path.split_once('.').is_none_or(|(part, _)| results.get(part).is_none()) {
+        if !is_of_a_measured_part(results, &path) {
             continue;
         }
-        let value = path.split('.').try_fold(results, |value, key| value.get(key)).unwrap_or(&Value::Null);
+        let value = figure(results, &path).unwrap_or(&Value::Null);
         let verdict = judged.iter().find(|judged| judged.path == path).map_or("", |judged| match judged.verdict {
             Verdict::Held => "",
             Verdict::Missed => "  MISSED",

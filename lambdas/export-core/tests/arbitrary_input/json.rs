@@ -142,9 +142,11 @@ pub fn any_json() -> impl Strategy<Value = Value> {
     prop_oneof![
         20 => tree,
         2 => (scalar(), 1usize..120, field_name()).prop_map(|(value, depth, name)| wrapped(value, depth, &name)),
-        // A text may be long itself.
-        1 => (scalar(), 0usize..50).prop_map(|(value, width)| Value::Array(vec![value; width])),
-        1 => (any::<u64>(), 0usize..2000).prop_map(|(value, width)| vec![value; width].into()),
+        1 => (scalar(), 0usize..2000).prop_map(|(value, width)| {
+            // One text may have 160 kB; all together, a few megabytes.
+            let fit = 8_000_000 / value.as_str().map_or(1, |text| text.len().max(1));
+            Value::Array(vec![value; width.min(fit)])
+        }),
         1 => (field_name(), 0usize..1000).prop_map(|(name, width)| (0..width).map(|n| (format!("{name}{n}"), json!(n))).collect::<Map<_, _>>().into()),
     ]
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::bars::figure;
+
 const WIDTH: f64 = 760.0;
 const LABELS: f64 = 200.0;
 const VALUES: f64 = 90.0;
@@ -19,10 +21,7 @@ struct Panel {
 }
 
 pub fn draw(results: &Value) -> Result<String> {
-    let number = |path: &str| {
-        let value = path.split('.').try_fold(results, |value, key| value.get(key)).and_then(Value::as_f64);
-        value.with_context(|| format!("the results have no {path}"))
-    };
+    let number = |path: &str| figure(results, path).and_then(Value::as_f64).with_context(|| format!("the results have no {path}"));
     let languages = [("rust", "Rust (this project)"), ("python", "Python, boto3"), ("node", "Node.js, AWS SDK v3")];
     let mut panels = Vec::new();
     for (title, unit, figure) in [

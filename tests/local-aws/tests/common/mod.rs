@@ -1,5 +1,7 @@
 //! What processes there are, and waiting for conditions.
 
+#![allow(dead_code, reason = "not every test file asks for all of it")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -11,9 +13,19 @@ pub fn running_in_group(group: u32) -> Vec<u32> {
 }
 
 /// The process groups that a process leads its children in.
-#[allow(dead_code, reason = "not every test file asks for it")]
 pub fn groups_of_children(parent: u32) -> Vec<u32> {
     processes().into_iter().filter(|process| process.parent == parent && process.group == process.id).map(|process| process.id).collect()
+}
+
+/// The variables of a process's environment, where the system shows them: Linux does.
+pub fn environment(process: u32) -> Option<Vec<String>> {
+    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    Some(String::from_utf8(environment).unwrap().split_terminator('\0').map(str::to_owned).collect())
+}
+
+/// Whether the variable's name tells of a proxy.
+pub fn is_of_a_proxy(variable: &str) -> bool {
+    variable.split('=').next().is_some_and(|name| name.to_lowercase().contains("proxy"))
 }
 
 struct Process {
