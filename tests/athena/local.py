@@ -8,7 +8,7 @@ import archive
 import template
 from sql_files import ROOT, read
 
-sys.path.insert(0, str(ROOT / "tests" / "local-aws" / "python"))
+sys.path.insert(0, str(ROOT / "tests" / "local-aws" / "athena"))
 
 from athena.engine import Answer, Engine  # noqa: E402
 from athena.fakes import FakeGlue, FakeS3  # noqa: E402

@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 import pinned_venv  # noqa: E402
 
-ENGINE_REQUIREMENTS = HERE.parent / "local-aws" / "requirements-athena.txt"
+ENGINE_REQUIREMENTS = HERE.parent / "local-aws" / "athena" / "requirements.txt"
 
 
 def main() -> int:

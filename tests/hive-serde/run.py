@@ -36,7 +36,7 @@ def main() -> int:
     classes = jars.ensure(python, CACHE)
     print(f"environment ready in {time.monotonic() - started:.1f} s", file=sys.stderr)
 
-    environment = dict(os.environ, HIVE_JARS=str(classes), PYTHONPATH=os.pathsep.join(map(str, [HERE.parent / "support", HERE.parent / "local-aws" / "python"])))
+    environment = dict(os.environ, HIVE_JARS=str(classes), PYTHONPATH=os.pathsep.join(map(str, [HERE.parent / "support", HERE.parent / "local-aws" / "athena"])))
     if arguments.template is not None:
         environment["LOG_LINES_TEMPLATE"] = str(arguments.template.resolve())
     return subprocess.run(

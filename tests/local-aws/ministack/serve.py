@@ -20,14 +20,14 @@ def main() -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    import ministack_athena
-    import ministack_jsonata
+    import athena_integration
+    import jsonata_fixes
     import nested_stacks
 
     nested_stacks.correct()
-    ministack_jsonata.correct()
+    jsonata_fixes.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
-        ministack_athena.install()
+        athena_integration.install()
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -16,9 +16,9 @@ def main() -> None:
     # A line for each request would bury what goes wrong.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
-    import moto_engine
+    import engine
 
-    moto_engine.adapt(
+    engine.adapt(
         endpoint_url=os.environ["STACK_ENDPOINT_URL"],
         account_id=os.environ["MOTO_ACCOUNT_ID"],
         wait_scale=float(os.environ["WAIT_SCALE"]),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 /// The workspace's root folder.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_path_buf()
+    package.ancestors().nth(3).unwrap_or(package).to_path_buf()
 }
 
-/// A Python script of this crate.
-pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name)
+/// A file of `tests/local-aws`, where each part of the local AWS has its folder.
+pub(crate) fn part(path: &str) -> PathBuf {
+    root().join("tests/local-aws").join(path)
 }
 
 /// Where this crate keeps what outlives a run: below `target`, so that `cargo clean` removes it.

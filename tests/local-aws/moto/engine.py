@@ -4,8 +4,8 @@ moto carries LocalStack's interpreter, which expects a JVM for JSONata, services
 - tasks call the stack's endpoint;
 - JSONata is evaluated by jsonata-python, the port of the reference implementation;
 - Wait and Retry delays are scaled;
-- Athena's queries are run (moto_athena.py), which moto does not know;
-- each child of a Distributed Map is an execution of its own (moto_children.py), as in AWS, where moto throws its history away, and
+- Athena's queries are run (athena_integration.py), which moto does not know;
+- each child of a Distributed Map is an execution of its own (children.py), as in AWS, where moto throws its history away, and
   knows nothing of its parent's variables, as in AWS, where moto hands them on;
 - an execution can be asked about from its start on, and has ended only when all of its end can be read.
 """
@@ -23,8 +23,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import moto_athena
-import moto_children
+import athena_integration
+import children
 from botocore.config import Config
 from jsonata import Jsonata
 from jsonata.utils import Utils
@@ -44,8 +44,8 @@ def adapt(endpoint_url: str, account_id: str, wait_scale: float) -> None:
     evaluate_jsonata_in_python()
     scale_delays(wait_scale)
     tell_of_executions_as_aws()
-    moto_athena.install()
-    moto_children.ChildExecutions().install()
+    athena_integration.install()
+    children.ChildExecutions().install()
 
 
 # The definition

@@ -64,7 +64,7 @@ impl Ministack {
         if let Some(url) = &options.endpoint_url {
             environment.push(("AWS_ENDPOINT_URL", url.into()));
         }
-        let program = Program { name: "ministack", python: &python, script: "serve_ministack.py", environment };
+        let program = Program { name: "ministack", python: &python, script: "ministack/serve.py", environment };
         Ok(Self { server: Server::start(directory, program, wait_until_ready).await? })
     }
 

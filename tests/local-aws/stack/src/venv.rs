@@ -16,9 +16,11 @@ pub struct Environment {
     requirements: &'static str,
 }
 
-pub const MINISTACK: Environment = Environment { file: "requirements.txt", requirements: include_str!("../requirements.txt") };
-pub const ATHENA: Environment = Environment { file: "requirements-athena.txt", requirements: include_str!("../requirements-athena.txt") };
-pub const MOTO: Environment = Environment { file: "requirements-moto.txt", requirements: include_str!("../requirements-moto.txt") };
+pub const MINISTACK: Environment =
+    Environment { file: "ministack/requirements.txt", requirements: include_str!("../../ministack/requirements.txt") };
+pub const ATHENA: Environment =
+    Environment { file: "athena/requirements.txt", requirements: include_str!("../../athena/requirements.txt") };
+pub const MOTO: Environment = Environment { file: "moto/requirements.txt", requirements: include_str!("../../moto/requirements.txt") };
 
 /// Written last: a folder without it is the rest of an interrupted attempt.
 const COMPLETE: &str = "complete";

@@ -26,7 +26,7 @@ async fn unittest(folder: &str, endpoint: &str) {
     let mut command = Command::new(python);
     command
         .args(["-m", "unittest", "discover", "--start-directory", folder, "--top-level-directory", "."])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("python"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../athena"))
         // Nothing of the user's AWS settings, and no compiled files in the sources.
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -63,7 +63,7 @@ async fn it_ends_when_dropped() {
 
 /// `module::name` of every Python test in a folder.
 fn python_tests(folder: &str) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../athena").join(folder);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -80,7 +80,7 @@ fn python_tests(folder: &str) -> Vec<String> {
 #[test]
 fn the_documentation_and_the_tests_name_each_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(root.join("../../docs/local-aws.md")).unwrap();
+    let text = fs::read_to_string(root.join("../../../docs/local-aws.md")).unwrap();
     let rows =
         text.lines().skip_while(|line| *line != "| What it imitates | Source | Test |").skip(2).take_while(|line| line.starts_with('|'));
     let mut named: Vec<String> =

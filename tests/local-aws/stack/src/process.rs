@@ -1,7 +1,7 @@
 //! One server process of the local AWS: started on a free port, owned, and ended with its owner.
 //!
 //! It runs in a process group of its own together with every process it starts. Dropping [`Server`] kills the group. Should the owner die
-//! first, the server's script (`python/owner.py`) sees its stdin close and does the same.
+//! first, the server's script (with `python/owner.py`) sees its stdin close and does the same.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ const LOG_TAIL_LINES: usize = 40;
 pub(crate) struct Program<'a> {
     pub name: &'static str,
     pub python: &'a Path,
-    /// In the folder `python`.
+    /// Below `tests/local-aws`.
     pub script: &'static str,
     pub environment: Vec<(&'static str, OsString)>,
 }
@@ -110,7 +110,7 @@ impl Drop for ProcessGroup {
 fn spawn(program: Program<'_>, directory: &Path, log: &Path) -> Result<(ProcessGroup, ChildStdout)> {
     let log = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
     let mut leader = Command::new(program.python)
-        .arg(workspace::script(program.script))
+        .arg(workspace::part(program.script))
         // Every process below inherits this environment, so nothing of the user's AWS settings or proxies may be in it.
         .env_clear()
         .envs(["PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
@@ -118,6 +118,8 @@ fn spawn(program: Program<'_>, directory: &Path, log: &Path) -> Result<(ProcessG
         .env("HOME", directory)
         .env("TMPDIR", directory)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("PYTHONPATH", python_path()?)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .envs(program.environment)
         .process_group(0)
         .stdin(Stdio::piped())
@@ -130,6 +132,11 @@ fn spawn(program: Program<'_>, directory: &Path, log: &Path) -> Result<(ProcessG
     let group = ProcessGroup { leader };
     let stdout = stdout.with_context(|| format!("{}'s process has no stdout", program.name))?;
     Ok((group, stdout))
+}
+
+/// What several parts import.
+fn python_path() -> Result<OsString> {
+    std::env::join_paths(["stack/python", "athena"].map(workspace::part)).context("the checkout's path has a colon")
 }
 
 async fn read_port(stdout: ChildStdout) -> Result<u16> {

@@ -32,7 +32,7 @@ impl Moto {
             ("STACK_ENDPOINT_URL", options.stack_endpoint_url.clone().into()),
             ("WAIT_SCALE", options.wait_scale.to_string().into()),
         ];
-        let program = Program { name: "moto", python: &python, script: "serve_moto.py", environment };
+        let program = Program { name: "moto", python: &python, script: "moto/serve.py", environment };
         // It tells its port when it is ready.
         Ok(Self { server: Server::start(process::directory()?, program, async |_| Ok(())).await? })
     }

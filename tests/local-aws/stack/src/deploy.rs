@@ -158,7 +158,7 @@ impl LocalAws {
 
     async fn run_deploy_script(&self, request: &Request<'_>) -> Result<Vec<u8>> {
         let mut script = Command::new(venv::python(&venv::MINISTACK).await?)
-            .arg(workspace::script("deploy.py"))
+            .arg(workspace::part("stack/python/deploy.py"))
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             // Where botocore looks for configuration files.

@@ -18,7 +18,7 @@ impl Athena {
     pub async fn start(stack_endpoint_url: &str) -> Result<Self> {
         let python = venv::python(&venv::ATHENA).await?;
         let environment = vec![("AWS_ENDPOINT_URL", stack_endpoint_url.into())];
-        let program = Program { name: "athena", python: &python, script: "serve_athena.py", environment };
+        let program = Program { name: "athena", python: &python, script: "athena/serve.py", environment };
         // It tells its port when it is ready.
         Ok(Self { server: Server::start(process::directory()?, program, async |_| Ok(())).await? })
     }

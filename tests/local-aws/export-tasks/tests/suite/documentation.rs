@@ -18,7 +18,7 @@ fn crate_folder() -> PathBuf {
 
 /// The rows of the tables whose header is `| Behaviour | Source | Test |`.
 fn behaviours() -> Vec<Behaviour> {
-    let path = crate_folder().join("../../docs/local-aws.md");
+    let path = crate_folder().join("../../../docs/local-aws.md");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut rows = Vec::new();
     let mut in_table = false;
