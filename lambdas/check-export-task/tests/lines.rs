@@ -1,27 +1,24 @@
 //! What the program writes to its standard output, line by line, and as whom it calls AWS.
 
-#[path = "../../function-runtime/tests/stand/mod.rs"]
-mod stand;
-
+use runtime_api::{Invocations, Request, invoke, operation};
 use serde_json::{Value, json};
-use stand::{Request, Said};
 
 const PREFIX: &str = "logs/log_group=/ecs/web/year=2026/month=10";
 
-fn run(variables: &[(&str, &str)], events: &[Value], aws: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Said {
-    stand::run(env!("CARGO_BIN_EXE_check-export-task"), variables, events, aws)
+fn run(variables: &[(&str, &str)], events: &[Value], aws: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Invocations {
+    invoke(env!("CARGO_BIN_EXE_check-export-task"), variables, events, aws).unwrap()
 }
 
 /// A task with one object, in this status.
 fn aws(code: &'static str) -> impl Fn(&Request) -> (u16, String) {
-    move |request| match request.operation() {
+    move |request| match operation(request) {
         "DescribeExportTasks" => {
             let task = json!({"taskId": "t-1", "logGroupName": "/ecs/web", "from": 1790780400000i64, "to": 1793458799999i64,
                 "destination": "archive", "destinationPrefix": PREFIX, "status": {"code": code, "message": "m"},
                 "executionInfo": {"creationTime": 1793502005000i64, "completionTime": 1793502007250i64}});
             (200, json!({"exportTasks": [task]}).to_string())
         }
-        "GET" if request.path.contains("list-type=2") => {
+        "GET" if request.uri().query().is_some_and(|query| query.contains("list-type=2")) => {
             (200, "<ListBucketResult><Contents><Key>k</Key><Size>123</Size></Contents></ListBucketResult>".to_owned())
         }
         "GET" => (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
@@ -32,8 +29,8 @@ fn aws(code: &'static str) -> impl Fn(&Request) -> (u16, String) {
 /// With the task's id alone: all else is CloudWatch's to tell.
 #[test]
 fn a_completed_task_leaves_a_line_and_its_metrics() {
-    let said = run(&[("ARCHIVE_NAME", "logs")], &[json!({"taskId": "t-1"})], aws("COMPLETED"));
-    assert_eq!((&said.answers[0]["outcome"], &said.answers[0]["bytes"]), (&json!("exported"), &json!(123)));
+    let invoked = run(&[("ARCHIVE_NAME", "logs")], &[json!({"taskId": "t-1"})], aws("COMPLETED"));
+    assert_eq!((&invoked.payloads[0]["outcome"], &invoked.payloads[0]["bytes"]), (&json!("exported"), &json!(123)));
     let directive = json!({
         "Namespace": "CloudWatchLogsArchive",
         "Dimensions": [["Archive"]],
@@ -44,7 +41,7 @@ fn a_completed_task_leaves_a_line_and_its_metrics() {
         ],
     });
     assert_eq!(
-        said.lines,
+        invoked.lines,
         [
             json!({"level": "INFO", "message": "completed", "requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1",
                 "outcome": "exported", "objects": 1, "bytes": 123}),
@@ -58,21 +55,21 @@ fn a_completed_task_leaves_a_line_and_its_metrics() {
 #[test]
 fn a_poll_is_a_line_and_no_metric() {
     let event = json!({"taskId": "t-1", "execution": "arn:aws:states:run", "logGroupName": "/ecs/other", "month": "2026-10"});
-    let said = run(&[("ARCHIVE_NAME", "logs")], &[event.clone(), event], aws("RUNNING"));
+    let invoked = run(&[("ARCHIVE_NAME", "logs")], &[event.clone(), event], aws("RUNNING"));
     let cause = "export task t-1 of log group /ecs/web is RUNNING; CloudWatch Logs says: m";
     let line = json!({"level": "INFO", "message": "ends with an error", "error": "ExportTaskRunning", "cause": cause,
         "requestId": "request-1", "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"});
-    assert_eq!(said.lines, [line.clone(), line]);
-    assert_eq!(said.answers[0]["errorType"], "ExportTaskRunning");
+    assert_eq!(invoked.lines, [line.clone(), line]);
+    assert_eq!(invoked.payloads[0]["errorType"], "ExportTaskRunning");
 }
 
 #[test]
 fn aws_sees_which_function_calls() {
-    let said = run(&[], &[json!({"taskId": "t-1"})], aws("COMPLETED"));
-    let operations: Vec<&str> = said.requests.iter().map(Request::operation).collect();
+    let invoked = run(&[], &[json!({"taskId": "t-1"})], aws("COMPLETED"));
+    let operations: Vec<&str> = invoked.requests.iter().map(operation).collect();
     assert_eq!(operations, ["DescribeExportTasks", "GET", "GET", "GET", "PUT", "PUT"]);
-    for request in &said.requests {
-        let agent = &request.headers["user-agent"];
+    for request in &invoked.requests {
+        let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.split(' ').any(|part| part == "app/check-export-task"), "{agent}");
     }
 }

@@ -1,19 +1,16 @@
 //! What the program writes to its standard output, line by line, and as whom it calls AWS.
 
-#[path = "../../function-runtime/tests/stand/mod.rs"]
-mod stand;
-
 use chrono::{TimeDelta, Utc};
+use runtime_api::{Invocations, Request, invoke, operation};
 use serde_json::{Value, json};
-use stand::{Request, Said};
 
-fn run(variables: &[(&str, &str)], events: &[Value], aws: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Said {
-    stand::run(env!("CARGO_BIN_EXE_create-export-task"), variables, events, aws)
+fn run(variables: &[(&str, &str)], events: &[Value], aws: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Invocations {
+    invoke(env!("CARGO_BIN_EXE_create-export-task"), variables, events, aws).unwrap()
 }
 
 /// A log group that can be exported, and a free slot.
 fn aws(request: &Request) -> (u16, String) {
-    match request.operation() {
+    match operation(request) {
         "DescribeLogGroups" => (200, json!({"logGroups": [{"logGroupName": "/ecs/web"}]}).to_string()),
         "DescribeLogStreams" => (200, json!({"logStreams": [{"logStreamName": "s"}]}).to_string()),
         "DescribeExportTasks" => (200, json!({"exportTasks": []}).to_string()),
@@ -23,7 +20,7 @@ fn aws(request: &Request) -> (u16, String) {
 }
 
 fn denied(request: &Request) -> (u16, String) {
-    match request.operation() {
+    match operation(request) {
         "CreateExportTask" => (400, json!({"__type": "AccessDeniedException", "message": "no"}).to_string()),
         _ => aws(request),
     }
@@ -41,9 +38,9 @@ const ARCHIVE: [(&str, &str); 1] = [("ARCHIVE_NAME", "logs")];
 #[test]
 fn a_created_task_leaves_a_line_and_its_wait() {
     let since = Utc::now() - TimeDelta::minutes(10);
-    let mut said = run(&ARCHIVE, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
-    assert_eq!((&said.answers[0]["status"], &said.answers[0]["taskId"]), (&json!("CREATED"), &json!("t-1")));
-    let wait = said.lines[1].as_object_mut().unwrap().remove("SlotWait").and_then(|wait| wait.as_f64());
+    let mut invoked = run(&ARCHIVE, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
+    assert_eq!((&invoked.payloads[0]["status"], &invoked.payloads[0]["taskId"]), (&json!("CREATED"), &json!("t-1")));
+    let wait = invoked.lines[1].as_object_mut().unwrap().remove("SlotWait").and_then(|wait| wait.as_f64());
     assert!(wait.is_some_and(|wait| wait >= 600.0), "{wait:?}");
     let directive = json!({
         "Namespace": "CloudWatchLogsArchive",
@@ -51,7 +48,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
         "Metrics": [{"Name": "SlotWait", "Unit": "Seconds"}],
     });
     assert_eq!(
-        said.lines,
+        invoked.lines,
         [
             json!({"level": "INFO", "message": "decided", "status": "CREATED", "requestId": "request-1", "execution": "arn:aws:states:run",
                 "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
@@ -64,7 +61,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
 #[test]
 fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
     let wrong = event(json!({"logGroupName": "/ecs/web", "timezone": 9}));
-    let said = run(&ARCHIVE, &[event(json!({})), wrong], denied);
+    let invoked = run(&ARCHIVE, &[event(json!({})), wrong], denied);
     let directive = json!({
         "Namespace": "CloudWatchLogsArchive",
         "Dimensions": [["Archive"], ["Archive", "Function"]],
@@ -73,7 +70,7 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
     let cause = "CreateExportTask answered AccessDeniedException: no. Allow logs:CreateExportTask to the function's role.";
     let refused = "timezone is 9: write it as a text in double quotes";
     assert_eq!(
-        said.lines,
+        invoked.lines,
         [
             json!({"level": "ERROR", "message": "ends with an error", "error": "AccessDenied", "cause": cause, "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
@@ -84,7 +81,7 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
         ]
     );
-    assert_eq!((&said.answers[0]["errorType"], &said.answers[1]["errorType"]), (&json!("AccessDenied"), &json!("InvalidInput")));
+    assert_eq!((&invoked.payloads[0]["errorType"], &invoked.payloads[1]["errorType"]), (&json!("AccessDenied"), &json!("InvalidInput")));
 }
 
 /// A function that somebody calls without a stack around it.
@@ -92,10 +89,10 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
 fn without_an_archive_there_are_lines_and_no_metrics() {
     for variables in [&[][..], &[("ARCHIVE_NAME", "")]] {
         let variables = [variables, &[("RUST_LOG", "create_export_task=info,function_runtime=debug")]].concat();
-        let said = run(&variables, &[event(json!({"queuedSince": "2026-11-01T04:00:05Z"}))], aws);
-        let messages: Vec<&str> = said.lines.iter().filter_map(|line| line["message"].as_str()).collect();
+        let invoked = run(&variables, &[event(json!({"queuedSince": "2026-11-01T04:00:05Z"}))], aws);
+        let messages: Vec<&str> = invoked.lines.iter().filter_map(|line| line["message"].as_str()).collect();
         assert_eq!(messages, ["ARCHIVE_NAME is not set: no metrics", "decided"]);
-        assert_eq!(said.lines.len(), 2);
+        assert_eq!(invoked.lines.len(), 2);
     }
 }
 
@@ -103,18 +100,18 @@ fn without_an_archive_there_are_lines_and_no_metrics() {
 fn a_runs_input_is_planned_and_says_for_which_run() {
     let input = json!({"s3BucketName": "archive", "month": "2026-10", "logGroups": ["/ecs/web"]});
     let event = json!({"validate": input, "startTime": "2026-11-01T04:00:05Z", "execution": "arn:aws:states:run"});
-    let said = run(&ARCHIVE, &[event], aws);
+    let invoked = run(&ARCHIVE, &[event], aws);
     let line = json!({"level": "INFO", "message": "planned", "pages": 1, "requestId": "request-1", "execution": "arn:aws:states:run", "month": "2026-10"});
-    assert_eq!(said.lines, [line]);
+    assert_eq!(invoked.lines, [line]);
 }
 
 #[test]
 fn aws_sees_which_function_calls() {
-    let said = run(&[], &[event(json!({}))], aws);
-    let operations: Vec<&str> = said.requests.iter().map(Request::operation).collect();
+    let invoked = run(&[], &[event(json!({}))], aws);
+    let operations: Vec<&str> = invoked.requests.iter().map(operation).collect();
     assert_eq!(operations, ["GET", "DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "CreateExportTask"]);
-    for request in &said.requests {
-        let agent = &request.headers["user-agent"];
+    for request in &invoked.requests {
+        let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.split(' ').any(|part| part == "app/create-export-task"), "{agent}");
     }
 }

@@ -1,22 +1,23 @@
-//! What a run costs: what the workflow does for each log group, counted in the histories of real runs, and calls counted on the wire.
+//! What a run costs: what the workflow does for each log group, counted in the histories of real runs, and calls to AWS by the stand-in's
+//! journal.
 
 mod dollars;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_sfn::types::HistoryEventType;
+use hyper::Method;
 use local_aws::functions::FUNCTIONS;
 use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
+use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Value, json};
 
-use crate::calls::{Calls, CountingProxy};
 use crate::candidates::Candidates;
 use crate::month;
 use crate::polling::{POLL_SECONDS, Workflow, follow};
-use crate::process::FunctionProcess;
-use crate::runtime_api::Outcome;
 pub use dollars::Prices;
 
 /// The task that the figures for an exported log group are given for.
@@ -26,6 +27,9 @@ const WAIT_SCALE: f64 = 0.02;
 /// Of a task that has next to nothing to write.
 const POLLS: usize = 1_000;
 const EVENTS_OF_A_RETRY: usize = 3;
+
+/// Calls to AWS by their operation.
+type Calls = BTreeMap<String, u32>;
 
 /// What one execution did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +147,13 @@ impl Stack {
         }
     }
 
+    /// All requests that have passed through the stand-in.
+    async fn requests(&self) -> Result<Vec<Value>> {
+        let mut journal = self.local.call(Method::GET, "/_local/requests", None).await?;
+        ensure!(journal["forgotten"] == 0, "the journal is too short for what is counted");
+        Ok(std::mem::take(journal["requests"].as_array_mut().context("a journal without requests")?))
+    }
+
     /// What a run itself does over so many log groups, none of which is there.
     async fn run_missing(&self, count: usize) -> Result<Effort> {
         let names: Vec<String> = (0..count).map(|index| format!("/bench/cost/missing/{index}")).collect();
@@ -160,16 +171,21 @@ struct CallsOfAGroup {
     archived: Calls,
 }
 
-/// Serves the functions by hand, with a proxy that counts between them and the local AWS.
+/// Invokes the functions by hand.
 async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Result<CallsOfAGroup> {
     let name = "/bench/cost/calls";
     stack.load(name).await?;
-    let proxy = CountingProxy::start(stack.local.addr())?;
-    let invoke = |function: usize, event: &Value| {
-        let answer = tokio::task::block_in_place(|| {
-            FunctionProcess::start(candidates.command("rust", function), proxy.addr(), event).map(|(_, outcome, _)| outcome)
-        });
-        answer.map(|outcome| (outcome, proxy.take())).with_context(|| format!("cannot count the calls of {}", FUNCTIONS[function]))
+    let invoke = async |function: usize, event: &Value| {
+        let before = stack.requests().await?.len();
+        let start = || FunctionProcess::start(candidates.command("rust", function), &[], stack.local.addr(), event);
+        let (_, outcome, _) =
+            tokio::task::block_in_place(start).with_context(|| format!("cannot count the calls of {}", FUNCTIONS[function]))?;
+        let mut calls = Calls::new();
+        for request in stack.requests().await?.iter().skip(before).filter(|request| request["app"] == FUNCTIONS[function]) {
+            let operation = request["operation"].as_str().with_context(|| format!("a request without an operation: {request}"))?;
+            *calls.entry(operation.to_owned()).or_default() += 1;
+        }
+        anyhow::Ok((outcome, calls))
     };
     let event = |name: &str| {
         let mut event = month::input(&stack.deployment.bucket, &[]);
@@ -179,14 +195,14 @@ async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Resu
     };
 
     stack.local.set_task_timing(Duration::ZERO, Duration::from_secs(3600)).await?;
-    let (created, mut exported) = invoke(0, &event(name))?;
+    let (created, mut exported) = invoke(0, &event(name)).await?;
     let Outcome::Response(created) = created else { bail!("no task was created: {created:?}") };
-    let (pending, of_a_poll) = invoke(1, &created)?;
+    let (pending, of_a_poll) = invoke(1, &created).await?;
     ensure!(matches!(&pending, Outcome::Error(error) if error["errorType"] == "ExportTaskRunning"), "the task should run: {pending:?}");
     stack.local.set_task_timing(Duration::ZERO, Duration::ZERO).await?;
     let mut completed = None;
     for _ in 0..POLLS {
-        match invoke(1, &created)? {
+        match invoke(1, &created).await? {
             (Outcome::Response(_), calls) => {
                 completed = Some(calls);
                 break;
@@ -207,9 +223,9 @@ async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Resu
         Outcome::Response(response) if response["reason"] == reason => Ok(()),
         other => bail!("the log group should be skipped as {reason}: {other:?}"),
     };
-    let (outcome, archived) = invoke(0, &event(name))?;
+    let (outcome, archived) = invoke(0, &event(name)).await?;
     skip(&outcome, "AlreadyArchived")?;
-    let (outcome, skipped) = invoke(0, &event("/bench/cost/missing"))?;
+    let (outcome, skipped) = invoke(0, &event("/bench/cost/missing")).await?;
     skip(&outcome, "LogGroupNotFound")?;
     Ok(CallsOfAGroup { exported, skipped, archived })
 }

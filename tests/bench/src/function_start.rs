@@ -5,19 +5,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use local_aws::functions::FUNCTIONS;
+use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::aws::{Aws, BUCKET, LOG_GROUP};
 use crate::candidates::{Candidates, NAMES, zip_bytes};
 use crate::machine;
+use crate::memory::peak_rss_mib;
 use crate::month;
-use crate::process::FunctionProcess;
-use crate::runtime_api::Outcome;
 use crate::stats::{median, rounded};
 
 const HOUR_MS: u32 = 3_600_000;
 const EVENTS: usize = 10;
+/// Node.js's SDK looks for a home where the user has no entry among the system's users, and warns about versions at each start.
+const VARIABLES: [(&str, &str); 2] = [("HOME", "/tmp"), ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true")];
 
 /// How often each process is started, and how many more events each then gets.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +113,7 @@ async fn start_once(candidates: &Candidates, candidate: &str, function: usize, w
     let event = if function == 0 { create_event() } else { check_event(&aws).await? };
 
     let command = candidates.command(candidate, function);
-    let (mut process, outcome, took) = FunctionProcess::start(command, aws.addr(), &event)?;
+    let (process, outcome, took) = FunctionProcess::start(command, &VARIABLES, aws.addr(), &event)?;
     finish(&aws, candidate, function, &outcome).await?;
     let mut sample = Samples { start_ms: vec![milliseconds(took)], ..Samples::default() };
     for _ in 0..warm_events {
@@ -119,7 +121,7 @@ async fn start_once(candidates: &Candidates, candidate: &str, function: usize, w
         finish(&aws, candidate, function, &outcome).await?;
         sample.warm_ms.push(milliseconds(took));
     }
-    sample.rss_mib.push(process.peak_rss_mib()?);
+    sample.rss_mib.push(peak_rss_mib(process.id())?);
     Ok(sample)
 }
 

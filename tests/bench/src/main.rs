@@ -2,20 +2,16 @@
 
 mod aws;
 mod bars;
-mod calls;
 mod candidates;
 mod compaction;
 mod cost;
 mod function_start;
-mod http;
 mod machine;
 mod memory;
 mod month;
 mod parsing;
 mod polling;
-mod process;
 mod report;
-mod runtime_api;
 mod scale;
 mod stand_in;
 mod stats;

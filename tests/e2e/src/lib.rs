@@ -5,10 +5,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use bytes::Bytes;
 use hyper::Method;
 use local_aws::{
-    DeployOptions, Deployment, Engine, Execution, LocalAws, Options, http,
+    DeployOptions, Deployment, Engine, Execution, LocalAws, Options,
     samples::{Event, LogGroup, LogStream},
 };
 use serde_json::{Value, json};
@@ -159,16 +158,12 @@ impl Archive {
     /// Invokes a function directly, as an operator would: its answer, or its error payload.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{function}/invocations");
-        let (_, body) =
-            http::request(self.local.addr(), Method::POST, &path, Bytes::from(event.to_string())).await.expect("the function answers");
-        serde_json::from_slice(&body).expect("a function answers with JSON")
+        self.local.call(Method::POST, &path, Some(event)).await.expect("the function answers")
     }
 
     /// The calls of an export operation that the stand-in has answered, the oldest first.
     pub async fn calls(&self, operation: &str) -> Vec<Value> {
-        let (_, body) =
-            http::request(self.local.addr(), Method::GET, "/_local/export-tasks", Bytes::new()).await.expect("the stand-in answers");
-        let state: Value = serde_json::from_slice(&body).expect("the stand-in answers with JSON");
+        let state = self.local.call(Method::GET, "/_local/export-tasks", None).await.expect("the stand-in's state");
         let journal = state["journal"].as_array().expect("a journal");
         journal.iter().filter(|call| call["operation"] == operation).cloned().collect()
     }

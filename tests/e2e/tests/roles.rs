@@ -100,21 +100,17 @@ fn needs_of(archive: &Archive, request: &Value) -> Vec<Need> {
 }
 
 async fn requests(archive: &Archive) -> Vec<Value> {
-    let journal = get(archive, "/_local/requests").await;
+    let journal = archive.local.call(Method::GET, "/_local/requests", None).await.expect("the stand-in's journal");
     assert_eq!(journal["forgotten"], 0, "the journal is too short for these runs");
     journal["requests"].as_array().expect("a list").clone()
-}
-
-async fn get(archive: &Archive, path: &str) -> Value {
-    let (_, body) = http::request(archive.local.addr(), Method::GET, path, Bytes::new()).await.expect("an answer");
-    serde_json::from_slice(&body).expect("the answer is JSON")
 }
 
 // ---- what a role permits --------------------------------------------------------------------------------------------
 
 /// All statements of a function's role, as IAM has them.
 async fn deployed_policy(archive: &Archive, function: &str) -> Vec<Statement> {
-    let configuration = get(archive, &format!("/2015-03-31/functions/{function}/configuration")).await;
+    let configuration =
+        archive.local.call(Method::GET, &format!("/2015-03-31/functions/{function}/configuration"), None).await.expect("a configuration");
     let role = configuration["Role"].as_str().and_then(|arn| arn.rsplit('/').next()).expect("the function has a role").to_owned();
     assert_eq!(iam(archive, &format!("ListAttachedRolePolicies&RoleName={role}"), "PolicyArn").await, [""; 0], "its policies are its own");
     let mut policy = Vec::new();

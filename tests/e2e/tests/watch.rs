@@ -3,7 +3,7 @@
 use aws_sdk_sfn::primitives::{DateTime, DateTimeFormat};
 use e2e::Archive;
 use hyper::Method;
-use local_aws::{Engine, http};
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 const STACK: &str = "cloudwatch-logs-archive";
@@ -35,9 +35,7 @@ impl Watcher {
     /// A call of CloudWatch, for which no SDK is among the dependencies: ministack takes JSON too, at the path of the newer protocol.
     async fn cloudwatch(&self, operation: &str, request: &Value) -> Value {
         let path = format!("/service/GraniteServiceVersion20100801/operation/{operation}");
-        let body = request.to_string().into();
-        let (status, body) = http::request(self.archive.local.addr(), Method::POST, &path, body).await.expect("an answer");
-        serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{operation}: {status}: {error}: {}", String::from_utf8_lossy(&body)))
+        self.archive.local.call(Method::POST, &path, Some(request)).await.expect("an answer")
     }
 
     /// What it published: the number of reports, and the most days.

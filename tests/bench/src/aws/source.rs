@@ -6,10 +6,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use hyper::Method;
+use hyper::header::HeaderValue;
+use runtime_api::{Request, Response, TestServer, operation, response};
 use serde_json::{Value, json};
 
-use crate::http::{Request, Response, Server};
 use crate::month;
 
 pub const LOG_GROUP: &str = "/bench/stand-in";
@@ -19,10 +22,10 @@ pub const ACCOUNT: &str = "000000000000";
 const STREAMS: usize = 10;
 
 /// What was put: path and body.
-type Objects = Mutex<Vec<(String, Vec<u8>)>>;
+type Objects = Mutex<Vec<(String, Bytes)>>;
 
 pub struct Source {
-    server: Server,
+    server: TestServer,
     objects: Arc<Objects>,
 }
 
@@ -31,12 +34,12 @@ impl Source {
     pub fn start(events: usize) -> Result<Self> {
         let objects = Arc::new(Objects::default());
         let kept = Arc::clone(&objects);
-        let server = Server::start(move |request| Some(respond(request, events / STREAMS, &kept)))?;
+        let server = TestServer::start(async move |request| respond(request, events / STREAMS, &kept))?;
         Ok(Self { server, objects })
     }
 
     pub fn addr(&self) -> SocketAddr {
-        self.server.addr()
+        self.server.address()
     }
 
     /// Events in the objects that were put.
@@ -44,7 +47,7 @@ impl Source {
         let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = 0;
         for (_, body) in objects.iter().filter(|(path, _)| path.ends_with(".gz")) {
-            for line in BufReader::new(MultiGzDecoder::new(body.as_slice())).split(b'\n') {
+            for line in BufReader::new(MultiGzDecoder::new(&body[..])).split(b'\n') {
                 line?;
                 lines += 1;
             }
@@ -54,32 +57,29 @@ impl Source {
 }
 
 fn respond(request: Request, events: usize, objects: &Objects) -> Response {
-    let json = |body: String| Response::new(200, "application/x-amz-json-1.1", body);
-    let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    match request.header("x-amz-target").and_then(|target| target.split_once('.')).map(|(_, operation)| operation) {
-        Some("DescribeLogGroups") => json(
+    let json = |body: String| response(200, "application/x-amz-json-1.1", body);
+    match operation(&request) {
+        "DescribeLogGroups" => json(
             json!({"logGroups": [{"logGroupName": LOG_GROUP, "creationTime": month::CREATED, "logGroupClass": "STANDARD"}]}).to_string(),
         ),
-        Some("DescribeLogStreams") => {
+        "DescribeLogStreams" => {
             let streams: Vec<Value> = (0..STREAMS).map(|index| json!({"logStreamName": format!("stream-{index}")})).collect();
             json(json!({"logStreams": streams}).to_string())
         }
-        Some("GetLogEvents") => json(page(&input, events)),
-        Some(other) => {
-            Response::new(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string())
-        }
-        None if request.method == "GET" && request.path.ends_with("?policy") => Response::new(200, "application/json", policy()),
-        None if request.method == "GET" => {
-            // No manifest lies in the archive.
-            let error = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
-            Response::new(404, "application/xml", error)
-        }
-        None => {
-            if request.method == "PUT" {
-                objects.lock().unwrap_or_else(PoisonError::into_inner).push((request.path, request.body));
+        "GetLogEvents" => json(page(&serde_json::from_slice(request.body()).unwrap_or_default(), events)),
+        "GET" if request.uri().query() == Some("policy") => response(200, "application/json", policy()),
+        // No manifest lies in the archive.
+        "GET" => response(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
+        "HEAD" | "PUT" => {
+            if request.method() == Method::PUT {
+                let path = request.uri().path().to_owned();
+                objects.lock().unwrap_or_else(PoisonError::into_inner).push((path, request.into_body()));
             }
-            Response::new(200, "application/xml", "").with_header("x-amz-bucket-region", REGION)
+            let mut response = response(200, "application/xml", "");
+            response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(REGION));
+            response
         }
+        other => response(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string()),
     }
 }
 

@@ -1,14 +1,18 @@
 //! An export task that is never done. The longest scenario, and the first by its name, so that others run beside it.
 
 use e2e::FROM;
+use local_aws::Engine;
 use serde_json::json;
 
 use crate::stage;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_is_never_done_is_cancelled_and_the_next_log_group_exported() {
+e2e::on_both_engines! {
+    a_task_that_is_never_done_is_cancelled_and_the_next_log_group_exported,
+}
+
+async fn a_task_that_is_never_done_is_cancelled_and_the_next_log_group_exported(engine: Engine) {
     // All of the polling, with no delay between its 400 looks.
-    let archive = stage::deploy(0.0).await;
+    let archive = stage::deploy(engine, 0.0).await;
     for name in ["/stuck", "/next"] {
         archive.log_group(name, &[(FROM, "hello")]).await;
     }

@@ -2,13 +2,20 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use e2e::{FROM, MONTH, TO, place};
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_that_is_not_of_this_export_is_replaced() {
-    let stage = Stage::take().await;
+e2e::on_both_engines! {
+    a_manifest_that_is_not_of_this_export_is_replaced,
+    a_manifest_that_cannot_be_written_fails_the_entry_and_the_next_run_writes_it,
+    a_manifest_that_cannot_be_read_fails_the_entry_before_anything_is_exported,
+    objects_that_cannot_be_counted_fail_the_entry_and_the_next_run_counts_them,
+}
+
+async fn a_manifest_that_is_not_of_this_export_is_replaced(engine: Engine) {
+    let stage = Stage::take(engine).await;
     let manifest = |log_group: &str| {
         json!({"schemaVersion": 1, "logGroupName": log_group, "month": MONTH, "timezone": "Asia/Tokyo", "from": FROM, "to": TO, "taskId": "t",
             "objects": 1, "bytes": 1, "created": "2024-11-02T00:00:00.000Z", "completed": "2024-11-02T00:01:00.000Z", "execution": null,
@@ -58,9 +65,8 @@ async fn put_manifest(stage: &Stage, log_group: &str, text: String) {
     s3.put_object().bucket(&stage.stack.bucket).key(key).body(body).send().await.expect("the object is stored");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_that_cannot_be_written_fails_the_entry_and_the_next_run_writes_it() {
-    let stage = Stage::take().await;
+async fn a_manifest_that_cannot_be_written_fails_the_entry_and_the_next_run_writes_it(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/unwritable").await;
     stage.fault(json!({"operation": "PutObject", "keySuffix": "_manifest.json", "error": "AccessDenied"})).await;
     let failure = stage.run_fails("/unwritable").await;
@@ -73,9 +79,8 @@ async fn a_manifest_that_cannot_be_written_fails_the_entry_and_the_next_run_writ
     stage.assert_archived_once("/unwritable").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_that_cannot_be_read_fails_the_entry_before_anything_is_exported() {
-    let stage = Stage::take().await;
+async fn a_manifest_that_cannot_be_read_fails_the_entry_before_anything_is_exported(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/unreadable").await;
     stage.fault(json!({"operation": "GetObject", "keySuffix": "_manifest.json", "error": "AccessDenied"})).await;
     let failure = stage.run_fails("/unreadable").await;
@@ -85,9 +90,8 @@ async fn a_manifest_that_cannot_be_read_fails_the_entry_before_anything_is_expor
     stage.assert_archived_once("/unreadable").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn objects_that_cannot_be_counted_fail_the_entry_and_the_next_run_counts_them() {
-    let stage = Stage::take().await;
+async fn objects_that_cannot_be_counted_fail_the_entry_and_the_next_run_counts_them(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/uncounted").await;
     stage.fault(json!({"operation": "ListObjectsV2", "error": "AccessDenied"})).await;
     let failure = stage.run_fails("/uncounted").await;

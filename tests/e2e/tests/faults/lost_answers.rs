@@ -1,14 +1,21 @@
 //! Answers that never arrive: the connection breaks, the function crashes or runs out of time. The task is there all the same.
 
+use local_aws::Engine;
 use serde_json::json;
 
 use crate::stage::Stage;
 
 const HOUR_MS: u64 = 3_600_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way() {
-    let stage = Stage::take().await;
+e2e::on_both_engines! {
+    a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way,
+    dropped_answers_of_the_other_calls_change_nothing,
+    create_runs_out_of_time_after_it_created_the_task,
+    check_runs_out_of_time_after_it_wrote_the_manifest,
+}
+
+async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/dropped/active").await;
     stage.hold_tasks().await;
     stage.fault(json!({"operation": "CreateExportTask", "dropResponse": true})).await;
@@ -22,9 +29,8 @@ async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way()
     stage.assert_archived_once("/dropped/active").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropped_answers_of_the_other_calls_change_nothing() {
-    let stage = Stage::take().await;
+async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/dropped/others").await;
     for call in ["DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "GetObject", "ListObjectsV2", "PutObject"] {
         stage.fault(json!({"operation": call, "dropResponse": true})).await;
@@ -35,9 +41,8 @@ async fn dropped_answers_of_the_other_calls_change_nothing() {
     stage.assert_archived_once("/dropped/others").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn create_runs_out_of_time_after_it_created_the_task() {
-    let stage = Stage::take().await;
+async fn create_runs_out_of_time_after_it_created_the_task(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/timeout/create").await;
     let function = stage.stack.create_function_name.clone();
     let was = stage.configure(&function, &json!({"Timeout": 2})).await;
@@ -48,9 +53,8 @@ async fn create_runs_out_of_time_after_it_created_the_task() {
     stage.configure(&function, &json!({"Timeout": was["Timeout"]})).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn check_runs_out_of_time_after_it_wrote_the_manifest() {
-    let stage = Stage::take().await;
+async fn check_runs_out_of_time_after_it_wrote_the_manifest(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/timeout/check").await;
     let function = stage.stack.check_function_name.clone();
     let was = stage.configure(&function, &json!({"Timeout": 2})).await;
@@ -71,14 +75,19 @@ mod crash {
         unistd::Pid,
     };
 
+    use local_aws::Engine;
     use serde_json::json;
 
     use super::{HOUR_MS, Stage};
     use crate::stage::wait_for;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn create_crashes_after_it_created_the_task() {
-        let stage = Stage::take().await;
+    e2e::on_both_engines! {
+        create_crashes_after_it_created_the_task,
+        check_crashes_after_it_wrote_the_manifest,
+    }
+
+    async fn create_crashes_after_it_created_the_task(engine: Engine) {
+        let stage = Stage::take(engine).await;
         stage.hello("/crash/create").await;
         stage.fault(json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})).await;
         let arn = stage.start(json!(["/crash/create"])).await;
@@ -91,9 +100,8 @@ mod crash {
         stage.assert_archived_once("/crash/create").await;
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn check_crashes_after_it_wrote_the_manifest() {
-        let stage = Stage::take().await;
+    async fn check_crashes_after_it_wrote_the_manifest(engine: Engine) {
+        let stage = Stage::take(engine).await;
         stage.hello("/crash/check").await;
         stage.fault(json!({"operation": "PutObject", "keySuffix": "_manifest.json", "delayMs": HOUR_MS})).await;
         let arn = stage.start(json!(["/crash/check"])).await;

@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
+use local_aws::Engine;
 use serde_json::json;
 
 use crate::stage::Stage;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_topic_fails_the_run_after_everything_is_archived() {
-    let stage = Stage::take().await;
+e2e::on_both_engines! {
+    a_missing_topic_fails_the_run_after_everything_is_archived,
+    an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived,
+    a_run_that_is_stopped_and_started_again_exports_each_log_group_once,
+    the_first_hours_of_a_month_in_japan_are_of_the_new_month,
+}
+
+async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/told-nobody").await;
     let sns = aws_sdk_sns::Client::new(&stage.local.sdk_config());
     let topic_arn = stage.stack.topic_arn.as_str();
@@ -34,9 +41,8 @@ async fn a_missing_topic_fails_the_run_after_everything_is_archived() {
     assert_eq!(output["skips"], json!([{"logGroupName": "/told-nobody", "reason": "AlreadyArchived"}]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived() {
-    let stage = Stage::take().await;
+async fn an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/unrecorded").await;
     let logs = aws_sdk_cloudwatchlogs::Client::new(&stage.local.sdk_config());
     let audit = "/cloudwatch-logs-archive/cloudwatch-logs-archive/outcomes";
@@ -54,9 +60,8 @@ async fn an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archi
 
 /// The local engine goes on with the Map of an execution that was stopped. So what is shown here is more than AWS asks for: the rest of
 /// the stopped run and the new one work side by side.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once() {
-    let stage = Stage::take().await;
+async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(engine: Engine) {
+    let stage = Stage::take(engine).await;
     let log_groups = ["/stopped/1", "/stopped/2", "/stopped/3"];
     for name in log_groups {
         stage.hello(name).await;
@@ -84,9 +89,8 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once() {
     stage.end();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_hours_of_a_month_in_japan_are_of_the_new_month() {
-    let stage = Stage::take().await;
+async fn the_first_hours_of_a_month_in_japan_are_of_the_new_month(engine: Engine) {
+    let stage = Stage::take(engine).await;
     for (scheduled_time, month, from, to) in [
         // Tokyo: the last second of the year, its first instant, 08:59:59 while UTC still has the old year, 09:00.
         ("2024-12-31T14:59:59Z", "2024-11", "2024-10-31T15:00:00.000Z", "2024-11-30T14:59:59.999Z"),

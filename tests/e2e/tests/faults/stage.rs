@@ -7,10 +7,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use e2e::{Archive, FROM, MONTH, TO, place};
 use hyper::Method;
-use local_aws::http;
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 /// Stacks whose scenario is over. A stack takes seconds to deploy and many scenarios less than one to run.
@@ -43,12 +42,12 @@ impl Drop for Stage {
 
 impl Stage {
     /// A stack without faults, whose export tasks take no time.
-    pub async fn take() -> Self {
-        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    pub async fn take(engine: Engine) -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).extract_if(.., |archive| archive.local.engine() == engine).next();
         let archive = match free {
             Some(archive) => archive,
             // The workflow's seconds become thousandths.
-            None => deploy(0.001).await,
+            None => deploy(engine, 0.001).await,
         };
         archive.local.clear_faults().await.expect("the stand-in takes it");
         let stage = Self { archive: Some(archive) };
@@ -153,25 +152,22 @@ impl Stage {
 
     /// Every fault on order has struck.
     pub async fn assert_no_faults_left(&self) {
-        let (_, body) = http::request(self.local.addr(), Method::GET, "/_local/export-tasks", Bytes::new()).await.expect("an answer");
-        let state: Value = serde_json::from_slice(&body).expect("the stand-in answers with JSON");
+        let state = self.local.call(Method::GET, "/_local/export-tasks", None).await.expect("the stand-in's state");
         assert_eq!(state["faults"], json!([]));
     }
 
     /// UpdateFunctionConfiguration; returns the configuration as it was.
     pub async fn configure(&self, function: &str, changes: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{function}/configuration");
-        let (_, was) = http::request(self.local.addr(), Method::GET, &path, Bytes::new()).await.expect("the function's configuration");
-        let (status, answer) =
-            http::request(self.local.addr(), Method::PUT, &path, Bytes::from(changes.to_string())).await.expect("an answer");
-        assert!(status.is_success(), "{status} {}", String::from_utf8_lossy(&answer));
-        serde_json::from_slice(&was).expect("a configuration is JSON")
+        let was = self.local.call(Method::GET, &path, None).await.expect("the function's configuration");
+        self.local.call(Method::PUT, &path, Some(changes)).await.expect("the function takes its configuration");
+        was
     }
 }
 
 /// A stack whose workflow waits this fraction of what it says.
-pub async fn deploy(wait_scale: f64) -> Archive {
-    let archive = Archive::deploy_scaled(crate::ENGINE, wait_scale).await;
+pub async fn deploy(engine: Engine, wait_scale: f64) -> Archive {
+    let archive = Archive::deploy_scaled(engine, wait_scale).await;
     let local = &archive.local;
     local.set_task_timing(Duration::ZERO, Duration::ZERO).await.expect("the stand-in takes its timing");
     archive

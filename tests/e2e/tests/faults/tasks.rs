@@ -2,13 +2,27 @@
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use e2e::{FROM, place};
+use local_aws::Engine;
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, wait_for};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_fails_once_or_twice_is_created_again() {
-    let stage = Stage::take().await;
+e2e::on_both_engines! {
+    a_task_that_fails_once_or_twice_is_created_again,
+    a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the_next_run,
+    a_task_that_a_person_cancels_is_created_again,
+    a_task_that_is_cancelled_every_time_is_given_up_after_three,
+    a_task_that_vanishes_is_a_failure_and_the_next_run_exports,
+    a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports,
+    a_bucket_policy_taken_away_half_way_names_the_statement_to_add,
+    what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names,
+    a_log_group_deleted_while_its_task_runs_is_a_failure,
+    a_log_group_made_during_the_run_is_exported_where_it_is_named,
+    a_log_group_made_after_its_prefix_was_expanded_is_left_to_the_next_run,
+}
+
+async fn a_task_that_fails_once_or_twice_is_created_again(engine: Engine) {
+    let stage = Stage::take(engine).await;
     for (log_group, times) in [("/failed/once", 1), ("/failed/twice", 2)] {
         stage.hello(log_group).await;
         stage.fault(json!({"logGroupName": log_group, "status": "FAILED", "message": "internal trouble", "times": times})).await;
@@ -20,9 +34,8 @@ async fn a_task_that_fails_once_or_twice_is_created_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the_next_run() {
-    let stage = Stage::take().await;
+async fn a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the_next_run(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/failed/always").await;
     stage.fault(json!({"logGroupName": "/failed/always", "status": "FAILED", "message": "internal trouble", "times": 3})).await;
     let failure = stage.run_fails("/failed/always").await;
@@ -38,9 +51,8 @@ async fn a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the
     stage.assert_archived_once("/failed/always").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_a_person_cancels_is_created_again() {
-    let stage = Stage::take().await;
+async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/cancelled/once").await;
     // Only this task sticks; the next goes its way.
     stage.fault(json!({"logGroupName": "/cancelled/once", "status": "RUNNING"})).await;
@@ -54,9 +66,8 @@ async fn a_task_that_a_person_cancels_is_created_again() {
     stage.assert_archived_once("/cancelled/once").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_is_cancelled_every_time_is_given_up_after_three() {
-    let stage = Stage::take().await;
+async fn a_task_that_is_cancelled_every_time_is_given_up_after_three(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/cancelled/always").await;
     stage.fault(json!({"logGroupName": "/cancelled/always", "status": "CANCELLED", "message": "by an operator", "times": 3})).await;
     let failure = stage.run_fails("/cancelled/always").await;
@@ -65,9 +76,8 @@ async fn a_task_that_is_cancelled_every_time_is_given_up_after_three() {
     assert_eq!(stage.statuses("/cancelled/always").await, ["CANCELLED"; 3]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_vanishes_is_a_failure_and_the_next_run_exports() {
-    let stage = Stage::take().await;
+async fn a_task_that_vanishes_is_a_failure_and_the_next_run_exports(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/vanished").await;
     stage.fault(json!({"logGroupName": "/vanished", "vanishes": true})).await;
     let failure = stage.run_fails("/vanished").await;
@@ -83,9 +93,8 @@ async fn a_task_that_vanishes_is_a_failure_and_the_next_run_exports() {
     stage.assert_archived_once("/vanished").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports() {
-    let stage = Stage::take().await;
+async fn a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/unknown").await;
     stage.fault(json!({"logGroupName": "/unknown", "status": "ARCHIVED", "message": "?"})).await;
     let failure = stage.run_fails("/unknown").await;
@@ -99,9 +108,8 @@ async fn a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports() {
     stage.assert_archived_once("/unknown").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add() {
-    let stage = Stage::take().await;
+async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/policy").await;
     let s3 = aws_sdk_s3::Client::new(&stage.local.sdk_config());
     let bucket = stage.stack.bucket.as_str();
@@ -126,9 +134,8 @@ async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add() {
     stage.assert_archived_once("/policy").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names() {
-    let stage = Stage::take().await;
+async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(engine: Engine) {
+    let stage = Stage::take(engine).await;
     let events: &[(i64, &str)] = &[(FROM, "hello")];
     stage.log_group_of_streams("/partial", &[("a", events), ("b", events)]).await;
     let s3 = aws_sdk_s3::Client::new(&stage.local.sdk_config());
@@ -156,9 +163,8 @@ async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(
     assert_eq!(stored.collect::<Vec<_>>(), expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_group_deleted_while_its_task_runs_is_a_failure() {
-    let stage = Stage::take().await;
+async fn a_log_group_deleted_while_its_task_runs_is_a_failure(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/deleted").await;
     stage.hello("/kept").await;
     stage.hold_tasks().await;
@@ -176,9 +182,8 @@ async fn a_log_group_deleted_while_its_task_runs_is_a_failure() {
     stage.assert_archived_once("/kept").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_group_made_during_the_run_is_exported_where_it_is_named() {
-    let stage = Stage::take().await;
+async fn a_log_group_made_during_the_run_is_exported_where_it_is_named(engine: Engine) {
+    let stage = Stage::take(engine).await;
     stage.hello("/named/1").await;
     stage.hold_tasks().await;
     let arn = stage.start(json!(["/named/1", "/named/2"])).await;
@@ -192,9 +197,8 @@ async fn a_log_group_made_during_the_run_is_exported_where_it_is_named() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_group_made_after_its_prefix_was_expanded_is_left_to_the_next_run() {
-    let stage = Stage::take().await;
+async fn a_log_group_made_after_its_prefix_was_expanded_is_left_to_the_next_run(engine: Engine) {
+    let stage = Stage::take(engine).await;
     let prefix = json!([{"logGroupNamePrefix": "/prefix/"}]);
     stage.hello("/prefix/1").await;
     stage.hold_tasks().await;

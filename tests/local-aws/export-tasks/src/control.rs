@@ -1,18 +1,19 @@
 //! The controls: `/_local/...` tells the stand-in what to do next, and shows what it did.
 
 mod fault;
-mod fields;
 
+use anyhow::{Result, ensure};
 use hyper::{Method, Response, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::body::{Body, control_json};
 use crate::local::{Local, Settings};
 use crate::overlay::Overlay;
-use fields::{Fields, Problem};
 
 /// Retention periods CloudWatch Logs knows.
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 
 /// Answers a control request.
 pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
@@ -34,7 +35,7 @@ pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -
     };
     match done {
         Ok(answer) => control_json(StatusCode::OK, &answer),
-        Err(problem) => control_json(StatusCode::BAD_REQUEST, &problem.to_json()),
+        Err(error) => control_json(StatusCode::BAD_REQUEST, &json!({ "message": format!("{error:#}") })),
     }
 }
 
@@ -59,47 +60,50 @@ fn show(local: &Local) -> Value {
     })
 }
 
-fn change_settings(local: &Local, body: &[u8]) -> Result<Value, Problem> {
+/// What stays away stays as it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewSettings {
+    pending_ms: Option<u64>,
+    running_ms: Option<u64>,
+    cancel_ms: Option<u64>,
+    max_file_bytes: Option<u64>,
+}
+
+fn change_settings(local: &Local, body: &[u8]) -> Result<Value> {
     const DAY: u64 = 24 * 60 * 60 * 1000;
-    let mut fields = Fields::read(body)?;
+    let new: NewSettings = serde_json::from_slice(body)?;
     let was = local.settings();
-    let mut millis = |name, was| fields.number(name, 0, DAY).map(|ms| ms.unwrap_or(was));
     let settings = Settings {
-        pending_ms: millis("pendingMs", was.pending_ms)?,
-        running_ms: millis("runningMs", was.running_ms)?,
-        cancel_ms: millis("cancelMs", was.cancel_ms)?,
-        max_file_bytes: fields.number("maxFileBytes", 1, Settings::default().max_file_bytes)?.unwrap_or(was.max_file_bytes),
+        pending_ms: new.pending_ms.unwrap_or(was.pending_ms),
+        running_ms: new.running_ms.unwrap_or(was.running_ms),
+        cancel_ms: new.cancel_ms.unwrap_or(was.cancel_ms),
+        max_file_bytes: new.max_file_bytes.unwrap_or(was.max_file_bytes),
     };
-    fields.finish()?;
+    ensure!([settings.pending_ms, settings.running_ms, settings.cancel_ms].iter().all(|ms| *ms <= DAY), "give at most {DAY} milliseconds");
+    let largest = Settings::default().max_file_bytes;
+    ensure!((1..=largest).contains(&settings.max_file_bytes), "maxFileBytes: give a whole number from 1 to {largest}");
     local.change_settings(settings);
     Ok(json!(settings))
 }
 
-fn overlay_log_group(local: &Local, body: &[u8]) -> Result<Value, Problem> {
-    let mut fields = Fields::read(body)?;
-    let name = fields.text("logGroupName")?;
-    let creation_time = fields.number("creationTime", 0, i64::MAX as u64)?;
-    let retention = fields.number("retentionInDays", 0, 3653)?;
-    let class = fields.text("logGroupClass")?;
-    let all = fields.finish()?;
-    let Some(name) = name else {
-        let fix = "name the log group";
-        return Err(Problem::new("logGroupName", Value::Null, fix));
-    };
-    let retention_in_days = retention.and_then(|days| i64::try_from(days).ok());
-    if retention_in_days.is_some_and(|days| !RETENTION_DAYS.contains(&days)) {
-        let fix = "give a retention CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, \
-                   1096, 1827, 2192, 2557, 2922, 3288 or 3653";
-        return Err(Problem::new("retentionInDays", all["retentionInDays"].clone(), fix));
-    }
-    if class.as_deref().is_some_and(|c| !["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"].contains(&c)) {
-        let fix = "write STANDARD, INFREQUENT_ACCESS or DELIVERY";
-        return Err(Problem::new("logGroupClass", all["logGroupClass"].clone(), fix));
-    }
-    let newer =
-        Overlay { creation_time: creation_time.and_then(|time| i64::try_from(time).ok()), retention_in_days, log_group_class: class };
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AgedLogGroup {
+    log_group_name: String,
+    creation_time: Option<u64>,
+    retention_in_days: Option<i64>,
+    log_group_class: Option<String>,
+}
+
+fn overlay_log_group(local: &Local, body: &[u8]) -> Result<Value> {
+    let group: AgedLogGroup = serde_json::from_slice(body)?;
+    let (days, class) = (group.retention_in_days, group.log_group_class);
+    ensure!(days.is_none_or(|days| RETENTION_DAYS.contains(&days)), "retentionInDays: CloudWatch Logs knows {RETENTION_DAYS:?}");
+    ensure!(class.as_deref().is_none_or(|class| CLASSES.contains(&class)), "logGroupClass: CloudWatch Logs knows {CLASSES:?}");
+    let creation_time = group.creation_time.map(i64::try_from).transpose()?;
     let mut state = local.state();
-    let overlay = state.overlays.entry(name).or_default();
-    overlay.merge(newer);
+    let overlay = state.overlays.entry(group.log_group_name).or_default();
+    overlay.merge(Overlay { creation_time, retention_in_days: days, log_group_class: class });
     Ok(json!(overlay))
 }

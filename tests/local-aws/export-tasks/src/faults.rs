@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 
 /// What a fault does when it strikes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
 pub(crate) enum Effect {
     /// The operation is refused before anything else is looked at.
     Error {
@@ -17,6 +17,7 @@ pub(crate) enum Effect {
         error: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        #[serde(default)]
         http_status: u16,
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,

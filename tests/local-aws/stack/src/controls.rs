@@ -42,24 +42,25 @@ impl LocalAws {
             "pendingMs": u64::try_from(pending.as_millis())?,
             "runningMs": u64::try_from(running.as_millis())?,
         });
-        self.control(Method::PUT, "/_local/export-tasks", Some(&body)).await
+        self.call(Method::PUT, "/_local/export-tasks", Some(&body)).await.map(drop)
     }
 
     /// Adds a fault, such as `{"operation":"CreateExportTask","error":"ThrottlingException","times":2}`.
     pub async fn add_fault(&self, fault: &Value) -> Result<()> {
-        self.control(Method::POST, "/_local/export-tasks/faults", Some(fault)).await
+        self.call(Method::POST, "/_local/export-tasks/faults", Some(fault)).await.map(drop)
     }
 
     pub async fn clear_faults(&self) -> Result<()> {
-        self.control(Method::DELETE, "/_local/export-tasks/faults", None).await
+        self.call(Method::DELETE, "/_local/export-tasks/faults", None).await.map(drop)
     }
 
     pub async fn set_log_group(&self, overlay: &LogGroupOverlay) -> Result<()> {
         let body = serde_json::to_value(overlay)?;
-        self.control(Method::PUT, "/_local/log-groups", Some(&body)).await
+        self.call(Method::PUT, "/_local/log-groups", Some(&body)).await.map(drop)
     }
 
-    async fn control(&self, method: Method, path: &str, body: Option<&Value>) -> Result<()> {
+    /// Calls a control of the stand-in, or an operation of AWS with a JSON body for which there is no SDK here.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let (status, answer) = http::request(self.addr(), method.clone(), path, body)
             .await
@@ -67,6 +68,6 @@ impl LocalAws {
         if !status.is_success() {
             bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&answer));
         }
-        Ok(())
+        serde_json::from_slice(&answer).with_context(|| format!("{method} {path} answers {}", String::from_utf8_lossy(&answer)))
     }
 }

@@ -22,130 +22,43 @@ async fn settings_change_one_by_one_and_reach_tasks_under_way() {
 }
 
 #[tokio::test]
-async fn mistakes_are_answered_with_field_value_and_fix() {
+async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
     let stand = Stand::start().await;
     let before = stand.inspect().await;
     let (settings, faults, groups) = ("/_local/export-tasks", "/_local/export-tasks/faults", "/_local/log-groups");
-    let exactly_one =
-        "give exactly one of error, dropResponse, delayMs (each with operation), status and vanishes (each with logGroupName)";
-    let operation = "name an operation of CloudWatch Logs, such as CreateExportTask or DescribeLogGroups, or one of S3: \
-                     GetObject, HeadObject, ListObjectsV2, PutObject";
-    let kinds = "error | dropResponse | delayMs | status | vanishes";
-    let day = "give a whole number from 0 to 86400000";
-    for (path, body, field, value, fix) in [
-        (settings, json!({ "pendingMs": -1 }), "pendingMs", json!(-1), day),
-        (settings, json!({ "runningMs": 1.5 }), "runningMs", json!(1.5), day),
-        (settings, json!({ "pendingMs": 1, "runningMs": "soon" }), "runningMs", json!("soon"), day),
-        (settings, json!({ "maxFileBytes": 0 }), "maxFileBytes", json!(0), "give a whole number from 1 to 8388608"),
-        (
-            settings,
-            json!({ "pendingMS": 5 }),
-            "pendingMS",
-            json!(5),
-            "this field is unknown; the fields are cancelMs, maxFileBytes, pendingMs, runningMs",
-        ),
-        (settings, json!([]), "body", json!([]), "send a JSON object"),
-        (faults, json!({}), kinds, json!({}), exactly_one),
-        (faults, json!({ "error": "A", "status": "FAILED" }), kinds, json!({ "error": "A", "status": "FAILED" }), exactly_one),
-        (faults, json!({ "error": "A" }), "operation", Value::Null, operation),
-        (faults, json!({ "error": "A", "operation": "CreateExportTsk" }), "operation", json!("CreateExportTsk"), operation),
-        (faults, json!({ "error": "", "operation": "CreateExportTask" }), "error", json!(""), "give a string that is not empty"),
-        (
-            faults,
-            json!({ "error": "A", "operation": "CreateExportTask", "times": 0 }),
-            "times",
-            json!(0),
-            "give a whole number from 1 to 4294967295",
-        ),
-        (
-            faults,
-            json!({ "error": "A", "operation": "CreateExportTask", "httpStatus": 200 }),
-            "httpStatus",
-            json!(200),
-            "give a whole number from 400 to 599",
-        ),
-        (faults, json!({ "dropResponse": "yes" }), "dropResponse", json!("yes"), "give true or false"),
-        (faults, json!({ "dropResponse": false }), "dropResponse", json!(false), "write true, or leave it out"),
-        (
-            faults,
-            json!({ "operation": "CreateExportTask", "dropResponse": true, "message": "x" }),
-            "message",
-            json!("x"),
-            "leave it out: a dropped response has none",
-        ),
-        (faults, json!({ "status": "FAILED" }), "logGroupName", Value::Null, "name the log group whose next tasks this is for"),
-        (
-            faults,
-            json!({ "status": "FAILED", "logGroupName": "/x", "operation": "CreateExportTask" }),
-            "operation",
-            json!("CreateExportTask"),
-            "leave it out: a status concerns tasks, not calls",
-        ),
-        (faults, json!({ "vanishes": true }), "logGroupName", Value::Null, "name the log group whose next tasks this is for"),
-        (
-            faults,
-            json!({ "logGroupName": "/x", "vanishes": true, "message": "x" }),
-            "message",
-            json!("x"),
-            "leave it out: nobody sees the task",
-        ),
-        (faults, json!({ "operation": "GetObject", "delayMs": 0 }), "delayMs", json!(0), "give a whole number from 1 to 86400000"),
-        (
-            faults,
-            json!({ "operation": "GetObject", "delayMs": 1, "httpStatus": 500 }),
-            "httpStatus",
-            json!(500),
-            "leave it out: the answer stays as it is",
-        ),
-        (
-            faults,
-            json!({ "operation": "GetObject", "error": "SlowDown", "logGroupName": "/x" }),
-            "logGroupName",
-            json!("/x"),
-            "leave it out: S3 knows no log groups; keySuffix tells objects apart",
-        ),
-        (
-            faults,
-            json!({ "operation": "ListObjectsV2", "error": "SlowDown", "keySuffix": "x" }),
-            "keySuffix",
-            json!("x"),
-            "leave it out: a listing has no key",
-        ),
-        (
-            faults,
-            json!({ "operation": "CreateExportTask", "error": "A", "keySuffix": "x" }),
-            "keySuffix",
-            json!("x"),
-            "leave it out: only objects of S3 have a key",
-        ),
-        (groups, json!({ "creationTime": 1 }), "logGroupName", Value::Null, "name the log group"),
-        (
-            groups,
-            json!({ "logGroupName": "/x", "retentionInDays": 31 }),
-            "retentionInDays",
-            json!(31),
-            "give a retention CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, \
-             2557, 2922, 3288 or 3653",
-        ),
-        (
-            groups,
-            json!({ "logGroupName": "/x", "logGroupClass": "CHEAP" }),
-            "logGroupClass",
-            json!("CHEAP"),
-            "write STANDARD, INFREQUENT_ACCESS or DELIVERY",
-        ),
+    for (path, body, reason) in [
+        (settings, json!({ "pendingMs": -1 }), "expected u64"),
+        (settings, json!({ "pendingMs": 1, "runningMs": "soon" }), "expected u64"),
+        (settings, json!({ "cancelMs": 86_400_001 }), "at most 86400000 milliseconds"),
+        (settings, json!({ "maxFileBytes": 0 }), "from 1 to 8388608"),
+        (settings, json!({ "pendingMS": 5 }), "unknown field `pendingMS`"),
+        (settings, json!([1]), "invalid"),
+        (faults, json!({}), "give exactly one of error, dropResponse, delayMs"),
+        (faults, json!({ "error": "A", "status": "FAILED" }), "give exactly one"),
+        (faults, json!({ "error": "A" }), "give exactly one"),
+        (faults, json!({ "error": "A", "operation": "CreateExportTsk" }), "CreateExportTsk is no operation"),
+        (faults, json!({ "error": "A", "operation": "CreateExportTask", "times": 0 }), "times: invalid value"),
+        (faults, json!({ "error": "A", "operation": "CreateExportTask", "httpStatus": 200 }), "from 400 to 599"),
+        (faults, json!({ "operation": "CreateExportTask", "dropResponse": false }), "give exactly one"),
+        (faults, json!({ "operation": "CreateExportTask", "dropResponse": true, "message": "x" }), "give exactly one"),
+        (faults, json!({ "status": "FAILED" }), "logGroupName is missing"),
+        (faults, json!({ "status": "FAILED", "logGroupName": "/x", "operation": "CreateExportTask" }), "give exactly one"),
+        (faults, json!({ "logGroupName": "/x", "vanishes": true, "message": "x" }), "give exactly one"),
+        (faults, json!({ "operation": "GetObject", "delayMs": 0 }), "give exactly one"),
+        (faults, json!({ "operation": "GetObject", "delayMs": 1, "httpStatus": 500 }), "give exactly one"),
+        (faults, json!({ "operation": "GetObject", "error": "SlowDown", "logGroupName": "/x" }), "S3 knows no log groups"),
+        (faults, json!({ "operation": "ListObjectsV2", "error": "SlowDown", "keySuffix": "x" }), "ListObjectsV2 has no key"),
+        (faults, json!({ "operation": "CreateExportTask", "error": "A", "keySuffix": "x" }), "CreateExportTask has no key"),
+        (groups, json!({ "creationTime": 1 }), "missing field `logGroupName`"),
+        (groups, json!({ "logGroupName": "/x", "retentionInDays": 31 }), "CloudWatch Logs knows [1, 3, 5,"),
+        (groups, json!({ "logGroupName": "/x", "logGroupClass": "CHEAP" }), "logGroupClass: CloudWatch Logs knows"),
     ] {
         let method = if path == faults { Method::POST } else { Method::PUT };
         let (status, problem) = stand.control(method, path, &body).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
-        let message = format!("{field} is {value}: {fix}");
-        assert_eq!(problem, json!({ "field": field, "value": value, "fix": fix, "message": message }), "{body}");
+        let message = problem["message"].as_str().unwrap();
+        assert!(status == StatusCode::BAD_REQUEST && message.contains(reason), "{body}: {status} {message}");
     }
-    let (status, answer) = local_aws::http::request(stand.addr, Method::PUT, settings, "{".into()).await.unwrap();
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    let problem: Value = serde_json::from_slice(&answer).unwrap();
-    assert_eq!((&problem["field"], &problem["value"]), (&json!("body"), &json!("{")));
-    assert_eq!(stand.inspect().await, before, "a refused control changes nothing");
+    assert_eq!(stand.inspect().await, before);
 }
 
 #[tokio::test]

@@ -1,0 +1,59 @@
+//! Invokes a function's program with a list of events, and keeps all that it says.
+
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::process::FunctionProcess;
+use crate::server::{Request, TestServer, response};
+
+#[derive(Debug)]
+pub struct Invocations {
+    /// The payloads of the responses and errors, one for each event.
+    pub payloads: Vec<Value>,
+    /// The lines of the log, without their timestamps.
+    pub lines: Vec<Value>,
+    /// To AWS.
+    pub requests: Vec<Request>,
+}
+
+/// Invokes `program` with `events`, one after another. `aws` answers its requests with a status and a body.
+pub fn invoke(
+    program: &str,
+    variables: &[(&str, &str)],
+    events: &[Value],
+    aws: impl Fn(&Request) -> (u16, String) + Send + 'static,
+) -> Result<Invocations> {
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let received = Arc::clone(&requests);
+    let server = TestServer::start(async move |request| {
+        let (status, body) = aws(&request);
+        received.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        response(status, "application/x-amz-json-1.1", body)
+    })?;
+    let (first, rest) = events.split_first().context("no event")?;
+    let (process, outcome, _) = FunctionProcess::start(Command::new(program), variables, server.address(), first)?;
+    let mut payloads = vec![outcome.into_payload()];
+    for event in rest {
+        payloads.push(process.invoke(event)?.0.into_payload());
+    }
+    let lines = process.log()?.lines().map(without_timestamps).collect::<Result<_>>()?;
+    drop(process);
+    let requests = std::mem::take(&mut *requests.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Invocations { payloads, lines, requests })
+}
+
+/// A line has a timestamp, and the metrics in it the same one.
+fn without_timestamps(text: &str) -> Result<Value> {
+    let mut line: Value = serde_json::from_str(text).with_context(|| format!("not JSON: {text}"))?;
+    let timestamp = line.as_object_mut().and_then(|line| line.remove("timestamp"));
+    let timestamp = timestamp.as_ref().and_then(Value::as_str).with_context(|| format!("no timestamp: {text}"))?;
+    let timestamp: DateTime<Utc> = timestamp.parse().with_context(|| format!("{timestamp} is no time"))?;
+    if let Some(metadata) = line.get_mut("_aws").and_then(Value::as_object_mut) {
+        ensure!(metadata.remove("Timestamp") == Some(timestamp.timestamp_millis().into()), "two different timestamps: {text}");
+    }
+    Ok(line)
+}
