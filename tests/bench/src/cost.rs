@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_sfn::types::HistoryEventType;
 use hyper::Method;
 use local_aws::functions::FUNCTIONS;
-use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
 use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Value, json};
@@ -83,8 +82,8 @@ pub async fn measure(candidates: &Candidates) -> Result<Value> {
     let deployment = local.deploy(&DeployOptions::default()).await?;
     let stack = Stack { local, deployment };
 
-    stack.load("/bench/cost/short").await?;
-    stack.load("/bench/cost/long").await?;
+    month::load(&stack.local, "/bench/cost/short").await?;
+    month::load(&stack.local, "/bench/cost/long").await?;
     let (parent, exported) = stack.run_one("/bench/cost/short", Duration::ZERO, "exported").await?;
     let (_, archived) = stack.run_one("/bench/cost/short", Duration::ZERO, "skipped").await?;
     let (_, skipped) = stack.run_one("/bench/cost/missing", Duration::ZERO, "skipped").await?;
@@ -126,12 +125,6 @@ pub async fn measure(candidates: &Candidates) -> Result<Value> {
 }
 
 impl Stack {
-    async fn load(&self, name: &str) -> Result<()> {
-        let events = vec![Event { timestamp: month::FROM, message: "x".to_owned() }];
-        let streams = vec![LogStream { name: "main".to_owned(), events }];
-        self.local.load(&LogGroup { name: name.to_owned(), created: month::CREATED, streams }).await
-    }
-
     /// A run over one log group: what the run itself did, and what its child.
     async fn run_one(&self, log_group: &str, task: Duration, outcome: &str) -> Result<(Effort, Effort)> {
         self.local.set_task_timing(Duration::ZERO, task).await?;
@@ -174,7 +167,7 @@ struct CallsOfAGroup {
 /// Invokes the functions by hand.
 async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Result<CallsOfAGroup> {
     let name = "/bench/cost/calls";
-    stack.load(name).await?;
+    month::load(&stack.local, name).await?;
     let invoke = async |function: usize, event: &Value| {
         let before = stack.requests().await?.len();
         let start = || FunctionProcess::start(candidates.command("rust", function), &[], stack.local.addr(), event);

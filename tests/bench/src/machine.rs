@@ -50,24 +50,3 @@ pub fn stay_on_one_processor() -> Result<()> {
 fn version(release: &str) -> &str {
     release.trim().split('-').next().unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_thread_and_what_it_starts_stay_on_one_processor() {
-        let child = std::thread::spawn(|| {
-            super::stay_on_one_processor().unwrap();
-            std::process::Command::new("cat").arg("/proc/self/status").output().unwrap().stdout
-        });
-        let status = String::from_utf8(child.join().unwrap()).unwrap();
-        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned();
-        assert!(allowed.parse::<u32>().is_ok(), "{allowed}");
-    }
-
-    #[test]
-    fn the_kernel_is_told_by_its_number() {
-        assert_eq!(super::version("6.1.0-28-amd64\n"), "6.1.0");
-        assert_eq!(super::version("6.18.44\n"), "6.18.44");
-    }
-}

@@ -165,32 +165,3 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
         _ => stand_in::measure(candidates, if quick { QUICK_EVENTS } else { [10_000, 100_000, 1_000_000] }).await,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(arguments: &[&str]) -> Result<Option<Arguments>, String> {
-        super::arguments(lexopt::Parser::from_args(arguments)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn only_a_whole_run_is_written_unasked() {
-        let writes = |arguments: &[&str]| parse(arguments).unwrap().unwrap().writes();
-        assert!(writes(&[]));
-        assert!(!writes(&["--quick"]));
-        assert!(!writes(&["--only", "polling"]));
-        assert!(writes(&["--only", "polling", "--write"]));
-    }
-
-    #[test]
-    fn wrong_arguments_are_named() {
-        assert_eq!(parse(&["--help"]), Ok(None));
-        assert_eq!(parse(&["--quick", "--write"]).unwrap_err(), "--quick is good for a look only: its figures are not written");
-        assert_eq!(parse(&["--fast"]).unwrap_err(), "invalid option '--fast'");
-        assert_eq!(
-            parse(&["--only", "all"]).unwrap_err(),
-            "there is no part \"all\"; there are function-start, polling, cost, scale, stand-in, compaction, parsing"
-        );
-    }
-}

@@ -47,20 +47,3 @@ pub fn group_peaks(group: u32) -> Result<Vec<Process>> {
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_knows_its_own_peak() {
-        let before = peak_rss_mib(std::process::id()).unwrap();
-        let block = std::hint::black_box(vec![1_u8; 32 * 1024 * 1024]);
-        let after = peak_rss_mib(std::process::id()).unwrap();
-        drop(block);
-        assert!(after >= before + 16.0, "{before} MiB, then {after} MiB");
-        reset_own_peak().unwrap();
-        let anew = peak_rss_mib(std::process::id()).unwrap();
-        assert!(anew <= after - 16.0, "{after} MiB, then {anew} MiB");
-    }
-}

@@ -1,7 +1,8 @@
 //! The month that the runs of the benchmark archive, and what they share.
 
 use anyhow::{Result, ensure};
-use local_aws::Execution;
+use local_aws::samples::{Event, LogGroup, LogStream};
+use local_aws::{Execution, LocalAws};
 use serde_json::{Value, json};
 
 /// Over whenever this runs; its window in Tokyo.
@@ -14,6 +15,13 @@ pub const PAGE: usize = 50;
 
 /// A day before the month.
 pub const CREATED: i64 = FROM - 86_400_000;
+
+/// Creates a log group with one event in the month.
+pub async fn load(local: &LocalAws, name: &str) -> Result<()> {
+    let events = vec![Event { timestamp: FROM, message: "x".to_owned() }];
+    let streams = vec![LogStream { name: "main".to_owned(), events }];
+    local.load(&LogGroup { name: name.to_owned(), created: CREATED, streams }).await
+}
 
 pub fn input(bucket: &str, log_groups: &[String]) -> Value {
     json!({"s3BucketName": bucket, "s3Prefix": "logs", "month": MONTH, "logGroups": log_groups})

@@ -109,10 +109,4 @@ domain                          fastest       │ slowest       │ median      
             assert!((samples[path] - microseconds).abs() < 1e-9, "{path}: {}", samples[path]);
         }
     }
-
-    #[test]
-    fn a_benchmark_that_is_gone_is_named() {
-        let error = figures(&fastest_samples(OUTPUT).unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "`cargo bench` has no window_of_a_month/Asia/Tokyo");
-    }
 }

@@ -28,12 +28,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
-    }
-
-    #[test]
     fn three_digits_are_kept() {
         let rounded = [0.012_345, 1.234_5, 123.45, 12_345.6].map(rounded);
         assert_eq!(rounded, [json!(0.0123), json!(1.23), json!(123), json!(12_300)]);

@@ -9,7 +9,6 @@ use serde_json::json;
 
 e2e::on_both_engines! {
     a_second_run_exports_nothing_and_force_exports_anew,
-    a_lost_answer_of_create_export_task_exports_once,
     what_certainly_has_nothing_is_skipped_with_its_reason,
 }
 
@@ -72,17 +71,6 @@ async fn two_runs_at_once_export_each_month_once_and_both_succeed() {
     let mut exported: Vec<_> = tasks.iter().map(|task| task.log_group_name.as_str()).collect();
     exported.sort_unstable();
     assert_eq!(exported, names, "each log group once");
-}
-
-async fn a_lost_answer_of_create_export_task_exports_once(engine: Engine) {
-    let archive = Archive::deploy(engine).await;
-    archive.log_group("/a", &[(FROM, "x")]).await;
-    archive.local.add_fault(&json!({"operation": "CreateExportTask", "dropResponse": true, "times": 1})).await.unwrap();
-    let output = archive.run_well(&archive.input(json!(["/a"]))).await;
-    assert_eq!(output["counts"]["exported"], 1);
-    let tasks = archive.local.export_tasks().await.unwrap();
-    assert_eq!(tasks.len(), 1, "{tasks:?}");
-    assert_eq!(archive.manifest(&place("logs", "/a")).await["taskId"], json!(tasks[0].task_id));
 }
 
 async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {

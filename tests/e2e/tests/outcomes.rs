@@ -12,7 +12,6 @@ e2e::on_both_engines! {
     a_slot_held_by_another_tool_is_waited_for,
     a_prefix_entry_is_expanded_page_by_page,
     an_entry_can_have_a_place_and_a_stream_prefix_of_its_own,
-    throttling_and_outages_of_cloudwatch_are_retried,
 }
 
 async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) {
@@ -150,19 +149,4 @@ async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own(engine: Engine
     assert_eq!(data, ["2024-09-30T15:00:00.000Z 2019\n", "2024-09-30T15:00:00.000Z in\n"]);
     assert_eq!(archive.manifest("2024/10/orders").await["month"], MONTH);
     assert_eq!(archive.manifest(&place("web", "/ecs/web")).await["logStreamNamePrefix"], "prod/");
-}
-
-async fn throttling_and_outages_of_cloudwatch_are_retried(engine: Engine) {
-    let archive = Archive::deploy(engine).await;
-    archive.log_group("/a", &[(FROM, "x")]).await;
-    for (operation, error) in [
-        ("CreateExportTask", "ThrottlingException"),
-        ("CreateExportTask", "ServiceUnavailableException"),
-        ("DescribeExportTasks", "ThrottlingException"),
-    ] {
-        archive.local.add_fault(&json!({"operation": operation, "error": error, "times": 3})).await.unwrap();
-    }
-    let output = archive.run_well(&archive.input(json!(["/a"]))).await;
-    assert_eq!(output["counts"]["exported"], 1);
-    assert_eq!(archive.local.export_tasks().await.unwrap().len(), 1);
 }

@@ -12,6 +12,7 @@ use contract::policy::{Need, Statement, lacking, statements, superfluous};
 use e2e::{Archive, FROM, TO, place};
 use hyper::Method;
 use local_aws::{Engine, LogGroupOverlay, http};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 const CREATE: &str = "create-export-task";
@@ -117,7 +118,9 @@ async fn deployed_policy(archive: &Archive, function: &str) -> Vec<Statement> {
     for name in iam(archive, &format!("ListRolePolicies&RoleName={role}"), "member").await {
         let documents = iam(archive, &format!("GetRolePolicy&RoleName={role}&PolicyName={name}"), "PolicyDocument").await;
         let [document] = &documents[..] else { panic!("{} documents of {name}", documents.len()) };
-        policy.extend(statements(&serde_json::from_str(&decoded(document)).expect("a policy is JSON")));
+        policy.extend(statements(
+            &serde_json::from_str(&percent_decode_str(document).decode_utf8().expect("a policy is UTF-8")).expect("a policy is JSON"),
+        ));
     }
     policy
 }
@@ -131,18 +134,6 @@ async fn iam(archive: &Archive, request: &str, element: &str) -> Vec<String> {
     let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
     let texts = answer.split(&begin).skip(1).map(|rest| rest.split_once(&end).expect("the element ends").0);
     texts.map(str::to_owned).collect()
-}
-
-/// Undoes percent-encoding, in which IAM gives a document.
-fn decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at(2);
-        bytes.push(u8::from_str_radix(code, 16).expect("two hexadecimal digits"));
-        bytes.extend(rest.as_bytes());
-    }
-    String::from_utf8(bytes).expect("a policy is UTF-8")
 }
 
 // ---- everything the functions can do --------------------------------------------------------------------------------

@@ -54,27 +54,6 @@ async fn ten_thousand_log_groups_stay_far_below_the_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_is_never_done_is_cancelled_after_all_polls_and_frees_the_slot() {
-    let archive = Archive::deploy_scaled(Engine::Moto, 0.0).await;
-    archive.log_group("/stuck", &[(FROM, "x")]).await;
-    archive.log_group("/next", &[(FROM, "y")]).await;
-    archive.local.add_fault(&json!({"logGroupName": "/stuck", "status": "RUNNING", "times": 1})).await.unwrap();
-    let arn = archive.local.start_execution(&archive.stack, &archive.input(json!(["/stuck", "/next"]))).await.unwrap();
-    let execution = archive.wait(&arn).await;
-    assert_eq!(execution.error.as_deref(), Some("ExportsFailed"));
-    let cause = execution.cause.unwrap();
-    assert!(cause.starts_with("1 of 2 log groups failed: /stuck: ExportTaskTimedOut: export task "), "{cause}");
-    let tasks = archive.local.export_tasks().await.unwrap();
-    let mut ended: Vec<_> = tasks.iter().map(|task| (task.log_group_name.as_str(), task.status.as_str())).collect();
-    ended.sort_unstable();
-    assert_eq!(ended, [("/next", "COMPLETED"), ("/stuck", "CANCELLED")]);
-
-    let largest = archive.local.child_histories(&arn).await.unwrap().iter().map(|child| child.events.len()).max().unwrap();
-    eprintln!("{largest} events in the history of a log group that was polled to the end");
-    assert!((1_000..EVENTS / 4).contains(&largest), "{largest} events");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_is_never_free_fails_the_entry_and_names_its_holder() {
     let archive = Archive::deploy_scaled(Engine::Moto, 0.0).await;
     archive.log_group("/mine", &[(FROM, "x")]).await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
-use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
 use serde_json::{Value, json};
 
@@ -73,9 +72,7 @@ pub async fn confirm(effort: Effort) -> Result<Value> {
 }
 
 async fn follow(local: &LocalAws, stack: &Deployment, policy: &dyn Policy, name: &str, length: f64) -> Result<Observed> {
-    let events = vec![Event { timestamp: month::FROM, message: "x".to_owned() }];
-    let streams = vec![LogStream { name: "main".to_owned(), events }];
-    local.load(&LogGroup { name: name.to_owned(), created: month::CREATED, streams }).await?;
+    month::load(local, name).await?;
     local.set_task_timing(Duration::ZERO, Duration::from_secs_f64(length)).await?;
     let execution = local.run_execution(stack, &month::input(&stack.bucket, &[name.to_owned()]), RUN_LIMIT).await?;
     month::require_outcomes(&execution, &json!({"exported": 1, "empty": 0, "skipped": 0, "failed": 0}))?;

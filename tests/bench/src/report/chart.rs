@@ -76,16 +76,3 @@ fn svg(panels: &[Panel]) -> String {
 fn shown(value: f64) -> String {
     if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_bar_has_the_largest_value() {
-        let bars = vec![("a".to_owned(), 5.0, true), ("b".to_owned(), 10.0, false)];
-        let svg = svg(&[Panel { title: "t", unit: "ms", bars }]);
-        let widths: Vec<&str> = svg.split("width=\"").skip(2).map(|rest| rest.split('"').next().unwrap()).collect();
-        assert_eq!(widths, ["235.0", "470.0"]);
-    }
-}

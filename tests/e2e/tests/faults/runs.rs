@@ -12,7 +12,6 @@ e2e::on_both_engines! {
     a_missing_topic_fails_the_run_after_everything_is_archived,
     an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived,
     a_run_that_is_stopped_and_started_again_exports_each_log_group_once,
-    the_first_hours_of_a_month_in_japan_are_of_the_new_month,
 }
 
 async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engine) {
@@ -87,37 +86,4 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(eng
         stage.assert_archived_once(name).await;
     }
     stage.end();
-}
-
-async fn the_first_hours_of_a_month_in_japan_are_of_the_new_month(engine: Engine) {
-    let stage = Stage::take(engine).await;
-    for (scheduled_time, month, from, to) in [
-        // Tokyo: the last second of the year, its first instant, 08:59:59 while UTC still has the old year, 09:00.
-        ("2024-12-31T14:59:59Z", "2024-11", "2024-10-31T15:00:00.000Z", "2024-11-30T14:59:59.999Z"),
-        ("2024-12-31T15:00:00Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
-        ("2024-12-31T23:59:59Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
-        ("2025-01-01T00:00:00Z", "2024-12", "2024-11-30T15:00:00.000Z", "2024-12-31T14:59:59.999Z"),
-        // The end of a leap year's February, and of another one's.
-        ("2024-02-29T14:59:59Z", "2024-01", "2023-12-31T15:00:00.000Z", "2024-01-31T14:59:59.999Z"),
-        ("2024-02-29T15:00:00Z", "2024-02", "2024-01-31T15:00:00.000Z", "2024-02-29T14:59:59.999Z"),
-        ("2025-02-28T23:30:00Z", "2025-02", "2025-01-31T15:00:00.000Z", "2025-02-28T14:59:59.999Z"),
-        // The same instant, written in Japan's time.
-        ("2025-03-01T08:30:00+09:00", "2025-02", "2025-01-31T15:00:00.000Z", "2025-02-28T14:59:59.999Z"),
-    ] {
-        let mut input = stage.input(json!(["/not/there"]));
-        input.as_object_mut().expect("an object").remove("month");
-        input["scheduledTime"] = json!(scheduled_time);
-        let output = stage.run_well(&input).await;
-        assert_eq!(output["month"], month, "{scheduled_time}");
-        let window = ["from", "to"].map(|end| instant(output["window"][end].as_i64().expect("epoch ms")));
-        assert_eq!(window, [from, to], "{scheduled_time}");
-    }
-}
-
-/// Epoch milliseconds as an instant in UTC.
-fn instant(milliseconds: i64) -> String {
-    use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-    // The SDK leaves out a fraction of zero.
-    let text = DateTime::from_millis(milliseconds).fmt(DateTimeFormat::DateTime).expect("a year of four digits");
-    if text.contains('.') { text } else { text.replace('Z', ".000Z") }
 }

@@ -55,7 +55,6 @@ fn show(local: &Local) -> Value {
         "faults": state.faults.list(),
         "logGroups": state.overlays,
         "tasks": state.tasks.iter().map(|task| task.inspect()).collect::<Vec<_>>(),
-        "highWaterBytes": local.gauge.high_water(),
         "journal": state.journal,
     })
 }

@@ -16,7 +16,6 @@ mod error;
 mod export;
 mod faults;
 mod forward;
-mod gauge;
 mod local;
 mod log_streams;
 mod overlay;

@@ -12,7 +12,6 @@ use crate::clock::now_millis;
 use crate::error::ApiError;
 use crate::export::task::{ExportTask, TaskStatus};
 use crate::faults::Faults;
-use crate::gauge::Gauge;
 use crate::overlay::Overlay;
 use crate::requests::Requests;
 use crate::scope::Caller;
@@ -88,7 +87,6 @@ pub(crate) struct Local {
     pub(crate) upstream: Upstream,
     /// Runs Athena's queries.
     pub(crate) athena: Option<Upstream>,
-    pub(crate) gauge: Gauge,
     settings: watch::Sender<Settings>,
     jobs: mpsc::UnboundedSender<Job>,
     state: Mutex<State>,
@@ -96,7 +94,7 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(upstream: Upstream, athena: Option<Upstream>, jobs: mpsc::UnboundedSender<Job>) -> Self {
-        Self { upstream, athena, gauge: Gauge::default(), settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
+        Self { upstream, athena, settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

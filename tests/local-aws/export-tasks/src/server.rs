@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::{BodyExt, Collected};
+use hyper::body::Incoming;
 use hyper::header::ACCEPT_ENCODING;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api;
 use crate::athena;
-use crate::body::{Body, aws_error, aws_json, control_json};
+use crate::body::{Body, aws_error, aws_json};
 use crate::control;
 use crate::faults::{Strike, Target};
 use crate::forward;
@@ -31,9 +31,6 @@ use crate::requests::Recorded;
 use crate::s3;
 use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
-
-/// The largest request body taken. Requests are read whole before they are passed on.
-const MAX_REQUEST_BYTES: usize = 256 * 1024 * 1024;
 
 /// Serves the stand-in in front of the local AWS at `upstream` until the future is dropped; every connection and export
 /// task ends with it. With `athena`, the operations about query executions go there, and not to the local AWS.
@@ -104,10 +101,8 @@ impl std::error::Error for DropConnection {}
 
 async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Response<Body>, DropConnection> {
     let (parts, body) = request.into_parts();
-    let body = match read(body).await {
-        Ok(body) => body,
-        Err(refusal) => return Ok(refusal),
-    };
+    // The caller has gone: nobody waits for a response.
+    let Ok(body) = body.collect().await.map(Collected::to_bytes) else { return Err(DropConnection) };
     if parts.uri.path().starts_with("/_local/") {
         return Ok(control::respond(local, &parts.method, parts.uri.path(), &body));
     }
@@ -205,26 +200,6 @@ async fn pass_on(upstream: &Upstream, parts: Parts, body: Bytes) -> Response<Bod
         Ok(answer) => forward::stream(answer),
         Err(error) => forward::bad_gateway(&error),
     }
-}
-
-/// The whole body, or the answer to one that is too large or broken.
-async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
-    if body.size_hint().lower() > MAX_REQUEST_BYTES as u64 {
-        return Err(too_large());
-    }
-    match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => {
-            let message = format!("The request body cannot be read: {error}");
-            Err(control_json(StatusCode::BAD_REQUEST, &json!({ "__type": "BadRequest", "message": message })))
-        }
-    }
-}
-
-fn too_large() -> Response<Body> {
-    let message = format!("A request body may have at most {MAX_REQUEST_BYTES} bytes.");
-    control_json(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "__type": "RequestEntityTooLarge", "message": message }))
 }
 
 #[cfg(test)]

@@ -9,24 +9,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::http::request::Builder;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::gauge::Held;
 use crate::scope::{Caller, CredentialScope};
-
-/// Answers that are read whole and are not log data: policies, listings, errors.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// How long a connection is kept for the next request: shorter than the 75 s after which ministack closes it, so that no
 /// request is sent into a closing one.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// All but unreserved characters.
+const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The slash separates.
+const KEY: AsciiSet = SEGMENT.remove(b'/');
 
 /// Why the local AWS gave no usable answer.
 #[derive(Clone, Debug)]
@@ -37,8 +39,6 @@ pub(crate) enum UpstreamError {
     Refused { status: StatusCode, code: String, message: String },
     /// An answer that is not what the operation answers.
     Garbled(String),
-    /// An answer longer than the caller was ready to hold.
-    TooLarge,
 }
 
 impl fmt::Display for UpstreamError {
@@ -51,7 +51,6 @@ impl fmt::Display for UpstreamError {
             Self::Garbled(why) => {
                 write!(f, "the local AWS gave an answer that makes no sense: {why}")
             }
-            Self::TooLarge => f.write_str("the local AWS gave an answer larger than can be held"),
         }
     }
 }
@@ -98,22 +97,15 @@ impl Upstream {
         self.client.request(request).await.map_err(|error| UpstreamError::Unreachable(format!("{}: {}", self.address, innermost(&error))))
     }
 
-    /// Calls a CloudWatch Logs operation; the answer's bytes are counted in `held`, and refused beyond `limit`.
-    pub(crate) async fn logs(
-        &self,
-        caller: &Caller,
-        operation: &str,
-        input: &Value,
-        limit: usize,
-        held: Option<&mut Held>,
-    ) -> Result<Bytes, UpstreamError> {
+    /// Calls a CloudWatch Logs operation.
+    pub(crate) async fn logs(&self, caller: &Caller, operation: &str, input: &Value) -> Result<Bytes, UpstreamError> {
         let request = self
             .request(Method::POST, "/", caller, "logs")
             .header("x-amz-target", format!("Logs_20140328.{operation}"))
             .header(CONTENT_TYPE, "application/x-amz-json-1.1");
         let response = self.send(build(request, Bytes::from(input.to_string()))?).await?;
         let status = response.status();
-        let body = read(response, limit, held).await?;
+        let body = read(response).await?;
         if status.is_success() {
             return Ok(body);
         }
@@ -141,7 +133,7 @@ impl Upstream {
         }
         let response = self.send(build(request, Bytes::from_static(b"{}"))?).await?;
         let status = response.status();
-        let body = read(response, MAX_ANSWER, None).await?;
+        let body = read(response).await?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         answer["Account"].as_str().map(str::to_owned).ok_or_else(|| {
             UpstreamError::Garbled(format!(
@@ -172,7 +164,7 @@ impl Upstream {
         let request = self.request(Method::GET, &path, owner, "s3");
         let response = self.send(build(request, Bytes::new())?).await?;
         let status = response.status();
-        let body = read(response, MAX_ANSWER, None).await?;
+        let body = read(response).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
         if status.is_success() {
             return Ok(Some(text));
@@ -189,7 +181,7 @@ impl Upstream {
         let request = self.request(Method::PUT, &path, owner, "s3").header("x-amz-acl", "bucket-owner-full-control");
         let response = self.send(build(request, body)?).await?;
         let status = response.status();
-        let answer = read(response, MAX_ANSWER, None).await?;
+        let answer = read(response).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -212,28 +204,9 @@ fn build(request: Builder, body: Bytes) -> Result<Request<Full<Bytes>>, Upstream
     request.body(Full::new(body)).map_err(|error| UpstreamError::Garbled(format!("a request to it cannot be formed: {error}")))
 }
 
-/// Reads a body up to `limit` bytes, counting it frame by frame.
-async fn read(response: Response<Incoming>, limit: usize, mut held: Option<&mut Held>) -> Result<Bytes, UpstreamError> {
-    let mut body = response.into_body();
-    let expected = body.size_hint().lower();
-    if expected > limit as u64 {
-        return Err(UpstreamError::TooLarge);
-    }
-    // Reserved at once where the length is known: growing by doubling would hold up to three times the body.
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| UpstreamError::Unreachable(innermost(&error).to_string()))?;
-        if let Some(data) = frame.data_ref() {
-            if bytes.len() + data.len() > limit {
-                return Err(UpstreamError::TooLarge);
-            }
-            bytes.extend_from_slice(data);
-            if let Some(held) = held.as_deref_mut() {
-                held.set(bytes.capacity());
-            }
-        }
-    }
-    Ok(Bytes::from(bytes))
+async fn read(response: Response<Incoming>) -> Result<Bytes, UpstreamError> {
+    let body = response.into_body().collect().await;
+    body.map(|body| body.to_bytes()).map_err(|error| UpstreamError::Unreachable(innermost(&error).to_string()))
 }
 
 fn s3_error(status: StatusCode, xml: &str) -> UpstreamError {
@@ -246,17 +219,9 @@ fn s3_error(status: StatusCode, xml: &str) -> UpstreamError {
     UpstreamError::Refused { status, code: element("Code"), message: element("Message") }
 }
 
-/// Percent-encodes for a path, as S3 wants keys: all but unreserved characters, and the slash where it separates.
+/// Percent-encodes for a path, as S3 wants keys.
 fn encode(text: &str, keep_slash: bool) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            b'/' if keep_slash => encoded.push('/'),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, if keep_slash { &KEY } else { &SEGMENT }).to_string()
 }
 
 /// The root of an error chain: "connection refused" says more than "client error (Connect)".

@@ -76,23 +76,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_has_the_time_in_utc_with_milliseconds() {
-        let event = Event { timestamp: 1_791_072_000_123, message: "a\r\nb".to_owned() };
-        assert_eq!(record(&event).unwrap(), b"2026-10-04T00:00:00.123Z a\r\nb\n");
-    }
-
-    #[test]
     fn lines_without_a_timestamp_belong_to_the_record_before() {
-        let text = b"2026-10-04T00:00:00.123Z a\n\tat b\n\n2026-10-04T00:00:00.123Z \n2026-10-04 00:00:00 c\n";
-        let expected: [&[u8]; 2] = [b"2026-10-04T00:00:00.123Z a\n\tat b\n\n", b"2026-10-04T00:00:00.123Z \n2026-10-04 00:00:00 c\n"];
-        assert_eq!(records(text), expected);
-    }
-
-    #[test]
-    fn what_precedes_the_first_timestamp_and_what_lacks_a_newline_is_kept() {
-        let text = b"stray\n2026-10-04T00:00:00.123Z a";
-        let expected: [&[u8]; 2] = [b"stray\n", b"2026-10-04T00:00:00.123Z a"];
-        assert_eq!(records(text), expected);
-        assert_eq!(records(b""), Vec::<&[u8]>::new());
+        let event = Event { timestamp: 1_791_072_000_123, message: "a\r\nb".to_owned() };
+        let first = record(&event).unwrap();
+        assert_eq!(first, b"2026-10-04T00:00:00.123Z a\r\nb\n");
+        let others: [&[u8]; 3] = [
+            b"2026-10-04T00:00:00.123Z a\n\tat b\n\n",
+            b"2026-10-04T00:00:00.123Z \n2026-10-04 00:00:00 c\n",
+            b"2026-10-04T00:00:00.123Z no newline",
+        ];
+        let text = [&[b"stray\n".as_slice(), &first], &others[..]].concat();
+        assert_eq!(records(&text.concat()), text);
     }
 }

@@ -60,33 +60,3 @@ pub fn executables<const N: usize>(messages: &str, names: [&str; N]) -> Result<[
     }
     Ok(found.map(Option::unwrap_or_default))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAMES: [&str; 2] = ["create-export-task", "check-export-task"];
-
-    fn artifact(name: &str) -> String {
-        format!(r#"{{"reason":"compiler-artifact","target":{{"name":"{name}","kind":["bin"]}},"executable":"/t/{name}"}}"#)
-    }
-
-    #[test]
-    fn executables_are_found_among_cargos_messages() {
-        let messages = [
-            r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#.to_owned(),
-            artifact("check-export-task"),
-            artifact("other"),
-            artifact("create-export-task"),
-            r#"{"reason":"build-finished","success":true}"#.to_owned(),
-        ]
-        .join("\n");
-        assert_eq!(executables(&messages, NAMES).unwrap(), ["/t/create-export-task", "/t/check-export-task"].map(PathBuf::from));
-    }
-
-    #[test]
-    fn a_missing_executable_is_named() {
-        let error = executables(&artifact("create-export-task"), NAMES).unwrap_err();
-        assert_eq!(error.to_string(), "`cargo build` names no executable of check-export-task");
-    }
-}

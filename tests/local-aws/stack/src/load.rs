@@ -92,28 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_at_most_10_000_events() {
-        let events = vec![event(0, 1); 10_001];
-        assert_eq!(sizes(&events), [10_000, 1]);
-    }
-
-    #[test]
-    fn a_batch_has_at_most_1_048_576_bytes_with_26_for_each_event() {
-        let fits = [event(0, 524_262), event(0, 524_262)];
-        assert_eq!(sizes(&fits), [2]);
-        let one_too_many = [event(0, 524_262), event(0, 524_263)];
-        assert_eq!(sizes(&one_too_many), [1, 1]);
-    }
-
-    #[test]
-    fn a_batch_spans_at_most_24_hours() {
-        let events = [event(0, 1), event(86_400_000, 1), event(86_400_001, 1)];
-        assert_eq!(sizes(&events), [2, 1]);
-    }
-
-    #[test]
-    fn an_event_that_no_batch_can_hold_is_refused() {
-        assert_eq!(batches(&[event(0, 0)]).unwrap_err().to_string(), "an event of 0 bytes is not possible");
+    fn batches_keep_to_the_limits() {
+        assert_eq!(sizes(&vec![event(0, 1); 10_001]), [10_000, 1]);
+        // 26 bytes count for each event, besides its message.
+        assert_eq!(sizes(&[event(0, 524_262), event(0, 524_262)]), [2]);
+        assert_eq!(sizes(&[event(0, 524_262), event(0, 524_263)]), [1, 1]);
+        assert_eq!(sizes(&[event(0, 1), event(86_400_000, 1), event(86_400_001, 1)]), [2, 1]);
         assert_eq!(batches(&[event(0, 1_048_551)]).unwrap_err().to_string(), "an event of 1048551 bytes is not possible");
     }
 }

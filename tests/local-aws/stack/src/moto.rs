@@ -5,17 +5,8 @@ use std::net::SocketAddr;
 use anyhow::Result;
 
 use crate::process::{self, Program, Server};
+use crate::stack::Options;
 use crate::venv;
-
-/// How a moto process is set up.
-#[derive(Clone, Debug)]
-pub struct MotoOptions {
-    /// Where tasks invoke functions, publish, and list log groups.
-    pub stack_endpoint_url: String,
-    pub account_id: String,
-    /// Step Functions' Wait and Retry delays are multiplied by this; 0 means no delay.
-    pub wait_scale: f64,
-}
 
 /// A running moto. Dropping it ends it and removes its files.
 #[derive(Debug)]
@@ -24,12 +15,12 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts moto and waits until it answers.
-    pub async fn start(options: &MotoOptions) -> Result<Self> {
+    /// Starts moto and waits until it answers. Its tasks call `endpoint`.
+    pub async fn start(endpoint: &str, options: &Options) -> Result<Self> {
         let python = venv::python(&venv::MOTO).await?;
         let environment = vec![
             ("MOTO_ACCOUNT_ID", options.account_id.clone().into()),
-            ("STACK_ENDPOINT_URL", options.stack_endpoint_url.clone().into()),
+            ("STACK_ENDPOINT_URL", endpoint.into()),
             ("WAIT_SCALE", options.wait_scale.to_string().into()),
         ];
         let program = Program { name: "moto", python: &python, script: "moto/serve.py", environment };

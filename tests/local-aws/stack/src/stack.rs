@@ -18,7 +18,7 @@ use crate::athena::Athena;
 use crate::engine::Engine;
 use crate::http;
 use crate::ministack::{Ministack, MinistackOptions};
-use crate::moto::{Moto, MotoOptions};
+use crate::moto::Moto;
 
 /// How a local AWS is set up.
 #[derive(Clone, Debug)]
@@ -133,12 +133,7 @@ impl LocalAws {
 }
 
 async fn start_moto(endpoint: &str, options: &Options) -> Result<Option<Moto>> {
-    if options.engine == Engine::Ministack {
-        return Ok(None);
-    }
-    let options =
-        MotoOptions { stack_endpoint_url: endpoint.to_owned(), account_id: options.account_id.clone(), wait_scale: options.wait_scale };
-    Ok(Some(Moto::start(&options).await?))
+    if options.engine == Engine::Moto { Ok(Some(Moto::start(endpoint, options).await?)) } else { Ok(None) }
 }
 
 async fn start_athena(endpoint: &str, options: &Options) -> Result<Option<Athena>> {

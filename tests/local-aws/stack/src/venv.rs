@@ -122,30 +122,18 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_environment_is_made_again() {
+    fn many_callers_make_one_environment_in_the_place_of_an_interrupted_one() {
         let cache = tempfile::tempdir().unwrap();
-        let interpreter = ensure(cache.path(), "python3", "").unwrap();
-        let venv = interpreter.ancestors().nth(2).unwrap().to_path_buf();
-        fs::remove_file(venv.join(COMPLETE)).unwrap();
-        fs::write(venv.join("leftover"), "").unwrap();
-
-        assert_eq!(ensure(cache.path(), "python3", "").unwrap(), interpreter);
-        assert!(!venv.join("leftover").exists());
-        assert!(venv.join(COMPLETE).exists());
-    }
-
-    #[test]
-    fn many_callers_make_one_environment() {
-        let cache = tempfile::tempdir().unwrap();
+        let interrupted = cache.path().join(name(&python_version("python3").unwrap(), ""));
+        fs::create_dir(&interrupted).unwrap();
+        fs::write(interrupted.join("leftover"), "").unwrap();
         let made: Vec<PathBuf> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..4).map(|_| scope.spawn(|| ensure(cache.path(), "python3", "").unwrap())).collect();
             callers.into_iter().map(|caller| caller.join().unwrap()).collect()
         });
-        assert!(made.iter().all(|interpreter| *interpreter == made[0]));
-        let venvs = fs::read_dir(cache.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
-        assert_eq!(venvs, 1);
-        let output = Command::new(&made[0]).args(["-c", ""]).status().unwrap();
-        assert!(output.success());
+        assert!(made.iter().all(|interpreter| interpreter.starts_with(&interrupted)), "{made:?}");
+        assert!(!interrupted.join("leftover").exists() && interrupted.join(COMPLETE).exists());
+        assert!(Command::new(&made[0]).args(["-c", ""]).status().unwrap().success());
     }
 
     #[test]
@@ -154,17 +142,5 @@ mod tests {
         assert_eq!(environment, name("3.11.7", "ministack==1"));
         assert_ne!(environment, name("3.11.7", "ministack==2"));
         assert_ne!(environment, name("3.12.0", "ministack==1"));
-    }
-
-    #[test]
-    fn a_failed_install_says_so_and_leaves_nothing_that_looks_complete() {
-        let cache = tempfile::tempdir().unwrap();
-        // Refused by pip's own parser, before it asks any index.
-        let error = ensure(cache.path(), "python3", "not a requirement ===\n").unwrap_err();
-        let message = error.to_string();
-        assert!(message.contains("pip could not install") && message.contains("not a requirement"), "{message}");
-        for entry in fs::read_dir(cache.path()).unwrap() {
-            assert!(!entry.unwrap().path().join(COMPLETE).exists());
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, Execution, LocalAws, Options};
@@ -60,14 +61,14 @@ fn without_ids(text: &str) -> String {
 async fn a_month_ends_in_the_same_way_on_both_engines() {
     let ((ministack, on_ministack), (moto, on_moto)) = tokio::join!(stack(Engine::Ministack), stack(Engine::Moto));
     let good = json!(["/plain", "/gone", { "logGroupNamePrefix": "/app/", "exclude": ["/app/debug"] }]);
-    let (expected, found) = tokio::join!(run(&ministack, &on_ministack, good.clone()), run(&moto, &on_moto, good));
+    let (good_on_ministack, good_on_moto) = tokio::join!(run(&ministack, &on_ministack, good.clone()), run(&moto, &on_moto, good));
 
-    assert_eq!(found.status, ExecutionStatus::Succeeded, "{found:?}\n{}", moto.log_tail());
+    assert_eq!(good_on_moto.status, ExecutionStatus::Succeeded, "{good_on_moto:?}\n{}", moto.log_tail());
     let output = |execution: &Execution, deployment: &Deployment| {
         let output = execution.output.as_ref().unwrap().to_string();
         serde_json::from_str::<Value>(&without_ids(&output).replace(&deployment.bucket, "<bucket>")).unwrap()
     };
-    let (expected, found) = (output(&expected, &on_ministack), output(&found, &on_moto));
+    let (expected, found) = (output(&good_on_ministack, &on_ministack), output(&good_on_moto, &on_moto));
     assert_eq!(found, expected);
     assert_eq!(found["counts"], json!({"exported": 3, "empty": 0, "skipped": 1, "failed": 0}));
     assert_eq!(found["skips"], json!([{"logGroupName": "/gone", "reason": "LogGroupNotFound"}]));
@@ -87,12 +88,23 @@ async fn a_month_ends_in_the_same_way_on_both_engines() {
     let objects = archived(&moto, &on_moto).await;
     assert_eq!(objects, archived(&ministack, &on_ministack).await);
     assert_eq!(objects.len(), 4, "{:?}", objects.keys());
+
+    for (local, arn) in [(&ministack, &good_on_ministack.arn), (&moto, &good_on_moto.arn)] {
+        let parent = local.history(arn).await.unwrap();
+        let ends = [parent.events.first(), parent.events.last()].map(|event| event.unwrap().r#type.clone());
+        assert_eq!(ends, [HistoryEventType::ExecutionStarted, HistoryEventType::ExecutionSucceeded], "{:?}", local.engine());
+        // The page is a payload, so the largest has all names in it.
+        assert!(parent.largest_payload().unwrap().bytes > "/plain/gone/app/one".len());
+        let children = local.child_histories(arn).await.unwrap();
+        let calls: Vec<_> = children.iter().map(|child| child.count(&HistoryEventType::TaskScheduled)).collect();
+        assert!(calls.len() == 4 && calls[0] >= 2 && calls[1] == 1, "create and check, or create alone: {calls:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_listing_of_a_prefix_is_retried() {
-    // On the second engine alone: what ministack's workflows list does not pass through the stand-in, so that no fault strikes it.
+async fn the_second_engine_retries_tells_every_event_and_stops() {
     let (local, deployment) = stack(Engine::Moto).await;
+    // What ministack's workflows list does not pass through the stand-in, so that no fault strikes it.
     local.add_fault(&json!({"operation": "DescribeLogGroups", "error": "ThrottlingException", "times": 3})).await.unwrap();
     let execution = run(&local, &deployment, json!([{ "logGroupNamePrefix": "/app/" }])).await;
     assert_eq!(execution.status, ExecutionStatus::Succeeded, "{execution:?}");
@@ -101,39 +113,14 @@ async fn a_throttled_listing_of_a_prefix_is_retried() {
     let errors: Vec<_> =
         history.events.iter().filter_map(|event| event.task_failed_event_details.as_ref()).filter_map(|failed| failed.error()).collect();
     assert_eq!(errors, ["CloudWatchLogs.ThrottlingException"; 3]);
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_engines_tell_the_histories_of_parent_and_children() {
-    for engine in [Engine::Ministack, Engine::Moto] {
-        let (local, deployment) = stack(engine).await;
-        let execution = run(&local, &deployment, json!(["/plain", "/gone"])).await;
-        let parent = local.history(&execution.arn).await.unwrap();
-        assert_eq!(parent.execution_arn, execution.arn);
-        assert_eq!(parent.events.first().unwrap().r#type, HistoryEventType::ExecutionStarted, "{engine:?}");
-        assert_eq!(parent.events.last().unwrap().r#type, HistoryEventType::ExecutionSucceeded, "{engine:?}");
-        // The page is a payload, so the largest has both names in it.
-        let largest = parent.largest_payload().unwrap();
-        assert!(largest.bytes > "/plain/gone".len(), "{largest:?}");
-
-        let children = local.child_histories(&execution.arn).await.unwrap();
-        let [plain, gone] = &children[..] else { panic!("a child for each log group, not {}", children.len()) };
-        assert!(plain.count(&HistoryEventType::TaskScheduled) >= 2, "create and check: {plain:?}");
-        assert_eq!(gone.count(&HistoryEventType::TaskScheduled), 1, "{gone:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_second_engine_tells_every_event_that_aws_would() {
-    let (local, deployment) = stack(Engine::Moto).await;
-    // Long enough that polls find it pending; the wait between them is scaled.
+    // Long enough that polls find the task pending; the wait between them is scaled.
     local.set_task_timing(Duration::from_secs(3), Duration::ZERO).await.unwrap();
     let execution = run(&local, &deployment, json!(["/gone", "/plain"])).await;
     let parent = local.history(&execution.arn).await.unwrap();
     let map: Vec<_> = parent.events.iter().map(|event| event.r#type.as_str()).filter(|name| name.starts_with("Map")).collect();
     assert_eq!(map, ["MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited"]);
     assert_eq!(parent.largest_assignment().unwrap().state.as_deref(), Some("ValidateInput"));
-
     let children = local.child_histories(&execution.arn).await.unwrap();
     let [gone, plain] = &children[..] else { panic!("a child for each log group, not {}", children.len()) };
     for child in [gone, plain] {
@@ -149,33 +136,32 @@ async fn the_second_engine_tells_every_event_that_aws_would() {
     }
     assert_eq!(gone.count(&HistoryEventType::TaskFailed), 0);
     assert!(plain.count(&HistoryEventType::TaskFailed) >= 1, "the polls that find the task pending");
-
     // A child is an execution like any other.
     let child = local.ended_execution(&plain.execution_arn).await.unwrap().unwrap();
-    assert_eq!(child.status, ExecutionStatus::Succeeded);
-    assert_eq!(child.output.unwrap()["outcome"], "exported");
-}
+    assert_eq!((child.status, &child.output.unwrap()["outcome"]), (ExecutionStatus::Succeeded, &json!("exported")));
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stopping_an_execution_of_the_second_engine_stops_its_children() {
-    let (local, deployment) = stack(Engine::Moto).await;
+    // What stops the parent stops its child, and no other begins.
     local.set_task_timing(Duration::from_secs(3600), Duration::ZERO).await.unwrap();
-    let input = json!({"s3BucketName": deployment.bucket, "month": MONTH, "logGroups": ["/plain", "/app/one"]});
+    let input = json!({"s3BucketName": deployment.bucket, "s3Prefix": "stopped", "month": MONTH, "logGroups": ["/plain", "/app/one"]});
     let arn = local.start_execution(&deployment, &input).await.unwrap();
     until("the first log group is polled", async || {
         let children = local.child_histories(&arn).await.unwrap();
         children.first().is_some_and(|child| child.count(&HistoryEventType::TaskFailed) > 1)
     })
     .await;
-
     local.step_functions().stop_execution().execution_arn(&arn).send().await.unwrap();
-    let execution = local.wait_for_execution(&arn, LIMIT).await.unwrap();
-    assert_eq!(execution.status, ExecutionStatus::Aborted);
+    assert_eq!(local.wait_for_execution(&arn, LIMIT).await.unwrap().status, ExecutionStatus::Aborted);
     until("the child has ended", async || {
         let [child] = &local.children(&arn).await.unwrap()[..] else { panic!("no other child begins") };
         local.ended_execution(child).await.unwrap().is_some_and(|child| child.status == ExecutionStatus::Aborted)
     })
     .await;
+
+    // Unlike ministack, it refuses what is no workflow.
+    let bad = json!({"StartAt": "Done", "States": {"Done": {"Type": "Succeed", "Commment": ""}}});
+    let create = local.step_functions().create_state_machine().name("bad").definition(bad.to_string());
+    let refused = create.role_arn("arn:aws:iam::000000000000:role/workflow").send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidDefinition"));
 }
 
 /// Polls until the condition holds.

@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use common::{groups_of_children, running_in_group, wait_until};
 use local_aws::venv;
@@ -26,6 +26,8 @@ fn text(bytes: &[u8]) -> &str {
 fn wrong_arguments_end_with_2_and_the_usage() {
     for (program, arguments, message) in [
         (LOCAL_AWS, ["--port", "1"], "error: invalid option '--port'"),
+        (LOCAL_AWS, ["--wait-scale", "1.1"], "--wait-scale must be a number from 0 to 1"),
+        (LOCAL_AWS, ["--wait-scale", "NaN"], "--wait-scale must be a number from 0 to 1"),
         (DEMO, ["--month", "2026-13"], "2026-13; give one such as 2026-10"),
     ] {
         let output = run(program, &arguments);
@@ -48,35 +50,34 @@ fn help_goes_to_stdout() {
 
 #[test]
 fn local_aws_prints_one_line_of_json_and_ends_cleanly_when_interrupted() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let mut program = Command::new(LOCAL_AWS)
-            .args(["--wait-scale", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(program.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        let mut keys: Vec<&String> = ready.as_object().unwrap().keys().collect();
-        keys.sort();
-        assert_eq!(
-            keys,
-            ["accountId", "bucket", "checkFunctionName", "createFunctionName", "endpoint", "region", "stateMachineArn", "topicArn"]
-        );
-        assert!(ready["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
-        // ministack's and Athena's.
-        let [one, other] = groups_of_children(program.id())[..] else { panic!("two process groups below it") };
+    let mut program = Command::new(LOCAL_AWS);
+    program.args(["--wait-scale", "0"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut program = program.spawn().unwrap();
+    let mut stdout = BufReader::new(program.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let mut keys: Vec<&String> = ready.as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(
+        keys,
+        ["accountId", "bucket", "checkFunctionName", "createFunctionName", "endpoint", "region", "stateMachineArn", "topicArn"]
+    );
+    assert!(ready["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
 
-        kill(Pid::from_raw(program.id().cast_signed()), signal).unwrap();
-        assert_eq!(program.wait().unwrap().code(), Some(0));
-        let mut rest = String::new();
-        stdout.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "");
-        wait_until("all processes have ended", || running_in_group(one).is_empty() && running_in_group(other).is_empty());
-    }
+    interrupt(&mut program, Signal::SIGTERM, 0);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+}
+
+/// Ends a program that runs a stack, and waits for the end of its servers.
+fn interrupt(program: &mut Child, signal: Signal, code: i32) {
+    let groups = groups_of_children(program.id());
+    assert!(!groups.is_empty(), "no server runs");
+    kill(Pid::from_raw(program.id().cast_signed()), signal).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(code));
+    wait_until("all processes have ended", || groups.iter().all(|group| running_in_group(*group).is_empty()));
 }
 
 #[test]
@@ -84,11 +85,7 @@ fn an_interrupted_demo_ends_with_130_and_leaves_nothing() {
     let mut program = Command::new(DEMO).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(program.stderr.take().unwrap()).lines().map(Result::unwrap);
     stderr.by_ref().find(|line| line.contains("RUNNING")).expect("an export task runs");
-    let [one, other] = groups_of_children(program.id())[..] else { panic!("two process groups below it") };
-
-    kill(Pid::from_raw(program.id().cast_signed()), Signal::SIGINT).unwrap();
-    assert_eq!(program.wait().unwrap().code(), Some(130));
-    wait_until("all processes have ended", || running_in_group(one).is_empty() && running_in_group(other).is_empty());
+    interrupt(&mut program, Signal::SIGINT, 130);
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-//! The stack as a whole: deployed from the real template, one beside another.
+//! The stack as a whole: deployed from the real template, one beside another, with nothing of the user's environment.
+
+mod common;
 
 use std::time::Duration;
 
@@ -6,11 +8,13 @@ use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::types::ExecutionStatus;
+use common::environment;
 use local_aws::samples::{Event, LogGroup, LogStream};
-use local_aws::{DeployOptions, Deployment, LocalAws, Options};
+use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(120);
+const METADATA: &str = "AWS_EC2_METADATA_DISABLED=true";
 
 async fn deployed(options: &Options) -> (LocalAws, Deployment) {
     let local = LocalAws::start(options).await.unwrap();
@@ -30,8 +34,9 @@ fn input(deployment: &Deployment) -> Value {
 
 #[tokio::test]
 async fn two_stacks_side_by_side_do_not_disturb_each_other() {
-    let options = Options::default();
-    let ((one, in_one), (two, in_two)) = tokio::join!(deployed(&options), deployed(&options));
+    let elsewhere =
+        Options { account_id: "210987654321".to_owned(), region: "eu-central-1".to_owned(), engine: Engine::Moto, ..Options::default() };
+    let ((one, in_one), (two, in_two)) = tokio::join!(deployed(&Options::default()), deployed(&elsewhere));
     assert_ne!(one.endpoint(), two.endpoint());
 
     // The same names on both sides, with another event in each.
@@ -57,85 +62,36 @@ async fn two_stacks_side_by_side_do_not_disturb_each_other() {
     let groups = Logs::new(&two.sdk_config()).describe_log_groups().log_group_name_prefix("/shared/").send().await.unwrap();
     assert_eq!(groups.log_groups().len(), 1);
     two.check_alive().await.unwrap();
+    outputs_name_what_the_template_made(&two, &in_two).await;
+    nothing_of_the_users_environment(&two);
 }
 
-#[tokio::test]
-async fn the_outputs_name_what_the_template_made() {
-    let options = Options { account_id: "210987654321".to_owned(), region: "eu-central-1".to_owned(), ..Options::default() };
-    let (local, deployment) = deployed(&options).await;
+async fn outputs_name_what_the_template_made(local: &LocalAws, deployment: &Deployment) {
     let config = local.sdk_config();
-
     let arn = &deployment.state_machine_arn;
     assert!(arn.starts_with("arn:aws:states:eu-central-1:210987654321:stateMachine:"), "{arn}");
-    let machine = StepFunctions::new(&config).describe_state_machine().state_machine_arn(arn).send().await.unwrap();
     // The definition is the file, with its placeholders filled in.
-    assert!(!machine.definition.contains("${"), "{}", machine.definition);
+    let definition = StepFunctions::new(&config).describe_state_machine().state_machine_arn(arn).send().await.unwrap().definition;
+    assert!(!definition.contains("${"), "{definition}");
     for name in [&deployment.create_function_name, &deployment.check_function_name] {
         let function_arn = format!("arn:aws:lambda:eu-central-1:210987654321:function:{name}");
-        assert!(machine.definition.contains(&function_arn), "{function_arn}");
+        assert!(definition.contains(&function_arn), "{function_arn}");
     }
-    assert!(machine.definition.contains(&deployment.topic_arn));
-    assert!(machine.role_arn.starts_with("arn:aws:iam::210987654321:role/"), "{}", machine.role_arn);
-
-    let s3 = S3::new(&config);
-    let policy = s3.get_bucket_policy().bucket(&deployment.bucket).send().await.unwrap();
+    assert!(definition.contains(&deployment.topic_arn));
+    let policy = S3::new(&config).get_bucket_policy().bucket(&deployment.bucket).send().await.unwrap();
     assert!(policy.policy().unwrap_or_default().contains("logs.eu-central-1.amazonaws.com"));
-    assert_eq!(local.read_bucket(&deployment.bucket).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn parameters_reach_the_template() {
-    let local = LocalAws::start(&Options::default()).await.unwrap();
-    let options = DeployOptions::default().with_parameter("LogRetentionInDays", "30");
-    local.deploy(&options).await.unwrap();
-    let groups = Logs::new(&local.sdk_config()).describe_log_groups().send().await.unwrap();
-    let retention: Vec<_> = groups.log_groups().iter().map(|group| group.retention_in_days()).collect();
-    assert!(!retention.is_empty());
-    assert!(retention.iter().all(|days| *days == Some(30)), "{retention:?}");
-}
-
-#[tokio::test]
-async fn a_refused_parameter_is_reported_in_cloudformations_words() {
-    let local = LocalAws::start(&Options::default()).await.unwrap();
-    let options = DeployOptions::default().with_parameter("Architecture", "pdp11");
-    let error = format!("{:#}", local.deploy(&options).await.unwrap_err());
-    assert!(error.contains("ValidationError") && error.contains("Architecture"), "{error}");
-}
-
-#[tokio::test]
-async fn a_failed_resource_is_reported_with_its_reason() {
-    let local = LocalAws::start(&Options::default()).await.unwrap();
-    let template = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
-    let text = r#"
-Transform: AWS::Serverless-2016-10-31
-Resources:
-  Orphan:
-    Type: AWS::Logs::LogStream
-    Properties:
-      LogGroupName: /there/is/none
-"#;
-    std::fs::write(template.path(), text).unwrap();
-    let options = DeployOptions { template: template.path().to_path_buf(), parameters: [].into(), ..DeployOptions::default() };
-    let error = format!("{:#}", local.deploy(&options).await.unwrap_err());
-    assert!(error.contains("CREATE_FAILED"), "{error}");
-    assert!(error.contains("Orphan (AWS::Logs::LogStream)"), "{error}");
-}
-
-#[tokio::test]
-async fn the_controls_reach_the_stand_in() {
-    let (local, deployment) = deployed(&Options::default()).await;
-    local.load(&log_group("/shared/name", "an event")).await.unwrap();
-    local.set_task_timing(Duration::ZERO, Duration::ZERO).await.unwrap();
-    let fault = json!({ "logGroupName": "/shared/name", "status": "FAILED", "message": "as it was told to", "times": 10 });
-    local.add_fault(&fault).await.unwrap();
-    let run = local.run_execution(&deployment, &input(&deployment), LIMIT).await.unwrap();
-    assert_eq!((run.status, run.error.as_deref()), (ExecutionStatus::Failed, Some("ExportsFailed")));
-    assert!(run.cause.unwrap().contains("as it was told to"));
-
-    local.clear_faults().await.unwrap();
-    let run = local.run_execution(&deployment, &input(&deployment), LIMIT).await.unwrap();
-    assert_eq!(run.status, ExecutionStatus::Succeeded, "{run:?}");
-
-    let error = local.add_fault(&json!({ "nonsense": true })).await.unwrap_err().to_string();
-    assert!(error.starts_with("POST /_local/export-tasks/faults: 400"), "{error}");
+/// As far as the system shows it.
+fn nothing_of_the_users_environment(local: &LocalAws) {
+    let endpoint = format!("AWS_ENDPOINT_URL={}", local.endpoint());
+    for (process, expected) in [(local.ministack().pid(), vec![METADATA, endpoint.as_str()]), (local.moto().unwrap().pid(), vec![METADATA])]
+    {
+        let Some(environment) = environment(process) else { return };
+        let mut aws: Vec<&String> = environment.iter().filter(|variable| variable.starts_with("AWS_")).collect();
+        aws.sort_unstable();
+        assert_eq!(aws, expected);
+        let is_of_a_proxy = |variable: &&String| variable.split('=').next().is_some_and(|name| name.to_lowercase().contains("proxy"));
+        assert_eq!(environment.iter().find(is_of_a_proxy), None);
+    }
 }

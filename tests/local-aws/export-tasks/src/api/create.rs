@@ -17,9 +17,6 @@ use crate::faults::Fate;
 use crate::local::Local;
 use crate::scope::Caller;
 
-/// One log group's description is far below this.
-const MAX_ANSWER: usize = 1024 * 1024;
-
 pub(super) async fn create(local: &Arc<Local>, caller: &Caller, input: &Value) -> Result<Value, ApiError> {
     let request = validate(input)?;
     check_log_group(local, caller, &request.log_group_name).await?;
@@ -85,7 +82,7 @@ fn validate(input: &Value) -> Result<ExportRequest, ApiError> {
 async fn check_log_group(local: &Local, caller: &Caller, name: &str) -> Result<(), ApiError> {
     // Names come in order, so that the first with this prefix is the group itself, if it exists.
     let input = json!({ "logGroupNamePrefix": name, "limit": 1 });
-    let answer = local.upstream.logs(caller, "DescribeLogGroups", &input, MAX_ANSWER, None).await?;
+    let answer = local.upstream.logs(caller, "DescribeLogGroups", &input).await?;
     let answer: Value = serde_json::from_slice(&answer)
         .map_err(|error| ApiError::unavailable(format!("DescribeLogGroups gave no usable answer: {error}")))?;
     let log_group = &answer["logGroups"][0];

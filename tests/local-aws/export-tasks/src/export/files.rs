@@ -9,7 +9,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::pages::Event;
-use crate::gauge::{Gauge, Held};
 
 /// The longest key S3 takes, in UTF-8 bytes. The local AWS takes longer ones.
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
@@ -48,14 +47,11 @@ impl Keys {
 }
 
 /// One file in the making: compressed as the events come, held in memory until it is written.
-pub(crate) struct GzipFile {
-    encoder: GzEncoder<Vec<u8>>,
-    held: Held,
-}
+pub(crate) struct GzipFile(GzEncoder<Vec<u8>>);
 
 impl GzipFile {
-    pub(crate) fn new(gauge: &Gauge) -> Self {
-        Self { encoder: GzEncoder::new(Vec::new(), Compression::default()), held: gauge.hold() }
+    pub(crate) fn new() -> Self {
+        Self(GzEncoder::new(Vec::new(), Compression::default()))
     }
 
     /// Appends `<timestamp> <message>\n`, the message byte for byte; tells the compressed size so far.
@@ -63,16 +59,14 @@ impl GzipFile {
         let time = DateTime::from_timestamp_millis(event.timestamp).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, format!("an event has the timestamp {}, which is no date", event.timestamp))
         })?;
-        write!(self.encoder, "{} ", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
-        self.encoder.write_all(event.message.as_bytes())?;
-        self.encoder.write_all(b"\n")?;
-        self.held.set(self.encoder.get_ref().capacity());
-        Ok(self.encoder.get_ref().len())
+        write!(self.0, "{} ", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
+        self.0.write_all(event.message.as_bytes())?;
+        self.0.write_all(b"\n")?;
+        Ok(self.0.get_ref().len())
     }
 
-    /// The finished file, still counted as held while the second value lives.
-    pub(crate) fn finish(self) -> io::Result<(Bytes, Held)> {
-        Ok((Bytes::from(self.encoder.finish()?), self.held))
+    pub(crate) fn finish(self) -> io::Result<Bytes> {
+        self.0.finish().map(Bytes::from)
     }
 }
 
@@ -81,7 +75,7 @@ mod tests {
     use std::borrow::Cow;
     use std::io::Read;
 
-    use super::{Event, Gauge, GzipFile, Keys};
+    use super::{Event, GzipFile, Keys};
 
     #[test]
     fn streams_that_share_a_folder_share_its_numbering() {
@@ -94,12 +88,12 @@ mod tests {
 
     #[test]
     fn lines_carry_the_time_in_utc_with_milliseconds() {
-        let mut file = GzipFile::new(&Gauge::default());
+        let mut file = GzipFile::new();
         for (timestamp, message) in [(0, "first"), (1_791_072_000_123, "a\r\nb\t"), (1, "")] {
             let event = Event { timestamp, message: Cow::Borrowed(message) };
             file.append(&event).expect("writing to memory");
         }
-        let (bytes, _held) = file.finish().expect("writing to memory");
+        let bytes = file.finish().expect("writing to memory");
         let mut text = String::new();
         flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("gzip");
         assert_eq!(text, "1970-01-01T00:00:00.000Z first\n2026-10-04T00:00:00.123Z a\r\nb\t\n1970-01-01T00:00:00.001Z \n");
@@ -108,7 +102,7 @@ mod tests {
     #[test]
     fn a_timestamp_that_is_no_date_is_an_error_not_a_panic() {
         let event = Event { timestamp: i64::MAX, message: Cow::Borrowed("") };
-        let error = GzipFile::new(&Gauge::default()).append(&event).expect_err("no such date");
+        let error = GzipFile::new().append(&event).expect_err("no such date");
         assert_eq!(error.to_string(), "an event has the timestamp 9223372036854775807, which is no date");
     }
 }

@@ -1,6 +1,5 @@
 //! Writes a task's data: every event of its window, stream by stream, never more than a page and a file in memory.
 
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
@@ -11,9 +10,6 @@ use super::pages::Pages;
 use super::task::ExportRequest;
 use crate::local::Local;
 use crate::scope::Caller;
-
-/// A listing of 50 streams is far below this.
-const MAX_LISTING: usize = 1024 * 1024;
 
 /// Why writing ended early.
 pub(crate) enum Stop {
@@ -74,7 +70,7 @@ impl Writer<'_> {
         if let Some(token) = token {
             input["nextToken"] = token.into();
         }
-        let answer = self.local.upstream.logs(self.caller, "DescribeLogStreams", &input, MAX_LISTING, None).await.map_err(failed)?;
+        let answer = self.local.upstream.logs(self.caller, "DescribeLogStreams", &input).await.map_err(failed)?;
         serde_json::from_slice(&answer).map_err(|error| failed(format!("DescribeLogStreams: {error}")))
     }
 
@@ -84,14 +80,11 @@ impl Writer<'_> {
         let window = (self.request.from, self.request.to);
         let mut pages = Pages::new(self.local, self.caller, &self.request.log_group_name, log_stream, window);
         let mut file: Option<GzipFile> = None;
-        let mut held = self.local.gauge.hold();
-        let mut parsed = self.local.gauge.hold();
-        while let Some(bytes) = pages.next(&mut held).await.map_err(failed)? {
+        while let Some(bytes) = pages.next().await.map_err(failed)? {
             self.stop_if_cancelled()?;
             let page = pages.parse(&bytes).map_err(failed)?;
-            parsed.set(page.owned_bytes());
             for event in &page.events {
-                let open = file.get_or_insert_with(|| GzipFile::new(&self.local.gauge));
+                let open = file.get_or_insert_with(GzipFile::new);
                 if open.append(event).map_err(failed)? as u64 >= max_file_bytes {
                     self.put(log_stream, file.take()).await?;
                 }
@@ -105,7 +98,7 @@ impl Writer<'_> {
             return Ok(());
         };
         self.stop_if_cancelled()?;
-        let (body, _held): (Bytes, _) = file.finish().map_err(failed)?;
+        let body = file.finish().map_err(failed)?;
         let key = self.keys.next(log_stream);
         if key.len() > MAX_KEY_BYTES {
             return Err(failed(format!("The key {key} has {} bytes; an S3 key has at most {MAX_KEY_BYTES}.", key.len())));

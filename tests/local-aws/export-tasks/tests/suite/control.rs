@@ -1,30 +1,30 @@
 //! The controls: what they take, what they refuse, what they show.
 
 use hyper::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::stand::{Stand, code, unique};
+use crate::stand_in::{StandIn, code, unique};
 
 #[tokio::test]
 async fn settings_change_one_by_one_and_reach_tasks_under_way() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     let defaults = json!({ "pendingMs": 0, "runningMs": 0, "cancelMs": 0, "maxFileBytes": 8 * 1024 * 1024 });
-    assert_eq!(stand.inspect().await["settings"], defaults);
-    stand.settings(&json!({ "pendingMs": 3_600_000 })).await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    let task_id = stand.create(&group, &bucket).await;
-    let (status, settings) = stand.control(Method::PUT, "/_local/export-tasks", &json!({ "runningMs": 5 })).await;
+    assert_eq!(stand_in.inspect().await["settings"], defaults);
+    stand_in.settings(&json!({ "pendingMs": 3_600_000 })).await;
+    let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
+    let task_id = stand_in.create(&group, &bucket).await;
+    let (status, settings) = stand_in.control(Method::PUT, "/_local/export-tasks", &json!({ "runningMs": 5 })).await;
     let changed = json!({ "pendingMs": 3_600_000, "runningMs": 5, "cancelMs": 0, "maxFileBytes": 8 * 1024 * 1024 });
     assert_eq!((status, settings), (StatusCode::OK, changed));
-    assert_eq!(code(&stand.describe(&task_id).await), "PENDING");
-    stand.settings(&json!({ "pendingMs": 0 })).await;
-    stand.completed(&task_id).await;
+    assert_eq!(code(&stand_in.describe(&task_id).await), "PENDING");
+    stand_in.settings(&json!({ "pendingMs": 0 })).await;
+    stand_in.completed(&task_id).await;
 }
 
 #[tokio::test]
 async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
-    let stand = Stand::start().await;
-    let before = stand.inspect().await;
+    let stand_in = StandIn::start().await;
+    let before = stand_in.inspect().await;
     let (settings, faults, groups) = ("/_local/export-tasks", "/_local/export-tasks/faults", "/_local/log-groups");
     for (path, body, reason) in [
         (settings, json!({ "pendingMs": -1 }), "expected u64"),
@@ -54,41 +54,26 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         (groups, json!({ "logGroupName": "/x", "logGroupClass": "CHEAP" }), "logGroupClass: CloudWatch Logs knows"),
     ] {
         let method = if path == faults { Method::POST } else { Method::PUT };
-        let (status, problem) = stand.control(method, path, &body).await;
+        let (status, problem) = stand_in.control(method, path, &body).await;
         let message = problem["message"].as_str().unwrap();
         assert!(status == StatusCode::BAD_REQUEST && message.contains(reason), "{body}: {status} {message}");
     }
-    assert_eq!(stand.inspect().await, before);
-}
-
-#[tokio::test]
-async fn unknown_controls_are_named_with_the_known_ones() {
-    let stand = Stand::start().await;
-    for (method, path) in [(Method::GET, "/_local/"), (Method::POST, "/_local/export-tasks"), (Method::PUT, "/_local/loggroups")] {
-        let (status, answer) = stand.control(method.clone(), path, &Value::Null).await;
-        assert_eq!(status, StatusCode::NOT_FOUND);
-        let message = format!(
-            "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, POST and DELETE \
-             /_local/export-tasks/faults, PUT /_local/log-groups, GET /_local/requests."
-        );
-        assert_eq!(answer, json!({ "message": message }));
-    }
+    assert_eq!(stand_in.inspect().await, before);
 }
 
 #[tokio::test]
 async fn the_journal_tells_every_call_its_request_and_its_outcome() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    let create = || stand.logs().create_export_task().log_group_name(&group).from(1).to(2).destination(&bucket).task_name("monthly");
-    stand.fault(&json!({ "operation": "CreateExportTask", "error": "ThrottlingException" })).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    let create = || stand_in.logs().create_export_task().log_group_name(&group).from(1).to(2).destination(&bucket).task_name("monthly");
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "error": "ThrottlingException" })).await;
     create().send().await.unwrap_err();
-    stand.fault(&json!({ "operation": "CreateExportTask", "dropResponse": true })).await;
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "dropResponse": true })).await;
     create().send().await.unwrap_err();
     let none = unique("/none-");
     create().log_group_name(&none).send().await.unwrap_err();
 
-    let journal = stand.inspect().await["journal"].clone();
-    let task_id = stand.inspect().await["tasks"][0]["taskId"].clone();
+    let journal = stand_in.inspect().await["journal"].clone();
+    let task_id = stand_in.inspect().await["tasks"][0]["taskId"].clone();
     let request = json!({ "logGroupName": group, "from": 1, "to": 2, "destination": bucket, "taskName": "monthly" });
     let outcomes = [
         json!({ "httpStatus": 400, "error": "ThrottlingException", "message": "Rate exceeded", "injected": true }),
@@ -99,23 +84,9 @@ async fn the_journal_tells_every_call_its_request_and_its_outcome() {
     for (i, outcome) in outcomes.iter().enumerate() {
         let call = &journal[i];
         assert_eq!((&call["operation"], &call["outcome"]), (&json!("CreateExportTask"), outcome));
-        assert_eq!((&call["accountId"], &call["region"]), (&json!(stand.account), &json!("ap-northeast-1")));
+        assert_eq!((&call["accountId"], &call["region"]), (&json!(stand_in.account), &json!("ap-northeast-1")));
         assert!(call["time"].is_u64());
     }
     assert_eq!((&journal[0]["request"], &journal[1]["request"]), (&request, &request));
     assert_eq!(journal[2]["request"]["logGroupName"], none);
-}
-
-#[tokio::test]
-async fn tasks_are_shown_with_account_region_and_stream_prefix() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    let created = stand.export(&group, &bucket).log_stream_name_prefix("prod/").send().await.unwrap();
-    let task_id = created.task_id.unwrap();
-    stand.completed(&task_id).await;
-    let task = &stand.inspect().await["tasks"][0];
-    assert_eq!(
-        json!([task["taskId"], task["accountId"], task["region"], task["logStreamNamePrefix"], task["status"]["code"]]),
-        json!([task_id, stand.account, "ap-northeast-1", "prod/", "COMPLETED"])
-    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::stand::{FROM, Stand, TO, code, message};
+use crate::stand_in::{FROM, StandIn, TO, code, message};
 
 /// Files as text by key, for readable assertions.
 fn text(files: BTreeMap<String, Vec<u8>>) -> Vec<(String, String)> {
@@ -17,38 +17,35 @@ fn file(key: &str, content: &str) -> (String, String) {
 
 #[tokio::test]
 async fn both_ends_of_the_window_are_included() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let events = [(FROM - 1, "before"), (FROM, "first"), (FROM + 1, "second"), (TO, "last"), (TO + 1, "after")];
-    stand.put(&group, "web", &events).await;
-    let task_id = stand.exported(&group, &bucket).await;
+    stand_in.put(&group, "web", &events).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let expected = "2026-09-30T15:00:00.000Z first\n2026-09-30T15:00:00.001Z second\n2026-10-31T14:59:59.999Z last\n";
-    assert_eq!(text(stand.files(&bucket, &task_id).await), [file("web/000000.gz", expected)]);
+    assert_eq!(text(stand_in.files(&bucket, &task_id).await), [file("web/000000.gz", expected)]);
 }
 
 #[tokio::test]
 async fn events_are_chosen_by_their_timestamp_not_by_their_arrival() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "web", &[(TO + 1, "after"), (FROM + 5, "early")]).await;
-    stand.put(&group, "web", &[(FROM, "late arrival")]).await;
-    let task_id = stand.exported(&group, &bucket).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "web", &[(TO + 1, "after"), (FROM + 5, "early")]).await;
+    stand_in.put(&group, "web", &[(FROM, "late arrival")]).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let expected = "2026-09-30T15:00:00.000Z late arrival\n2026-09-30T15:00:00.005Z early\n";
-    assert_eq!(text(stand.files(&bucket, &task_id).await), [file("web/000000.gz", expected)]);
+    assert_eq!(text(stand_in.files(&bucket, &task_id).await), [file("web/000000.gz", expected)]);
 }
 
 #[tokio::test]
 async fn adjacent_windows_neither_lose_nor_repeat_an_event() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let events: Vec<_> = (TO - 3..=TO + 4).map(|time| (time, "x")).collect();
-    stand.put(&group, "web", &events).await;
+    stand_in.put(&group, "web", &events).await;
     let mut lines = Vec::new();
     for (from, to) in [(FROM, TO), (TO + 1, TO + 1_000)] {
-        let created = stand.export(&group, &bucket).from(from).to(to).send().await.unwrap();
+        let created = stand_in.export(&group, &bucket).from(from).to(to).send().await.unwrap();
         let task_id = created.task_id.unwrap();
-        stand.completed(&task_id).await;
-        let files = text(stand.files(&bucket, &task_id).await);
+        stand_in.completed(&task_id).await;
+        let files = text(stand_in.files(&bucket, &task_id).await);
         lines.extend(files[0].1.lines().map(str::to_owned).collect::<Vec<_>>());
     }
     let expected: Vec<_> = ["14:59:59.996", "14:59:59.997", "14:59:59.998", "14:59:59.999"]
@@ -61,8 +58,7 @@ async fn adjacent_windows_neither_lose_nor_repeat_an_event() {
 
 #[tokio::test]
 async fn messages_survive_byte_for_byte() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let large = "0123456789abcdef".repeat(65_536);
     let messages = [
         "java.lang.IllegalStateException: broken\n\tat com.example.A.b(A.java:1)\n\tat com.example.C.d(C.java:2)",
@@ -81,22 +77,21 @@ async fn messages_survive_byte_for_byte() {
     // The last millisecond of October 5th in UTC, to see the date's own edge.
     let time = 1_791_244_799_999;
     let events: Vec<_> = messages.iter().map(|message| (time, *message)).collect();
-    stand.put(&group, "web", &events).await;
-    let task_id = stand.exported(&group, &bucket).await;
+    stand_in.put(&group, "web", &events).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let expected: String = messages.iter().map(|message| format!("2026-10-05T23:59:59.999Z {message}\n")).collect();
-    let files = stand.files(&bucket, &task_id).await;
+    let files = stand_in.files(&bucket, &task_id).await;
     assert_eq!(files.keys().collect::<Vec<_>>(), ["web/000000.gz"]);
     assert!(files["web/000000.gz"] == expected.as_bytes(), "{} and {} bytes", files["web/000000.gz"].len(), expected.len());
 }
 
 #[tokio::test]
 async fn each_stream_has_a_folder_named_without_slashes() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     for stream in ["2026/10/05/[$LATEST]0a1b", "ecs/web/日本 語", "a+b%2F?&#=", "plain"] {
-        stand.put(&group, stream, &[(FROM, stream)]).await;
+        stand_in.put(&group, stream, &[(FROM, stream)]).await;
     }
-    let task_id = stand.exported(&group, &bucket).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let line = |stream: &str| format!("2026-09-30T15:00:00.000Z {stream}\n");
     let expected = [
         file("2026-10-05-[$LATEST]0a1b/000000.gz", &line("2026/10/05/[$LATEST]0a1b")),
@@ -104,85 +99,79 @@ async fn each_stream_has_a_folder_named_without_slashes() {
         file("ecs-web-日本 語/000000.gz", &line("ecs/web/日本 語")),
         file("plain/000000.gz", &line("plain")),
     ];
-    assert_eq!(text(stand.files(&bucket, &task_id).await), expected);
+    assert_eq!(text(stand_in.files(&bucket, &task_id).await), expected);
 }
 
 #[tokio::test]
 async fn streams_that_share_a_folder_do_not_overwrite_each_other() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "a/b", &[(FROM, "slash")]).await;
-    stand.put(&group, "a-b", &[(FROM, "dash")]).await;
-    let task_id = stand.exported(&group, &bucket).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "a/b", &[(FROM, "slash")]).await;
+    stand_in.put(&group, "a-b", &[(FROM, "dash")]).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let expected = [file("a-b/000000.gz", "2026-09-30T15:00:00.000Z dash\n"), file("a-b/000001.gz", "2026-09-30T15:00:00.000Z slash\n")];
-    assert_eq!(text(stand.files(&bucket, &task_id).await), expected);
+    assert_eq!(text(stand_in.files(&bucket, &task_id).await), expected);
 }
 
 #[tokio::test]
 async fn a_key_longer_than_s3_takes_fails_the_task() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     // 512 characters, as long as a stream's name may be, and three bytes each.
     let stream = "ログ".repeat(256);
-    stand.put(&group, &stream, &[(FROM, "hello")]).await;
-    let task_id = stand.create(&group, &bucket).await;
-    let task = stand.ended(&task_id).await;
+    stand_in.put(&group, &stream, &[(FROM, "hello")]).await;
+    let task_id = stand_in.create(&group, &bucket).await;
+    let task = stand_in.ended(&task_id).await;
     let key = format!("logs/{task_id}/{stream}/000000.gz");
     let expected = format!("The key {key} has {} bytes; an S3 key has at most 1024.", key.len());
     assert_eq!((code(&task), message(&task)), ("FAILED", expected.as_str()));
-    assert_eq!(stand.keys(&bucket).await, ["logs/aws-logs-write-test"]);
+    assert_eq!(stand_in.keys(&bucket).await, ["logs/aws-logs-write-test"]);
 }
 
 #[tokio::test]
 async fn a_stream_prefix_selects_streams() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     for stream in ["prod/web", "prod/api", "product", "test/web"] {
-        stand.put(&group, stream, &[(FROM, stream)]).await;
+        stand_in.put(&group, stream, &[(FROM, stream)]).await;
     }
-    let created = stand.export(&group, &bucket).log_stream_name_prefix("prod/").send().await.unwrap();
+    let created = stand_in.export(&group, &bucket).log_stream_name_prefix("prod/").send().await.unwrap();
     let task_id = created.task_id.unwrap();
-    stand.completed(&task_id).await;
-    let files = stand.files(&bucket, &task_id).await;
+    stand_in.completed(&task_id).await;
+    let files = stand_in.files(&bucket, &task_id).await;
     assert_eq!(files.keys().collect::<Vec<_>>(), ["prod-api/000000.gz", "prod-web/000000.gz"]);
 }
 
 #[tokio::test]
 async fn streams_beyond_one_page_of_the_listing_are_exported() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let names: Vec<_> = (0..120).map(|i| format!("stream-{i:03}")).collect();
     for name in &names {
-        stand.put(&group, name, &[(FROM, name)]).await;
+        stand_in.put(&group, name, &[(FROM, name)]).await;
     }
-    let task_id = stand.exported(&group, &bucket).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     let expected: Vec<_> =
         names.iter().map(|name| file(&format!("{name}/000000.gz"), &format!("2026-09-30T15:00:00.000Z {name}\n"))).collect();
-    assert_eq!(text(stand.files(&bucket, &task_id).await), expected);
+    assert_eq!(text(stand_in.files(&bucket, &task_id).await), expected);
 }
 
 #[tokio::test]
 async fn a_task_without_events_completes_with_the_test_object_alone() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "empty", &[]).await;
-    stand.put(&group, "elsewhere", &[(FROM - 1, "before"), (TO + 1, "after")]).await;
-    stand.exported(&group, &bucket).await;
-    assert_eq!(stand.keys(&bucket).await, ["logs/aws-logs-write-test"]);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "empty", &[]).await;
+    stand_in.put(&group, "elsewhere", &[(FROM - 1, "before"), (TO + 1, "after")]).await;
+    stand_in.exported(&group, &bucket).await;
+    assert_eq!(stand_in.keys(&bucket).await, ["logs/aws-logs-write-test"]);
 }
 
 #[tokio::test]
 async fn a_full_file_is_followed_by_the_next_and_no_event_is_split() {
-    let stand = Stand::start().await;
-    stand.settings(&json!({ "maxFileBytes": 4_096 })).await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.settings(&json!({ "maxFileBytes": 4_096 })).await;
     // Numbers that do not compress well, so that several files fill up.
     let messages: Vec<_> = (0..9_000_u64).map(|i| format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let events: Vec<_> = (FROM..).zip(messages.iter().map(String::as_str)).collect();
-    stand.put(&group, "web", &events).await;
-    let task_id = stand.exported(&group, &bucket).await;
+    stand_in.put(&group, "web", &events).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
 
-    let files = stand.files(&bucket, &task_id).await;
+    let files = stand_in.files(&bucket, &task_id).await;
     assert!(files.len() >= 3, "{} files", files.len());
     let numbered: Vec<_> = (0..files.len()).map(|i| format!("web/{i:06}.gz")).collect();
     assert_eq!(files.keys().cloned().collect::<Vec<_>>(), numbered);
@@ -192,7 +181,7 @@ async fn a_full_file_is_followed_by_the_next_and_no_event_is_split() {
         lines.extend(std::str::from_utf8(content).unwrap().lines().map(|line| line[25..].to_owned()));
     }
     assert_eq!(lines, messages);
-    let sizes: Vec<_> = stand.objects(&bucket).await.iter().filter(|(key, _)| key.contains("/web/")).map(|(_, b)| b.len()).collect();
+    let sizes: Vec<_> = stand_in.objects(&bucket).await.iter().filter(|(key, _)| key.contains("/web/")).map(|(_, b)| b.len()).collect();
     // deflate gives its output in blocks, so a file may be one block over the bound.
     assert!(sizes.iter().all(|size| *size < 4_096 + 65_536), "{sizes:?}");
 }

@@ -4,29 +4,27 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::stand::{FROM, REGION, Stand, code, error, eventually, message, refusal};
+use crate::stand_in::{FROM, REGION, StandIn, code, error, eventually, message, refusal};
 
 #[tokio::test]
 async fn an_error_strikes_as_often_as_ordered() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.fault(&json!({ "operation": "CreateExportTask", "error": "ThrottlingException", "times": 2 })).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "error": "ThrottlingException", "times": 2 })).await;
     for _ in 0..2 {
-        assert_eq!(refusal(stand.export(&group, &bucket).send().await), error("ThrottlingException", "Rate exceeded"));
+        assert_eq!(refusal(stand_in.export(&group, &bucket).send().await), error("ThrottlingException", "Rate exceeded"));
     }
-    assert!(stand.keys(&bucket).await.is_empty(), "nothing was looked at or written");
-    stand.exported(&group, &bucket).await;
+    assert!(stand_in.keys(&bucket).await.is_empty(), "nothing was looked at or written");
+    stand_in.exported(&group, &bucket).await;
 }
 
 #[tokio::test]
 async fn each_operation_has_its_own_faults() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    let task_id = stand.exported(&group, &bucket).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    let task_id = stand_in.exported(&group, &bucket).await;
     for operation in ["DescribeExportTasks", "CancelExportTask", "DescribeLogGroups", "DescribeLogStreams"] {
-        stand.fault(&json!({ "operation": operation, "error": "AccessDeniedException", "message": operation })).await;
+        stand_in.fault(&json!({ "operation": operation, "error": "AccessDeniedException", "message": operation })).await;
     }
-    let logs = stand.logs();
+    let logs = stand_in.logs();
     let denied = |operation| error("AccessDeniedException", operation);
     assert_eq!(refusal(logs.describe_log_groups().send().await), denied("DescribeLogGroups"));
     assert_eq!(refusal(logs.describe_log_streams().log_group_name(&group).send().await), denied("DescribeLogStreams"));
@@ -34,12 +32,12 @@ async fn each_operation_has_its_own_faults() {
     assert_eq!(refusal(logs.describe_export_tasks().send().await), denied("DescribeExportTasks"));
     logs.describe_log_groups().send().await.unwrap();
     logs.describe_log_streams().log_group_name(&group).send().await.unwrap();
-    assert_eq!(code(&stand.describe(&task_id).await), "COMPLETED");
+    assert_eq!(code(&stand_in.describe(&task_id).await), "COMPLETED");
 }
 
 #[tokio::test]
 async fn failures_of_the_service_are_5xx() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     let ordered = [
         (json!({ "error": "ServiceUnavailableException" }), 503),
         (json!({ "error": "InternalFailure" }), 500),
@@ -48,8 +46,8 @@ async fn failures_of_the_service_are_5xx() {
     ];
     for (mut fault, status) in ordered {
         fault["operation"] = "DescribeExportTasks".into();
-        stand.fault(&fault).await;
-        let refused = stand.logs().describe_export_tasks().send().await.unwrap_err();
+        stand_in.fault(&fault).await;
+        let refused = stand_in.logs().describe_export_tasks().send().await.unwrap_err();
         assert_eq!(refused.raw_response().unwrap().status().as_u16(), status, "{fault}");
         assert_eq!(refused.code(), fault["error"].as_str());
     }
@@ -57,129 +55,124 @@ async fn failures_of_the_service_are_5xx() {
 
 #[tokio::test]
 async fn a_fault_can_be_for_one_log_group() {
-    let stand = Stand::start().await;
-    let (hit, spared, bucket) = (stand.log_group().await, stand.log_group().await, stand.bucket().await);
-    stand.fault(&json!({ "operation": "CreateExportTask", "logGroupName": hit, "error": "ThrottlingException" })).await;
-    stand.exported(&spared, &bucket).await;
-    assert_eq!(refusal(stand.export(&hit, &bucket).send().await), error("ThrottlingException", "Rate exceeded"));
-    stand.exported(&hit, &bucket).await;
+    let stand_in = StandIn::start().await;
+    let (hit, spared, bucket) = (stand_in.log_group().await, stand_in.log_group().await, stand_in.bucket().await);
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "logGroupName": hit, "error": "ThrottlingException" })).await;
+    stand_in.exported(&spared, &bucket).await;
+    assert_eq!(refusal(stand_in.export(&hit, &bucket).send().await), error("ThrottlingException", "Rate exceeded"));
+    stand_in.exported(&hit, &bucket).await;
 }
 
 #[tokio::test]
 async fn a_dropped_response_leaves_the_task_behind() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.fault(&json!({ "operation": "CreateExportTask", "dropResponse": true, "times": 1 })).await;
-    let lost = stand.export(&group, &bucket).task_name("lost").send().await.unwrap_err();
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "dropResponse": true, "times": 1 })).await;
+    let lost = stand_in.export(&group, &bucket).task_name("lost").send().await.unwrap_err();
     assert!(matches!(lost, SdkError::DispatchFailure(_)), "no answer at all: {lost:?}");
-    let tasks = stand.logs().describe_export_tasks().send().await.unwrap();
+    let tasks = stand_in.logs().describe_export_tasks().send().await.unwrap();
     assert_eq!(tasks.export_tasks().iter().filter_map(|task| task.task_name()).collect::<Vec<_>>(), ["lost"]);
-    stand.completed(tasks.export_tasks()[0].task_id().unwrap()).await;
-    stand.exported(&group, &bucket).await;
+    stand_in.completed(tasks.export_tasks()[0].task_id().unwrap()).await;
+    stand_in.exported(&group, &bucket).await;
 }
 
 #[tokio::test]
 async fn a_task_can_be_ordered_to_end_otherwise() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "web", &[(FROM, "hello")]).await;
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "web", &[(FROM, "hello")]).await;
     for (status, text) in [("FAILED", "disk on fire"), ("CANCELLED", "by an operator"), ("ARCHIVED", "?"), ("COMPLETED", "nothing")] {
-        stand.fault(&json!({ "logGroupName": group, "status": status, "message": text, "times": 1 })).await;
-        let task = stand.ended(&stand.create(&group, &bucket).await).await;
+        stand_in.fault(&json!({ "logGroupName": group, "status": status, "message": text, "times": 1 })).await;
+        let task = stand_in.ended(&stand_in.create(&group, &bucket).await).await;
         assert_eq!((code(&task), message(&task)), (status, text));
-        assert_eq!(stand.keys(&bucket).await, ["logs/aws-logs-write-test"], "{status}");
+        assert_eq!(stand_in.keys(&bucket).await, ["logs/aws-logs-write-test"], "{status}");
     }
-    let task_id = stand.exported(&group, &bucket).await;
-    assert_eq!(stand.files(&bucket, &task_id).await.len(), 1, "the next task is a usual one");
+    let task_id = stand_in.exported(&group, &bucket).await;
+    assert_eq!(stand_in.files(&bucket, &task_id).await.len(), 1, "the next task is a usual one");
 }
 
 #[tokio::test]
 async fn a_task_can_be_ordered_to_stick_until_cancelled() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     for status in ["PENDING", "RUNNING", "PENDING_CANCEL"] {
-        stand.fault(&json!({ "logGroupName": group, "status": status, "message": "stuck" })).await;
-        let task_id = stand.create(&group, &bucket).await;
-        eventually(status, || async { (message(&stand.describe(&task_id).await) == "stuck").then_some(()) }).await;
+        stand_in.fault(&json!({ "logGroupName": group, "status": status, "message": "stuck" })).await;
+        let task_id = stand_in.create(&group, &bucket).await;
+        eventually(status, || async { (message(&stand_in.describe(&task_id).await) == "stuck").then_some(()) }).await;
         // Another task's refusal shows that the stuck one goes on holding the slot.
-        assert_eq!(refusal(stand.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
-        assert_eq!(code(&stand.describe(&task_id).await), status);
-        stand.logs().cancel_export_task().task_id(&task_id).send().await.unwrap();
-        assert_eq!(code(&stand.ended(&task_id).await), "CANCELLED");
+        assert_eq!(refusal(stand_in.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
+        assert_eq!(code(&stand_in.describe(&task_id).await), status);
+        stand_in.logs().cancel_export_task().task_id(&task_id).send().await.unwrap();
+        assert_eq!(code(&stand_in.ended(&task_id).await), "CANCELLED");
     }
 }
 
 #[tokio::test]
 async fn faults_strike_in_order_in_every_account_and_can_be_cleared() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     for (name, times) in [("First", 1), ("Second", 1), ("Third", 100)] {
-        stand.fault(&json!({ "operation": "DescribeExportTasks", "error": name, "times": times })).await;
+        stand_in.fault(&json!({ "operation": "DescribeExportTasks", "error": name, "times": times })).await;
     }
-    let other = stand.logs_as("999999999999", REGION);
+    let other = stand_in.logs_as("999999999999", REGION);
     let names = [
-        refusal(stand.logs().describe_export_tasks().send().await).0,
+        refusal(stand_in.logs().describe_export_tasks().send().await).0,
         refusal(other.describe_export_tasks().send().await).0,
-        refusal(stand.logs().describe_export_tasks().send().await).0,
+        refusal(stand_in.logs().describe_export_tasks().send().await).0,
     ];
     assert_eq!(names, ["First", "Second", "Third"]);
     let left = json!([{ "operation": "DescribeExportTasks", "error": "Third", "httpStatus": 400, "times": 99 }]);
-    assert_eq!(stand.inspect().await["faults"], left);
-    let (status, answer) = stand.control(Method::DELETE, "/_local/export-tasks/faults", &Value::Null).await;
+    assert_eq!(stand_in.inspect().await["faults"], left);
+    let (status, answer) = stand_in.control(Method::DELETE, "/_local/export-tasks/faults", &Value::Null).await;
     assert_eq!((status, answer), (StatusCode::OK, json!({ "faults": [] })));
-    stand.logs().describe_export_tasks().send().await.unwrap();
+    stand_in.logs().describe_export_tasks().send().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_delayed_answer_comes_after_the_deed() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let hour = 3_600_000;
-    stand.fault(&json!({ "operation": "CreateExportTask", "delayMs": hour })).await;
-    let caller = tokio::spawn(stand.export(&group, &bucket).send());
+    stand_in.fault(&json!({ "operation": "CreateExportTask", "delayMs": hour })).await;
+    let caller = tokio::spawn(stand_in.export(&group, &bucket).send());
     let task_id = eventually("the task exists", || async {
-        let tasks = stand.inspect().await["tasks"].clone();
+        let tasks = stand_in.inspect().await["tasks"].clone();
         tasks[0]["taskId"].as_str().map(str::to_owned)
     })
     .await;
-    stand.completed(&task_id).await;
+    stand_in.completed(&task_id).await;
     assert!(!caller.is_finished(), "the task is over, and its creation is not yet answered");
     assert_eq!(
-        stand.inspect().await["journal"][0]["outcome"],
+        stand_in.inspect().await["journal"][0]["outcome"],
         json!({ "httpStatus": 200, "response": { "taskId": task_id }, "delayMs": hour })
     );
     caller.abort();
 
     // Short ones arrive.
     for operation in ["CreateExportTask", "DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "ListObjectsV2", "PutObject"] {
-        stand.fault(&json!({ "operation": operation, "delayMs": 1 })).await;
+        stand_in.fault(&json!({ "operation": operation, "delayMs": 1 })).await;
     }
-    let task_id = stand.create(&group, &bucket).await;
-    stand.completed(&task_id).await;
-    stand.logs().describe_log_groups().send().await.unwrap();
-    stand.logs().describe_log_streams().log_group_name(&group).send().await.unwrap();
-    stand.put_object(&bucket, "late", b"body".to_vec()).await;
-    assert_eq!(stand.keys(&bucket).await, ["late", "logs/aws-logs-write-test"]);
-    assert_eq!(stand.inspect().await["faults"], json!([]));
+    let task_id = stand_in.create(&group, &bucket).await;
+    stand_in.completed(&task_id).await;
+    stand_in.logs().describe_log_groups().send().await.unwrap();
+    stand_in.logs().describe_log_streams().log_group_name(&group).send().await.unwrap();
+    stand_in.put_object(&bucket, "late", b"body".to_vec()).await;
+    assert_eq!(stand_in.keys(&bucket).await, ["late", "logs/aws-logs-write-test"]);
+    assert_eq!(stand_in.inspect().await["faults"], json!([]));
 }
 
 #[tokio::test]
 async fn a_task_can_vanish() {
-    let stand = Stand::start().await;
-    stand.timing(3_600_000, 0).await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "web", &[(FROM, "hello")]).await;
-    stand.fault(&json!({ "logGroupName": group, "vanishes": true, "times": 1 })).await;
-    let gone = stand.create(&group, &bucket).await;
-    let logs = stand.logs();
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.timing(3_600_000, 0).await;
+    stand_in.put(&group, "web", &[(FROM, "hello")]).await;
+    stand_in.fault(&json!({ "logGroupName": group, "vanishes": true, "times": 1 })).await;
+    let gone = stand_in.create(&group, &bucket).await;
+    let logs = stand_in.logs();
     assert!(logs.describe_export_tasks().task_id(&gone).send().await.unwrap().export_tasks().is_empty());
     assert!(logs.describe_export_tasks().send().await.unwrap().export_tasks().is_empty());
     let unknown = error("ResourceNotFoundException", "The specified export task does not exist.");
     assert_eq!(refusal(logs.cancel_export_task().task_id(&gone).send().await), unknown);
-    let shown = stand.inspect().await;
+    let shown = stand_in.inspect().await;
     assert_eq!((&shown["tasks"], &shown["journal"][0]["outcome"]["response"]["taskId"]), (&json!([]), &json!(gone)));
-    assert_eq!(stand.keys(&bucket).await, ["logs/aws-logs-write-test"]);
+    assert_eq!(stand_in.keys(&bucket).await, ["logs/aws-logs-write-test"]);
     // It holds no slot.
-    stand.timing(0, 0).await;
-    let task_id = stand.exported(&group, &bucket).await;
-    assert_eq!(stand.files(&bucket, &task_id).await.len(), 1);
+    stand_in.timing(0, 0).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
+    assert_eq!(stand_in.files(&bucket, &task_id).await.len(), 1);
 }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::stand::{FROM, Stand, code, message};
+use crate::stand_in::{FROM, StandIn, code, message};
 
 /// Sends bytes through a stand-in to a listener that answers with fixed bytes; tells what arrived at either end.
 async fn pass(request: &[u8], answer: &'static [u8]) -> (String, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let stand = Stand::in_front_of(listener.local_addr().unwrap()).await;
+    let stand_in = StandIn::in_front_of(listener.local_addr().unwrap()).await;
     let upstream = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut received = Vec::new();
@@ -22,7 +22,7 @@ async fn pass(request: &[u8], answer: &'static [u8]) -> (String, String) {
         stream.write_all(answer).await.unwrap();
         String::from_utf8(received).unwrap()
     });
-    let mut stream = TcpStream::connect(stand.addr).await.unwrap();
+    let mut stream = TcpStream::connect(stand_in.addr).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answered = Vec::new();
     stream.read_to_end(&mut answered).await.unwrap();
@@ -69,43 +69,29 @@ async fn a_chunked_request_keeps_its_bytes() {
 
 #[tokio::test]
 async fn s3_works_through_the_stand_in() {
-    let stand = Stand::start().await;
-    let bucket = stand.bucket().await;
+    let stand_in = StandIn::start().await;
+    let bucket = stand_in.bucket().await;
     let large: Vec<u8> = (0..6_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let keys = ["plain", "log_group=/aws/lambda/x/year=2026/a b+c%2F?&#日本.gz", "a//b/"];
     for key in keys {
-        stand.put_object(&bucket, key, large.clone()).await;
+        stand_in.put_object(&bucket, key, large.clone()).await;
     }
     let mut expected = keys.map(str::to_owned);
     expected.sort_unstable();
-    let objects = stand.objects(&bucket).await;
+    let objects = stand_in.objects(&bucket).await;
     assert_eq!(objects.keys().cloned().collect::<Vec<_>>(), expected);
     assert!(objects.values().all(|body| *body == large));
 
     // An upload of unknown length goes as aws-chunked, with its checksum in a trailer.
-    let file = std::env::temp_dir().join(crate::stand::unique(&format!("export-tasks-{}-", std::process::id())));
+    let file = std::env::temp_dir().join(crate::stand_in::unique(&format!("export-tasks-{}-", std::process::id())));
     std::fs::write(&file, &large).unwrap();
     let body = ByteStream::from_path(&file).await.unwrap();
-    stand.s3().put_object().bucket(&bucket).key("streamed").body(body).send().await.unwrap();
+    stand_in.s3().put_object().bucket(&bucket).key("streamed").body(body).send().await.unwrap();
     std::fs::remove_file(&file).unwrap();
-    let head = stand.s3().head_object().bucket(&bucket).key("streamed").send().await.unwrap();
+    let head = stand_in.s3().head_object().bucket(&bucket).key("streamed").send().await.unwrap();
     assert_eq!(head.content_length(), Some(6_000_000));
-    let range = stand.s3().get_object().bucket(&bucket).key("streamed").range("bytes=100-199").send().await.unwrap();
+    let range = stand_in.s3().get_object().bucket(&bucket).key("streamed").range("bytes=100-199").send().await.unwrap();
     assert_eq!(range.body.collect().await.unwrap().into_bytes(), large[100..200]);
-}
-
-#[tokio::test]
-async fn a_body_beyond_the_bound_is_refused() {
-    let stand = Stand::start().await;
-    let mut stream = TcpStream::connect(stand.addr).await.unwrap();
-    let head = format!("PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 256 * 1024 * 1024 + 1);
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    assert_eq!(body, json!({ "__type": "RequestEntityTooLarge", "message": "A request body may have at most 268435456 bytes." }));
 }
 
 /// A server that answers every connection's request with this body.
@@ -127,8 +113,8 @@ async fn answering(body: &'static str) -> std::net::SocketAddr {
 }
 
 /// Who answers a request with this target.
-async fn answers(stand: &Stand, target: &str) -> String {
-    let mut stream = TcpStream::connect(stand.addr).await.unwrap();
+async fn answers(stand_in: &StandIn, target: &str) -> String {
+    let mut stream = TcpStream::connect(stand_in.addr).await.unwrap();
     let request =
         format!("POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {target}\r\ncontent-length: 2\r\nConnection: close\r\n\r\n{{}}");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -140,14 +126,14 @@ async fn answers(stand: &Stand, target: &str) -> String {
 #[tokio::test]
 async fn athenas_query_executions_go_to_its_engine() {
     let (local_aws, engine) = (answering("the local AWS").await, answering("Athena's engine").await);
-    let stand = Stand::with_athena(local_aws, Some(engine)).await;
+    let stand_in = StandIn::with_athena(local_aws, Some(engine)).await;
     for operation in ["StartQueryExecution", "GetQueryExecution", "BatchGetQueryExecution", "GetQueryResults", "StopQueryExecution"] {
-        assert_eq!(answers(&stand, &format!("AmazonAthena.{operation}")).await, "Athena's engine", "{operation}");
+        assert_eq!(answers(&stand_in, &format!("AmazonAthena.{operation}")).await, "Athena's engine", "{operation}");
     }
     for target in ["AmazonAthena.GetWorkGroup", "AmazonAthena.ListQueryExecutions", "AWSGlue.GetTable", "StartQueryExecution"] {
-        assert_eq!(answers(&stand, target).await, "the local AWS", "{target}");
+        assert_eq!(answers(&stand_in, target).await, "the local AWS", "{target}");
     }
-    let without = Stand::in_front_of(local_aws).await;
+    let without = StandIn::in_front_of(local_aws).await;
     assert_eq!(answers(&without, "AmazonAthena.StartQueryExecution").await, "the local AWS");
 }
 
@@ -162,47 +148,35 @@ fn nowhere() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
 #[tokio::test]
 async fn a_local_aws_that_is_gone_gives_clear_errors() {
     let (_held, address) = nowhere();
-    let stand = Stand::in_front_of(address).await;
+    let stand_in = StandIn::in_front_of(address).await;
     let refused_error = std::net::TcpStream::connect(address).unwrap_err();
     let reason = format!("the local AWS cannot be reached: {address}: {refused_error}");
-    let (status, body) = local_aws::http::request(stand.addr, Method::GET, "/bucket", Default::default()).await.unwrap();
+    let (status, body) = local_aws::http::request(stand_in.addr, Method::GET, "/bucket", Default::default()).await.unwrap();
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body, json!({ "__type": "BadGateway", "message": reason }));
 
-    let refused = stand.export("/x", "bucket").send().await.unwrap_err();
+    let refused = stand_in.export("/x", "bucket").send().await.unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 503);
-    assert_eq!(crate::stand::refusal(Err::<(), _>(refused)), crate::stand::error("ServiceUnavailableException", &reason));
-    let refused = stand.logs().describe_log_groups().send().await.unwrap_err();
+    assert_eq!(crate::stand_in::refusal(Err::<(), _>(refused)), crate::stand_in::error("ServiceUnavailableException", &reason));
+    let refused = stand_in.logs().describe_log_groups().send().await.unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 502);
     // What needs no local AWS goes on working.
-    assert_eq!(stand.logs().describe_export_tasks().send().await.unwrap().export_tasks(), []);
+    assert_eq!(stand_in.logs().describe_export_tasks().send().await.unwrap().export_tasks(), []);
 }
 
 #[tokio::test]
 async fn a_local_aws_that_goes_away_half_way_fails_the_task() {
     use local_aws::{Ministack, MinistackOptions};
-    let ministack = Ministack::start(&MinistackOptions { region: crate::stand::REGION.to_owned(), ..Default::default() }).await.unwrap();
-    let stand = Stand::in_front_of(ministack.addr()).await;
-    stand.timing(3_600_000, 0).await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "web", &[(FROM, "hello")]).await;
-    let task_id = stand.create(&group, &bucket).await;
+    let ministack = Ministack::start(&MinistackOptions { region: crate::stand_in::REGION.to_owned(), ..Default::default() }).await.unwrap();
+    let stand_in = StandIn::in_front_of(ministack.addr()).await;
+    stand_in.timing(3_600_000, 0).await;
+    let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
+    stand_in.put(&group, "web", &[(FROM, "hello")]).await;
+    let task_id = stand_in.create(&group, &bucket).await;
     drop(ministack);
-    stand.timing(0, 0).await;
-    let task = stand.ended(&task_id).await;
+    stand_in.timing(0, 0).await;
+    let task = stand_in.ended(&task_id).await;
     assert_eq!(code(&task), "FAILED");
     assert!(message(&task).starts_with("the local AWS cannot be reached: "), "{}", message(&task));
-}
-
-#[tokio::test]
-async fn several_stand_ins_in_one_process_share_nothing() {
-    let (one, other) = (Stand::start().await, Stand::start().await);
-    one.timing(3_600_000, 0).await;
-    one.fault(&json!({ "operation": "DescribeExportTasks", "error": "ThrottlingException" })).await;
-    let (group, bucket) = (one.log_group().await, one.bucket().await);
-    one.create(&group, &bucket).await;
-    assert_eq!(other.logs_as(&one.account, crate::stand::REGION).describe_export_tasks().send().await.unwrap().export_tasks(), []);
-    let shown = other.inspect().await;
-    assert_eq!((&shown["tasks"], &shown["faults"], &shown["settings"]["pendingMs"]), (&json!([]), &json!([]), &json!(0)));
 }

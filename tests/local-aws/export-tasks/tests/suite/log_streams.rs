@@ -2,19 +2,19 @@
 
 use aws_sdk_cloudwatchlogs::types::OrderBy;
 
-use crate::stand::{FROM, Stand, TO, error, refusal};
+use crate::stand_in::{FROM, StandIn, TO, error, refusal};
 
 #[tokio::test]
 async fn streams_come_by_their_last_event_and_those_without_come_last() {
-    let stand = Stand::start().await;
-    let group = stand.log_group().await;
-    stand.put(&group, "a-empty", &[]).await;
-    stand.put(&group, "b-old", &[(FROM, "hello")]).await;
-    stand.put(&group, "c-new", &[(FROM + 1, "hello"), (TO, "hello")]).await;
-    stand.put(&group, "d-late", &[(TO - 1, "hello")]).await;
+    let stand_in = StandIn::start().await;
+    let group = stand_in.log_group().await;
+    stand_in.put(&group, "a-empty", &[]).await;
+    stand_in.put(&group, "b-old", &[(FROM, "hello")]).await;
+    stand_in.put(&group, "c-new", &[(FROM + 1, "hello"), (TO, "hello")]).await;
+    stand_in.put(&group, "d-late", &[(TO - 1, "hello")]).await;
     // Put last, and older than what is there: the last event stays the newest by timestamp.
-    stand.put(&group, "d-late", &[(FROM - 5, "late")]).await;
-    let newest = || stand.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).descending(true);
+    stand_in.put(&group, "d-late", &[(FROM - 5, "late")]).await;
+    let newest = || stand_in.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).descending(true);
     let answer = newest().send().await.unwrap();
     let streams: Vec<_> =
         answer.log_streams().iter().map(|stream| (stream.log_stream_name().unwrap(), stream.last_event_timestamp())).collect();
@@ -28,19 +28,20 @@ async fn streams_come_by_their_last_event_and_those_without_come_last() {
 
 #[tokio::test]
 async fn ordering_by_last_event_excludes_a_prefix() {
-    let stand = Stand::start().await;
-    let group = stand.log_group().await;
-    let ordered = stand.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).log_stream_name_prefix("a");
+    let stand_in = StandIn::start().await;
+    let group = stand_in.log_group().await;
+    let ordered =
+        stand_in.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).log_stream_name_prefix("a");
     let message = "Cannot order by LastEventTime with a logStreamNamePrefix.";
     assert_eq!(refusal(ordered.send().await), error("InvalidParameterException", message));
 }
 
 #[tokio::test]
 async fn the_size_of_a_stream_is_zero_whatever_it_holds() {
-    let stand = Stand::start().await;
-    let group = stand.log_group().await;
-    stand.put(&group, "web", &[(FROM, "hello")]).await;
-    let answer = stand.logs().describe_log_streams().log_group_name(&group).log_stream_name_prefix("w").send().await.unwrap();
+    let stand_in = StandIn::start().await;
+    let group = stand_in.log_group().await;
+    stand_in.put(&group, "web", &[(FROM, "hello")]).await;
+    let answer = stand_in.logs().describe_log_streams().log_group_name(&group).log_stream_name_prefix("w").send().await.unwrap();
     #[expect(deprecated, reason = "that it says nothing is what is tested")]
     let sizes: Vec<_> = answer.log_streams().iter().map(|stream| stream.stored_bytes()).collect();
     assert_eq!(sizes, [Some(0)]);

@@ -16,6 +16,6 @@ mod log_groups;
 mod log_streams;
 mod requests;
 mod s3_faults;
-mod stand;
+mod stand_in;
 mod volume;
 mod wire;

@@ -5,14 +5,14 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::json;
 
-use crate::stand::{FROM, Stand, error, refusal};
+use crate::stand_in::{FROM, StandIn, error, refusal};
 
 #[tokio::test]
 async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
-    let stand = Stand::start().await;
-    let bucket = stand.bucket().await;
-    stand.put_object(&bucket, "a/ロ b", b"body".to_vec()).await;
-    let s3 = stand.s3();
+    let stand_in = StandIn::start().await;
+    let bucket = stand_in.bucket().await;
+    stand_in.put_object(&bucket, "a/ロ b", b"body".to_vec()).await;
+    let s3 = stand_in.s3();
     for (name, text, status) in [
         ("SlowDown", "Please reduce your request rate.", 503),
         ("InternalError", "We encountered an internal error. Please try again.", 500),
@@ -21,7 +21,7 @@ async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
         ("RequestTimeout", "A fault ordered for a test.", 400),
     ] {
         for operation in ["PutObject", "GetObject", "ListObjectsV2", "HeadObject"] {
-            stand.fault(&json!({ "operation": operation, "error": name })).await;
+            stand_in.fault(&json!({ "operation": operation, "error": name })).await;
         }
         let put = s3.put_object().bucket(&bucket).key("a/ロ b").body(ByteStream::from_static(b"other")).send().await;
         assert_eq!(put.as_ref().unwrap_err().raw_response().unwrap().status().as_u16(), status);
@@ -32,44 +32,43 @@ async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
         let head = s3.head_object().bucket(&bucket).key("a/ロ b").send().await.unwrap_err();
         assert_eq!(head.raw_response().unwrap().status().as_u16(), status);
     }
-    assert_eq!(stand.objects(&bucket).await["a/ロ b"], "body", "a refused write writes nothing");
+    assert_eq!(stand_in.objects(&bucket).await["a/ロ b"], "body", "a refused write writes nothing");
     s3.head_object().bucket(&bucket).key("a/ロ b").send().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_s3_fault_can_be_for_keys_with_a_suffix() {
-    let stand = Stand::start().await;
-    let bucket = stand.bucket().await;
+    let stand_in = StandIn::start().await;
+    let bucket = stand_in.bucket().await;
     let fault =
         json!({ "operation": "PutObject", "keySuffix": "_manifest.json", "error": "Odd&<>", "message": "a < b", "httpStatus": 418 });
-    stand.fault(&fault).await;
-    stand.put_object(&bucket, "a/b.json", Vec::new()).await;
+    stand_in.fault(&fault).await;
+    stand_in.put_object(&bucket, "a/b.json", Vec::new()).await;
     let mut left = fault;
     left["times"] = 1.into();
-    assert_eq!(stand.inspect().await["faults"], json!([left]));
-    let put = stand.s3().put_object().bucket(&bucket).key("a/_manifest.json").send().await.unwrap_err();
+    assert_eq!(stand_in.inspect().await["faults"], json!([left]));
+    let put = stand_in.s3().put_object().bucket(&bucket).key("a/_manifest.json").send().await.unwrap_err();
     assert_eq!((put.code(), put.message(), put.raw_response().unwrap().status().as_u16()), (Some("Odd&<>"), Some("a < b"), 418));
-    stand.put_object(&bucket, "a/_manifest.json", Vec::new()).await;
-    assert_eq!(stand.keys(&bucket).await, ["a/_manifest.json", "a/b.json"]);
+    stand_in.put_object(&bucket, "a/_manifest.json", Vec::new()).await;
+    assert_eq!(stand_in.keys(&bucket).await, ["a/_manifest.json", "a/b.json"]);
 }
 
 #[tokio::test]
 async fn an_s3_response_can_be_dropped() {
-    let stand = Stand::start().await;
-    let bucket = stand.bucket().await;
-    stand.fault(&json!({ "operation": "PutObject", "dropResponse": true })).await;
-    let lost = stand.s3().put_object().bucket(&bucket).key("k").body(ByteStream::from_static(b"there")).send().await.unwrap_err();
+    let stand_in = StandIn::start().await;
+    let bucket = stand_in.bucket().await;
+    stand_in.fault(&json!({ "operation": "PutObject", "dropResponse": true })).await;
+    let lost = stand_in.s3().put_object().bucket(&bucket).key("k").body(ByteStream::from_static(b"there")).send().await.unwrap_err();
     assert!(matches!(lost, SdkError::DispatchFailure(_)), "no answer at all: {lost:?}");
-    assert_eq!(stand.objects(&bucket).await["k"], "there");
+    assert_eq!(stand_in.objects(&bucket).await["k"], "there");
 }
 
 #[tokio::test]
 async fn what_a_task_writes_is_not_struck() {
-    let stand = Stand::start().await;
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
-    stand.put(&group, "web", &[(FROM, "hello")]).await;
-    stand.fault(&json!({ "operation": "PutObject", "error": "SlowDown", "times": 100 })).await;
-    let task_id = stand.exported(&group, &bucket).await;
-    assert_eq!(stand.files(&bucket, &task_id).await.len(), 1);
-    assert_eq!(stand.inspect().await["faults"][0]["times"], 100);
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "web", &[(FROM, "hello")]).await;
+    stand_in.fault(&json!({ "operation": "PutObject", "error": "SlowDown", "times": 100 })).await;
+    let task_id = stand_in.exported(&group, &bucket).await;
+    assert_eq!(stand_in.files(&bucket, &task_id).await.len(), 1);
+    assert_eq!(stand_in.inspect().await["faults"][0]["times"], 100);
 }

@@ -7,16 +7,15 @@ use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stand::{DEFAULT_ACCOUNT, REGION, Stand, error, refusal};
+use crate::stand_in::{DEFAULT_ACCOUNT, REGION, StandIn, error, refusal};
 
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Sends exactly these headers and this body.
-async fn send(stand: &Stand, headers: &[(&str, &str)], body: &'static str) -> (StatusCode, HeaderMap, Value) {
-    let stream = TcpStream::connect(stand.addr).await.unwrap();
+async fn send(stand_in: &StandIn, headers: &[(&str, &str)], body: &'static str) -> (StatusCode, HeaderMap, Value) {
+    let stream = TcpStream::connect(stand_in.addr).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let mut request = Request::post("/").header("host", "logs");
@@ -31,38 +30,38 @@ async fn send(stand: &Stand, headers: &[(&str, &str)], body: &'static str) -> (S
 
 #[tokio::test]
 async fn errors_are_aws_json_with_a_request_id() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     let target = ("x-amz-target", "Logs_20140328.CancelExportTask");
-    let (status, headers, body) = send(&stand, &[("authorization", SCOPE), target], r#"{"taskId":"x"}"#).await;
+    let (status, headers, body) = send(&stand_in, &[("authorization", SCOPE), target], r#"{"taskId":"x"}"#).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
     assert_eq!(headers["x-amzn-requestid"].len(), 36);
     assert_eq!(body, json!({ "__type": "ResourceNotFoundException", "message": "The specified export task does not exist." }));
-    let answer = stand.logs().describe_export_tasks().send().await.unwrap();
+    let answer = stand_in.logs().describe_export_tasks().send().await.unwrap();
     assert_eq!(answer.request_id().unwrap().len(), 36);
 }
 
 #[tokio::test]
 async fn requests_without_a_credential_scope_are_refused() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     let target = ("x-amz-target", "Logs_20140328.DescribeExportTasks");
-    let (status, _, body) = send(&stand, &[target], "{}").await;
+    let (status, _, body) = send(&stand_in, &[target], "{}").await;
     assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("MissingAuthenticationTokenException")));
     for garbage in ["Basic abc", "AWS4-HMAC-SHA256 Credential=1/2/3, Signature=0", ""] {
-        let (status, _, body) = send(&stand, &[target, ("authorization", garbage)], "{}").await;
+        let (status, _, body) = send(&stand_in, &[target, ("authorization", garbage)], "{}").await;
         assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("IncompleteSignatureException")), "{garbage}");
     }
 }
 
 #[tokio::test]
 async fn a_session_acts_in_the_account_of_its_role() {
-    let stand = Stand::start().await;
-    stand.timing(3_600_000, 0).await;
-    let account = &stand.account;
+    let stand_in = StandIn::start().await;
+    stand_in.timing(3_600_000, 0).await;
+    let account = &stand_in.account;
     let scope = format!("AWS4-HMAC-SHA256 Credential={account}/20261101/{REGION}/sts/aws4_request, SignedHeaders=host, Signature=0");
     let role = format!("RoleArn=arn%3Aaws%3Aiam%3A%3A{account}%3Arole%2Ffunction&RoleSessionName=test");
     let body: &'static str = Box::leak(format!("Action=AssumeRole&Version=2011-06-15&{role}").into_boxed_str());
-    let stream = TcpStream::connect(stand.addr).await.unwrap();
+    let stream = TcpStream::connect(stand_in.addr).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = Request::post("/")
@@ -80,30 +79,30 @@ async fn a_session_acts_in_the_account_of_its_role() {
     let key = element("AccessKeyId");
     assert!(key.starts_with("ASIA"), "{key}");
     let session = Credentials::new(&key, element("SecretAccessKey"), Some(element("SessionToken")), None, "test");
-    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand.logs_config(&key, REGION).credentials_provider(session).build());
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand_in.logs_config(&key, REGION).credentials_provider(session).build());
 
-    let (group, bucket) = (stand.log_group().await, stand.bucket().await);
+    let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
     let create = logs.create_export_task().log_group_name(&group).destination(&bucket).from(0).to(1);
     let task_id = create.send().await.unwrap().task_id.unwrap();
-    assert_eq!(stand.describe(&task_id).await.task_id(), Some(task_id.as_str()), "the account's own key sees it");
-    assert_eq!(refusal(stand.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
+    assert_eq!(stand_in.describe(&task_id).await.task_id(), Some(task_id.as_str()), "the account's own key sees it");
+    assert_eq!(refusal(stand_in.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
 }
 
 #[tokio::test]
 async fn any_other_key_acts_in_the_default_account() {
-    let stand = Stand::start().await;
-    stand.logs_as("AKIAIOSFODNN7EXAMPLE", "us-west-2").describe_export_tasks().send().await.unwrap();
-    let journal = &stand.inspect().await["journal"];
+    let stand_in = StandIn::start().await;
+    stand_in.logs_as("AKIAIOSFODNN7EXAMPLE", "us-west-2").describe_export_tasks().send().await.unwrap();
+    let journal = &stand_in.inspect().await["journal"];
     assert_eq!((&journal[0]["accountId"], &journal[0]["region"]), (&json!(DEFAULT_ACCOUNT), &json!("us-west-2")));
 }
 
 #[tokio::test]
 async fn malformed_json_is_a_serialization_error() {
-    let stand = Stand::start().await;
+    let stand_in = StandIn::start().await;
     for operation in ["CreateExportTask", "DescribeExportTasks", "CancelExportTask"] {
         let target = format!("Logs_20140328.{operation}");
         for body in ["", "{", "[]", "null", "7", "{\"taskId\":", "{\"from\":\"1\",\"limit\":\"1\",\"taskId\":1}"] {
-            let (status, _, answer) = send(&stand, &[("authorization", SCOPE), ("x-amz-target", &target)], body).await;
+            let (status, _, answer) = send(&stand_in, &[("authorization", SCOPE), ("x-amz-target", &target)], body).await;
             assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!("SerializationException")), "{operation} {body}");
         }
     }
@@ -113,51 +112,11 @@ async fn malformed_json_is_a_serialization_error() {
         r#"{"logGroupName":"/x","from":99999999999999999999,"to":2,"destination":"b"}"#,
         r#"{"logGroupName":["/x"],"from":1,"to":2,"destination":"b"}"#,
     ] {
-        let (_, _, answer) = send(&stand, &[("authorization", SCOPE), target], body).await;
+        let (_, _, answer) = send(&stand_in, &[("authorization", SCOPE), target], body).await;
         assert_eq!(answer["__type"], "SerializationException", "{body}");
     }
-    let (_, _, answer) = send(&stand, &[("authorization", SCOPE), target], r#"{"from":null}"#).await;
+    let (_, _, answer) = send(&stand_in, &[("authorization", SCOPE), target], r#"{"from":null}"#).await;
     let missing = |name: &str| format!("Value null at '{name}' failed to satisfy constraint: Member must not be null");
     let all = ["logGroupName", "from", "to", "destination"].map(missing).join("; ");
     assert_eq!(answer["message"], format!("4 validation errors detected: {all}"));
-}
-
-#[tokio::test]
-async fn garbage_is_answered_and_the_server_lives_on() {
-    let stand = Stand::start().await;
-    let garbage: [&[u8]; 9] = [
-        b"\x00\x01\x02\x03\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"POST / HTTP/9.9\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: \xff\xfe\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: Logs_20140328.\r\nauthorization: \xff\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: Logs_20140328.CreateExportTask\r\nauthorization: \xff\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n",
-        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc",
-    ];
-    for bytes in garbage {
-        let mut stream = TcpStream::connect(stand.addr).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
-    }
-    stand.logs().describe_export_tasks().send().await.unwrap();
-}
-
-#[tokio::test]
-async fn connections_end_with_the_server() {
-    let stand = Stand::start().await;
-    let addr = stand.addr;
-    let mut stream = TcpStream::connect(addr).await.unwrap();
-    stream.write_all(b"GET /_local/export-tasks HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200");
-    drop(stand);
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).await.unwrap();
-    assert_eq!(TcpStream::connect(addr).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
 }

@@ -44,30 +44,3 @@ async fn run(month: Option<Month>, mut interruption: Interruption) -> Result<Exi
         code = interruption.received() => Ok(code),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(arguments: &[&str]) -> Result<Option<Option<String>>, String> {
-        super::arguments(lexopt::Parser::from_args(arguments))
-            .map(|month| month.map(|month| month.map(|month| month.to_string())))
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_month_is_optional() {
-        assert_eq!(parse(&[]), Ok(Some(None)));
-        assert_eq!(parse(&["--month", "2026-10"]), Ok(Some(Some("2026-10".to_owned()))));
-        assert_eq!(parse(&["--month=2026-10"]), Ok(Some(Some("2026-10".to_owned()))));
-        assert_eq!(parse(&["--help"]), Ok(None));
-    }
-
-    #[test]
-    fn wrong_arguments_are_named() {
-        assert!(parse(&["--month", "2026-13"]).unwrap_err().contains("there is no month 2026-13"));
-        assert_eq!(parse(&["--month"]).unwrap_err(), "missing argument for option '--month'");
-        assert_eq!(parse(&["--moth"]).unwrap_err(), "invalid option '--moth'");
-        assert_eq!(parse(&["2026-10"]).unwrap_err(), "unexpected argument \"2026-10\"");
-    }
-}

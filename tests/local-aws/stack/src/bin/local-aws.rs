@@ -99,35 +99,3 @@ async fn watch(local: &LocalAws) -> anyhow::Error {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(arguments: &[&str]) -> Result<Option<Options>, String> {
-        super::arguments(lexopt::Parser::from_args(arguments)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_wait_scale_is_a_number_from_0_to_1() {
-        for (text, scale) in [("0", 0.0), ("0.5", 0.5), ("1", 1.0)] {
-            let options = parse(&["--wait-scale", text]).unwrap().unwrap();
-            assert_eq!(options.wait_scale, scale);
-        }
-        for text in ["-1", "2", "NaN", "fast"] {
-            let error = parse(&["--wait-scale", text]).unwrap_err();
-            assert!(error.contains("--wait-scale must be a number from 0 to 1"), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_argument_is_named() {
-        assert_eq!(parse(&["--month"]).unwrap_err(), "invalid option '--month'");
-        assert_eq!(parse(&["2026-10"]).unwrap_err(), "unexpected argument \"2026-10\"");
-    }
-
-    #[test]
-    fn help_is_all_that_it_does() {
-        assert!(parse(&["--help", "--unknown"]).unwrap().is_none());
-    }
-}

@@ -23,11 +23,6 @@ pub fn environment(process: u32) -> Option<Vec<String>> {
     Some(String::from_utf8(environment).unwrap().split_terminator('\0').map(str::to_owned).collect())
 }
 
-/// Whether the variable's name tells of a proxy.
-pub fn is_of_a_proxy(variable: &str) -> bool {
-    variable.split('=').next().is_some_and(|name| name.to_lowercase().contains("proxy"))
-}
-
 struct Process {
     id: u32,
     parent: u32,

@@ -72,21 +72,27 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub struct Stand {
+pub struct StandIn {
     pub addr: SocketAddr,
     pub account: String,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
-impl Drop for Stand {
+impl Drop for StandIn {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl Stand {
+impl StandIn {
     pub async fn start() -> Self {
         Self::in_front_of(ministack().await).await
+    }
+
+    pub async fn with_log_group_and_bucket() -> (Self, String, String) {
+        let stand_in = Self::start().await;
+        let (log_group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
+        (stand_in, log_group, bucket)
     }
 
     pub async fn in_front_of(upstream: SocketAddr) -> Self {
@@ -98,9 +104,9 @@ impl Stand {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let server = tokio::spawn(export_tasks::serve(listener, upstream, athena));
-        let stand = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
-        stand.timing(0, 0).await;
-        stand
+        let stand_in = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
+        stand_in.timing(0, 0).await;
+        stand_in
     }
 
     /// A Logs client of this test's account that never retries, so that each call is one request.
