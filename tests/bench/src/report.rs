@@ -112,20 +112,6 @@ mod tests {
     }
 
     #[test]
-    fn a_part_takes_the_place_of_the_former_one_if_all_else_is_the_same() {
-        let written = json!({"mode": "full", "machine": "m", "versions": "v", "polling": 1, "cost": 2, "minutes": 13});
-        let measured = json!({"mode": "full", "machine": "m", "versions": "v", "cost": 3, "minutes": 1});
-        let expected = json!({"mode": "full", "machine": "m", "versions": "v", "polling": 1, "cost": 3, "minutes": 13});
-        assert_eq!(merge(written.clone(), &measured).unwrap(), expected);
-        for common in ["mode", "machine", "versions"] {
-            let mut other = measured.clone();
-            other[common] = json!("other");
-            let error = merge(written.clone(), &other).unwrap_err();
-            assert!(error.to_string().starts_with(&format!("docs/performance.json is of another {common}: ")), "{error}");
-        }
-    }
-
-    #[test]
     fn the_table_has_the_parts_that_were_measured_and_says_what_missed_its_bar() {
         let results = json!({"scale": {"n2000_vs_n100": 1.4, "n100": {"parent_events": 48}}});
         let table = table(&results);

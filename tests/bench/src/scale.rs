@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Map, Value, json};
 
@@ -56,9 +55,7 @@ async fn run(size: usize, again: bool) -> Result<Value> {
     local.set_task_timing(TASK, TASK).await?;
     let names: Vec<String> = (0..size).map(name).collect();
     for name in &names {
-        let events = vec![Event { timestamp: month::FROM, message: "x".to_owned() }];
-        let streams = vec![LogStream { name: "main".to_owned(), events }];
-        local.load(&LogGroup { name: name.clone(), created: month::CREATED, streams }).await?;
+        month::load(&local, name).await?;
     }
     let (arn, seconds) = timed(&local, &stack, &names, "exported").await?;
     let history = local.history(&arn).await?;

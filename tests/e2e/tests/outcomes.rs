@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use e2e::{Archive, FROM, MONTH, TO, place};
+use e2e::{Archive, FROM, MONTH, TO, place, wait_for};
 use local_aws::Engine;
 use serde_json::json;
 
@@ -81,7 +81,11 @@ async fn a_slot_held_by_another_tool_is_waited_for(engine: Engine) {
 
     let arn = archive.local.start_execution(&archive.stack, &archive.input(json!(["/mine"]))).await.unwrap();
     // The slot is refused at least twice before it is given free.
-    wait_for_refusals(&archive, "LimitExceededException", 2).await;
+    wait_for("two refusals", async || {
+        let calls = archive.calls("CreateExportTask").await;
+        (calls.iter().filter(|call| call["outcome"]["error"] == "LimitExceededException").count() >= 2).then_some(())
+    })
+    .await;
     assert_eq!(archive.local.ended_execution(&arn).await.unwrap(), None, "the run waits");
     logs.cancel_export_task().task_id(&foreign).send().await.unwrap();
     archive.local.set_task_timing(Duration::ZERO, Duration::ZERO).await.unwrap();
@@ -90,19 +94,6 @@ async fn a_slot_held_by_another_tool_is_waited_for(engine: Engine) {
     let tasks = archive.local.export_tasks().await.unwrap();
     let ours: Vec<_> = tasks.iter().filter(|task| task.log_group_name == "/mine").map(|task| task.status.as_str()).collect();
     assert_eq!(ours, ["COMPLETED"]);
-}
-
-/// Waits until the stand-in has refused so many calls of CreateExportTask.
-async fn wait_for_refusals(archive: &Archive, error: &str, times: usize) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    loop {
-        let refused = archive.calls("CreateExportTask").await.iter().filter(|call| call["outcome"].to_string().contains(error)).count();
-        if refused >= times {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{refused} calls were refused with {error}, not {times}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn a_prefix_entry_is_expanded_page_by_page(engine: Engine) {

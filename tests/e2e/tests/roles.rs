@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use contract::policy::{Need, Statement, lacking, statements, superfluous};
-use e2e::{Archive, FROM, TO, place};
+use e2e::{Archive, FROM, TO, place, wait_for};
 use hyper::Method;
 use local_aws::{Engine, LogGroupOverlay, http};
 use percent_encoding::percent_decode_str;
@@ -25,7 +25,6 @@ const USED_BY_OTHERS: [(&str, &str); 2] = [
 ];
 
 const DAY: i64 = 86_400_000;
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_permits_what_its_function_does_and_nothing_else() {
@@ -229,11 +228,10 @@ async fn a_busy_slot(archive: &Archive) {
     let theirs = theirs.destination_prefix("theirs").send().await.expect("a task").task_id.expect("its id");
     let input = archive.input(json!(["/mine"]));
     let execution = archive.local.start_execution(&archive.stack, &input).await.expect("the execution starts");
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    while !archive.calls("CreateExportTask").await.iter().any(|call| call["outcome"]["error"] == "LimitExceededException") {
-        assert!(tokio::time::Instant::now() < deadline, "the slot was not asked for");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for("a refusal", async || {
+        archive.calls("CreateExportTask").await.iter().find(|call| call["outcome"]["error"] == "LimitExceededException").map(drop)
+    })
+    .await;
     logs.cancel_export_task().task_id(theirs).send().await.expect("the slot becomes free");
     let execution = archive.wait(&execution).await;
     assert_eq!(execution.error, None, "{:?}", execution.cause);

@@ -85,36 +85,3 @@ async fn the_days_count_from_the_creation_until_a_run_succeeds_and_from_its_end_
     assert_eq!(reports, 3.0);
     assert!((0.0..1.0).contains(&days), "{days} days");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_alarms_tell_the_topic_and_the_dashboard_is_there() {
-    let watcher = Watcher::deploy().await;
-    let answer = watcher.cloudwatch("DescribeAlarms", &json!({"MaxRecords": 100})).await;
-    let topic = json!([watcher.archive.stack.topic_arn]);
-    let mut alarms = Vec::new();
-    for alarm in answer["MetricAlarms"].as_array().expect("alarms") {
-        let name = alarm["AlarmName"].as_str().expect("a name");
-        assert_eq!(alarm["AlarmActions"], topic, "{name}");
-        alarms.push(name.strip_prefix(&format!("{STACK}-")).expect("the stack's name comes first"));
-    }
-    alarms.sort_unstable();
-    assert_eq!(
-        alarms,
-        [
-            "CheckExportTaskThrottled",
-            "CompactionFailed",
-            "CreateExportTaskThrottled",
-            "EntriesThrottled",
-            "FunctionErrors",
-            "NoSuccessfulRun",
-            "RunAborted",
-            "RunFailed",
-            "RunThrottled",
-            "RunTimedOut",
-            "StartFailed",
-        ]
-    );
-    let dashboards = watcher.cloudwatch("ListDashboards", &json!({})).await;
-    let dashboard = format!("{STACK}-{}", watcher.archive.local.region());
-    assert_eq!(dashboards["DashboardEntries"][0]["DashboardName"], json!(dashboard), "{dashboards}");
-}

@@ -45,22 +45,3 @@ impl Workload {
 fn normal(random: &mut Rng) -> f64 {
     (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::median;
-
-    #[test]
-    fn lengths_are_log_normal() {
-        for workload in WORKLOADS {
-            let tasks = workload.task_seconds();
-            assert_eq!(tasks.len(), TASKS);
-            let found = median(&tasks);
-            assert!((found / workload.median_seconds - 1.0).abs() < 0.06, "{}: median {found}", workload.name);
-            let logarithms: Vec<f64> = tasks.iter().map(|seconds| (seconds / workload.median_seconds).ln()).collect();
-            let sigma = (logarithms.iter().map(|value| value * value).sum::<f64>() / TASKS as f64).sqrt();
-            assert!((sigma / workload.sigma - 1.0).abs() < 0.05, "{}: sigma {sigma}", workload.name);
-        }
-    }
-}

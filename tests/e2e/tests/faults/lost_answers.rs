@@ -10,8 +10,7 @@ const HOUR_MS: u64 = 3_600_000;
 e2e::on_both_engines! {
     a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way,
     dropped_answers_of_the_other_calls_change_nothing,
-    create_runs_out_of_time_after_it_created_the_task,
-    check_runs_out_of_time_after_it_wrote_the_manifest,
+    a_function_runs_out_of_time_after_its_call,
 }
 
 async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way(engine: Engine) {
@@ -41,28 +40,24 @@ async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
     stage.assert_archived_once("/dropped/others").await;
 }
 
-async fn create_runs_out_of_time_after_it_created_the_task(engine: Engine) {
+async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
     let stage = Stage::take(engine).await;
-    stage.hello("/timeout/create").await;
-    let function = stage.stack.create_function_name.clone();
-    let was = stage.configure(&function, &json!({"Timeout": 2})).await;
-    stage.fault(json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})).await;
-    stage.run_exports("/timeout/create").await;
-    assert_eq!(stage.created("/timeout/create").await.len(), 1);
-    stage.assert_archived_once("/timeout/create").await;
-    stage.configure(&function, &json!({"Timeout": was["Timeout"]})).await;
-}
-
-async fn check_runs_out_of_time_after_it_wrote_the_manifest(engine: Engine) {
-    let stage = Stage::take(engine).await;
-    stage.hello("/timeout/check").await;
-    let function = stage.stack.check_function_name.clone();
-    let was = stage.configure(&function, &json!({"Timeout": 2})).await;
-    stage.fault(json!({"operation": "PutObject", "keySuffix": "_manifest.json", "delayMs": HOUR_MS})).await;
-    stage.run_exports("/timeout/check").await;
-    assert_eq!(stage.created("/timeout/check").await.len(), 1);
-    stage.assert_archived_once("/timeout/check").await;
-    stage.configure(&function, &json!({"Timeout": was["Timeout"]})).await;
+    for (log_group, function, fault) in [
+        ("/timeout/create", &stage.stack.create_function_name, json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})),
+        (
+            "/timeout/check",
+            &stage.stack.check_function_name,
+            json!({"operation": "PutObject", "keySuffix": "_manifest.json", "delayMs": HOUR_MS}),
+        ),
+    ] {
+        stage.hello(log_group).await;
+        let was = stage.configure(function, &json!({"Timeout": 2})).await;
+        stage.fault(fault).await;
+        stage.run_exports(log_group).await;
+        assert_eq!(stage.created(log_group).await.len(), 1, "{log_group}");
+        stage.assert_archived_once(log_group).await;
+        stage.configure(function, &json!({"Timeout": was["Timeout"]})).await;
+    }
 }
 
 /// The functions' processes, as Linux shows them.
@@ -75,11 +70,11 @@ mod crash {
         unistd::Pid,
     };
 
+    use e2e::wait_for;
     use local_aws::Engine;
     use serde_json::json;
 
     use super::{HOUR_MS, Stage};
-    use crate::stage::wait_for;
 
     e2e::on_both_engines! {
         create_crashes_after_it_created_the_task,

@@ -7,16 +7,13 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Archive, FROM, MONTH, TO, place};
+use e2e::{Archive, FROM, MONTH, TO, place, wait_for};
 use hyper::Method;
 use local_aws::Engine;
 use serde_json::{Value, json};
 
 /// Stacks whose scenario is over. A stack takes seconds to deploy and many scenarios less than one to run.
 static FREE: Mutex<Vec<Archive>> = Mutex::new(Vec::new());
-
-/// No scenario comes near it; it ends those that hang.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A stack that one scenario has for itself, with log groups that others have left in it.
 pub struct Stage {
@@ -171,16 +168,4 @@ pub async fn deploy(engine: Engine, wait_scale: f64) -> Archive {
     let local = &archive.local;
     local.set_task_timing(Duration::ZERO, Duration::ZERO).await.expect("the stand-in takes its timing");
     archive
-}
-
-/// Asks until there is an answer.
-pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -1,19 +1,17 @@
 //! Export tasks that take another end than COMPLETED.
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use e2e::{FROM, place};
+use e2e::{FROM, place, wait_for};
 use local_aws::Engine;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, wait_for};
+use crate::stage::Stage;
 
 e2e::on_both_engines! {
     a_task_that_fails_once_or_twice_is_created_again,
-    a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the_next_run,
+    a_task_that_ends_otherwise_every_time_is_given_up_and_the_next_run_exports,
     a_task_that_a_person_cancels_is_created_again,
-    a_task_that_is_cancelled_every_time_is_given_up_after_three,
     a_task_that_vanishes_is_a_failure_and_the_next_run_exports,
-    a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports,
     a_bucket_policy_taken_away_half_way_names_the_statement_to_add,
     what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names,
     a_log_group_deleted_while_its_task_runs_is_a_failure,
@@ -34,21 +32,27 @@ async fn a_task_that_fails_once_or_twice_is_created_again(engine: Engine) {
     }
 }
 
-async fn a_task_that_always_fails_is_given_up_after_three_and_tried_again_by_the_next_run(engine: Engine) {
+async fn a_task_that_ends_otherwise_every_time_is_given_up_and_the_next_run_exports(engine: Engine) {
     let stage = Stage::take(engine).await;
-    stage.hello("/failed/always").await;
-    stage.fault(json!({"logGroupName": "/failed/always", "status": "FAILED", "message": "internal trouble", "times": 3})).await;
-    let failure = stage.run_fails("/failed/always").await;
-    assert_eq!(stage.statuses("/failed/always").await, ["FAILED"; 3]);
-    let last = &stage.created("/failed/always").await[2];
-    assert_eq!(
-        failure,
-        format!("ExportTaskFailed: export task {last} of log group /failed/always is FAILED; CloudWatch Logs says: internal trouble")
-    );
-    assert_eq!(stage.in_place("/failed/always").await.into_keys().collect::<Vec<_>>(), ["aws-logs-write-test"], "no manifest, no data");
+    for (log_group, status, times, error) in [
+        ("/always/failed", "FAILED", 3, "ExportTaskFailed"),
+        ("/always/cancelled", "CANCELLED", 3, "ExportTaskCancelled"),
+        ("/always/unknown", "ARCHIVED", 1, "ExportTaskStatusUnknown"),
+    ] {
+        stage.hello(log_group).await;
+        stage.fault(json!({"logGroupName": log_group, "status": status, "message": "trouble", "times": times})).await;
+        let failure = stage.run_fails(log_group).await;
+        let created = stage.created(log_group).await;
+        assert_eq!(created.len(), times, "{log_group}");
+        let last = created.last().expect("a task");
+        let expected = format!("{error}: export task {last} of log group {log_group} is {status}; CloudWatch Logs says: trouble");
+        assert_eq!(failure, expected);
+        assert_eq!(stage.statuses(log_group).await, vec![status; times]);
+        assert_eq!(stage.in_place(log_group).await.into_keys().collect::<Vec<_>>(), ["aws-logs-write-test"], "no manifest, no data");
 
-    stage.run_exports("/failed/always").await;
-    stage.assert_archived_once("/failed/always").await;
+        stage.run_exports(log_group).await;
+        stage.assert_archived_once(log_group).await;
+    }
 }
 
 async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
@@ -66,16 +70,6 @@ async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
     stage.assert_archived_once("/cancelled/once").await;
 }
 
-async fn a_task_that_is_cancelled_every_time_is_given_up_after_three(engine: Engine) {
-    let stage = Stage::take(engine).await;
-    stage.hello("/cancelled/always").await;
-    stage.fault(json!({"logGroupName": "/cancelled/always", "status": "CANCELLED", "message": "by an operator", "times": 3})).await;
-    let failure = stage.run_fails("/cancelled/always").await;
-    assert!(failure.starts_with("ExportTaskCancelled: "), "{failure}");
-    assert!(failure.ends_with("is CANCELLED; CloudWatch Logs says: by an operator"), "{failure}");
-    assert_eq!(stage.statuses("/cancelled/always").await, ["CANCELLED"; 3]);
-}
-
 async fn a_task_that_vanishes_is_a_failure_and_the_next_run_exports(engine: Engine) {
     let stage = Stage::take(engine).await;
     stage.hello("/vanished").await;
@@ -91,21 +85,6 @@ async fn a_task_that_vanishes_is_a_failure_and_the_next_run_exports(engine: Engi
 
     stage.run_exports("/vanished").await;
     stage.assert_archived_once("/vanished").await;
-}
-
-async fn a_status_that_nobody_knows_is_a_failure_and_the_next_run_exports(engine: Engine) {
-    let stage = Stage::take(engine).await;
-    stage.hello("/unknown").await;
-    stage.fault(json!({"logGroupName": "/unknown", "status": "ARCHIVED", "message": "?"})).await;
-    let failure = stage.run_fails("/unknown").await;
-    let task_id = &stage.created("/unknown").await[0];
-    assert_eq!(
-        failure,
-        format!("ExportTaskStatusUnknown: export task {task_id} of log group /unknown is ARCHIVED; CloudWatch Logs says: ?")
-    );
-    assert!(!stage.in_place("/unknown").await.contains_key("_manifest.json"));
-    stage.run_exports("/unknown").await;
-    stage.assert_archived_once("/unknown").await;
 }
 
 async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add(engine: Engine) {

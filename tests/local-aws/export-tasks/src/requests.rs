@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl Recorded {
             // AWS JSON: `Logs_20140328.DescribeLogGroups`. What is no such body names nothing.
             (Some(target), _) => (target.rsplit('.').next().map(str::to_owned), serde_json::from_slice(body).unwrap_or_default()),
             (None, Some("s3")) => (s3::operation(parts).map(|operation| operation.name.to_owned()), s3_resource(parts)),
-            _ => (action(header(CONTENT_TYPE.as_str()), body), Resource::default()),
+            _ => (None, Resource::default()),
         };
         Self {
             time: now_millis(),
@@ -83,12 +83,6 @@ fn app(user_agent: &str) -> Option<String> {
 fn s3_resource(parts: &Parts) -> Resource {
     let (bucket, key) = s3::place(parts);
     Resource { bucket, key, prefix: s3::parameter(parts, "prefix"), ..Resource::default() }
-}
-
-/// The operation of a query protocol, such as that of IAM.
-fn action(content_type: Option<&str>, body: &[u8]) -> Option<String> {
-    let form = content_type?.starts_with("application/x-www-form-urlencoded").then_some(body)?;
-    std::str::from_utf8(form).ok()?.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned)
 }
 
 #[derive(Default)]
@@ -132,13 +126,6 @@ mod tests {
         assert_eq!((recorded.method.as_str(), recorded.path.as_str()), ("POST", "/x?y"));
         let recorded = read("/", &[("x-amz-target", "Logs_20140328.DescribeLogGroups")], r#"{"logGroupNamePrefix": 1}"#);
         assert_eq!((recorded.operation.as_deref(), recorded.resource), (Some("DescribeLogGroups"), Default::default()));
-    }
-
-    #[test]
-    fn a_query_protocol_names_its_operation_in_the_body() {
-        let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        assert_eq!(read("/", &form, "Version=2010-05-08&Action=GetRolePolicy").operation.as_deref(), Some("GetRolePolicy"));
-        assert_eq!(read("/", &[("content-type", "text/plain")], "Action=GetRolePolicy").operation, None);
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn decode(text: &str) -> String {
 mod tests {
     use hyper::Request;
 
-    use super::{S3Operation, operation, parameter, place};
+    use super::{S3Operation, operation};
 
     fn told(method: &str, path: &str, service: &str) -> Option<S3Operation> {
         let scope = format!(
@@ -110,17 +110,6 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_told_by_method_path_and_query() {
-        let of_key = |name, key: &str| Some(S3Operation { name, key: Some(key.to_owned()) });
-        assert_eq!(told("PUT", "/b/a/_manifest.json?x-id=PutObject", "s3"), of_key("PutObject", "a/_manifest.json"));
-        assert_eq!(told("GET", "/b/log_group%3D/x?x-id=GetObject&versionId=1", "s3"), of_key("GetObject", "log_group=/x"));
-        assert_eq!(told("HEAD", "/b/k", "s3"), of_key("HeadObject", "k"));
-        let listing = Some(S3Operation { name: "ListObjectsV2", key: None });
-        assert_eq!(told("GET", "/b?list-type=2&prefix=a%2F", "s3"), listing);
-        assert_eq!(told("GET", "/b/?list-type=2", "s3"), listing);
-    }
-
-    #[test]
     fn other_operations_and_other_services_are_none() {
         for (method, path) in
             [("GET", "/b"), ("GET", "/"), ("PUT", "/b"), ("GET", "/b/k?acl"), ("PUT", "/b/k?partNumber=1&uploadId=2"), ("DELETE", "/b/k")]
@@ -128,19 +117,5 @@ mod tests {
             assert_eq!(told(method, path, "s3"), None, "{method} {path}");
         }
         assert_eq!(told("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);
-    }
-
-    #[test]
-    fn bucket_key_and_parameters_are_told_by_path_and_query() {
-        let parts = |uri: &str| Request::builder().uri(uri).body(()).expect("a request").into_parts().0;
-        let name = |text: &str| Some(text.to_owned());
-        assert_eq!(place(&parts("/b/log_group%3D/x/y?x-id=GetObject")), (name("b"), name("log_group=/x/y")));
-        assert_eq!(place(&parts("/b?list-type=2")), (name("b"), None));
-        assert_eq!(place(&parts("/")), (None, None));
-        let listing = parts("/b/?list-type=2&prefix=log_group%3D%2Fx&delimiter=");
-        assert_eq!(
-            [parameter(&listing, "prefix"), parameter(&listing, "delimiter"), parameter(&listing, "x")],
-            [name("log_group=/x"), name(""), None]
-        );
     }
 }

@@ -66,34 +66,3 @@ impl CredentialScope {
         Ok(Caller { account, region: self.region })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::CredentialScope;
-
-    #[test]
-    fn parse_reads_key_and_region_and_refuses_what_is_no_scope() {
-        let parse = CredentialScope::parse;
-        let scope =
-            parse("AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0")
-                .expect("a well-formed header");
-        assert_eq!(scope.account(), Some("111122223333"));
-        assert_eq!((scope.region.as_str(), scope.service.as_str()), ("ap-northeast-1", "logs"));
-        assert_eq!(
-            parse("AWS4-HMAC-SHA256 Credential=AKIAX/20261101/eu-west-1/logs/aws4_request,Signature=0")
-                .expect("a header without blanks")
-                .account(),
-            None
-        );
-        for garbage in [
-            "",
-            "Basic abc",
-            "AWS4-HMAC-SHA256 Credential=",
-            "AWS4-HMAC-SHA256 Credential=a/b/c",
-            "AWS4-HMAC-SHA256 Credential=a/b//logs/aws4_request",
-            "AWS4-HMAC-SHA256 Credential=a/b/eu west/logs/aws4_request",
-        ] {
-            assert_eq!(parse(garbage), None, "{garbage:?}");
-        }
-    }
-}

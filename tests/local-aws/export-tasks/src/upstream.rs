@@ -232,24 +232,3 @@ fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::e
     }
     innermost
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{UpstreamError, encode, s3_error};
-    use hyper::StatusCode;
-
-    #[test]
-    fn keys_are_encoded_byte_by_byte_and_keep_their_slashes() {
-        assert_eq!(encode("a/[$LATEST]ログ b", true), "a/%5B%24LATEST%5D%E3%83%AD%E3%82%B0%20b");
-        assert_eq!(encode("a/b", false), "a%2Fb");
-    }
-
-    #[test]
-    fn s3_errors_keep_code_and_message() {
-        let xml = "<Error><Code>NoSuchBucket</Code><Message>gone</Message></Error>";
-        let UpstreamError::Refused { status, code, message } = s3_error(StatusCode::NOT_FOUND, xml) else {
-            panic!("an S3 error is a refusal");
-        };
-        assert_eq!((status.as_u16(), code.as_str(), message.as_str()), (404, "NoSuchBucket", "gone"));
-    }
-}

@@ -51,33 +51,27 @@ impl DeployOptions {
     }
 }
 
-/// What CloudFormation reports of a deployed stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The outputs of a deployed stack, by their names in the template; the template may have more of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Deployment {
     pub state_machine_arn: String,
+    #[serde(rename = "ArchiveBucketName")]
     pub bucket: String,
+    #[serde(rename = "NotificationTopicArn")]
     pub topic_arn: String,
+    #[serde(rename = "CreateExportTaskFunctionName")]
     pub create_function_name: String,
+    #[serde(rename = "CheckExportTaskFunctionName")]
     pub check_function_name: String,
+    #[serde(rename = "CompactLogsStateMachineArn")]
     pub compact_state_machine_arn: String,
     /// The Glue database with the archive's tables and views.
+    #[serde(rename = "DatabaseName")]
     pub database: String,
     /// The Athena workgroup for queries over the archive.
+    #[serde(rename = "WorkGroupName")]
     pub work_group: String,
-}
-
-/// The stack's outputs, by their names in the template; the template may have more of them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Outputs {
-    state_machine_arn: String,
-    archive_bucket_name: String,
-    notification_topic_arn: String,
-    create_export_task_function_name: String,
-    check_export_task_function_name: String,
-    compact_logs_state_machine_arn: String,
-    database_name: String,
-    work_group_name: String,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -127,18 +121,8 @@ impl LocalAws {
         let answer = answer.with_context(|| {
             format!("cannot deploy {}. The end of ministack's log:\n{}\n", options.template.display(), self.ministack().log_tail())
         })?;
-        let outputs: Outputs = serde_json::from_slice(&answer)
-            .with_context(|| format!("the stack's outputs are not those expected: {}", String::from_utf8_lossy(&answer)))?;
-        Ok(Deployment {
-            state_machine_arn: outputs.state_machine_arn,
-            bucket: outputs.archive_bucket_name,
-            topic_arn: outputs.notification_topic_arn,
-            create_function_name: outputs.create_export_task_function_name,
-            check_function_name: outputs.check_export_task_function_name,
-            compact_state_machine_arn: outputs.compact_logs_state_machine_arn,
-            database: outputs.database_name,
-            work_group: outputs.work_group_name,
-        })
+        serde_json::from_slice(&answer)
+            .with_context(|| format!("the stack's outputs are not those expected: {}", String::from_utf8_lossy(&answer)))
     }
 
     fn request<'a>(&'a self, action: Action, options: &'a DeployOptions, executables: &'a Executables) -> Request<'a> {

@@ -34,9 +34,10 @@ fn input(deployment: &Deployment) -> Value {
 
 #[tokio::test]
 async fn two_stacks_side_by_side_do_not_disturb_each_other() {
+    let here = Options::default();
     let elsewhere =
         Options { account_id: "210987654321".to_owned(), region: "eu-central-1".to_owned(), engine: Engine::Moto, ..Options::default() };
-    let ((one, in_one), (two, in_two)) = tokio::join!(deployed(&Options::default()), deployed(&elsewhere));
+    let ((one, in_one), (two, in_two)) = tokio::join!(deployed(&here), deployed(&elsewhere));
     assert_ne!(one.endpoint(), two.endpoint());
 
     // The same names on both sides, with another event in each.

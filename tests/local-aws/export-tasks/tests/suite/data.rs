@@ -36,27 +36,6 @@ async fn events_are_chosen_by_their_timestamp_not_by_their_arrival() {
 }
 
 #[tokio::test]
-async fn adjacent_windows_neither_lose_nor_repeat_an_event() {
-    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
-    let events: Vec<_> = (TO - 3..=TO + 4).map(|time| (time, "x")).collect();
-    stand_in.put(&group, "web", &events).await;
-    let mut lines = Vec::new();
-    for (from, to) in [(FROM, TO), (TO + 1, TO + 1_000)] {
-        let created = stand_in.export(&group, &bucket).from(from).to(to).send().await.unwrap();
-        let task_id = created.task_id.unwrap();
-        stand_in.completed(&task_id).await;
-        let files = text(stand_in.files(&bucket, &task_id).await);
-        lines.extend(files[0].1.lines().map(str::to_owned).collect::<Vec<_>>());
-    }
-    let expected: Vec<_> = ["14:59:59.996", "14:59:59.997", "14:59:59.998", "14:59:59.999"]
-        .into_iter()
-        .chain(["15:00:00.000", "15:00:00.001", "15:00:00.002", "15:00:00.003"])
-        .map(|time| format!("2026-10-31T{time}Z x"))
-        .collect();
-    assert_eq!(lines, expected);
-}
-
-#[tokio::test]
 async fn messages_survive_byte_for_byte() {
     let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     let large = "0123456789abcdef".repeat(65_536);

@@ -2,41 +2,29 @@
 
 use aws_sdk_cloudwatchlogs::config::Credentials;
 use aws_sdk_cloudwatchlogs::operation::RequestId;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode};
+use local_aws::http::request_with;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 use crate::stand_in::{DEFAULT_ACCOUNT, REGION, StandIn, error, refusal};
 
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Sends exactly these headers and this body.
-async fn send(stand_in: &StandIn, headers: &[(&str, &str)], body: &'static str) -> (StatusCode, HeaderMap, Value) {
-    let stream = TcpStream::connect(stand_in.addr).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let mut request = Request::post("/").header("host", "logs");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = sender.send_request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
+async fn send(stand_in: &StandIn, headers: &[(&str, &str)], body: &str) -> (StatusCode, Value) {
+    let (status, body) = request_with(stand_in.addr, Method::POST, "/", headers, body.to_owned().into()).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
 }
 
 #[tokio::test]
 async fn errors_are_aws_json_with_a_request_id() {
     let stand_in = StandIn::start().await;
-    let target = ("x-amz-target", "Logs_20140328.CancelExportTask");
-    let (status, headers, body) = send(&stand_in, &[("authorization", SCOPE), target], r#"{"taskId":"x"}"#).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
-    assert_eq!(headers["x-amzn-requestid"].len(), 36);
+    let refused = stand_in.logs().cancel_export_task().task_id("x").send().await.unwrap_err();
+    let response = refused.raw_response().unwrap();
+    assert_eq!((response.status().as_u16(), response.headers().get("content-type")), (400, Some("application/x-amz-json-1.1")));
+    let body: Value = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
     assert_eq!(body, json!({ "__type": "ResourceNotFoundException", "message": "The specified export task does not exist." }));
+    assert_eq!(refused.request_id().unwrap().len(), 36);
     let answer = stand_in.logs().describe_export_tasks().send().await.unwrap();
     assert_eq!(answer.request_id().unwrap().len(), 36);
 }
@@ -45,10 +33,10 @@ async fn errors_are_aws_json_with_a_request_id() {
 async fn requests_without_a_credential_scope_are_refused() {
     let stand_in = StandIn::start().await;
     let target = ("x-amz-target", "Logs_20140328.DescribeExportTasks");
-    let (status, _, body) = send(&stand_in, &[target], "{}").await;
+    let (status, body) = send(&stand_in, &[target], "{}").await;
     assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("MissingAuthenticationTokenException")));
     for garbage in ["Basic abc", "AWS4-HMAC-SHA256 Credential=1/2/3, Signature=0", ""] {
-        let (status, _, body) = send(&stand_in, &[target, ("authorization", garbage)], "{}").await;
+        let (status, body) = send(&stand_in, &[target, ("authorization", garbage)], "{}").await;
         assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("IncompleteSignatureException")), "{garbage}");
     }
 }
@@ -60,17 +48,9 @@ async fn a_session_acts_in_the_account_of_its_role() {
     let account = &stand_in.account;
     let scope = format!("AWS4-HMAC-SHA256 Credential={account}/20261101/{REGION}/sts/aws4_request, SignedHeaders=host, Signature=0");
     let role = format!("RoleArn=arn%3Aaws%3Aiam%3A%3A{account}%3Arole%2Ffunction&RoleSessionName=test");
-    let body: &'static str = Box::leak(format!("Action=AssumeRole&Version=2011-06-15&{role}").into_boxed_str());
-    let stream = TcpStream::connect(stand_in.addr).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    let request = Request::post("/")
-        .header("host", "sts")
-        .header("authorization", scope)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Full::new(Bytes::from(body)))
-        .unwrap();
-    let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    let body = format!("Action=AssumeRole&Version=2011-06-15&{role}");
+    let headers = [("authorization", scope.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let (_, answer) = request_with(stand_in.addr, Method::POST, "/", &headers, body.into()).await.unwrap();
     let xml = String::from_utf8(answer.to_vec()).unwrap();
     let element = |name: &str| {
         let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{name} in {xml}"));
@@ -102,7 +82,7 @@ async fn malformed_json_is_a_serialization_error() {
     for operation in ["CreateExportTask", "DescribeExportTasks", "CancelExportTask"] {
         let target = format!("Logs_20140328.{operation}");
         for body in ["", "{", "[]", "null", "7", "{\"taskId\":", "{\"from\":\"1\",\"limit\":\"1\",\"taskId\":1}"] {
-            let (status, _, answer) = send(&stand_in, &[("authorization", SCOPE), ("x-amz-target", &target)], body).await;
+            let (status, answer) = send(&stand_in, &[("authorization", SCOPE), ("x-amz-target", &target)], body).await;
             assert_eq!((status, &answer["__type"]), (StatusCode::BAD_REQUEST, &json!("SerializationException")), "{operation} {body}");
         }
     }
@@ -112,10 +92,10 @@ async fn malformed_json_is_a_serialization_error() {
         r#"{"logGroupName":"/x","from":99999999999999999999,"to":2,"destination":"b"}"#,
         r#"{"logGroupName":["/x"],"from":1,"to":2,"destination":"b"}"#,
     ] {
-        let (_, _, answer) = send(&stand_in, &[("authorization", SCOPE), target], body).await;
+        let (_, answer) = send(&stand_in, &[("authorization", SCOPE), target], body).await;
         assert_eq!(answer["__type"], "SerializationException", "{body}");
     }
-    let (_, _, answer) = send(&stand_in, &[("authorization", SCOPE), target], r#"{"from":null}"#).await;
+    let (_, answer) = send(&stand_in, &[("authorization", SCOPE), target], r#"{"from":null}"#).await;
     let missing = |name: &str| format!("Value null at '{name}' failed to satisfy constraint: Member must not be null");
     let all = ["logGroupName", "from", "to", "destination"].map(missing).join("; ");
     assert_eq!(answer["message"], format!("4 validation errors detected: {all}"));

@@ -9,7 +9,7 @@ use local_aws::cli::{self, Interruption};
 use local_aws::progress::Progress;
 use local_aws::set_up::set_up;
 use local_aws::{LocalAws, Options};
-use serde::Serialize;
+use serde_json::json;
 
 const USAGE: &str = "\
 Starts a local AWS with the stack deployed, and keeps it until it is interrupted.
@@ -27,19 +27,6 @@ Ctrl-C or SIGTERM ends it: exit code 0 once it was ready, 128 + the signal's num
 
 /// How often it is looked at whether ministack still runs.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Ready<'a> {
-    endpoint: &'a str,
-    region: &'a str,
-    account_id: &'a str,
-    state_machine_arn: &'a str,
-    bucket: &'a str,
-    topic_arn: &'a str,
-    create_function_name: &'a str,
-    check_function_name: &'a str,
-}
 
 fn main() -> ExitCode {
     cli::run(USAGE, arguments(lexopt::Parser::from_env()), serve)
@@ -72,17 +59,17 @@ async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitC
         ready = set_up(&progress, &options) => ready?,
         code = interruption.received() => return Ok(code),
     };
-    let ready = Ready {
-        endpoint: local.endpoint(),
-        region: local.region(),
-        account_id: local.account_id(),
-        state_machine_arn: &deployment.state_machine_arn,
-        bucket: &deployment.bucket,
-        topic_arn: &deployment.topic_arn,
-        create_function_name: &deployment.create_function_name,
-        check_function_name: &deployment.check_function_name,
-    };
-    cli::print(&serde_json::to_string(&ready)?);
+    let ready = json!({
+        "endpoint": local.endpoint(),
+        "region": local.region(),
+        "accountId": local.account_id(),
+        "stateMachineArn": deployment.state_machine_arn,
+        "bucket": deployment.bucket,
+        "topicArn": deployment.topic_arn,
+        "createFunctionName": deployment.create_function_name,
+        "checkFunctionName": deployment.check_function_name,
+    });
+    cli::print(&ready.to_string());
     eprintln!("Ready. Ctrl-C ends it and removes everything.");
     tokio::select! {
         error = watch(&local) => Err(error),
