@@ -32,15 +32,17 @@ const USAGE: &str = "\
 Measures this project against the same design in Python and in Node.js, and against its own bars.
 
 Usage: cargo bench-all [--quick] [--write] [--only <part>]...
+       cargo bench-all --blocks
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
-  --write        with --only: write docs/performance.json and docs/performance.svg, too
+  --write        with --only: write the results, too
   --only <part>  function-start, polling, cost, scale, stand-in, compaction or parsing; may be given several times. With --write
                  the other parts keep their figures: the ratios within a part are always of one run
+  --blocks       measure nothing: write docs/performance.svg and the documents once more from docs/performance.json
   --help         print this
 
-Without --quick and --only, the results are written to docs/performance.json and docs/performance.svg. Progress goes to stderr, one table to
-stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
+Without --quick and --only, the results are written: to docs/performance.json, to docs/performance.svg, and into the blocks of figures in
+README.md and docs. Progress goes to stderr, one table to stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
 
 const QUICK_LOG_GROUPS: [usize; 3] = [20, 50, 100];
 const QUICK_EVENTS: [usize; 3] = [10_000, 100_000, 300_000];
@@ -52,6 +54,7 @@ const PARTS: [&str; 7] = ["function-start", "polling", "cost", "scale", "stand-i
 struct Arguments {
     quick: bool,
     write: bool,
+    blocks: bool,
     only: Vec<String>,
 }
 
@@ -76,6 +79,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
             Short('h') | Long("help") => return Ok(None),
             Long("quick") => arguments.quick = true,
             Long("write") => arguments.write = true,
+            Long("blocks") => arguments.blocks = true,
             Long("only") => {
                 let part = parser.value()?.string()?;
                 if !PARTS.contains(&part.as_str()) {
@@ -89,10 +93,17 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
     if arguments.quick && arguments.write {
         return Err("--quick is good for a look only: its figures are not written".into());
     }
+    if arguments.blocks && arguments != (Arguments { blocks: true, ..Arguments::default() }) {
+        return Err("--blocks measures nothing: it stands alone".into());
+    }
     Ok(Some(arguments))
 }
 
 async fn run(arguments: Arguments, mut interruption: Interruption) -> Result<ExitCode> {
+    if arguments.blocks {
+        report::write(&report::read()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     tokio::select! {
         done = measure(&arguments) => done,
         code = interruption.received() => Ok(code),
@@ -123,11 +134,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.writes() {
         let written = if arguments.only.is_empty() { results.clone() } else { report::merged(&results)? };
         report::write(&written)?;
-        eprintln!(
-            "           wrote {} and {}; `BLESS=1 cargo test -p contract` puts the figures into the documents",
-            report::JSON_FILE,
-            report::CHART_FILE
-        );
+        eprintln!("           wrote {}, {} and the blocks in the documents", report::JSON_FILE, report::CHART_FILE);
     }
     let printed = cli::print(&report::table(&results));
     if arguments.quick {

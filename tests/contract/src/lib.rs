@@ -1,23 +1,16 @@
-//! Reads the artifacts that must agree: the workflow, its documents, the template and the code.
-//!
-//! Each check in `tests/` holds two of them together. A check that writes a generated part of a document does so with
-//! `BLESS=1`; without it, a part out of step is a failure.
+//! Reads the artifacts that must agree: workflows, templates, documents and policies. Each test in `tests/` holds two of them together.
 
-pub mod athena;
-pub mod dashboard;
 pub mod documents;
-pub mod performance;
 pub mod policy;
 pub mod state_machine;
 pub mod template;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 pub fn path(relative: &str) -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    root.join(relative)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
 }
 
 /// A file of the repository as text.
@@ -29,14 +22,19 @@ pub fn read_json(relative: &str) -> Value {
     serde_json::from_str(&read(relative)).unwrap_or_else(|error| panic!("{relative} is not JSON: {error}"))
 }
 
-/// Compares a file with what it should hold, or writes it where `BLESS` is set.
-#[track_caller]
-pub fn expect_file(relative: &str, expected: &str) {
-    if std::env::var_os("BLESS").is_some() && std::fs::read_to_string(path(relative)).ok().as_deref() != Some(expected) {
-        // In one step: other tests read the file meanwhile.
-        let new = path(&format!("{relative}.new"));
-        let written = std::fs::write(&new, expected).and_then(|()| std::fs::rename(&new, path(relative)));
-        written.unwrap_or_else(|error| panic!("{relative}: {error}"));
+/// The files below a folder with this extension, hidden folders and what is installed or built left out.
+pub fn files(folder: &str, extension: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path(folder)).unwrap_or_else(|error| panic!("{folder}: {error}")) {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
+        let file = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        if !entry.file_type().expect("its type").is_dir() {
+            files.extend(name.ends_with(&format!(".{extension}")).then_some(file));
+        } else if !name.starts_with('.') && !["target", "node_modules"].contains(&name.as_str()) {
+            files.extend(self::files(&file, extension));
+        }
     }
-    assert!(read(relative) == expected, "{relative} is out of step: run BLESS=1 cargo test -p contract, and look at the change");
+    files.sort();
+    files
 }

@@ -1,53 +1,61 @@
-//! The archive's SQL against the templates that deploy it, and against the workflow that uses the same tables.
+//! The archive's SQL against the tables that the template makes, and against the workflow that uses them.
 
 use contract::{
-    athena::{COLUMNS, SAVED_QUERIES, VIEWS, saved_queries, saved_queries_template, with_views},
-    expect_file, read,
-    template::{at, keys, load},
+    read, read_json,
+    state_machine::{COMPACT_LOGS, state},
+    template::{load, resources},
 };
+use serde_norway::Value;
 
-#[test]
-fn the_templates_hold_the_sql_files() {
-    expect_file(VIEWS, &with_views(&read(VIEWS)));
-    expect_file(SAVED_QUERIES, &saved_queries_template());
+fn table(name: &str) -> Value {
+    let template = load("infra/athena.yaml");
+    let tables = resources(&template, "AWS::Glue::Table").into_iter().map(|(_, properties)| properties["TableInput"].clone());
+    tables.into_iter().find(|table| table["Name"].as_str() == Some(name)).unwrap_or_else(|| panic!("there is no table {name}"))
 }
 
-/// What Athena takes: names up to 128 characters and descriptions up to 1,024, each name once.
+fn names(columns: &Value) -> Vec<String> {
+    columns.as_sequence().expect("columns").iter().map(|column| column["Name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// A statement on one line, without its comments.
+fn one_line(sql: &str) -> String {
+    sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+/// The compaction writes the columns of the view in the table's order; only so do the two have the same rows.
 #[test]
-fn every_saved_query_can_be_saved() {
-    let queries = saved_queries();
-    for query in &queries {
-        assert!(query.name.len() <= 128 && query.description.len() <= 1024, "{}", query.file);
-        assert!(!query.sql.ends_with(';') && !query.sql.contains(";\n"), "{}: one statement, without a semicolon", query.file);
-        assert_eq!(queries.iter().filter(|other| other.name == query.name).count(), 1, "{} has another one's name", query.file);
+fn the_compaction_selects_the_columns_of_the_view_and_the_table_has_them() {
+    let compacted = table("compacted_logs");
+    let partition = names(&compacted["PartitionKeys"]);
+    let columns: Vec<String> =
+        names(&table("logs")["StorageDescriptor"]["Columns"]).into_iter().filter(|name| !partition.contains(name)).collect();
+    assert_eq!(names(&compacted["StorageDescriptor"]["Columns"]), columns);
+    let selected = format!("SELECT {} FROM logs", columns.join(", "));
+    for file in [COMPACT_LOGS, "infra/athena/compact-log-group.sql"] {
+        assert!(one_line(&read(file)).contains(&selected), "{file} does not select {}", columns.join(", "));
     }
 }
 
-/// The compaction writes the columns of the view, in the table's order; only so do the two have the same rows.
+/// The workflow knows which task counts, and so needs no join; every value of a row is made as the view makes it.
 #[test]
-fn compacted_logs_has_the_columns_of_logs() {
-    let (_, logs) = COLUMNS.iter().find(|(name, _)| *name == "logs").expect("the view logs");
-    let columns: Vec<&str> = logs.iter().map(|(name, _)| *name).filter(|name| !["log_group", "year", "month"].contains(name)).collect();
-    let selected = format!("SELECT {} FROM logs", columns.join(", "));
-    assert!(read("statemachine/compact-logs.asl.json").contains(&selected), "the workflow does not select {}", columns.join(", "));
-    let by_hand = read("infra/athena/compact-log-group.sql").split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(by_hand.contains(&selected), "compact-log-group.sql does not select {}", columns.join(", "));
-    let table = read(VIEWS);
-    let table = table.split("Name: compacted_logs").nth(1).and_then(|rest| rest.split("\n  # ---").next()).expect("the table");
-    let in_table: Vec<&str> =
-        table.split("Columns:").nth(1).expect("columns").split("Name: ").skip(1).filter_map(|rest| rest.split(',').next()).collect();
-    assert_eq!(in_table, columns);
+fn the_compaction_makes_rows_as_the_view_does() {
+    let prepare = state(&read_json(COMPACT_LOGS), "PrepareLogGroup");
+    let lines = prepare.fields["Assign"]["lines"].as_str().expect("an expression").replace('\\', "");
+    let view = one_line(&read("infra/athena/view-logs.sql"));
+    let (values, source) = view.split_once(" FROM ( SELECT ").expect("the lines are numbered in a subquery");
+    let (numbered, _) = source.split_once(", log_group, year, month FROM log_lines ").expect("the partition columns of log_lines");
+    let (_, values) = values.split_once("SELECT manifest.task_id, ").expect("the task first");
+    let (values, _) = values.split_once(", numbered.log_group").expect("the partition columns last");
+    for part in [values, numbered] {
+        assert!(lines.contains(part), "the compaction does not say {part}");
+    }
 }
 
 /// Athena reads no table without it, not even a view: "Table storage descriptor is missing SerDe info".
 #[test]
 fn every_table_has_a_serde() {
-    let template = load(VIEWS);
-    let resources = at(&template, &["Resources"]);
-    let tables: Vec<_> = keys(resources).into_iter().filter(|name| resources[name.as_str()]["Type"] == "AWS::Glue::Table").collect();
-    assert_eq!(tables, ["LogLinesTable", "ManifestsTable", "CompactedLogsTable", "LogsView", "EventsView"]);
-    for table in &tables {
-        let serde = at(resources, &[table, "Properties", "TableInput", "StorageDescriptor", "SerdeInfo", "SerializationLibrary"]);
-        assert!(serde.as_str().is_some_and(|name| !name.is_empty()), "{table}");
+    for (name, table) in resources(&load("infra/athena.yaml"), "AWS::Glue::Table") {
+        let serde = table["TableInput"]["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"].as_str();
+        assert!(serde.is_some_and(|serde| !serde.is_empty()), "{name}");
     }
 }

@@ -4,10 +4,11 @@ use contract::{
     policy::{Need, Statement},
     read,
     state_machine::{State, states},
+    template::Template,
 };
 use serde_json::Value;
 
-use crate::{intrinsics::Template, property};
+use super::property;
 
 const KEY: &str = "<KmsKeyArn>";
 const TOPICS_KEY: &str = "arn:aws:kms:<Region>:<account>:key/<topic's key>";

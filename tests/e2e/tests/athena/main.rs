@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use contract::athena::saved_queries;
 use e2e::Archive;
+use generate_infra::athena::saved_queries;
 use local_aws::Engine;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn every_query_answers_on_what_runs_have_archived() {
     let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
     // In the order of their work; the others are independent.
     let order = ["compact-log-group", "verify-compaction", "unpublish-compaction", "publish-compaction", "drop-compaction-table"];
-    let mut queries = saved_queries();
+    let mut queries = saved_queries().expect("the SQL files are well formed");
     queries.sort_by_key(|query| order.iter().position(|file| *file == query.file).map_or(0, |at| at + 1));
     let mut found = BTreeMap::new();
     for query in &queries {

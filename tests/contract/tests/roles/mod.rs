@@ -1,24 +1,20 @@
-//! The roles: what each is for, that it permits what is done under it and nothing else, and that `docs/security.md` explains
-//! every statement.
+//! The roles: what each is for, that it permits what is done under it and nothing else, and that `docs/security.md` shows every
+//! statement.
 //!
 //! What a workflow does is read from its definition. What a function does is seen when it runs, by `tests/e2e/tests/roles.rs`.
 
-mod document;
-#[expect(dead_code, reason = "the rules are for tests/storage.rs")]
-#[path = "../intrinsics/mod.rs"]
-mod intrinsics;
 mod needs;
 
 use std::collections::BTreeSet;
 
 use contract::{
-    path,
+    documents::{code, rows, section},
     policy::{Statement, lacking, matches, statements, superfluous},
-    read, template,
+    read,
+    template::{self, ARCHIVE, Template, resources},
 };
-use intrinsics::Template;
 use needs::{needs_of_key, needs_of_schedule, needs_of_workflow};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Role, the template that makes it, what takes it on, and the resource whose work it is.
 const ROLES: [(&str, &str, &str, &str); 7] = [
@@ -72,8 +68,7 @@ const VALUES: [(&str, &str); 35] = [
 ];
 
 fn load(file: &str) -> Template {
-    let values = VALUES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Template { document: template::load(file), values: values.collect() }
+    Template::new(file, VALUES)
 }
 
 fn property<'a>(template: &'a Template, resource: &str, name: &str) -> &'a serde_norway::Value {
@@ -91,76 +86,51 @@ struct Role {
     trust: Value,
 }
 
-/// With the policies that are attached to it afterwards.
-fn role(&(name, file, service, holder): &(&'static str, &'static str, &'static str, &'static str)) -> Role {
-    let template = load(file);
-    let inline = template.json(property(&template, name, "Policies"));
-    let mut policies: Vec<Value> = inline.as_array().expect("a list").iter().map(|policy| policy["PolicyDocument"].clone()).collect();
-    for attached in resources(&template, "AWS::IAM::Policy") {
-        let roles = property(&template, &attached, "Roles").as_sequence().expect("roles");
-        let names: Vec<_> = roles.iter().map(reference).collect();
-        if names == [name] {
-            policies.push(template.json(property(&template, &attached, "PolicyDocument")));
-        }
-    }
-    let trust = template.json(property(&template, name, "AssumeRolePolicyDocument"));
-    Role { name, service, holder, statements: policies.iter().flat_map(statements).collect(), trust, template }
-}
-
-fn reference(value: &serde_norway::Value) -> &str {
-    let serde_norway::Value::Tagged(tagged) = value else { panic!("no reference: {value:?}") };
-    tagged.value.as_str().expect("a resource's name")
-}
-
 fn roles() -> Vec<Role> {
+    let role = |&(name, file, service, holder): &(&'static str, &'static str, &'static str, &'static str)| {
+        let template = load(file);
+        let inline = template.json(property(&template, name, "Policies"));
+        let mut policies: Vec<Value> = inline.as_array().expect("a list").iter().map(|policy| policy["PolicyDocument"].clone()).collect();
+        // Those that are attached to it afterwards.
+        for (_, attached) in resources(&template.document, "AWS::IAM::Policy") {
+            if attached["Roles"][0].as_str() == Some(name) {
+                policies.push(template.json(&attached["PolicyDocument"]));
+            }
+        }
+        let trust = template.json(property(&template, name, "AssumeRolePolicyDocument"));
+        Role { name, service, holder, statements: policies.iter().flat_map(statements).collect(), trust, template }
+    };
     ROLES.iter().map(role).collect()
 }
-
-fn resources(template: &Template, kind: &str) -> Vec<String> {
-    let all = &template.document["Resources"];
-    template::keys(all).into_iter().filter(|name| all[name.as_str()]["Type"].as_str() == Some(kind)).collect()
-}
-
-/// The templates' files.
-fn templates() -> Vec<String> {
-    let entries = std::fs::read_dir(path("infra")).expect("the folder can be read");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    let mut files: Vec<_> = names.filter(|name| name.ends_with(".yaml")).map(|name| format!("infra/{name}")).collect();
-    files.sort();
-    files
-}
-
-// ---- what there is --------------------------------------------------------------------------------------------------
 
 #[test]
 fn each_function_workflow_and_schedule_has_a_role_of_its_own() {
     let mut made = BTreeSet::new();
-    for file in templates() {
-        let template = load(&file);
-        made.extend(resources(&template, "AWS::IAM::Role").into_iter().map(|role| (role, file.clone())));
-        for policy in resources(&template, "AWS::IAM::Policy") {
-            let roles = property(&template, &policy, "Roles").as_sequence().expect("roles");
-            assert!(matches!(&roles[..], [role] if ROLES.iter().any(|(name, ..)| *name == reference(role))), "{policy}");
+    for file in template::files() {
+        let document = template::load(&file);
+        made.extend(resources(&document, "AWS::IAM::Role").into_iter().map(|(role, _)| (role, file.clone())));
+        for (name, policy) in resources(&document, "AWS::IAM::Policy") {
+            let [role] = &policy["Roles"].as_sequence().expect("roles")[..] else { panic!("{name}: one role") };
+            assert!(ROLES.iter().any(|(known, of, ..)| role.as_str() == Some(*known) && *of == file), "{name}");
         }
         for managed in ["AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group"] {
-            assert_eq!(resources(&template, managed), [""; 0], "{file}");
+            assert!(resources(&document, managed).is_empty(), "{file}");
         }
     }
     assert_eq!(made, ROLES.iter().map(|(role, file, ..)| ((*role).to_owned(), (*file).to_owned())).collect());
 
     for Role { name, template, holder, .. } in roles() {
         assert!(property(&template, name, "ManagedPolicyArns").is_null(), "{name}");
-        let holds = match holder {
-            "CreateExportTaskFunction" | "CheckExportTaskFunction" => {
-                let role = reference(property(&load(template::ARCHIVE), holder, "Role")).to_owned();
-                assert_eq!(role, format!("Roles.Outputs.{name}Arn"));
-                reference(&template.document["Outputs"][format!("{name}Arn").as_str()]["Value"]).to_owned()
-            }
-            "ExportLogsStateMachine" => reference(property(&template, holder, "Role")).to_owned(),
-            schedule if schedule.ends_with("Schedule") => reference(&property(&template, holder, "Target")["RoleArn"]).to_owned(),
-            _ => reference(property(&template, holder, "RoleArn")).to_owned(),
+        let held = if holder.ends_with("Function") {
+            let output = format!("Roles.Outputs.{name}Arn");
+            assert_eq!(property(&load(ARCHIVE), holder, "Role").as_str(), Some(output.as_str()), "{holder}");
+            &template.document["Outputs"][format!("{name}Arn").as_str()]["Value"]
+        } else if holder.ends_with("Schedule") {
+            &property(&template, holder, "Target")["RoleArn"]
+        } else {
+            property(&template, holder, if holder == "ExportLogsStateMachine" { "Role" } else { "RoleArn" })
         };
-        assert_eq!(holds, format!("{name}.Arn"));
+        assert_eq!(held.as_str(), Some(format!("{name}.Arn").as_str()), "{holder}");
     }
 }
 
@@ -170,7 +140,7 @@ fn a_role_is_taken_on_by_its_service_for_this_account_only() {
     for Role { name, service, trust, template, holder, .. } in roles() {
         let [statement] = &trust["Statement"].as_array().expect("statements")[..] else { panic!("one statement: {trust}") };
         assert_eq!((&statement["Effect"], &statement["Action"]), (&"Allow".into(), &"sts:AssumeRole".into()), "{name}");
-        assert_eq!(statement["Principal"], serde_json::json!({"Service": service}), "{name}");
+        assert_eq!(statement["Principal"], json!({"Service": service}), "{name}");
         let account = &statement["Condition"]["StringEquals"]["aws:SourceAccount"];
         let source = &statement["Condition"]["ArnLike"]["aws:SourceArn"];
         match service {
@@ -188,36 +158,8 @@ fn a_role_is_taken_on_by_its_service_for_this_account_only() {
     }
 }
 
-/// Beside it: in the statement, or right above it. In a key's own policy `*` is that key.
-#[test]
-fn a_wildcard_resource_is_given_its_reason_beside_it() {
-    let mut seen = 0;
-    for file in templates() {
-        let text = read(&file);
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let above = |from: usize, what: &str| (0..from).rev().find(|at| lines[*at].starts_with(what));
-        for (at, line) in lines.iter().enumerate() {
-            if !line.contains("Resource: ") || !["\"*\"", "'*'", "*"].contains(&line.trim_start_matches("Resource: ")) {
-                continue;
-            }
-            seen += 1;
-            if above(at, "KeyPolicy:") > above(at, "PolicyDocument:") {
-                continue;
-            }
-            let sid = above(at, "- Sid: ").expect("the statement has a Sid");
-            let comment: Vec<&str> = (0..sid).rev().map(|at| lines[at]).take_while(|line| line.starts_with('#')).collect();
-            let reason = comment.into_iter().rev().chain(lines[sid..at].iter().copied().filter(|line| line.starts_with('#')));
-            let reason = reason.collect::<Vec<_>>().join(" ");
-            let knows_none = ["This action knows no resources", "These actions know no resources"];
-            assert!(knows_none.iter().any(|words| reason.contains(words)), "{file}, {}: no reason for {line}: {reason}", lines[sid]);
-        }
-    }
-    assert!(seen >= 10, "{seen}");
-}
-
 #[test]
 fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
-    let mut judged = 0;
     for Role { name, service, template, holder, statements, .. } in roles() {
         let mut needs = match service {
             "states.amazonaws.com" => needs_of_workflow(&template, holder),
@@ -229,9 +171,7 @@ fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
         assert!(lacking.is_empty(), "{name} lacks\n{}", lacking.join("\n"));
         let superfluous: Vec<_> = superfluous(&statements, &needs).iter().map(ToString::to_string).collect();
         assert!(superfluous.is_empty(), "{name} has no use for\n{}", superfluous.join("\n"));
-        judged += 1;
     }
-    assert_eq!(judged, 5);
 }
 
 /// The rest of what the functions may do is compared with what they do, in a stack without a key.
@@ -254,4 +194,19 @@ fn the_compaction_writes_its_answers_where_its_role_may() {
         matches(&format!("{}*", location.replace("s3://", "arn:aws:s3:::")), "arn:aws:s3:::<results bucket>/compaction/query.csv"),
         "{location}"
     );
+}
+
+/// The tables are those below the heading that has the role's name.
+#[test]
+fn security_shows_every_statement_of_every_role() {
+    let document = read("docs/security.md");
+    let document = section(&document, "## Roles of functions and workflows");
+    let shown: BTreeSet<&str> = document.split("\n### `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert_eq!(shown, ROLES.iter().map(|(name, ..)| *name).collect());
+    for Role { name, statements, .. } in roles() {
+        let text = document.split(&format!("\n### `{name}`")).nth(1).and_then(|rest| rest.split("\n### ").next()).unwrap_or_default();
+        let shown = rows(text).into_iter().skip(2).map(|row| (code(row[0]), code(row[1]), code(row[2])));
+        let expected = statements.into_iter().map(|statement| (vec![statement.sid], statement.actions, statement.resources));
+        assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
+    }
 }

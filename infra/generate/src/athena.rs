@@ -1,19 +1,17 @@
 //! `infra/athena/*.sql` as CloudFormation resources: the views in `infra/athena.yaml`, the saved queries in
 //! `infra/saved-queries.yaml`. The SQL files are the source; these are written from them.
 
-use std::fmt::Write;
-
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-pub const FOLDER: &str = "infra/athena";
-pub const VIEWS: &str = "infra/athena.yaml";
-pub const SAVED_QUERIES: &str = "infra/saved-queries.yaml";
+const FOLDER: &str = "infra/athena";
 
 const BEGIN: &str = "  # BEGIN made of infra/athena/*.sql\n";
 const END: &str = "  # END made of infra/athena/*.sql\n";
+const RESOURCES: &str = "\nResources:\n";
 
 /// The columns of each view, as SELECT lists them, with their types in Trino.
-pub const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
+const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
     (
         "logs",
         &[
@@ -61,42 +59,37 @@ fn statement(text: &str) -> &str {
     text[comments..].trim_end()
 }
 
-pub fn view(name: &str) -> String {
-    statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))).to_owned()
-}
-
 /// Every file that is no view of the template's, in the order of their names.
-pub fn saved_queries() -> Vec<Query> {
-    let entries = std::fs::read_dir(crate::path(FOLDER)).unwrap_or_else(|error| panic!("{FOLDER}: {error}"));
-    let names = entries.map(|entry| entry.expect("a file").file_name().into_string().expect("a name in UTF-8"));
-    let mut files: Vec<String> = names.filter_map(|name| name.strip_suffix(".sql").map(str::to_owned)).collect();
+pub fn saved_queries() -> Result<Vec<Query>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(crate::path(FOLDER)).context(FOLDER)? {
+        files.extend(entry?.file_name().to_str().and_then(|name| name.strip_suffix(".sql")).map(str::to_owned));
+    }
     files.retain(|file| !COLUMNS.iter().any(|(view, _)| *file == format!("view-{view}")));
     files.sort();
     files.into_iter().map(query).collect()
 }
 
-fn query(file: String) -> Query {
-    let text = crate::read(&format!("{FOLDER}/{file}.sql"));
-    let said = |what: &str| {
+fn query(file: String) -> Result<Query> {
+    let text = crate::read(&format!("{FOLDER}/{file}.sql"))?;
+    let header = |what: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("-- {what}: ")));
-        line.unwrap_or_else(|| panic!("{FOLDER}/{file}.sql has no line that begins with `-- {what}: `")).to_owned()
+        line.map(str::to_owned).with_context(|| format!("{FOLDER}/{file}.sql has no line that begins with `-- {what}: `"))
     };
-    Query { name: said("Name"), description: said("Description"), sql: statement(&text).to_owned(), file }
+    Ok(Query { name: header("Name")?, description: header("Description")?, sql: statement(&text).to_owned(), file })
 }
 
 /// `infra/athena.yaml` with the views that the SQL files say.
-pub fn with_views(template: &str) -> String {
-    let (before, rest) = template.split_once(BEGIN).unwrap_or_else(|| panic!("{VIEWS} has no line {BEGIN}"));
-    let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("{VIEWS} has no line {END}"));
-    let views: String = COLUMNS.iter().map(|(name, columns)| view_resource(name, columns)).collect::<Vec<_>>().join("\n");
-    format!("{before}{BEGIN}{views}{END}{after}")
+pub fn with_views(template: &str) -> Result<String> {
+    let views: Result<Vec<String>> = COLUMNS.iter().map(|(name, columns)| view_resource(name, columns)).collect();
+    crate::replace_between(template, BEGIN, END, &views?.join("\n"))
 }
 
 /// A view is a table of the catalog whose text is the JSON that Athena's own CREATE VIEW would have put there.
-fn view_resource(name: &str, columns: &[(&str, &str)]) -> String {
+fn view_resource(name: &str, columns: &[(&str, &str)]) -> Result<String> {
     let typed: Vec<_> = columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
-    let sql = serde_json::to_string(&view(name)).expect("a text is JSON");
-    assert!(!sql.contains("${"), "{name}: a view takes no placeholder");
+    let sql = serde_json::to_string(statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))?))?;
+    ensure!(!sql.contains("${"), "{name}: a view takes no placeholder");
     let text =
         format!(r#"{{"originalSql": {sql}, "catalog": "awsdatacatalog", "schema": "${{DatabaseName}}", "columns": {}}}"#, json!(typed));
     let mut resource = format!(
@@ -128,9 +121,9 @@ fn view_resource(name: &str, columns: &[(&str, &str)]) -> String {
         logical = pascal_case(name),
     );
     for (name, kind) in columns {
-        writeln!(resource, "            - {{ Name: {name}, Type: {} }}", hive_type(kind)).expect("a String takes everything");
+        resource += &format!("            - {{ Name: {name}, Type: {} }}\n", hive_type(kind));
     }
-    resource
+    Ok(resource)
 }
 
 fn hive_type(trino: &str) -> &str {
@@ -142,34 +135,11 @@ fn hive_type(trino: &str) -> &str {
     }
 }
 
-/// `infra/saved-queries.yaml` as the SQL files say.
-pub fn saved_queries_template() -> String {
-    let mut template = "AWSTemplateFormatVersion: \"2010-09-09\"
-Description: >-
-  cloudwatch-logs-archive, nested stack: the saved queries of docs/athena.md in the Athena console. Deployed by
-  template.yaml.
-
-# Made of infra/athena/*.sql by `BLESS=1 cargo test -p contract --test athena`: edit those.
-
-Parameters:
-  ArchiveBucketName:
-    Type: String
-  # The archive's prefix with a slash behind it, or empty.
-  S3PrefixSlash:
-    Type: String
-  DatabaseName:
-    Type: String
-  WorkGroupName:
-    Type: String
-  CompactionWorkGroupName:
-    Type: String
-
-Resources:
-"
-    .to_owned();
-    let resources: Vec<String> = saved_queries().iter().map(query_resource).collect();
-    template += &resources.join("\n");
-    template
+/// `infra/saved-queries.yaml` with a resource for each query.
+pub fn saved_queries_template(template: &str) -> Result<String> {
+    let (before, _) = template.split_once(RESOURCES).context("there are no Resources")?;
+    let resources: Vec<String> = saved_queries()?.iter().map(query_resource).collect();
+    Ok(format!("{before}{RESOURCES}{}", resources.join("\n")))
 }
 
 fn query_resource(query: &Query) -> String {
@@ -193,7 +163,7 @@ fn query_resource(query: &Query) -> String {
     );
     for line in sql.lines() {
         let indent = if line.is_empty() { "" } else { "        " };
-        writeln!(resource, "{indent}{line}").expect("a String takes everything");
+        resource += &format!("{indent}{line}\n");
     }
     resource
 }

@@ -1,0 +1,33 @@
+//! `cargo generate-infra`: writes the files of the product that are made of others.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+Usage: cargo generate-infra [--check]
+
+Writes the files of the product that are made of others: the views and saved queries, the time zones of the input's schema, and the diagrams
+of the workflows. With --check it writes nothing, and exits with 1 after naming what is out of step.";
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--check"] => true,
+        _ => {
+            eprintln!("{USAGE}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let stale = generate_infra::stale()?;
+    for (file, text) in &stale {
+        if check {
+            eprintln!("{file} is out of step: run cargo generate-infra");
+        } else {
+            generate_infra::write(file, text)?;
+            eprintln!("wrote {file}");
+        }
+    }
+    Ok(if check && !stale.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
