@@ -103,7 +103,10 @@ impl Template {
                 parts.join(nth(0).as_str().expect("a separator")).into()
             }
             "Split" => self.text(nth(1)).split(nth(0).as_str().expect("a separator")).collect(),
-            "Select" => self.json(nth(1))[usize::try_from(nth(0).as_u64().expect("an index")).expect("a small one")].clone(),
+            "Select" => {
+                let (index, parts) = (nth(0).as_u64().expect("an index"), self.json(nth(1)));
+                parts.get(index as usize).unwrap_or_else(|| panic!("no part {index} of {parts}")).clone()
+            }
             "Equals" => (self.json(nth(0)) == self.json(nth(1))).into(),
             "Not" => (self.json(nth(0)) == false).into(),
             "And" => list().iter().all(|one| self.json(one) == true).into(),

@@ -105,11 +105,17 @@ fn bucket(changes: &[(&str, &str)]) -> Value {
 #[test]
 fn the_bucket_does_what_its_parameters_say() {
     let rules = |bucket: &Value| bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules").clone();
-    let always = rules(&bucket(&[]));
-    assert_eq!(
-        always.iter().map(|rule| rule["Id"].as_str().expect("an id")).collect::<Vec<_>>(),
-        ["AbortIncompleteMultipartUploads", "NoncurrentVersionsToGlacier"]
-    );
+    let by_default = bucket(&[]);
+    let encryption = |bucket: &Value| bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0].clone();
+    assert_eq!(encryption(&by_default), json!({"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}));
+    assert_eq!(by_default["OwnershipControls"]["Rules"], json!([{"ObjectOwnership": "BucketOwnerEnforced"}]));
+    let always = [
+        json!({"Id": "AbortIncompleteMultipartUploads", "Status": "Enabled",
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}),
+        json!({"Id": "NoncurrentVersionsToGlacier", "Status": "Enabled",
+            "NoncurrentVersionTransitions": [{"StorageClass": "GLACIER", "TransitionInDays": 30}]}),
+    ];
+    assert_eq!(rules(&by_default), always);
     let moves = |prefix: &str, transitions: Value| {
         json!({"Id": "ExportsToColderClasses", "Status": "Enabled", "Prefix": format!("{prefix}log_group="),
             "ObjectSizeGreaterThan": "131072", "Transitions": transitions})
@@ -136,9 +142,9 @@ fn the_bucket_does_what_its_parameters_say() {
         assert_eq!(locked["ObjectLockEnabled"], true);
         assert_eq!(locked["ObjectLockConfiguration"]["Rule"]["DefaultRetention"], json!({"Mode": mode, "Days": "365"}));
     }
-    let encrypted = &bucket(&[("KmsKeyArn", "arn:key")])["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
-    let by_default = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
-    assert_eq!(*encrypted, json!({"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": true}));
+    let of_key = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
+    let expected = json!({"ServerSideEncryptionByDefault": of_key, "BucketKeyEnabled": true});
+    assert_eq!(encryption(&bucket(&[("KmsKeyArn", "arn:key")])), expected);
 }
 
 #[test]
@@ -153,8 +159,11 @@ fn a_key_of_another_region_is_refused() {
         ("arn:aws:kms:us-east-1:999999999999:key/1234", false),
     ] {
         let template = template(ARCHIVE, &[("KmsKeyArn", key)]);
-        let value = template.text(&template.document["Resources"]["Archive"]["Properties"]["Parameters"]["KmsKeyAndStackRegion"]);
+        let parameter = &template.document["Resources"]["Archive"]["Properties"]["Parameters"]["KmsKeyAndStackRegion"];
+        let value = template.text(parameter);
         assert_eq!(passes(&value), right, "{key}: {value}");
+        // Without a key, too: that CloudFormation leaves the branch alone that is not taken is said nowhere.
+        assert!(template.text(&parameter[1]).ends_with(" ap-northeast-1"), "{key}");
     }
     assert!(!passes("ap-northeast-1 ap-northeast-10") && !passes(" "));
 }

@@ -71,8 +71,8 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A panic of the handler has been printed, and its request was not answered.
-        let _panicked = self.thread.take().map(JoinHandle::join);
+        // A handler's panic ends its connection, not the thread.
+        let _joined = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -231,7 +231,7 @@ mod tests {
         let events = |group: &LogGroup| group.streams.iter().flat_map(|stream| stream.events.clone()).collect::<Vec<_>>();
         let on_edges =
             |group: &&LogGroup| [from - 1, from, to, to + 1].iter().all(|edge| events(group).iter().any(|event| event.timestamp == *edge));
-        assert_eq!(samples.groups.iter().filter(on_edges).count(), 5);
+        assert_eq!(samples.groups.iter().filter(on_edges).count(), 4);
         let largest = samples.groups.iter().flat_map(events).map(|event| event.message.len()).max();
         assert_eq!(largest, Some(MAX_BATCH_BYTES - EVENT_OVERHEAD_BYTES));
     }
