@@ -1,6 +1,6 @@
 //! The archive answers SQL as soon as a run has ended: every file of `infra/athena`, as it is deployed, on what runs have archived.
 //!
-//! Awkward messages are the matter of `tests/athena`; here it is that the pipeline's own objects, manifests and rows are
+//! Awkward messages are the matter of `tests/e2e/sql`; here it is that the pipeline's own objects, manifests and rows are
 //! what the queries take them for, and that the compaction ends with the same rows.
 
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ fn input(archive: &Archive, month: &str, compact: bool) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_answers_on_what_runs_have_archived() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     load(&archive).await;
     // A first attempt that failed after it had written leaves its folder; its lines must not come back twice.
     let failure = json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1});
@@ -118,7 +118,7 @@ async fn every_query_answers_on_what_runs_have_archived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_workgroup_cancels_what_scans_too_much_and_the_table_wants_a_log_group() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     let mut input = input(&archive, "2026-10", false);
     input["logGroups"] = json!(["/a"]);
@@ -135,7 +135,7 @@ async fn the_workgroup_cancels_what_scans_too_much_and_the_table_wants_a_log_gro
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let notifications = archive.subscribe().await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
@@ -163,7 +163,7 @@ async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_outside_of_the_tables_is_told() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
     let mut input = input(&archive, "2026-10", true);
@@ -174,7 +174,7 @@ async fn what_lies_outside_of_the_tables_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compaction_by_hand_wants_a_month() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let refused = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "October"})).await;
     assert_eq!((refused.status, refused.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidInput")));
     assert_eq!(refused.cause.as_deref(), Some("month is October: give the archived month as YYYY-MM, such as 2026-10"));

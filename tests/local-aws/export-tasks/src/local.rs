@@ -86,8 +86,6 @@ impl State {
 /// One stand-in.
 pub(crate) struct Local {
     pub(crate) upstream: Upstream,
-    /// Runs Athena's queries.
-    pub(crate) athena: Option<Upstream>,
     pub(crate) gauge: Gauge,
     settings: watch::Sender<Settings>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -95,8 +93,8 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(upstream: Upstream, athena: Option<Upstream>, jobs: mpsc::UnboundedSender<Job>) -> Self {
-        Self { upstream, athena, gauge: Gauge::default(), settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
+    pub(crate) fn new(upstream: Upstream, jobs: mpsc::UnboundedSender<Job>) -> Self {
+        Self { upstream, gauge: Gauge::default(), settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
