@@ -16,7 +16,7 @@ import archive
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/local-aws/athena"))
 
-from athena import Answer, Engine, QueryError  # noqa: E402, F401
+from athena import QueryError, run  # noqa: E402
 from fakes import FakeGlue, FakeS3  # noqa: E402
 
 FOLDER = ROOT / "infra/athena"
@@ -49,10 +49,9 @@ class LocalAthena:
             self.s3.put_object(Bucket=archive.BUCKET, Key=key, Body=body)
         for table in table_inputs(prefix, views or {}):
             self.glue.create_table(DatabaseName=DATABASE, TableInput=table)
-        self.engine = Engine(self.glue, self.s3)
 
     def query(self, sql):
-        return self.engine.query(sql, DATABASE)
+        return run(self.glue, self.s3, sql, DATABASE)
 
     def rows(self, sql):
         return [tuple(row) for row in self.query(sql).rows]

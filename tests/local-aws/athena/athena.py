@@ -9,11 +9,12 @@ import gzip
 import itertools
 import json
 import logging
+import math
 import os
 import re
 import tempfile
 import uuid
-from dataclasses import dataclass, field
+from collections import namedtuple
 from decimal import Decimal
 
 import duckdb
@@ -63,9 +64,13 @@ CREATE MACRO json_scalar(j, p) AS CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'A
 CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(CAST(x AS VARCHAR), p) THEN CAST(x AS VARCHAR)
   ELSE 'INVALID_CAST_ARGUMENT: ' || CAST(x AS VARCHAR) END;
 """
-NUMBERS = {"INT": "[+-]?[0-9]+", "BIGINT": "[+-]?[0-9]+", "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"}
+WHOLE = "[+-]?[0-9]+"
+NUMBERS = {"INT": WHOLE, "BIGINT": WHOLE, "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"}
 TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone", '"NULL"': "unknown"}
 HIVE_TYPES = {"varchar": "string", "integer": "int", "timestamp(3)": "timestamp", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date"}
+FAMILIES = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
+
+Answer = namedtuple("Answer", "columns rows scanned")
 
 
 class QueryError(Exception):
@@ -74,28 +79,16 @@ class QueryError(Exception):
         self.code = code
 
 
-def unsupported(what):
-    return QueryError("NOT_SUPPORTED", f"{what} is not supported locally")
-
-
 def refuse(condition, what):
     if condition:
-        raise unsupported(what)
-
-
-@dataclass
-class Answer:
-    columns: list = field(default_factory=list)
-    rows: list = field(default_factory=list)
-    scanned: int = 0
+        raise QueryError("NOT_SUPPORTED", f"{what} is not supported locally")
 
 
 def cast_sql(generator, cast):
     target = cast.to.this.name
     if target not in NUMBERS:
         return DuckDB.Generator.cast_sql(generator, cast)
-    pattern = "[+-]?[0-9]+" if target != "DOUBLE" else NUMBERS["DOUBLE"]
-    return f"{'TRY_' if isinstance(cast, exp.TryCast) else ''}CAST(number_text({generator.sql(cast.this)}, '{pattern}') AS {target})"
+    return f"{'TRY_' if isinstance(cast, exp.TryCast) else ''}CAST(number_text({generator.sql(cast.this)}, '{NUMBERS[target]}') AS {target})"
 
 
 class Dialect(DuckDB):
@@ -126,19 +119,21 @@ def other_group(node):
     return group > plain.count("(") or re.search(r"\)[?*{]|\|", plain)
 
 
-def of_type(node, *types):
-    return node.type and node.type.this in set().union(*types)
+def of_type(node, types):
+    return node.type and node.type.this in types
+
+
+def family(node):
+    return next((name for name, types in FAMILIES.items() if of_type(node, types)), None)
 
 
 def other_cast(cast):
     source, target = cast.this, cast.to.this.name
     if target in ("TIMESTAMP", "DATE"):
-        return of_type(source, exp.DataType.TEXT_TYPES, exp.DataType.NUMERIC_TYPES) and not source.is_string
+        return family(source) in ("text", "number") and not source.is_string
     if target in ("VARCHAR", "TEXT"):
-        return not of_type(source, exp.DataType.INTEGER_TYPES, exp.DataType.TEXT_TYPES)
-    if target in ("INT", "BIGINT"):
-        return of_type(source, exp.DataType.TEMPORAL_TYPES, exp.DataType.REAL_TYPES)
-    return target != "DOUBLE" or of_type(source, exp.DataType.TEMPORAL_TYPES)
+        return not of_type(source, exp.DataType.INTEGER_TYPES | exp.DataType.TEXT_TYPES)
+    return target not in NUMBERS or family(source) == "time" or target != "DOUBLE" and of_type(source, exp.DataType.REAL_TYPES)
 
 
 # What is in NODES and would answer differently, by kind: the condition, and what it is called.
@@ -148,7 +143,6 @@ REFUSED = {
     exp.Bracket: (lambda e: not e.args.get("safe") or e.expressions[0].name == "0", "a subscript"),
     exp.Cast: (other_cast, "a CAST between these types"),
     exp.TryCast: (other_cast, "a CAST between these types"),
-    exp.Column: (lambda e: isinstance(e.this, exp.Star), "a star with a name before it"),
     exp.DateAdd: (lambda e: not e.this.is_type("date") or e.text("unit") != "MONTH", "date_add other than of months to a DATE"),
     exp.Distinct: (lambda e: e.args.get("on"), "DISTINCT ON"),
     exp.Div: (lambda e: not re.search(r"\de\d|DOUBLE", e.expression.sql()), "a division by what is no double"),
@@ -178,22 +172,16 @@ def parse(sql):
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], tokens[-1]]):
         name = token.text.lower()
         named = before is not None and before.text.lower() == "as"  # AS t (x)
-        if after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and name not in FUNCTIONS | SYNTAX and not named:
-            if not (isinstance(tree, exp.Create) and name == "partitioned_by"):
-                raise unsupported(f"the function {name}")
+        called = after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
+        refuse(called and name not in FUNCTIONS | SYNTAX, f"the function {name}")
         if token.token_type in FOREIGN or sql[token.start] == "`":
             raise QueryError("SYNTAX_ERROR", f"mismatched input '{token.text}'")
     for node in query.walk():
-        refuse(type(node).__name__ not in NODES, f"{type(node).__name__} in a query")
+        refuse(type(node).__name__ not in NODES or node.key == "column" and node.is_star, f"{type(node).__name__} in a query")
     for cast in query.find_all(exp.Cast):
         if cast.this.is_string and cast.is_type(*exp.DataType.TEMPORAL_TYPES) and not re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,3})?)?)?", cast.this.name):
             raise QueryError("INVALID_LITERAL", f"{cast.this} is not a valid literal")
     return tree
-
-
-def family(node):
-    families = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
-    return next((name for name, types in families.items() if of_type(node, types)), None)
 
 
 def quoted(name):
@@ -226,16 +214,12 @@ def hive(type_):
 
 def text(value):
     """A value as Athena writes it into results."""
-    if value is None or isinstance(value, str):
+    if isinstance(value, (str, type(None))):
         return value
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, float):
         # As Java does.
-        if value != value or abs(value) == float("inf"):
-            return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[repr(value)]
-        if value == 0 or 1e-3 <= abs(value) < 1e7:
-            return repr(value)
+        if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
+            return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
         sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
         rest = "".join(map(str, digits[1:])) or "0"
         return f"{'-' * sign}{digits[0]}.{rest}E{exponent + len(digits) - 1}"
@@ -245,7 +229,7 @@ def text(value):
         return f"[{', '.join(str(text(item)) for item in value)}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{name}={text(item)}' for name, item in value.items())}}}"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def lines(path, body):
@@ -260,13 +244,9 @@ def regex_rows(serde, found):
     return [list(match.groups()) if (match := regex.fullmatch(line)) else [None] * regex.groups for line in found]
 
 
-class Engine:
-    def __init__(self, glue, s3):
-        self.glue, self.s3 = glue, s3
-
-    def query(self, sql, database="default"):
-        with tempfile.TemporaryDirectory() as folder:
-            return Query(self.glue, self.s3, database, folder).run(sql)
+def run(glue, s3, sql, database="default"):
+    with tempfile.TemporaryDirectory() as folder:
+        return Query(glue, s3, database, folder).run(sql)
 
 
 class Query:
@@ -290,25 +270,14 @@ class Query:
                 columns = [(item[0].lower(), trino(str(item[1]))) for item in result.description]
                 refuse(any("zone" in type_ for _, type_ in columns), "a time with a zone in a result (CAST it AS timestamp(3))")
                 return Answer(columns, [[text(value) for value in row] for row in result.fetchall()], self.scanned)
-            if isinstance(tree, exp.Create) and tree.kind == "VIEW":
-                self.create_view(tree, sql)
-            elif isinstance(tree, exp.Create) and tree.kind == "TABLE" and tree.expression:
-                self.create_table_as(tree)
-            elif isinstance(tree, exp.Create) and tree.kind == "TABLE":
-                self.create_table(tree)
-            elif isinstance(tree, exp.Command) and tree.name.upper() == "UNLOAD":
-                self.unload(tree.text("expression"))
-            elif isinstance(tree, exp.Alter):
-                self.alter(tree)
-            elif isinstance(tree, exp.Drop) and tree.kind in ("TABLE", "VIEW"):
-                self.drop(tree)
-            else:
-                raise unsupported(f"the statement {sql.split()[0].upper()}")
+            what = tree.name.upper() if isinstance(tree, exp.Command) else f"{tree.key.upper()} {tree.args.get('kind')}"
+            statements = {"ALTER TABLE": self.alter, "DROP TABLE": self.drop, "DROP VIEW": self.drop, "UNLOAD": self.unload}
+            statements |= {"CREATE VIEW": self.create_view, "CREATE TABLE": self.create_table_as if tree.args.get("expression") else self.create_table}
+            refuse(what not in statements, f"the statement {what}")
+            statements[what](tree)
         except duckdb.Error as error:
             raise QueryError("GENERIC_USER_ERROR", str(error)) from error
-        return Answer(scanned=self.scanned)
-
-    # Queries
+        return Answer([], [], self.scanned)
 
     def prepared(self, tree):
         """DuckDB's SQL, and the rows that it needs are there."""
@@ -349,11 +318,9 @@ class Query:
         except sqlglot.errors.OptimizeError as error:
             raise QueryError("COLUMN_NOT_FOUND", str(error)) from error
         typed = annotate_types(typed, schema=schema, dialect="duckdb")
-        for node in tree.find_all(exp.Column):
-            refuse(isinstance(node.this, exp.Star), "a star with a name before it")
         for node in typed.walk():
-            if type(node) in REFUSED and REFUSED[type(node)][0](node):
-                raise unsupported(f"{REFUSED[type(node)][1]} ({node.sql('athena')})")
+            condition, what = REFUSED.get(type(node), (bool, ""))
+            refuse(what and condition(node), f"{what} ({node.sql('athena')})")
             if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce)):
                 families = {family(child) for child in node.iter_expressions() if isinstance(child, exp.Condition)} - {None}
                 if len(families) > 1 or isinstance(node, exp.DPipe) and families - {"text"}:
@@ -371,12 +338,14 @@ class Query:
             raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{self.database}.{name}' does not exist")
         return table
 
+    def require_none(self, name):
+        if self.find(name):
+            raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{self.database}.{name}' already exists")
+
     def define(self, name):
         if name in self.known:
             return
         table = self.require(name)
-        if not table["StorageDescriptor"].get("SerdeInfo", {}).get("SerializationLibrary"):
-            raise QueryError("HIVE_METASTORE_ERROR", "Table storage descriptor is missing SerDe info")
         if table.get("TableType") == "VIRTUAL_VIEW":
             view = json.loads(base64.b64decode(table["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")))
             self.db.execute(f"CREATE VIEW {quoted(name)} AS {self.translated(parse(view['originalSql']))}")
@@ -388,8 +357,6 @@ class Query:
         columns = ", ".join(f"{quoted(c['Name'])} {duck(c['Type'])}" for c in table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", []))
         self.db.execute(f'CREATE TABLE {quoted(name)} ({columns}, "$path" VARCHAR)')
         self.known[name] = self.tables[name] = table
-
-    # What is read
 
     def load(self, plan):
         """Each scan in the plan has the conditions that DuckDB carried down to it: they choose the partitions."""
@@ -488,8 +455,6 @@ class Query:
                 types = ", ".join(f"{quoted(column['Name'])}: {literal(duck(column['Type']))}" for column in columns)
                 self.db.execute(insert.format(names, f"read_json({literal(file)}, format = 'newline_delimited', columns = {{{types}}})"))
 
-    # What is written
-
     def write(self, query, place, kind="PARQUET", compression="GZIP", delimiter="\x01"):
         """Writes the rows as one object, or none, to an empty place; tells the columns."""
         bucket, prefix = split(place)
@@ -500,30 +465,28 @@ class Query:
         file = f"{self.folder}/out"
         self.db.execute(f"CREATE TEMP TABLE written AS {self.prepared(query)}")
         columns = [(row[0].lower(), row[1]) for row in self.db.execute("DESCRIBE written").fetchall()]
-        tables = [(name, hive(type_)) for name, type_ in columns]
-        rows = self.db.execute("SELECT * FROM written")
         if kind == "PARQUET":
-            casts = ", ".join(f"CAST({quoted(name)} AS {'BIGINT' if type_ == 'HUGEINT' else type_}) AS {quoted(name)}" for name, type_ in columns)
+            casts = ", ".join(f"CAST({quoted(name)} AS {duck(hive(type_))}) AS {quoted(name)}" for name, type_ in columns)
             self.db.execute(f"COPY (SELECT {casts} FROM written) TO {literal(file)} (FORMAT parquet, COMPRESSION {compression})")
             with open(file, "rb") as out:
                 body = out.read()
         else:
-            natural = (bool, int, type(None))
-            write = {
-                "JSON": lambda row: json.dumps({n: v if isinstance(v, natural) else text(v) for (n, _), v in zip(columns, row)}, ensure_ascii=False, separators=(",", ":")),
-                "TEXTFILE": lambda row: delimiter.join("\\N" if value is None else text(value) for value in row),
-            }[kind]
-            body = "".join(f"{write(row)}\n" for row in rows.fetchall()).encode()
-            body = gzip.compress(body) if compression == "GZIP" else body
+            natural, body = (bool, int, type(None)), ""
+            for row in self.db.execute("SELECT * FROM written").fetchall():
+                if kind == "JSON":
+                    named = {name: value if isinstance(value, natural) else text(value) for (name, _), value in zip(columns, row)}
+                    body += json.dumps(named, ensure_ascii=False, separators=(",", ":")) + "\n"
+                else:
+                    body += delimiter.join("\\N" if value is None else text(value) for value in row) + "\n"
+            body = gzip.compress(body.encode()) if compression == "GZIP" else body.encode()
         if self.db.execute("SELECT count(*) FROM written").fetchone()[0]:
             suffix = ".parquet" if kind == "PARQUET" else ".gz" if compression == "GZIP" else ""
             self.s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}{suffix}", Body=body)
-        return tables
+        return [(name, hive(type_)) for name, type_ in columns]
 
-    def unload(self, statement):
-        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", statement, re.I | re.S)
-        if not match:
-            raise QueryError("SYNTAX_ERROR", "UNLOAD (SELECT ...) TO 's3://...' WITH (format = '...') is expected")
+    def unload(self, tree):
+        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", tree.text("expression"), re.I | re.S)
+        refuse(not match, "UNLOAD other than UNLOAD (SELECT ...) TO 's3://...' WITH (format = '...')")
         options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", match[3]))
         rest = re.sub(r"\w+\s*=\s*'[^']*'", "", match[3]).strip(" ,\n")
         kind, compression = options.pop("format", "").upper(), options.pop("compression", "GZIP").upper()
@@ -534,13 +497,13 @@ class Query:
         refuse(not isinstance(query, exp.Query), "UNLOAD of what is no query")
         self.write(query, match[2], kind, compression, delimiter)
 
-    def properties(self, tree):
+    @staticmethod
+    def properties(tree):
         found = tree.args["properties"].expressions if tree.args.get("properties") else []
         return {item.name.lower(): item.args["value"].name for item in found if type(item) is exp.Property}
 
     def create(self, name, columns, keys, place, serde, parameters, formats, **more):
-        if self.find(name):
-            raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{self.database}.{name}' already exists")
+        self.require_none(name)
         described = [[{"Name": name, "Type": type_} for name, type_ in items] for items in (columns, keys)]
         storage = {"Columns": described[0], "Location": place, "InputFormat": formats[0], "OutputFormat": formats[1], "SerdeInfo": serde}
         table = {"Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": described[1], "StorageDescriptor": storage}
@@ -551,8 +514,7 @@ class Query:
         format_ = tree.find(exp.FileFormatProperty)
         refuse("external_location" not in properties or set(properties) - {"external_location", "write_compression"}, f"CREATE TABLE AS with {', '.join(properties)}")
         refuse(not format_ or format_.name.upper() != "PARQUET", "CREATE TABLE AS in another format than PARQUET")
-        if self.find(tree.this.name):
-            raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{self.database}.{tree.this.name}' already exists")
+        self.require_none(tree.this.name)
         place = properties["external_location"]
         columns = self.write(tree.expression, place, compression=properties.get("write_compression", "GZIP"))
         formats = f"{PARQUET}MapredParquetInputFormat", f"{PARQUET}MapredParquetOutputFormat"
@@ -571,10 +533,10 @@ class Query:
         keys = columns(partitioned.this) if partitioned else []
         self.create(tree.this.this.name, columns(tree.this), keys, location.name, serde, {"EXTERNAL": "TRUE"} | self.properties(tree), formats)
 
-    def create_view(self, tree, sql):
+    def create_view(self, tree):
         self.db.execute(self.translated(tree.expression))
         columns = [(item[0], trino(str(item[1]))) for item in self.db.description]
-        view = {"originalSql": re.search(r"\bAS\b(.*)", sql, re.I | re.S)[1].strip(), "catalog": "awsdatacatalog", "schema": self.database}
+        view = {"originalSql": tree.expression.sql("athena"), "catalog": "awsdatacatalog", "schema": self.database}
         view["columns"] = [{"name": name, "type": type_} for name, type_ in columns]
         encoded = f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */"
         if tree.args.get("replace"):
@@ -585,10 +547,8 @@ class Query:
 
     def drop(self, tree):
         for table in tree.args["tables"]:
-            if self.find(table.name):
-                self.glue.delete_table(DatabaseName=self.database, Name=table.name)
-            elif not tree.args.get("exists"):
-                raise QueryError("TABLE_NOT_FOUND", f"Table not found {self.database}.{table.name}")
+            if not tree.args.get("exists") or self.find(table.name):
+                self.glue.delete_table(DatabaseName=self.database, Name=self.require(table.name)["Name"])
 
     def alter(self, tree):
         name = {"DatabaseName": self.database, "TableName": tree.this.name}

@@ -6,8 +6,6 @@ from botocore.exceptions import ClientError
 
 
 class FakeGlue:
-    """`tables` and `partitions` by (database, name), as they were created."""
-
     def __init__(self):
         self.tables, self.partitions = {}, {}
 
@@ -30,13 +28,11 @@ class FakeGlue:
         self.partitions.setdefault((DatabaseName, TableName), []).append(PartitionInput)
 
     def delete_partition(self, DatabaseName, TableName, PartitionValues):
-        kept = [item for item in self.get_partitions(DatabaseName, TableName)["Partitions"] if item["Values"] != PartitionValues]
-        self.partitions[DatabaseName, TableName] = kept
+        items = self.partitions[DatabaseName, TableName]
+        items[:] = [item for item in items if item["Values"] != PartitionValues]
 
 
 class FakeS3:
-    """`objects` by bucket and key."""
-
     def __init__(self):
         self.objects = {}
 

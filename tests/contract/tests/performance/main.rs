@@ -71,7 +71,6 @@ const NOT_MEASURED: [(&str, &[&str]); 18] = [
     ("docs/performance.md", &["128 MB", "16 KiB", "5 s", "60 s"]),
     ("docs/security.md", &["128 KiB"]),
     ("statemachine/README.md", &["2 s", "256 KiB", "5 s"]),
-    ("tests/hive-serde/README.md", &["1 MB", "318 MB", "34 MB", "352 MB", "53 MB"]),
 ];
 
 /// A figure of speed or size that is not taken from the results would grow old unseen.

@@ -65,5 +65,5 @@ pub const TAKEN: [(&str, &[&str]); 8] = [
         ],
     ),
     ("statemachine/README.md", &["scale.parent_events_per_page"]),
-    ("tests/compaction-benchmark/README.md", &["compaction.lines", "compaction.text_mb"]),
+    ("tests/bench/compaction/README.md", &["compaction.lines", "compaction.text_mb"]),
 ];

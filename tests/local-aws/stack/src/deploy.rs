@@ -52,7 +52,7 @@ impl DeployOptions {
 }
 
 /// What CloudFormation reports of a deployed stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
     pub state_machine_arn: String,
     pub bucket: String,
