@@ -1,6 +1,6 @@
 """Makes a month, compacts it, runs the queries on every layout, and prints as JSON what each scanned and how long it took.
 
-    benchmark.py <an empty folder> <number of gz objects>
+benchmark.py <an empty folder> <number of gz objects>
 """
 
 import json

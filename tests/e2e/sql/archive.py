@@ -7,12 +7,9 @@ Names and months are those that the queries in infra/athena have for examples. T
 * `/ecs/batch` has months missing, over the turn of a year.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 
 BUCKET = "log-archive"
 PREFIX = "cloudwatch-logs"
@@ -50,13 +47,8 @@ LOOKS_LIKE_TIMES = (
 JSON_INFO = f'{{"level":"INFO","requestId":"{REQUEST_ID}","durationMs":12.5}}'
 JSON_ERROR = f'{{"level":"ERROR","requestId":"{OTHER_REQUEST_ID}","error":{{"code":"E42"}},"durationMs":"n/a"}}'
 JSON_BROKEN = '{"level":"ERROR", broken'
-REPORT_WARM = (
-    f"REPORT RequestId: {REQUEST_ID}\tDuration: 120.50 ms\tBilled Duration: 121 ms\tMemory Size: 128 MB\tMax Memory Used: 61 MB\t"
-)
-REPORT_SHORT = (
-    f"REPORT RequestId: {OTHER_REQUEST_ID}\tDuration: 40.50 ms\tBilled Duration: 41 ms\tMemory Size: 128 MB\t"
-    "Max Memory Used: 62 MB\t"
-)
+REPORT_WARM = f"REPORT RequestId: {REQUEST_ID}\tDuration: 120.50 ms\tBilled Duration: 121 ms\tMemory Size: 128 MB\tMax Memory Used: 61 MB\t"
+REPORT_SHORT = f"REPORT RequestId: {OTHER_REQUEST_ID}\tDuration: 40.50 ms\tBilled Duration: 41 ms\tMemory Size: 128 MB\t" "Max Memory Used: 62 MB\t"
 REPORT_COLD = (
     f"REPORT RequestId: {OTHER_REQUEST_ID}\tDuration: 80.30 ms\tBilled Duration: 81 ms\tMemory Size: 128 MB\t"
     "Max Memory Used: 64 MB\tInit Duration: 210.03 ms\t"
@@ -64,7 +56,7 @@ REPORT_COLD = (
 LINE_SEPARATOR = "U+2028\u2028is no end of a line, nor is U+0085\u0085"
 
 
-def event(time: str, message: str, end: str = "\n") -> str:
+def event(time, message, end="\n"):
     """An event as an export writes it: the message as it is, ends of lines within it included."""
     return f"{time} {message}{end}"
 
@@ -90,10 +82,7 @@ ORDERS_A0 = [
     event("2026-10-31T14:59:59.999Z", "FATAL the last millisecond of October in Tokyo"),
 ]
 # The second object begins within a message: whose, nobody knows.
-ORDERS_A1 = [
-    "\tat com.example.Lost.beginning(Lost.java:1)\nfurther text\n",
-    event("2026-10-05T01:20:00.000Z", "the same time as in another object"),
-]
+ORDERS_A1 = ["\tat com.example.Lost.beginning(Lost.java:1)\nfurther text\n", event("2026-10-05T01:20:00.000Z", "the same time as in another object")]
 ORDERS_B0 = [
     event("2026-10-06T15:30:00.000Z", REPORT_COLD),
     event("2026-10-05T01:04:00.000Z", REPORT_SHORT),
@@ -106,21 +95,12 @@ ORDERS_B0 = [
 class Archive:
     """Keys and bodies of the bucket's objects."""
 
-    def __init__(self, prefix: str = PREFIX) -> None:
+    def __init__(self, prefix=PREFIX):
         """`prefix`: where the stack has its archive; empty for the bucket's root."""
         self.prefix = prefix
-        self.objects: dict[str, bytes] = {}
+        self.objects = {}
 
-    def export(
-        self,
-        log_group: str,
-        month: str,
-        task_id: str,
-        streams: Mapping[str, Sequence[Sequence[str]]],
-        *,
-        prefix: str | None = None,
-        counts: bool = True,
-    ) -> None:
+    def export(self, log_group, month, task_id, streams, prefix=None, counts=True):
         """One export: per log stream its objects, per object its events. Only one that counts has manifests.
 
         `prefix` is that of an entry which has its own.
@@ -160,75 +140,40 @@ class Archive:
         key = f"{_slash(self.prefix)}manifests/year={month[:4]}/month={month[5:]}/{place}.json"
         self.objects[key] = (json.dumps(row) + "\n").encode()
 
-    def size(self, prefix: str) -> int:
+    def size(self, prefix):
         """Bytes of the gz objects whose keys begin so."""
         return sum(len(body) for key, body in self.objects.items() if key.startswith(prefix) and key.endswith(".gz"))
 
 
-def _slash(prefix: str) -> str:
+def _slash(prefix):
     return f"{prefix}/" if prefix else ""
 
 
-def build() -> Archive:
+def build():
     archive = Archive()
-    archive.export(
-        ORDERS,
-        "2026-10",
-        FAILED_TASK,
-        {STREAM_A: [[event("2026-10-05T01:00:00.000Z", f"ERROR of a failed export {REQUEST_ID}")]]},
-        counts=False,
-    )
+
+    def one(log_group, month, task_id, stream, time, message, **options):
+        archive.export(log_group, month, task_id, {stream: [[event(time, message)]]}, **options)
+
+    one(ORDERS, "2026-10", FAILED_TASK, STREAM_A, "2026-10-05T01:00:00.000Z", f"ERROR of a failed export {REQUEST_ID}", counts=False)
     archive.export(ORDERS, "2026-10", TASK, {STREAM_A: [ORDERS_A0, ORDERS_A1], STREAM_B: [ORDERS_B0]})
     # Some of orders' streams once more, as an entry with a prefix of its own exports them.
-    archive.export(
-        ORDERS,
-        "2026-10",
-        "c0ffee00-0000-4000-8000-000000000010",
-        {STREAM_A: [[event("2026-10-05T01:00:00.000Z", f"ERROR below another prefix {REQUEST_ID}")]]},
-        prefix=OTHER_PREFIX,
-    )
-    archive.export(
-        ORDERS,
-        "2026-11",
-        "b3f1c7d2-0000-4000-8000-000000000011",
-        {STREAM_A: [[event("2026-10-31T15:00:00.000Z", f"ERROR the first millisecond of November in Tokyo {REQUEST_ID}")]]},
-    )
+    other, message = "c0ffee00-0000-4000-8000-000000000010", f"ERROR below another prefix {REQUEST_ID}"
+    one(ORDERS, "2026-10", other, STREAM_A, "2026-10-05T01:00:00.000Z", message, prefix=OTHER_PREFIX)
+    message = f"ERROR the first millisecond of November in Tokyo {REQUEST_ID}"
+    one(ORDERS, "2026-11", "b3f1c7d2-0000-4000-8000-000000000011", STREAM_A, "2026-10-31T15:00:00.000Z", message)
     # A neighbour by name, which a search for orders must not find.
-    archive.export(
-        f"{ORDERS}-dev",
-        "2026-10",
-        "b3f1c7d2-0000-4000-8000-0000000000de",
-        {"dev": [[event("2026-10-05T01:00:00.000Z", f"ERROR in development {REQUEST_ID}")]]},
-    )
-    archive.export(
-        PAYMENTS,
-        "2026-08",
-        "d00d0000-0000-4000-8000-000000000008",
-        {"payments-1": [[event("2026-08-05T01:05:00.000Z", "charged")]]},
-    )
+    dev = "b3f1c7d2-0000-4000-8000-0000000000de"
+    one(f"{ORDERS}-dev", "2026-10", dev, "dev", "2026-10-05T01:00:00.000Z", f"ERROR in development {REQUEST_ID}")
+    one(PAYMENTS, "2026-08", "d00d0000-0000-4000-8000-000000000008", "payments-1", "2026-08-05T01:05:00.000Z", "charged")
     # Exported, and empty.
     archive.export(PAYMENTS, "2026-09", "d00d0000-0000-4000-8000-000000000009", {})
-    archive.export(
-        PAYMENTS,
-        "2026-10",
-        "d00d0000-0000-4000-8000-000000000010",
-        {
-            "payments-1": [
-                [
-                    event("2026-10-05T01:05:00.000Z", f"charged, request {REQUEST_ID}"),
-                    event("2026-10-05T01:06:00.000Z", "ERROR declined"),
-                ]
-            ]
-        },
-    )
-    archive.export(
-        WEB,
-        "2026-11",
-        "feed0000-0000-4000-8000-000000000011",
-        {"prod-web-1": [[event("2026-11-02T00:00:00.000Z", "GET /"), event("2026-11-02T00:00:01.000Z", "GET /\nof two lines")]]},
-        prefix=OTHER_PREFIX,
-    )
+    charged = event("2026-10-05T01:05:00.000Z", f"charged, request {REQUEST_ID}")
+    payments = [[charged, event("2026-10-05T01:06:00.000Z", "ERROR declined")]]
+    archive.export(PAYMENTS, "2026-10", "d00d0000-0000-4000-8000-000000000010", {"payments-1": payments})
+    web = [[event("2026-11-02T00:00:00.000Z", "GET /"), event("2026-11-02T00:00:01.000Z", "GET /\nof two lines")]]
+    archive.export(WEB, "2026-11", "feed0000-0000-4000-8000-000000000011", {"prod-web-1": web}, prefix=OTHER_PREFIX)
     for month in ("2025-12", "2026-02", "2026-10"):
         task_id = f"ba7c4000-0000-4000-8000-0000000{month[:4]}{month[5:]}"[:36]
-        archive.export(BATCH, month, task_id, {"batch": [[event(f"{month}-15T00:00:00.000Z", "done")]]})
+        one(BATCH, month, task_id, "batch", f"{month}-15T00:00:00.000Z", "done")
     return archive

@@ -3,18 +3,7 @@
 Values are the text that Athena answers with; None is NULL. Columns and rows are in order.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
 import archive as a
-
-
-@dataclass(frozen=True)
-class Answer:
-    columns: tuple[str, ...]
-    rows: list[tuple[str | None, ...]]
-
 
 LOST_BEGINNING = "\tat com.example.Lost.beginning(Lost.java:1)\nfurther text"
 TIMED_OUT = "ERROR order 4712: Task timed out after 3.00 seconds"
@@ -23,7 +12,7 @@ REFUSED_TWICE = "connection refused\nand again: Connection refused"
 SAME_TIME = "the same time as in another object"
 
 # The events of orders' October in time order: (UTC, Tokyo, log stream, message, lines).
-ORDERS_IN_TIME_ORDER: list[tuple[str | None, str | None, str, str, str]] = [
+ORDERS_IN_TIME_ORDER = [
     (None, None, a.STREAM_A, LOST_BEGINNING, "2"),
     ("2026-09-30 15:00:00.000", "2026-10-01 00:00:00.000", a.STREAM_A, "the first millisecond of October in Tokyo", "1"),
     ("2026-10-05 01:00:00.000", "2026-10-05 10:00:00.000", a.STREAM_A, a.STACK_TRACE, "5"),
@@ -47,13 +36,7 @@ ORDERS_IN_TIME_ORDER: list[tuple[str | None, str | None, str, str, str]] = [
     ("2026-10-06 02:00:08.000", "2026-10-06 11:00:08.000", a.STREAM_A, "progress 10%\nprogress 100%", "2"),
     ("2026-10-06 15:30:00.000", "2026-10-07 00:30:00.000", a.STREAM_B, a.REPORT_COLD, "1"),
     ("2026-10-07 03:00:00.000", "2026-10-07 12:00:00.000", a.STREAM_A, a.LONG_MESSAGE, "1"),
-    (
-        "2026-10-31 14:59:59.999",
-        "2026-10-31 23:59:59.999",
-        a.STREAM_A,
-        "FATAL the last millisecond of October in Tokyo",
-        "1",
-    ),
+    ("2026-10-31 14:59:59.999", "2026-10-31 23:59:59.999", a.STREAM_A, "FATAL the last millisecond of October in Tokyo", "1"),
 ]
 
 _DESTINATION = f"{a.PREFIX}/log_group={a.ORDERS}/year=2026/month=10"
@@ -62,21 +45,10 @@ OBJECT_A0 = f"{_FOLDER}/{a.STREAM_A}/000000.gz"
 OBJECT_A1 = f"{_FOLDER}/{a.STREAM_A}/000001.gz"
 OBJECT_B0 = f"{_FOLDER}/{a.STREAM_B}/000000.gz"
 
-LOGS_COLUMNS = (
-    "task_id",
-    "log_stream",
-    "object",
-    "line",
-    "event_time",
-    "message",
-    "is_continuation",
-    "log_group",
-    "year",
-    "month",
-)
+LOGS_COLUMNS = "task_id log_stream object line event_time message is_continuation log_group year month"
 
 
-def _logs(object_: str, stream: str, lines: list[tuple[str | None, str]]) -> list[tuple[str | None, ...]]:
+def _logs(object_, stream, lines):
     return [
         (a.TASK, stream, object_, str(number), time, message, "true" if time is None else "false", a.ORDERS, "2026", "10")
         for number, (time, message) in enumerate(lines, start=1)
@@ -121,11 +93,7 @@ LOGS = [
     *_logs(
         OBJECT_A1,
         a.STREAM_A,
-        [
-            (None, "\tat com.example.Lost.beginning(Lost.java:1)"),
-            (None, "further text"),
-            ("2026-10-05 01:20:00.000", SAME_TIME),
-        ],
+        [(None, "\tat com.example.Lost.beginning(Lost.java:1)"), (None, "further text"), ("2026-10-05 01:20:00.000", SAME_TIME)],
     ),
     *_logs(
         OBJECT_B0,
@@ -141,18 +109,7 @@ LOGS = [
     ),
 ]
 
-EVENTS_COLUMNS = (
-    "event_time",
-    "message",
-    "lines",
-    "line",
-    "task_id",
-    "log_stream",
-    "object",
-    "log_group",
-    "year",
-    "month",
-)
+EVENTS_COLUMNS = "event_time message lines line task_id log_stream object log_group year month"
 # Where each event of ORDERS_IN_TIME_ORDER begins.
 _PLACES = [
     (OBJECT_A1, "1"), (OBJECT_A0, "1"), (OBJECT_A0, "2"), (OBJECT_B0, "2"), (OBJECT_B0, "3"), (OBJECT_B0, "4"),
@@ -168,50 +125,44 @@ EVENTS = [
 _ARCHIVE = a.build()
 
 
-def _characters(stream: str) -> str:
+def _characters(stream):
     return str(sum(len(row[5] or "") for row in LOGS if row[1] == stream))
 
 
-def _size(log_group: str, year: str, month: str, exports: str, objects: str, *prefixes: str) -> tuple[str, ...]:
+def _size(log_group, year, month, exports, objects, *prefixes):
     path = f"/log_group={log_group}/year={year}/month={int(month):02}/"
     size = sum(_ARCHIVE.size(f"{prefix}{path}{task}") for prefix, task in (p.split(" ") for p in prefixes))
     return (log_group, year, month, exports, objects, str(size), "0.0")
 
 
-# The saved queries that answer with rows, by file.
-QUERIES: dict[str, Answer] = {
-    "events-in-time-order.sql": Answer(
-        ("event_time_utc", "event_time_jst", "log_stream", "message"),
+# The saved queries that answer with rows, by file: columns and rows.
+QUERIES = {
+    "events-in-time-order.sql": (
+        "event_time_utc event_time_jst log_stream message",
         [(utc, jst, stream, message) for utc, jst, stream, message, _ in ORDERS_IN_TIME_ORDER],
     ),
-    "events-between.sql": Answer(
-        ("event_time_utc", "event_time_jst", "log_stream", "message"),
+    "events-between.sql": (
+        "event_time_utc event_time_jst log_stream message",
         # From the stack trace up to, and without, the one at 01:30.
         [(utc, jst, stream, message) for utc, jst, stream, message, _ in ORDERS_IN_TIME_ORDER[2:11]],
     ),
-    "full-text-search.sql": Answer(
-        ("event_time", "log_stream", "message"),
-        [
-            ("2026-10-05 01:00:00.000", a.STREAM_A, a.STACK_TRACE),
-            ("2026-10-05 01:05:00.000", a.STREAM_B, REFUSED_TWICE),
-        ],
+    "full-text-search.sql": (
+        "event_time log_stream message",
+        [("2026-10-05 01:00:00.000", a.STREAM_A, a.STACK_TRACE), ("2026-10-05 01:05:00.000", a.STREAM_B, REFUSED_TWICE)],
     ),
-    "json-fields.sql": Answer(
-        ("event_time", "level", "request_id", "error_code", "duration_ms", "log_stream", "message"),
+    "json-fields.sql": (
+        "event_time level request_id error_code duration_ms log_stream message",
         [
             ("2026-10-05 01:10:00.000", "INFO", a.REQUEST_ID, None, "12.5", a.STREAM_A, a.JSON_INFO),
             ("2026-10-05 01:20:00.000", "ERROR", a.OTHER_REQUEST_ID, "E42", None, a.STREAM_A, a.JSON_ERROR),
         ],
     ),
-    "errors-per-hour.sql": Answer(
-        ("hour_utc", "hour_jst", "errors"),
-        [
-            ("2026-10-05 01:00:00.000", "2026-10-05 10:00:00.000", "5"),
-            ("2026-10-31 14:00:00.000", "2026-10-31 23:00:00.000", "1"),
-        ],
+    "errors-per-hour.sql": (
+        "hour_utc hour_jst errors",
+        [("2026-10-05 01:00:00.000", "2026-10-05 10:00:00.000", "5"), ("2026-10-31 14:00:00.000", "2026-10-31 23:00:00.000", "1")],
     ),
-    "errors-per-day-utc.sql": Answer(
-        ("day_utc", "events", "errors"),
+    "errors-per-day-utc.sql": (
+        "day_utc events errors",
         [
             (None, "1", "0"),
             ("2026-09-30", "1", "0"),
@@ -221,8 +172,8 @@ QUERIES: dict[str, Answer] = {
             ("2026-10-31", "1", "1"),
         ],
     ),
-    "errors-per-day-jst.sql": Answer(
-        ("day_jst", "events", "errors"),
+    "errors-per-day-jst.sql": (
+        "day_jst events errors",
         [
             (None, "1", "0"),
             ("2026-10-01", "1", "0"),
@@ -232,16 +183,16 @@ QUERIES: dict[str, Answer] = {
             ("2026-10-31", "1", "1"),
         ],
     ),
-    "request-across-log-groups.sql": Answer(
-        ("event_time", "log_group", "log_stream", "message"),
+    "request-across-log-groups.sql": (
+        "event_time log_group log_stream message",
         [
             ("2026-10-05 01:05:00.000", a.ORDERS, a.STREAM_B, a.REPORT_WARM),
             ("2026-10-05 01:05:00.000", a.PAYMENTS, "payments-1", f"charged, request {a.REQUEST_ID}"),
             ("2026-10-05 01:10:00.000", a.ORDERS, a.STREAM_A, a.JSON_INFO),
         ],
     ),
-    "multi-line-events.sql": Answer(
-        ("event_time", "lines", "log_stream", "message"),
+    "multi-line-events.sql": (
+        "event_time lines log_stream message",
         [
             (None, "2", a.STREAM_A, LOST_BEGINNING),
             ("2026-10-05 01:00:00.000", "5", a.STREAM_A, a.STACK_TRACE),
@@ -251,8 +202,8 @@ QUERIES: dict[str, Answer] = {
             ("2026-10-06 02:00:08.000", "2", a.STREAM_A, "progress 10%\nprogress 100%"),
         ],
     ),
-    "archive-size.sql": Answer(
-        ("log_group", "year", "month", "exports", "objects", "bytes", "mib"),
+    "archive-size.sql": (
+        "log_group year month exports objects bytes mib",
         [
             # Two exports: one below the archive's prefix, one below an entry's own. The failed one is none.
             _size(a.ORDERS, "2026", "10", "2", "4", f"{a.PREFIX} {a.TASK}", f"{a.OTHER_PREFIX} c0ffee"),
@@ -266,8 +217,8 @@ QUERIES: dict[str, Answer] = {
             _size(a.WEB, "2026", "11", "1", "1", f"{a.OTHER_PREFIX} feed"),
         ],
     ),
-    "missing-months.sql": Answer(
-        ("log_group", "month"),
+    "missing-months.sql": (
+        "log_group month",
         [
             (f"{a.ORDERS}-dev", "2026-11"),
             # Not 2026-09, which was exported and is empty.
@@ -275,44 +226,26 @@ QUERIES: dict[str, Answer] = {
             *[(a.BATCH, f"2026-{month}") for month in ("01", "03", "04", "05", "06", "07", "08", "09", "11")],
         ],
     ),
-    "busiest-streams.sql": Answer(
-        ("log_stream", "events", "lines", "characters", "first_event", "last_event"),
+    "busiest-streams.sql": (
+        "log_stream events lines characters first_event last_event",
         [
             (a.STREAM_A, "18", "30", _characters(a.STREAM_A), "2026-09-30 15:00:00.000", "2026-10-31 14:59:59.999"),
             (a.STREAM_B, "5", "6", _characters(a.STREAM_B), "2026-10-05 01:04:00.000", "2026-10-06 15:30:00.000"),
         ],
     ),
-    "top-error-messages.sql": Answer(
-        ("first_line", "errors", "first_seen", "last_seen"),
+    "top-error-messages.sql": (
+        "first_line errors first_seen last_seen",
         [
             ("ERROR order #: Task timed out after #.# seconds", "2", "2026-10-05 01:05:00.000", "2026-10-05 01:30:00.000"),
-            (
-                "ERROR order #: java.net.ConnectException: Connection Refused",
-                "1",
-                "2026-10-05 01:00:00.000",
-                "2026-10-05 01:00:00.000",
-            ),
-            (
-                "FATAL the last millisecond of October in Tokyo",
-                "1",
-                "2026-10-31 14:59:59.999",
-                "2026-10-31 14:59:59.999",
-            ),
+            ("ERROR order #: java.net.ConnectException: Connection Refused", "1", "2026-10-05 01:00:00.000", "2026-10-05 01:00:00.000"),
+            ("FATAL the last millisecond of October in Tokyo", "1", "2026-10-31 14:59:59.999", "2026-10-31 14:59:59.999"),
             (a.JSON_BROKEN, "1", "2026-10-05 01:25:00.000", "2026-10-05 01:25:00.000"),
-            (
-                '{"level":"ERROR","requestId":"#","error":{"code":"E#"},"durationMs":"n/a"}',
-                "1",
-                "2026-10-05 01:20:00.000",
-                "2026-10-05 01:20:00.000",
-            ),
+            ('{"level":"ERROR","requestId":"#","error":{"code":"E#"},"durationMs":"n/a"}', "1", "2026-10-05 01:20:00.000", "2026-10-05 01:20:00.000"),
         ],
     ),
-    "lambda-invocations.sql": Answer(
-        ("day_jst", "invocations", "cold_starts", "average_ms", "longest_ms", "most_memory_mb"),
-        [
-            ("2026-10-05", "2", "0", "80.5", "120.5", "62"),
-            ("2026-10-07", "1", "1", "80.3", "80.3", "64"),
-        ],
+    "lambda-invocations.sql": (
+        "day_jst invocations cold_starts average_ms longest_ms most_memory_mb",
+        [("2026-10-05", "2", "0", "80.5", "120.5", "62"), ("2026-10-07", "1", "1", "80.3", "80.3", "64")],
     ),
 }
 

@@ -89,7 +89,7 @@ def _resolve(value, values, views):
         return [_resolve(item, values, views) for item in value]
     if not isinstance(value, dict):
         return value
-    ((name, argument), *more) = value.items()
+    (name, argument), *more = value.items()
     if more or not name.startswith("Fn::"):
         return {key: _resolve(item, values, views) for key, item in value.items()}
     if name == "Fn::Ref":
