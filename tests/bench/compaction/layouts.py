@@ -1,7 +1,5 @@
 """The same month in three layouts, each as a relation with the columns of the view `logs`: the gz objects, Parquet, and Parquet by time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Seeded: the same arguments write the same bytes. Nothing repeats that would not 
 so that compression is neither helped nor hindered.
 """
 
-from __future__ import annotations
-
 import gzip
 import math
 import multiprocessing

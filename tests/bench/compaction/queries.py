@@ -1,7 +1,5 @@
 """The queries, and what an engine has to read of a layout for each."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from datetime import datetime

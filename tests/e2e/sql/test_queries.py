@@ -69,14 +69,8 @@ class Queries(unittest.TestCase):
         self.assertEqual((lines_of_events, characters_of_events), (lines, characters))
 
     def test_types_are_those_that_views_and_new_tables_can_have(self):
-        types = {
-            "event_time": "timestamp(3)",
-            "is_continuation": "boolean",
-            "line": "bigint",
-            "lines": "bigint",
-            "month": "integer",
-            "year": "integer",
-        }
+        types = {"event_time": "timestamp(3)", "is_continuation": "boolean"}
+        types |= {"line": "bigint", "lines": "bigint", "month": "integer", "year": "integer"}
         for view in ("logs", "events"):
             for name, type_ in self.athena.query(f"SELECT * FROM {view} {OF_ORDERS} LIMIT 1").columns:
                 self.assertEqual(type_, types.get(name, "varchar"), name)
@@ -158,7 +152,8 @@ class Compaction(unittest.TestCase):
 
     FOLDER = f"{a.PREFIX}/parquet/log_group={a.ORDERS}/year=2026/month=10/by-hand-1/"
     SIDES = ("objects", "lines", "events", "characters")
-    ALL_OF_ONE_EVENT = ("1", "1", "1", "1", "1", "1", "4", "4", "EQUAL")
+    ALL_OF_ONE_EVENT = (*"11111144", "EQUAL")
+    ALL_OF_ORDERS = (*(str(number) for number in expected.COUNTS for _ in range(2)), "EQUAL")
     maxDiff = 10_000
 
     def setUp(self):
@@ -184,11 +179,7 @@ class Compaction(unittest.TestCase):
         for key in written:
             self.assertEqual(self.athena.s3.objects[a.BUCKET, key][:4], b"PAR1")
 
-        lines, events = len(expected.LOGS), sum(row[4] is not None for row in expected.LOGS)
-        characters = sum(len(row[5] or "") for row in expected.LOGS)
-        objects = len({row[2] for row in expected.LOGS})
-        sides = [str(number) for number in (objects, lines, events, characters) for _ in range(2)]
-        self.assertEqual(self.verdict(), (*sides, "EQUAL"))
+        self.assertEqual(self.verdict(), self.ALL_OF_ORDERS)
 
         everything = f"SELECT {expected.LOGS_COLUMNS.replace(' ', ', ')} FROM compacted_logs {OF_ORDERS} ORDER BY object, line"
         self.assertEqual(self.athena.rows(everything), [])
@@ -224,19 +215,6 @@ class Compaction(unittest.TestCase):
                 self.assertEqual((verdict[0], verdict[1], verdict[-1]), ("3", "3", "DIFFERENT"))
                 self.assertEqual(verdict[2] == verdict[3], name != "a line")
 
-    def test_nothing_is_not_equal_to_nothing(self):
-        for key in [key for key in self.athena.s3.objects if "/manifests/" in key[1]]:
-            del self.athena.s3.objects[key]
-        self.create_by_hand()
-        self.assertEqual(self.verdict(), (None, "0", "0", "0", "0", "0", None, None, "NOTHING ARCHIVED"))
-
-    def test_a_month_exported_and_empty_is_nothing(self):
-        contents = a.Archive()
-        contents.export(a.ORDERS, "2026-10", a.TASK, {})
-        self.athena = LocalAthena(contents)
-        self.create_by_hand()
-        self.assertEqual(self.verdict(), ("0", "0", "0", "0", "0", "0", None, None, "NOTHING ARCHIVED"))
-
     def test_an_object_that_athena_passes_over_is_seen(self):
         """One in Deep Archive is missing on both sides: only the manifest knows of it. Here it is gone."""
         for missing, objects, lines in ((expected.OBJECT_B0, "2", "30"), (f"s3://{a.BUCKET}/{MONTH_OF_ORDERS}{a.TASK}/", "0", "0")):
@@ -251,27 +229,26 @@ class Compaction(unittest.TestCase):
                 self.assertEqual((verdict[4], verdict[6]), (verdict[5], verdict[7]))
                 self.assertEqual(verdict[-1], "OBJECTS MISSING")
 
-    def test_hidden_objects_are_not_missed(self):
-        self.athena = LocalAthena(with_hidden_streams())
-        self.create_by_hand()
-        self.assertEqual(self.verdict(), self.ALL_OF_ONE_EVENT)
-
-    def test_a_manifest_from_before_hidden_objects_were_counted_hides_none(self):
-        key, body = manifest_of_orders({key: body for (_, key), body in self.athena.s3.objects.items()})
-        row = json.loads(body)
-        del row["hidden_objects"]
-        self.athena.s3.objects[a.BUCKET, key] = (json.dumps(row) + "\n").encode()
-        self.create_by_hand()
-        self.assertEqual((*self.verdict()[:2], self.verdict()[-1]), ("3", "3", "EQUAL"))
-
-    def test_an_archive_at_the_root_of_its_bucket(self):
-        """Whose place is no other prefix's."""
-        contents = of_one_event(prefix="")
+    def test_verdicts(self):
+        nothing, empty, old, at_root = a.build(), a.Archive(), a.build(), of_one_event(prefix="")
+        nothing.objects = {key: body for key, body in nothing.objects.items() if "/manifests/" not in key}
+        empty.export(a.ORDERS, "2026-10", a.TASK, {})
+        key, body = manifest_of_orders(old.objects)
+        old.objects[key] = json.dumps({name: value for name, value in json.loads(body).items() if name != "hidden_objects"}).encode()
         event = a.event("2026-10-05T01:00:00.000Z", "here")
-        contents.export(a.ORDERS, "2026-10", "c0ffee", {a.STREAM_A: [[event]], a.STREAM_B: [[event]]}, prefix=a.OTHER_PREFIX)
-        self.athena = LocalAthena(contents, prefix="")
-        self.create_by_hand()
-        self.assertEqual(self.verdict(), self.ALL_OF_ONE_EVENT)
+        at_root.export(a.ORDERS, "2026-10", "c0ffee", {a.STREAM_A: [[event]], a.STREAM_B: [[event]]}, prefix=a.OTHER_PREFIX)
+        verdicts = {
+            "nothing is not equal to nothing": (nothing, (None, *"00000", None, None, "NOTHING ARCHIVED")),
+            "a month exported and empty is nothing": (empty, (*"000000", None, None, "NOTHING ARCHIVED")),
+            "hidden objects are not missed": (with_hidden_streams(), self.ALL_OF_ONE_EVENT),
+            "a manifest from before hidden objects were counted hides none": (old, self.ALL_OF_ORDERS),
+            "at the root of its bucket, whose place is no other prefix's": (at_root, self.ALL_OF_ONE_EVENT),
+        }
+        for name, (contents, verdict) in verdicts.items():
+            with self.subTest(name):
+                self.athena = LocalAthena(contents, contents.prefix)
+                self.create_by_hand()
+                self.assertEqual(self.verdict(), verdict)
 
     def test_a_month_of_one_digit(self):
         """Its folder has two; the query has the number."""

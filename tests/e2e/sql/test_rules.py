@@ -9,6 +9,8 @@ from sqlglot import exp
 import expected
 from local import FOLDER, ROOT, VIEWS, files, read
 
+from athena import FUNCTIONS  # isort: skip (local.py finds the engine)
+
 # Hive DDL: Athena hands it to another parser than queries.
 HIVE_DDL = {"table-for-another-prefix.sql", "publish-compaction.sql", "unpublish-compaction.sql"}
 QUERIES = [file for file in files() if file not in HIVE_DDL]
@@ -32,6 +34,11 @@ class Rules(unittest.TestCase):
             # They stand for a row's values of the partition columns, and are Athena's own.
             known = {"Bucket", "S3PrefixSlash"} | ({"log_group", "year", "month"} if file in HIVE_DDL else set())
             self.assertLessEqual(set(re.findall(r"\$\{(.*?)\}", read(file))), set() if file in VIEWS else known, file)
+
+    def test_the_local_athena_knows_no_function_that_nothing_uses(self):
+        others = [(ROOT / path).read_text(encoding="utf-8") for path in ("statemachine/compact-logs.asl.json", "docs/athena.md")]
+        used = set(re.findall(r"\b([a-z_0-9]+)\(", " ".join([*map(read, files()), *others]).lower()))
+        self.assertEqual(FUNCTIONS - used, set())
 
     def test_rows_come_in_an_order(self):
         for file in expected.QUERIES:
