@@ -1,28 +1,27 @@
-//! What compaction saves: the same queries on gz and on Parquet, measured by `tests/compaction-benchmark`.
+//! What compaction saves: the same queries on gz and on Parquet, measured by `tests/bench/compaction`.
 
-use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use local_aws::venv;
 use local_aws::workspace::root;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
 use crate::stats::rounded;
 
-const PROGRAM: &str = "tests/compaction-benchmark/run.py";
+const PROGRAM: &str = "tests/bench/compaction/benchmark.py";
 
 pub const QUERIES: [&str; 4] = ["errors_per_day", "full_text_search", "one_hour_events", "events_per_day"];
 
 /// With so many gz objects.
 pub async fn measure(objects: usize) -> Result<Value> {
-    let file = tempfile::NamedTempFile::new().context("cannot create a file for the results")?;
-    let mut command = Command::new("python3");
-    command.current_dir(root()).arg(PROGRAM).args(["--objects", &objects.to_string(), "--json"]).arg(file.path()).stdin(Stdio::null());
+    let month = tempfile::tempdir_in(root().join("target")).context("cannot create a folder for the month")?;
+    let mut command = Command::new(venv::python(&venv::MINISTACK).await?);
+    command.current_dir(root()).args(["-B", PROGRAM]).arg(month.path()).arg(objects.to_string()).stdin(Stdio::null());
     let run = command.kill_on_drop(true).output().await.with_context(|| format!("cannot run {PROGRAM}"))?;
-    ensure!(run.status.success(), "{PROGRAM} failed.\n{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    let results = fs::read(file.path()).with_context(|| format!("{PROGRAM} wrote no results"))?;
-    figures(&serde_json::from_slice(&results).with_context(|| format!("the results of {PROGRAM} are not JSON"))?)
+    ensure!(run.status.success(), "{PROGRAM} failed.\n{}", String::from_utf8_lossy(&run.stderr));
+    figures(&serde_json::from_slice(&run.stdout).with_context(|| format!("the results of {PROGRAM} are not JSON"))?)
 }
 
 fn figures(results: &Value) -> Result<Value> {
@@ -71,11 +70,11 @@ mod tests {
     #[test]
     fn queries_and_layouts_become_keys() {
         let layout = json!({
-            "bytesScanned": 2_060_000, "bytesBilled": 10_485_760, "dollarsPer1000Queries": 0.05, "objectsRead": 1, "seconds": 0.03,
+            "bytesScanned": 2_060_000, "bytesBilled": 10_485_760, "objectsRead": 1, "seconds": 0.03,
             "gzBytesRatio": 23.57, "gzSecondsRatio": 117.4,
         });
-        let query = json!({"name": "one hour's events", "rows": 3, "layouts": {"Parquet by time": layout}});
-        let month = json!({"objects": 10, "lines": 1234, "textBytes": 297_000_000, "gzBytes": 48_550_000, "seed": 1});
+        let query = json!({"name": "one hour's events", "layouts": {"Parquet by time": layout}});
+        let month = json!({"objects": 10, "lines": 1234, "textBytes": 297_000_000, "gzBytes": 48_550_000});
         assert_eq!(
             figures(&json!({"month": month, "queries": [query]})).unwrap(),
             json!({"objects": 10, "lines": 1234, "text_mb": 297, "gz_mb": 48.6, "queries": {"one_hour_events": {"parquet_by_time": {

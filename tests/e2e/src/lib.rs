@@ -57,11 +57,6 @@ impl Archive {
         Self::deploy_on(&Options { engine, wait_scale, ..Options::default() }).await
     }
 
-    /// With Athena, for queries and for the compaction.
-    pub async fn deploy_with_athena(engine: Engine) -> Self {
-        Self::deploy_on(&Options { engine, athena: true, ..Options::default() }).await
-    }
-
     async fn deploy_on(options: &Options) -> Self {
         let local = LocalAws::start(options).await.expect("the local AWS starts");
         let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");

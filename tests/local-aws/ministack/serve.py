@@ -21,6 +21,7 @@ def main() -> None:
     from ministack.app import app
 
     import athena_integration
+    import athena_queries
     import jsonata_fixes
     import nested_stacks
 
@@ -28,6 +29,7 @@ def main() -> None:
     jsonata_fixes.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         athena_integration.install()
+        athena_queries.install()
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

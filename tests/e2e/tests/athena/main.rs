@@ -1,6 +1,6 @@
 //! The archive answers SQL as soon as a run has ended: every file of `infra/athena`, as it is deployed, on what runs have archived.
 //!
-//! Awkward messages are the matter of `tests/athena`; here it is that the pipeline's own objects, manifests and rows are
+//! Awkward messages are the matter of `tests/e2e/sql`; here it is that the pipeline's own objects, manifests and rows are
 //! what the queries take them for, and that the compaction ends with the same rows.
 
 use std::collections::BTreeMap;
@@ -24,27 +24,19 @@ const LAST: i64 = 1_793_458_799_999;
 const AUGUST: i64 = 1_786_320_000_000;
 
 async fn load(archive: &Archive) {
-    archive
-        .log_group_of_streams(
-            "/aws/lambda/orders",
-            &[
-                (
-                    "2026/10/05/[$LATEST]aa",
-                    &[
-                        (AUGUST, "in August"),
-                        (FIRST - 1, "the last millisecond of September in Tokyo"),
-                        (FIRST, "the first millisecond of October in Tokyo"),
-                        (MORNING, STACK_TRACE),
-                        (MORNING + 60_000, JSON),
-                        (MORNING + 120_000, "ERROR order 4712: timed out"),
-                        (LAST, "FATAL the last millisecond"),
-                        (LAST + 1, "in November"),
-                    ],
-                ),
-                ("2026/10/06/[$LATEST]bb", &[(MORNING + 86_400_000, REPORT), (MORNING + 86_400_001, "Permission Check Successful")]),
-            ],
-        )
-        .await;
+    let first_stream: &[(i64, &str)] = &[
+        (AUGUST, "in August"),
+        (FIRST - 1, "the last millisecond of September in Tokyo"),
+        (FIRST, "the first millisecond of October in Tokyo"),
+        (MORNING, STACK_TRACE),
+        (MORNING + 60_000, JSON),
+        (MORNING + 120_000, "ERROR order 4712: timed out"),
+        (LAST, "FATAL the last millisecond"),
+        (LAST + 1, "in November"),
+    ];
+    let second_stream: &[(i64, &str)] = &[(MORNING + 86_400_000, REPORT), (MORNING + 86_400_001, "Permission Check Successful")];
+    let streams = [("2026/10/05/[$LATEST]aa", first_stream), ("2026/10/06/[$LATEST]bb", second_stream)];
+    archive.log_group_of_streams("/aws/lambda/orders", &streams).await;
     archive.log_group("/aws/lambda/payments", &[(AUGUST, "payments in August"), (MORNING + 30_000, JSON)]).await;
     archive.log_group("/ecs/quiet", &[(AUGUST, "x")]).await;
 }
@@ -56,7 +48,7 @@ fn input(archive: &Archive, month: &str, compact: bool) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_answers_on_what_runs_have_archived() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     load(&archive).await;
     // A first attempt that failed after it had written leaves its folder; its lines must not come back twice.
     let failure = json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1});
@@ -117,25 +109,8 @@ async fn every_query_answers_on_what_runs_have_archived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_workgroup_cancels_what_scans_too_much_and_the_table_wants_a_log_group() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
-    archive.log_group("/a", &[(FIRST, "x")]).await;
-    let mut input = input(&archive, "2026-10", false);
-    input["logGroups"] = json!(["/a"]);
-    archive.run_well(&input).await;
-    let error = archive.local.query(&archive.stack, "SELECT * FROM logs WHERE year = 2026 AND month = 10").await.unwrap_err();
-    assert!(error.to_string().starts_with("CONSTRAINT_VIOLATION: For the injected projected partition column log_group"), "{error}");
-    let error = archive
-        .local
-        .query(&archive.stack, "CREATE TABLE x WITH (external_location = 's3://elsewhere/') AS SELECT 1 AS one")
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("enforces a centralized output location"), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack).await;
     let notifications = archive.subscribe().await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
@@ -162,19 +137,24 @@ async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_outside_of_the_tables_is_told() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+async fn what_lies_outside_of_the_tables_is_told_and_what_cannot_be_meant_is_refused() {
+    let archive = Archive::deploy(Engine::Ministack).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
     let mut input = input(&archive, "2026-10", true);
     input["logGroups"] = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
     let output = archive.run_well(&input).await;
     assert_eq!(output["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 1, "outside": 1}));
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_compaction_by_hand_wants_a_month() {
-    let archive = Archive::deploy_with_athena(Engine::Ministack).await;
+    let without_log_group = "SELECT * FROM logs WHERE year = 2026 AND month = 10";
+    let in_the_wrong_workgroup = "CREATE TABLE x WITH (external_location = 's3://elsewhere/') AS SELECT 1 AS one";
+    for (sql, said) in [
+        (without_log_group, "CONSTRAINT_VIOLATION: For the injected projected partition column log_group"),
+        (in_the_wrong_workgroup, "enforces a centralized output location"),
+    ] {
+        let error = archive.local.query(&archive.stack, sql).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
     let refused = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "October"})).await;
     assert_eq!((refused.status, refused.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidInput")));
     assert_eq!(refused.cause.as_deref(), Some("month is October: give the archived month as YYYY-MM, such as 2026-10"));

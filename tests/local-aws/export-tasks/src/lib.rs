@@ -1,14 +1,12 @@
 //! A faithful stand-in for CloudWatch Logs' three export calls, in front of a local AWS that lacks them.
 //!
 //! It is a reverse proxy: CreateExportTask, DescribeExportTasks and CancelExportTask are answered here, the answers of
-//! DescribeLogGroups can be given another age, those of DescribeLogStreams are made like AWS's, `/_local/...` tells the stand-in what to do next, Athena's query executions go to an engine
-//! of their own where there is one, and everything else goes to the local AWS unchanged. What it imitates, from which source, and proved by which test stands in
-//! `docs/local-aws.md`.
+//! DescribeLogGroups can be given another age, those of DescribeLogStreams are made like AWS's, `/_local/...` tells the stand-in what to do next, and everything
+//! else goes to the local AWS unchanged. What it imitates, from which source, and proved by which test stands in `docs/local-aws.md`.
 //!
 //! There is no global state: each [`serve`] is a stand-in of its own.
 
 mod api;
-mod athena;
 mod body;
 mod clock;
 mod control;

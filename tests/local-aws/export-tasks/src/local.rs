@@ -85,16 +85,14 @@ impl State {
 /// One stand-in.
 pub(crate) struct Local {
     pub(crate) upstream: Upstream,
-    /// Runs Athena's queries.
-    pub(crate) athena: Option<Upstream>,
     settings: watch::Sender<Settings>,
     jobs: mpsc::UnboundedSender<Job>,
     state: Mutex<State>,
 }
 
 impl Local {
-    pub(crate) fn new(upstream: Upstream, athena: Option<Upstream>, jobs: mpsc::UnboundedSender<Job>) -> Self {
-        Self { upstream, athena, settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
+    pub(crate) fn new(upstream: Upstream, jobs: mpsc::UnboundedSender<Job>) -> Self {
+        Self { upstream, settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

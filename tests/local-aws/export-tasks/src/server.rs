@@ -19,7 +19,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api;
-use crate::athena;
 use crate::body::{Body, aws_error, aws_json};
 use crate::control;
 use crate::faults::{Strike, Target};
@@ -33,14 +32,14 @@ use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
 
 /// Serves the stand-in in front of the local AWS at `upstream` until the future is dropped; every connection and export
-/// task ends with it. With `athena`, the operations about query executions go there, and not to the local AWS.
+/// task ends with it.
 ///
 /// Bind the listener first, so that the local AWS can be told the address before it starts. The controls ask for no
 /// credentials, hence only a loopback address is served.
-pub async fn serve(listener: TcpListener, upstream: SocketAddr, athena: Option<SocketAddr>) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
     require_loopback(listener.local_addr()?)?;
     let (jobs, mut new_jobs) = mpsc::unbounded_channel();
-    let local = Arc::new(Local::new(Upstream::new(upstream), athena.map(Upstream::new), jobs));
+    let local = Arc::new(Local::new(Upstream::new(upstream), jobs));
     // Dropping the set aborts what is in it.
     let mut running = JoinSet::new();
     loop {
@@ -114,11 +113,6 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
         local.state().accounts.insert(account.to_owned());
     }
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    if let Some(athena) = &local.athena
-        && target.is_some_and(athena::is_about_query_executions)
-    {
-        return Ok(pass_on(athena, parts, body).await);
-    }
     let operation = target.and_then(|target| target.strip_prefix(api::TARGET_PREFIX)).map(str::to_owned);
     let (strike, response) = match operation {
         Some(operation) => logs_operation(local, &operation, parts, body).await,

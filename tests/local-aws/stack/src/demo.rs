@@ -30,7 +30,7 @@ const RUNNING: Duration = Duration::from_millis(500);
 pub async fn run(month: Month) -> Result<bool> {
     let progress = Progress::default();
     let samples = SampleLogs::generate(month)?;
-    let (local, deployment) = set_up(&progress, &Options { athena: true, ..Options::default() }).await?;
+    let (local, deployment) = set_up(&progress, &Options::default()).await?;
     local.set_task_timing(PENDING, RUNNING).await?;
     load(&progress, &local, &samples).await?;
     let execution = export(&progress, &local, &deployment, &samples).await?;

@@ -52,7 +52,7 @@ impl DeployOptions {
 }
 
 /// The outputs of a deployed stack, by their names in the template; the template may have more of them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Deployment {
     pub state_machine_arn: String,

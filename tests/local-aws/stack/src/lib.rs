@@ -4,7 +4,6 @@
 //! however that process ends. Nothing uses a fixed port, so that any number of stacks run side by side.
 
 pub mod archive;
-pub mod athena;
 pub mod calendar;
 pub mod cargo;
 pub mod check;

@@ -12,9 +12,6 @@ pub async fn set_up(progress: &Progress, options: &Options) -> Result<(LocalAws,
     progress
         .step("Python environment", async {
             let python = venv::python(&venv::MINISTACK).await?;
-            if options.athena {
-                venv::python(&venv::ATHENA).await?;
-            }
             Ok(((), python.display().to_string()))
         })
         .await?;

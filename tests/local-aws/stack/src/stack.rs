@@ -14,7 +14,6 @@ use hyper::Method;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::athena::Athena;
 use crate::engine::Engine;
 use crate::http;
 use crate::ministack::{Ministack, MinistackOptions};
@@ -29,8 +28,6 @@ pub struct Options {
     pub wait_scale: f64,
     /// What runs the workflow.
     pub engine: Engine,
-    /// Whether Athena runs queries as AWS's does; without it they are ministack's.
-    pub athena: bool,
 }
 
 impl Default for Options {
@@ -42,7 +39,6 @@ impl Default for Options {
             // A state machine's seconds of waiting become hundredths.
             wait_scale: 0.01,
             engine: Engine::default(),
-            athena: false,
         }
     }
 }
@@ -55,7 +51,6 @@ pub struct LocalAws {
     options: Options,
     // Before ministack: what it has under way must not end in errors of a stack that has gone.
     moto: Option<Moto>,
-    athena: Option<Athena>,
     ministack: Ministack,
     _stand_in: StandIn,
 }
@@ -72,10 +67,9 @@ impl LocalAws {
             region: options.region.clone(),
             wait_scale: options.wait_scale,
         };
-        let (ministack, moto, athena) =
-            tokio::try_join!(Ministack::start(&ministack_options), start_moto(&endpoint, options), start_athena(&endpoint, options))?;
-        let stand_in = StandIn::start(listener, &ministack, athena.as_ref())?;
-        Ok(Self { endpoint, addr, options: options.clone(), moto, athena, ministack, _stand_in: stand_in })
+        let (ministack, moto) = tokio::try_join!(Ministack::start(&ministack_options), start_moto(&endpoint, options))?;
+        let stand_in = StandIn::start(listener, &ministack)?;
+        Ok(Self { endpoint, addr, options: options.clone(), moto, ministack, _stand_in: stand_in })
     }
 
     /// What any AWS SDK or CLI takes as its endpoint URL.
@@ -105,16 +99,10 @@ impl LocalAws {
         self.moto.as_ref()
     }
 
-    /// The local Athena, where there is one.
-    pub fn athena(&self) -> Option<&Athena> {
-        self.athena.as_ref()
-    }
-
     /// The last lines of the servers' logs, for error messages.
     pub fn log_tail(&self) -> String {
         let moto = self.moto.as_ref().map(|moto| format!("\nThe end of moto's:\n{}", moto.log_tail()));
-        let athena = self.athena.as_ref().map(|athena| format!("\nThe end of Athena's:\n{}", athena.log_tail()));
-        [self.ministack.log_tail(), moto.unwrap_or_default(), athena.unwrap_or_default()].concat()
+        [self.ministack.log_tail(), moto.unwrap_or_default()].concat()
     }
 
     /// Fails where ministack or the stand-in no longer answers.
@@ -134,10 +122,6 @@ impl LocalAws {
 
 async fn start_moto(endpoint: &str, options: &Options) -> Result<Option<Moto>> {
     if options.engine == Engine::Moto { Ok(Some(Moto::start(endpoint, options).await?)) } else { Ok(None) }
-}
-
-async fn start_athena(endpoint: &str, options: &Options) -> Result<Option<Athena>> {
-    if options.athena { Ok(Some(Athena::start(endpoint).await?)) } else { Ok(None) }
 }
 
 /// A configuration for any SDK client, which takes nothing from the environment or from the user's files.
@@ -162,7 +146,7 @@ struct StandIn {
 }
 
 impl StandIn {
-    fn start(listener: std::net::TcpListener, ministack: &Ministack, athena: Option<&Athena>) -> Result<Self> {
+    fn start(listener: std::net::TcpListener, ministack: &Ministack) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("export-tasks")
@@ -175,10 +159,9 @@ impl StandIn {
             TcpListener::from_std(listener).context("cannot set up the stand-in's socket")?
         };
         let upstream = ministack.addr();
-        let athena = athena.map(Athena::addr);
         let log = ministack.log_path();
         runtime.spawn(async move {
-            if let Err(error) = export_tasks::serve(listener, upstream, athena).await {
+            if let Err(error) = export_tasks::serve(listener, upstream).await {
                 report(&log, &error);
             }
         });

@@ -18,8 +18,6 @@ pub struct Environment {
 
 pub const MINISTACK: Environment =
     Environment { file: "ministack/requirements.txt", requirements: include_str!("../../ministack/requirements.txt") };
-pub const ATHENA: Environment =
-    Environment { file: "athena/requirements.txt", requirements: include_str!("../../athena/requirements.txt") };
 pub const MOTO: Environment = Environment { file: "moto/requirements.txt", requirements: include_str!("../../moto/requirements.txt") };
 
 /// Written last: a folder without it is the rest of an interrupted attempt.
@@ -87,7 +85,7 @@ fn name(python_version: &str, requirements: &str) -> String {
 
 /// Such as `3.11.7`. Fails where there is no Python or one that is too old.
 fn python_version(python: &str) -> Result<String> {
-    let script = "import sys; print('.'.join(map(str, sys.version_info[:3]))); sys.exit(sys.version_info < (3, 10))";
+    let script = "import sys; print('.'.join(map(str, sys.version_info[:3]))); sys.exit(sys.version_info < (3, 11))";
     let output = match Command::new(python).args(["-c", script]).output() {
         Ok(output) => output,
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -94,49 +94,6 @@ async fn s3_works_through_the_stand_in() {
     assert_eq!(range.body.collect().await.unwrap().into_bytes(), large[100..200]);
 }
 
-/// A server that answers every connection's request with this body.
-async fn answering(body: &'static str) -> std::net::SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut received = Vec::new();
-            while !complete(&received) {
-                assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0);
-            }
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    });
-    address
-}
-
-/// Who answers a request with this target.
-async fn answers(stand_in: &StandIn, target: &str) -> String {
-    let mut stream = TcpStream::connect(stand_in.addr).await.unwrap();
-    let request =
-        format!("POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {target}\r\ncontent-length: 2\r\nConnection: close\r\n\r\n{{}}");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-}
-
-#[tokio::test]
-async fn athenas_query_executions_go_to_its_engine() {
-    let (local_aws, engine) = (answering("the local AWS").await, answering("Athena's engine").await);
-    let stand_in = StandIn::with_athena(local_aws, Some(engine)).await;
-    for operation in ["StartQueryExecution", "GetQueryExecution", "BatchGetQueryExecution", "GetQueryResults", "StopQueryExecution"] {
-        assert_eq!(answers(&stand_in, &format!("AmazonAthena.{operation}")).await, "Athena's engine", "{operation}");
-    }
-    for target in ["AmazonAthena.GetWorkGroup", "AmazonAthena.ListQueryExecutions", "AWSGlue.GetTable", "StartQueryExecution"] {
-        assert_eq!(answers(&stand_in, target).await, "the local AWS", "{target}");
-    }
-    let without = StandIn::in_front_of(local_aws).await;
-    assert_eq!(answers(&without, "AmazonAthena.StartQueryExecution").await, "the local AWS");
-}
-
 /// An address where nothing listens, and nothing can as long as the socket is held.
 fn nowhere() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();

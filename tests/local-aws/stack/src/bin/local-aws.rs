@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn arguments(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { athena: true, ..Options::default() };
+    let mut options = Options::default();
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),

@@ -1,0 +1,179 @@
+"""A small archive, laid out as exports lay it out, with everything in it that the SQL must get right.
+
+Names and months are those that the queries in infra/athena have for examples. Two log groups carry the weight:
+
+* `/aws/lambda/orders`, October 2026, has every kind of message, an older export beside the one that counts, and another
+  export of some of its streams below another prefix.
+* `/ecs/batch` has months missing, over the turn of a year.
+"""
+
+import gzip
+import hashlib
+import json
+
+BUCKET = "log-archive"
+PREFIX = "cloudwatch-logs"
+OTHER_PREFIX = "web"
+
+ORDERS = "/aws/lambda/orders"
+PAYMENTS = "/aws/lambda/payments"
+WEB = "/ecs/web"
+BATCH = "/ecs/batch"
+
+REQUEST_ID = "6f1f5d3a-2b1c-4c55-9a51-0d6f6f2c7b10"
+OTHER_REQUEST_ID = "0b0c7a54-5b0a-4a53-8f0e-1f2e3d4c5b6a"
+LONG_MESSAGE = "x" * 1_048_576
+
+# The export of orders' October that counts, and an earlier one that failed half-way.
+TASK = "b3f1c7d2-0000-4000-8000-000000000010"
+FAILED_TASK = "0a1b2c3d-0000-4000-8000-000000000010"
+STREAM_A = "2026-10-05-[$LATEST]aaaaaaaaaaaa"
+STREAM_B = "2026-10-06-[$LATEST]bbbbbbbbbbbb"
+
+STACK_TRACE = (
+    "ERROR order 4711: java.net.ConnectException: Connection Refused\n"
+    "\tat com.example.Orders.reserve(Orders.java:42)\n"
+    "\tat com.example.Orders.handle(Orders.java:17)\n"
+    "\n"
+    "Caused by: java.lang.IllegalStateException: 在庫がありません"
+)
+LOOKS_LIKE_TIMES = (
+    "retries:\n"
+    "2026-10-06 02:00:06 has no T\n"
+    "2026-10-06T02:00:06Z has no milliseconds\n"
+    " 2026-10-06T02:00:06.000Z is indented\n"
+    "2026-13-45T99:99:99.999Z is no time"
+)
+JSON_INFO = f'{{"level":"INFO","requestId":"{REQUEST_ID}","durationMs":12.5}}'
+JSON_ERROR = f'{{"level":"ERROR","requestId":"{OTHER_REQUEST_ID}","error":{{"code":"E42"}},"durationMs":"n/a"}}'
+JSON_BROKEN = '{"level":"ERROR", broken'
+REPORT_WARM = f"REPORT RequestId: {REQUEST_ID}\tDuration: 120.50 ms\tBilled Duration: 121 ms\tMemory Size: 128 MB\tMax Memory Used: 61 MB\t"
+REPORT_SHORT = f"REPORT RequestId: {OTHER_REQUEST_ID}\tDuration: 40.50 ms\tBilled Duration: 41 ms\tMemory Size: 128 MB\t" "Max Memory Used: 62 MB\t"
+REPORT_COLD = (
+    f"REPORT RequestId: {OTHER_REQUEST_ID}\tDuration: 80.30 ms\tBilled Duration: 81 ms\tMemory Size: 128 MB\t"
+    "Max Memory Used: 64 MB\tInit Duration: 210.03 ms\t"
+)
+LINE_SEPARATOR = "U+2028\u2028is no end of a line, nor is U+0085\u0085"
+
+
+def event(time, message, end="\n"):
+    """An event as an export writes it: the message as it is, ends of lines within it included."""
+    return f"{time} {message}{end}"
+
+
+# As they lie in the first object of stream A: not in time order, which CloudWatch does not promise either.
+ORDERS_A0 = [
+    event("2026-09-30T15:00:00.000Z", "the first millisecond of October in Tokyo"),
+    event("2026-10-05T01:00:00.000Z", STACK_TRACE),
+    event("2026-10-05T01:10:00.000Z", JSON_INFO),
+    event("2026-10-05T01:20:00.000Z", JSON_ERROR),
+    event("2026-10-05T01:25:00.000Z", JSON_BROKEN),
+    event("2026-10-05T01:30:00.000Z", "ERROR order 4712: Task timed out after 3.00 seconds"),
+    event("2026-10-06T02:00:00.000Z", ""),
+    event("2026-10-06T02:00:01.000Z", "\ttab\tseparated\t"),
+    event("2026-10-06T02:00:02.000Z", "注文を受け付けました 🍣"),
+    event("2026-10-06T02:00:03.000Z", "from Windows\r\nof two lines", end="\r\n"),
+    event("2026-10-06T02:00:04.000Z", "since 2026-10-01T00:00:00.000Z nothing"),
+    event("2026-10-06T02:00:05.000Z", "2026-10-05T23:00:00.000Z replayed"),
+    event("2026-10-06T02:00:06.000Z", LOOKS_LIKE_TIMES),
+    event("2026-10-06T02:00:07.000Z", LINE_SEPARATOR),
+    event("2026-10-06T02:00:08.000Z", "progress 10%\rprogress 100%"),
+    event("2026-10-07T03:00:00.000Z", LONG_MESSAGE),
+    event("2026-10-31T14:59:59.999Z", "FATAL the last millisecond of October in Tokyo"),
+]
+# The second object begins within a message: whose, nobody knows.
+ORDERS_A1 = ["\tat com.example.Lost.beginning(Lost.java:1)\nfurther text\n", event("2026-10-05T01:20:00.000Z", "the same time as in another object")]
+ORDERS_B0 = [
+    event("2026-10-06T15:30:00.000Z", REPORT_COLD),
+    event("2026-10-05T01:04:00.000Z", REPORT_SHORT),
+    event("2026-10-05T01:05:00.000Z", REPORT_WARM),
+    event("2026-10-05T01:05:00.000Z", "ERROR order 4713: Task timed out after 6.00 seconds"),
+    event("2026-10-05T01:05:00.000Z", "connection refused\nand again: Connection refused"),
+]
+
+
+class Archive:
+    """Keys and bodies of the bucket's objects."""
+
+    def __init__(self, prefix=PREFIX):
+        """`prefix`: where the stack has its archive; empty for the bucket's root."""
+        self.prefix = prefix
+        self.objects = {}
+
+    def export(self, log_group, month, task_id, streams, prefix=None, counts=True):
+        """One export: per log stream its objects, per object its events. Only one that counts has manifests.
+
+        `prefix` is that of an entry which has its own.
+        """
+        below = self.prefix if prefix is None else prefix
+        destination = f"{_slash(below)}log_group={log_group}/year={month[:4]}/month={month[5:]}"
+        self.objects[f"{destination}/aws-logs-write-test"] = b"Permission Check Successful"
+        objects = {
+            f"{destination}/{task_id}/{stream}/{number:06}.gz": gzip.compress("".join(events).encode(), mtime=0)
+            for stream, contents in streams.items()
+            for number, events in enumerate(contents)
+        }
+        self.objects.update(objects)
+        if not counts:
+            return
+        size = sum(map(len, objects.values()))
+        # The one that Athena must not see as a log line, and the one that it reads as a row.
+        self.objects[f"{destination}/_manifest.json"] = json.dumps({"taskId": task_id}, indent=2).encode()
+        row = {
+            "schema_version": 1,
+            "log_group": log_group,
+            "timezone": "Asia/Tokyo",
+            "window_from": 0,
+            "window_to": 1,
+            "task_id": task_id,
+            "bucket": BUCKET,
+            "destination_prefix": destination,
+            "objects": len(objects),
+            "hidden_objects": sum(len(contents) for stream, contents in streams.items() if stream.startswith(("_", "."))),
+            "bytes": size,
+            "created": "2026-11-01T04:00:01Z",
+            "completed": "2026-11-01T04:03:21Z",
+            "execution": None,
+            "warnings": [{"name": "RetentionShorterThanMonth", "message": "a text"}],
+        }
+        place = hashlib.sha256(destination.encode()).hexdigest()[:32]
+        key = f"{_slash(self.prefix)}manifests/year={month[:4]}/month={month[5:]}/{place}.json"
+        self.objects[key] = (json.dumps(row) + "\n").encode()
+
+    def size(self, prefix):
+        """Bytes of the gz objects whose keys begin so."""
+        return sum(len(body) for key, body in self.objects.items() if key.startswith(prefix) and key.endswith(".gz"))
+
+
+def _slash(prefix):
+    return f"{prefix}/" if prefix else ""
+
+
+def build():
+    archive = Archive()
+
+    def one(log_group, month, task_id, stream, time, message, **options):
+        archive.export(log_group, month, task_id, {stream: [[event(time, message)]]}, **options)
+
+    one(ORDERS, "2026-10", FAILED_TASK, STREAM_A, "2026-10-05T01:00:00.000Z", f"ERROR of a failed export {REQUEST_ID}", counts=False)
+    archive.export(ORDERS, "2026-10", TASK, {STREAM_A: [ORDERS_A0, ORDERS_A1], STREAM_B: [ORDERS_B0]})
+    # Some of orders' streams once more, as an entry with a prefix of its own exports them.
+    other, message = "c0ffee00-0000-4000-8000-000000000010", f"ERROR below another prefix {REQUEST_ID}"
+    one(ORDERS, "2026-10", other, STREAM_A, "2026-10-05T01:00:00.000Z", message, prefix=OTHER_PREFIX)
+    message = f"ERROR the first millisecond of November in Tokyo {REQUEST_ID}"
+    one(ORDERS, "2026-11", "b3f1c7d2-0000-4000-8000-000000000011", STREAM_A, "2026-10-31T15:00:00.000Z", message)
+    # A neighbour by name, which a search for orders must not find.
+    dev = "b3f1c7d2-0000-4000-8000-0000000000de"
+    one(f"{ORDERS}-dev", "2026-10", dev, "dev", "2026-10-05T01:00:00.000Z", f"ERROR in development {REQUEST_ID}")
+    one(PAYMENTS, "2026-08", "d00d0000-0000-4000-8000-000000000008", "payments-1", "2026-08-05T01:05:00.000Z", "charged")
+    # Exported, and empty.
+    archive.export(PAYMENTS, "2026-09", "d00d0000-0000-4000-8000-000000000009", {})
+    charged = event("2026-10-05T01:05:00.000Z", f"charged, request {REQUEST_ID}")
+    payments = [[charged, event("2026-10-05T01:06:00.000Z", "ERROR declined")]]
+    archive.export(PAYMENTS, "2026-10", "d00d0000-0000-4000-8000-000000000010", {"payments-1": payments})
+    web = [[event("2026-11-02T00:00:00.000Z", "GET /"), event("2026-11-02T00:00:01.000Z", "GET /\nof two lines")]]
+    archive.export(WEB, "2026-11", "feed0000-0000-4000-8000-000000000011", {"prod-web-1": web}, prefix=OTHER_PREFIX)
+    for month in ("2025-12", "2026-02", "2026-10"):
+        task_id = f"ba7c4000-0000-4000-8000-0000000{month[:4]}{month[5:]}"[:36]
+        one(BATCH, month, task_id, "batch", f"{month}-15T00:00:00.000Z", "done")
+    return archive

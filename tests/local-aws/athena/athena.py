@@ -1,0 +1,570 @@
+"""A small Athena: sqlglot translates, DuckDB plans and executes, Glue and S3 are boto3 clients. What is not here is refused.
+
+The plan is the trick: `EXPLAIN` over empty tables shows which conditions DuckDB carries down to each scan, through views, joins, groups
+and windows. They choose the partitions to read. A condition that is not recognised there means more partitions read, or a refusal.
+"""
+
+import base64
+import gzip
+import itertools
+import json
+import logging
+import math
+import os
+import re
+import tempfile
+import uuid
+from collections import namedtuple
+from decimal import Decimal
+
+import duckdb
+import sqlglot
+from botocore.exceptions import ClientError
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.tokens import TokenType
+
+# It warns of each statement that it does not parse, such as UNLOAD.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+PARQUET = "org.apache.hadoop.hive.ql.io.parquet."
+PARQUET_SERDE = f"{PARQUET}serde.ParquetHiveSerDe"
+REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
+JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
+INJECTED = (
+    "For the injected projected partition column {}, the WHERE clause must contain only static equality conditions, "
+    "and at least one such condition must be present."
+)
+# What the project's SQL calls, and docs/athena.md. Each is translated so that it answers as Athena does, or is refused by REFUSED.
+FUNCTIONS = set(
+    """array_agg array_join avg chr coalesce concat_ws count count_if date_add date_format date_trunc element_at from_iso8601_timestamp
+    from_unixtime if json_extract_scalar json_parse length lower lpad max min regexp_extract regexp_like regexp_replace round row_number
+    sequence split split_part starts_with strpos sum try with_timezone""".split()
+)
+# Words of syntax, and types, that stand before a parenthesis.
+SYNTAX = set("and as by case cast else from in join not on or over partition select then timestamp try_cast unnest values when where with".split())
+# The kinds of expression that they are parsed to.
+NODES = set(
+    """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count
+    CountIf DPipe DataType DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is
+    JSONExtractScalar JSONPath JSONPathKey JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order
+    Ordered Pad Paren ParseJSON RegexpExtract RegexpLike RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition
+    Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast UnixToTime Unnest Var Where Window WindowSpec With""".split()
+)
+FOREIGN = {TokenType.DCOLON, TokenType.GLOB, TokenType.ILIKE, TokenType.RLIKE}
+# What sqlglot's translation leaves different from Trino.
+MACROS = """
+CREATE MACRO with_timezone(t, zone) AS timezone(zone, CAST(t AS TIMESTAMP));
+CREATE MACRO iso_time(t) AS CAST(CASE WHEN regexp_full_match(t, '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d[.]\\d{3}Z') THEN t
+  ELSE 'not a time in UTC with milliseconds: ' || t END AS TIMESTAMPTZ);
+CREATE MACRO regexp_group(t, p, g) AS CASE WHEN regexp_matches(t, p) THEN regexp_extract(t, p, g) END;
+CREATE MACRO json_scalar(j, p) AS CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY') THEN j ->> p END;
+CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(CAST(x AS VARCHAR), p) THEN CAST(x AS VARCHAR)
+  ELSE 'INVALID_CAST_ARGUMENT: ' || CAST(x AS VARCHAR) END;
+"""
+WHOLE = "[+-]?[0-9]+"
+NUMBERS = {"INT": WHOLE, "BIGINT": WHOLE, "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"}
+TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone", '"NULL"': "unknown"}
+HIVE_TYPES = {"varchar": "string", "integer": "int", "timestamp(3)": "timestamp", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date"}
+FAMILIES = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
+
+Answer = namedtuple("Answer", "columns rows scanned")
+
+
+class QueryError(Exception):
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+def refuse(condition, what):
+    if condition:
+        raise QueryError("NOT_SUPPORTED", f"{what} is not supported locally")
+
+
+def cast_sql(generator, cast):
+    target = cast.to.this.name
+    if target not in NUMBERS:
+        return DuckDB.Generator.cast_sql(generator, cast)
+    return f"{'TRY_' if isinstance(cast, exp.TryCast) else ''}CAST(number_text({generator.sql(cast.this)}, '{NUMBERS[target]}') AS {target})"
+
+
+class Dialect(DuckDB):
+    class Generator(DuckDB.Generator):
+        TRANSFORMS = DuckDB.Generator.TRANSFORMS | {
+            exp.Cast: cast_sql,
+            exp.TryCast: cast_sql,
+            exp.FromISO8601Timestamp: lambda g, e: g.func("iso_time", e.this),
+            exp.RegexpExtract: lambda g, e: g.func("regexp_group", e.this, e.expression, e.args.get("group") or exp.Literal.number(0)),
+            exp.JSONExtractScalar: lambda g, e: g.func("json_scalar", e.this, e.expression),
+            exp.DateAdd: lambda g, e: f"CAST({DuckDB.Generator.TRANSFORMS[exp.DateAdd](g, e)} AS DATE)",
+            exp.GenerateSeries: lambda g, e: "generate_series({0}, {1}, CASE WHEN {0} > {1} THEN -1 ELSE 1 END)".format(g.sql(e, "start"), g.sql(e, "end")),
+            # A timestamp without zone is one of UTC; DuckDB would take it for one of the zone asked for, and forgets the zone.
+            exp.AtTimeZone: lambda g, e: f"(CAST({g.sql(e.this)} AS TIMESTAMPTZ) AT TIME ZONE {g.sql(e, 'zone')})",
+            exp.Div: lambda g, e: f"{g.sql(e.this)} / {g.sql(e.expression)}",
+        }
+
+
+def other_regex(node):
+    """Whether a pattern is not a literal that Java and RE2 read alike."""
+    pattern = node.expression
+    plain = re.sub(r"\\[bdswDSW.$|()\[\]t\\-]|\[[^\]\\]*\]", "", pattern.name)
+    return not pattern.is_string or re.search(r"[.$\\]|\(\?", plain)
+
+
+def other_group(node):
+    plain, group = re.sub(r"\\.|\[[^\]]*\]", "", node.expression.name), int(node.args["group"].name) if node.args.get("group") else 0
+    return group > plain.count("(") or re.search(r"\)[?*{]|\|", plain)
+
+
+def of_type(node, types):
+    return node.type and node.type.this in types
+
+
+def family(node):
+    return next((name for name, types in FAMILIES.items() if of_type(node, types)), None)
+
+
+def other_cast(cast):
+    source, target = cast.this, cast.to.this.name
+    if target in ("TIMESTAMP", "DATE"):
+        return family(source) in ("text", "number") and not source.is_string
+    if target in ("VARCHAR", "TEXT"):
+        return not of_type(source, exp.DataType.INTEGER_TYPES | exp.DataType.TEXT_TYPES)
+    return target not in NUMBERS or family(source) == "time" or target != "DOUBLE" and of_type(source, exp.DataType.REAL_TYPES)
+
+
+# What is in NODES and would answer differently, by kind: the condition, and what it is called.
+REFUSED = {
+    exp.Anonymous: (lambda e: e.name.lower() != "with_timezone", "a function of another engine"),
+    exp.AtTimeZone: (lambda e: not isinstance(e.parent, exp.Cast), "AT TIME ZONE without a CAST around it"),
+    exp.Bracket: (lambda e: not e.args.get("safe") or e.expressions[0].name == "0", "a subscript"),
+    exp.Cast: (other_cast, "a CAST between these types"),
+    exp.TryCast: (other_cast, "a CAST between these types"),
+    exp.DateAdd: (lambda e: not e.this.is_type("date") or e.text("unit") != "MONTH", "date_add other than of months to a DATE"),
+    exp.Distinct: (lambda e: e.args.get("on"), "DISTINCT ON"),
+    exp.Div: (lambda e: not re.search(r"\de\d|DOUBLE", e.expression.sql()), "a division by what is no double"),
+    exp.Join: (lambda e: e.args.get("method") or e.args.get("using") or e.text("kind") in ("SEMI", "ANTI"), "this kind of join"),
+    exp.RegexpExtract: (lambda e: other_regex(e) or other_group(e), "this regular expression"),
+    exp.RegexpLike: (other_regex, "this regular expression"),
+    exp.RegexpReplace: (lambda e: other_regex(e) or re.search(r"[$\\]", e.text("replacement")), "this regular expression or replacement"),
+    exp.Split: (lambda e: not e.expression.name, "a split at nothing"),
+    exp.SplitPart: (lambda e: e.text("part_index") != "1", "split_part of another part than the first"),
+    exp.TimeToStr: (lambda e: re.search(r"%[^YmdHMS]", e.text("format")) or not e.args["format"].is_string, "this format of a date"),
+    exp.TimestampTrunc: (lambda e: not of_type(e.this, exp.DataType.TEMPORAL_TYPES - {exp.DType.DATE}), "date_trunc of what is no timestamp"),
+}
+
+
+def parse(sql):
+    """The one statement's tree."""
+    try:
+        trees, tokens = sqlglot.parse(sql, read="athena"), sqlglot.tokenize(sql, read="athena")
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryError("SYNTAX_ERROR", str(error)) from error
+    if len(trees) != 1 or trees[0] is None or isinstance(trees[0], (exp.Alias, exp.Column)):
+        raise QueryError("SYNTAX_ERROR", f"mismatched input '{sql.strip()[:40]}'")
+    tree = trees[0]
+    query = tree if isinstance(tree, exp.Query) else tree.expression if isinstance(tree, exp.Create) else None
+    if query is None:
+        return tree
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], tokens[-1]]):
+        name = token.text.lower()
+        named = before is not None and before.text.lower() == "as"  # AS t (x)
+        called = after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
+        refuse(called and name not in FUNCTIONS | SYNTAX, f"the function {name}")
+        if token.token_type in FOREIGN or sql[token.start] == "`":
+            raise QueryError("SYNTAX_ERROR", f"mismatched input '{token.text}'")
+    for node in query.walk():
+        refuse(type(node).__name__ not in NODES or node.key == "column" and node.is_star, f"{type(node).__name__} in a query")
+    for cast in query.find_all(exp.Cast):
+        if cast.this.is_string and cast.is_type(*exp.DataType.TEMPORAL_TYPES) and not re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d(\.\d{1,3})?)?)?", cast.this.name):
+            raise QueryError("INVALID_LITERAL", f"{cast.this} is not a valid literal")
+    return tree
+
+
+def quoted(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+def split(path):
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    return bucket, key if key.endswith("/") else key + "/"
+
+
+def duck(hive):
+    return exp.DataType.build(hive, dialect="hive").sql("duckdb").replace("TEXT", "VARCHAR") if hive != "timestamp" else "TIMESTAMP_MS"
+
+
+def trino(type_):
+    if type_.endswith("[]") or type_.startswith("STRUCT"):
+        return "array" if type_.endswith("[]") else "row"
+    return "timestamp(3)" if type_.startswith("TIMESTAMP") and "ZONE" not in type_ else TYPES.get(type_, type_.lower())
+
+
+def hive(type_):
+    refuse(trino(type_) not in HIVE_TYPES, f"a column of the type {type_} in a table")
+    return HIVE_TYPES[trino(type_)]
+
+
+def text(value):
+    """A value as Athena writes it into results."""
+    if isinstance(value, (str, type(None))):
+        return value
+    if isinstance(value, float):
+        # As Java does.
+        if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
+            return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
+        sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+        rest = "".join(map(str, digits[1:])) or "0"
+        return f"{'-' * sign}{digits[0]}.{rest}E{exponent + len(digits) - 1}"
+    if hasattr(value, "hour"):
+        return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"
+    if isinstance(value, list):
+        return f"[{', '.join(str(text(item)) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}={text(item)}' for name, item in value.items())}}}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def lines(path, body):
+    """A text object's lines: a newline, a carriage return, or both end one."""
+    body = (gzip.decompress(body) if path.endswith(".gz") else body).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return [line.decode(errors="replace") for line in body[: None if body[-1] else -1]]
+
+
+def regex_rows(serde, found):
+    """What RegexSerDe makes of lines: groups, or NULLs where the whole line does not match."""
+    regex = re.compile(serde["Parameters"]["input.regex"], re.DOTALL | re.ASCII)
+    return [list(match.groups()) if (match := regex.fullmatch(line)) else [None] * regex.groups for line in found]
+
+
+def run(glue, s3, sql, database="default"):
+    with tempfile.TemporaryDirectory() as folder:
+        return Query(glue, s3, database, folder).run(sql)
+
+
+class Query:
+    def __init__(self, glue, s3, database, folder):
+        self.glue, self.s3, self.database, self.folder = glue, s3, database, folder
+        self.scanned = 0
+        self.known, self.tables = {}, {}  # what Glue says of each name; the base tables among them
+        # One thread, so that rows stay in the order in which they were read; without what decides by the (empty) tables' contents.
+        self.db = duckdb.connect(config={"threads": 1, "temp_directory": folder})
+        self.db.execute("SET TimeZone = 'UTC'; SET disabled_optimizers = 'statistics_propagation,empty_result_pullup,common_subplan'")
+        self.db.execute(MACROS)
+
+    def run(self, sql):
+        tree = parse(sql)
+        try:
+            if isinstance(tree, exp.Query):
+                for number, item in enumerate(tree.selects):
+                    if not item.output_name and not item.is_star:
+                        item.replace(exp.alias_(item.copy(), f"_col{number}"))
+                result = self.db.execute(self.prepared(tree))
+                columns = [(item[0].lower(), trino(str(item[1]))) for item in result.description]
+                refuse(any("zone" in type_ for _, type_ in columns), "a time with a zone in a result (CAST it AS timestamp(3))")
+                return Answer(columns, [[text(value) for value in row] for row in result.fetchall()], self.scanned)
+            what = tree.name.upper() if isinstance(tree, exp.Command) else f"{tree.key.upper()} {tree.args.get('kind')}"
+            statements = {"ALTER TABLE": self.alter, "DROP TABLE": self.drop, "DROP VIEW": self.drop, "UNLOAD": self.unload}
+            statements |= {"CREATE VIEW": self.create_view, "CREATE TABLE": self.create_table_as if tree.args.get("expression") else self.create_table}
+            refuse(what not in statements, f"the statement {what}")
+            statements[what](tree)
+        except duckdb.Error as error:
+            raise QueryError("GENERIC_USER_ERROR", str(error)) from error
+        return Answer([], [], self.scanned)
+
+    def prepared(self, tree):
+        """DuckDB's SQL, and the rows that it needs are there."""
+        sql = self.translated(tree)
+        (_, plan), *_ = self.db.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+        self.load(json.loads(plan))
+        return sql
+
+    def translated(self, tree):
+        """DuckDB's SQL; what it names of Glue's tables and views is there afterwards, the tables empty."""
+        tree = tree.copy()
+        own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        for table in tree.find_all(exp.Table):
+            refuse(table.catalog or table.db not in ("", self.database), "another database")
+            if table.name.lower() not in own or table.db:
+                self.define(table.name.lower())
+            table.set("db", None)
+        self.check(tree)
+        for query in tree.find_all(exp.Select):
+            sources = [source.this for source in (query.args.get("from_"), *(query.args.get("joins") or [])) if source]
+            of_tables = any(isinstance(source, exp.Table) and source.name in self.tables for source in sources)
+            for item in query.expressions if of_tables else ():
+                if isinstance(item, exp.Star):
+                    item.set("except_", [exp.to_identifier("$path", quoted=True)])
+            for window in query.find_all(exp.Window):
+                if isinstance(window.this, exp.RowNumber) and not window.args.get("order") and window.parent_select is query:
+                    refuse(not of_tables or len(sources) > 1, "row_number() without ORDER BY, but of a table's lines")
+                    # Lines are numbered as they lie in their object.
+                    window.set("order", exp.Order(expressions=[exp.column("rowid")]))
+        return tree.sql(Dialect)
+
+    def check(self, tree):
+        """Refuses what Trino refuses and DuckDB does not, and what the two answer differently."""
+        schema = {name: {quoted(row[0]): row[1] for row in self.db.execute(f"DESCRIBE {quoted(name)}").fetchall()} for name in self.known}
+        try:
+            # SELECT's aliases are unknown to its other clauses but ORDER BY.
+            typed = qualify(tree.copy(), schema=schema, dialect="duckdb", expand_alias_refs=False, quote_identifiers=False)
+        except sqlglot.errors.OptimizeError as error:
+            raise QueryError("COLUMN_NOT_FOUND", str(error)) from error
+        typed = annotate_types(typed, schema=schema, dialect="duckdb")
+        for node in typed.walk():
+            condition, what = REFUSED.get(type(node), (bool, ""))
+            refuse(what and condition(node), f"{what} ({node.sql('athena')})")
+            if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce)):
+                families = {family(child) for child in node.iter_expressions() if isinstance(child, exp.Condition)} - {None}
+                if len(families) > 1 or isinstance(node, exp.DPipe) and families - {"text"}:
+                    raise QueryError("TYPE_MISMATCH", f"Cannot apply operator to {' and '.join(sorted(families))}: {node.sql('athena')}")
+
+    def find(self, name):
+        try:
+            return self.glue.get_table(DatabaseName=self.database, Name=name)["Table"]
+        except ClientError:
+            return None
+
+    def require(self, name):
+        table = self.find(name)
+        if table is None:
+            raise QueryError("TABLE_NOT_FOUND", f"Table 'awsdatacatalog.{self.database}.{name}' does not exist")
+        return table
+
+    def require_none(self, name):
+        if self.find(name):
+            raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{self.database}.{name}' already exists")
+
+    def define(self, name):
+        if name in self.known:
+            return
+        table = self.require(name)
+        if table.get("TableType") == "VIRTUAL_VIEW":
+            view = json.loads(base64.b64decode(table["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")))
+            self.db.execute(f"CREATE VIEW {quoted(name)} AS {self.translated(parse(view['originalSql']))}")
+            found = [(column[0], trino(column[1])) for column in self.db.execute(f"DESCRIBE {quoted(name)}").fetchall()]
+            if found != (declared := [(column["name"], column["type"]) for column in view["columns"]]):
+                raise QueryError("INVALID_VIEW", f"View '{name}' is stale: it has {found} and declares {declared}")
+            self.known[name] = table
+            return
+        columns = ", ".join(f"{quoted(c['Name'])} {duck(c['Type'])}" for c in table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", []))
+        self.db.execute(f'CREATE TABLE {quoted(name)} ({columns}, "$path" VARCHAR)')
+        self.known[name] = self.tables[name] = table
+
+    def load(self, plan):
+        """Each scan in the plan has the conditions that DuckDB carried down to it: they choose the partitions."""
+        wanted, nodes = {}, list(plan)
+        while nodes:
+            node = nodes.pop()
+            nodes += node["children"]
+            name = node["extra_info"].get("Table", "").split(".")[-1]
+            if name in self.tables:
+                filters = node["extra_info"].get("Filters", [])
+                wanted.setdefault(name, {}).update(self.partitions(self.tables[name], [filters] if isinstance(filters, str) else filters))
+        for name, partitions in wanted.items():
+            self.read(name, self.tables[name], partitions)
+
+    def partitions(self, table, filters):
+        """The places to read, each with its values of the partition columns."""
+        keys = table.get("PartitionKeys", [])
+        if not keys:
+            return {table["StorageDescriptor"]["Location"]: ()}
+        parameters = table["Parameters"]
+        projected = parameters.get("projection.enabled") == "true"
+        registered = [] if projected else self.glue.get_partitions(DatabaseName=self.database, TableName=table["Name"])["Partitions"]
+        allowed = []
+        for index, key in enumerate(keys):
+            name = key["Name"]
+            conditions = [item.removeprefix("optional: ") for item in filters if re.match(rf"(optional: )?\(+{name} ", item)]
+            values = self.candidates(parameters, name, conditions) if projected else list({item["Values"][index] for item in registered})
+            where = " AND ".join(conditions) or "true"
+            sql = f"SELECT {name} FROM (SELECT unnest($1)::{duck(key['Type'])} AS {name}) WHERE {where}"
+            allowed.append([row[0] for row in self.db.execute(sql, [[str(value) for value in values]]).fetchall()])
+        if not projected:
+            places = {item["StorageDescriptor"]["Location"]: tuple(item["Values"]) for item in registered}
+            return {place: values for place, values in places.items() if all(v in map(str, a) for v, a in zip(values, allowed))}
+        found = {}
+        for values in itertools.product(*allowed):
+            place = parameters["storage.location.template"]
+            for key, value in zip(keys, values):
+                digits = int(parameters.get(f"projection.{key['Name']}.digits", 0))
+                place = place.replace(f"${{{key['Name']}}}", str(value).zfill(digits))
+            found[place] = values
+        return found
+
+    @staticmethod
+    def candidates(parameters, name, conditions):
+        kind = parameters[f"projection.{name}.type"]
+        if kind == "integer":
+            refuse(f"projection.{name}.interval" in parameters, "an interval in partition projection")
+            first, last = parameters[f"projection.{name}.range"].split(",")
+            return range(int(first), int(last) + 1)
+        refuse(kind != "injected", f"partition projection of the type {kind}")
+        given = [item for item in conditions if re.search(r" (=|IN) ", item) and not re.search(r" (<|>|!=|<=|>=) ", item)]
+        if not given:
+            raise QueryError("CONSTRAINT_VIOLATION", INJECTED.format(name))
+        return [value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", given[0])]
+
+    def listed(self, bucket, prefix):
+        request, keys, answer = {"Bucket": bucket, "Prefix": prefix}, [], {"IsTruncated": True}
+        while answer["IsTruncated"]:
+            answer = self.s3.list_objects_v2(**request)
+            keys += [item["Key"] for item in answer.get("Contents", [])]
+            request["ContinuationToken"] = answer.get("NextContinuationToken")
+        return keys
+
+    def objects(self, places):
+        """(place, key, bytes) of what is not hidden, in the order of the keys."""
+        bucket, prefix = split(os.path.commonprefix(list(places)).rpartition("/")[0])
+        keys = self.listed(bucket, prefix) if places else []
+        for place in places:
+            start = split(place)[1]
+            for key in sorted(key for key in keys if key.startswith(start)):
+                if not any(part.startswith(("_", ".")) for part in key[len(start) :].split("/")) and not key.endswith("/"):
+                    body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+                    self.scanned += len(body)
+                    yield place, f"s3://{bucket}/{key}", body
+
+    def read(self, name, table, partitions):
+        keys, columns = table.get("PartitionKeys", []), table["StorageDescriptor"]["Columns"]
+        serde = table["StorageDescriptor"]["SerdeInfo"]
+        library, file = serde["SerializationLibrary"], f"{self.folder}/object"
+        refuse(library not in (PARQUET_SERDE, JSON_SERDE, REGEX_SERDE), f"the SerDe {library}")
+        for place, path, body in self.objects(partitions):
+            tail = [f"{literal(str(value))}::{duck(key['Type'])}" for key, value in zip(keys, partitions[place])] + [literal(path)]
+            insert = f"INSERT INTO {quoted(name)} SELECT {{}}, {', '.join(tail)} FROM {{}}"
+            names = ", ".join(quoted(column["Name"]) for column in columns)
+            if library == REGEX_SERDE:
+                rows = regex_rows(serde, lines(path, body))
+                refuse(any(len(row) != len(columns) for row in rows[:1]), "a regular expression with more or fewer groups than columns")
+                items = ", ".join(f"r[{number}]" for number in range(1, len(columns) + 1))
+                self.db.execute(insert.format(items, "(SELECT unnest($1::VARCHAR[][]) AS r)"), [rows])
+                continue
+            with open(file, "wb") as out:
+                out.write(body if library == PARQUET_SERDE else "\n".join(lines(path, body)).encode())
+            if library == PARQUET_SERDE:
+                self.db.execute(insert.format(names, f"read_parquet({literal(file)})"))
+            else:
+                types = ", ".join(f"{quoted(column['Name'])}: {literal(duck(column['Type']))}" for column in columns)
+                self.db.execute(insert.format(names, f"read_json({literal(file)}, format = 'newline_delimited', columns = {{{types}}})"))
+
+    def write(self, query, place, kind="PARQUET", compression="GZIP", delimiter="\x01"):
+        """Writes the rows as one object, or none, to an empty place; tells the columns."""
+        bucket, prefix = split(place)
+        if self.listed(bucket, prefix):
+            raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: {place}")
+        if not all(item.output_name for item in query.selects):
+            raise QueryError("MISSING_COLUMN_NAME", "a column has no name")
+        file = f"{self.folder}/out"
+        self.db.execute(f"CREATE TEMP TABLE written AS {self.prepared(query)}")
+        columns = [(row[0].lower(), row[1]) for row in self.db.execute("DESCRIBE written").fetchall()]
+        if kind == "PARQUET":
+            casts = ", ".join(f"CAST({quoted(name)} AS {duck(hive(type_))}) AS {quoted(name)}" for name, type_ in columns)
+            self.db.execute(f"COPY (SELECT {casts} FROM written) TO {literal(file)} (FORMAT parquet, COMPRESSION {compression})")
+            with open(file, "rb") as out:
+                body = out.read()
+        else:
+            natural, body = (bool, int, type(None)), ""
+            for row in self.db.execute("SELECT * FROM written").fetchall():
+                if kind == "JSON":
+                    named = {name: value if isinstance(value, natural) else text(value) for (name, _), value in zip(columns, row)}
+                    body += json.dumps(named, ensure_ascii=False, separators=(",", ":")) + "\n"
+                else:
+                    body += delimiter.join("\\N" if value is None else text(value) for value in row) + "\n"
+            body = gzip.compress(body.encode()) if compression == "GZIP" else body.encode()
+        if self.db.execute("SELECT count(*) FROM written").fetchone()[0]:
+            suffix = ".parquet" if kind == "PARQUET" else ".gz" if compression == "GZIP" else ""
+            self.s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}{suffix}", Body=body)
+        return [(name, hive(type_)) for name, type_ in columns]
+
+    def unload(self, tree):
+        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", tree.text("expression"), re.I | re.S)
+        refuse(not match, "UNLOAD other than UNLOAD (SELECT ...) TO 's3://...' WITH (format = '...')")
+        options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", match[3]))
+        rest = re.sub(r"\w+\s*=\s*'[^']*'", "", match[3]).strip(" ,\n")
+        kind, compression = options.pop("format", "").upper(), options.pop("compression", "GZIP").upper()
+        delimiter = options.pop("field_delimiter", "\x01")
+        allowed = {"PARQUET": ("GZIP", "ZSTD", "SNAPPY"), "JSON": ("GZIP", "NONE"), "TEXTFILE": ("GZIP", "NONE")}
+        refuse(options or rest or compression not in allowed.get(kind, ()) or len(delimiter) != 1, f"UNLOAD with ({match[3].strip()})")
+        query = parse(match[1])
+        refuse(not isinstance(query, exp.Query), "UNLOAD of what is no query")
+        self.write(query, match[2], kind, compression, delimiter)
+
+    @staticmethod
+    def properties(tree):
+        found = tree.args["properties"].expressions if tree.args.get("properties") else []
+        return {item.name.lower(): item.args["value"].name for item in found if type(item) is exp.Property}
+
+    def create(self, name, columns, keys, place, serde, parameters, formats, **more):
+        self.require_none(name)
+        described = [[{"Name": name, "Type": type_} for name, type_ in items] for items in (columns, keys)]
+        storage = {"Columns": described[0], "Location": place, "InputFormat": formats[0], "OutputFormat": formats[1], "SerdeInfo": serde}
+        table = {"Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": described[1], "StorageDescriptor": storage}
+        self.glue.create_table(DatabaseName=self.database, TableInput=table | more)
+
+    def create_table_as(self, tree):
+        properties = self.properties(tree)
+        format_ = tree.find(exp.FileFormatProperty)
+        refuse("external_location" not in properties or set(properties) - {"external_location", "write_compression"}, f"CREATE TABLE AS with {', '.join(properties)}")
+        refuse(not format_ or format_.name.upper() != "PARQUET", "CREATE TABLE AS in another format than PARQUET")
+        self.require_none(tree.this.name)
+        place = properties["external_location"]
+        columns = self.write(tree.expression, place, compression=properties.get("write_compression", "GZIP"))
+        formats = f"{PARQUET}MapredParquetInputFormat", f"{PARQUET}MapredParquetOutputFormat"
+        self.create(tree.this.name, columns, [], place, {"SerializationLibrary": PARQUET_SERDE}, {"EXTERNAL": "TRUE"}, formats)
+
+    def create_table(self, tree):
+        def columns(schema):
+            return [(column.name, column.args["kind"].sql("hive").lower()) for column in schema.expressions]
+
+        row_format, location = tree.find(exp.RowFormatSerdeProperty), tree.find(exp.LocationProperty)
+        partitioned = tree.find(exp.PartitionedByProperty)
+        refuse(not (tree.find(exp.ExternalProperty) and row_format and location), "CREATE TABLE other than EXTERNAL with a ROW FORMAT SERDE and a LOCATION")
+        parameters = {item.name: item.args["value"].name for item in row_format.args["serde_properties"].expressions}
+        serde = {"SerializationLibrary": row_format.name, "Parameters": parameters}
+        formats = "org.apache.hadoop.mapred.TextInputFormat", "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+        keys = columns(partitioned.this) if partitioned else []
+        self.create(tree.this.this.name, columns(tree.this), keys, location.name, serde, {"EXTERNAL": "TRUE"} | self.properties(tree), formats)
+
+    def create_view(self, tree):
+        self.db.execute(self.translated(tree.expression))
+        columns = [(item[0], trino(str(item[1]))) for item in self.db.description]
+        view = {"originalSql": tree.expression.sql("athena"), "catalog": "awsdatacatalog", "schema": self.database}
+        view["columns"] = [{"name": name, "type": type_} for name, type_ in columns]
+        encoded = f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */"
+        if tree.args.get("replace"):
+            self.drop(exp.Drop(tables=[tree.this], exists=True))
+        hive_columns = [(name, HIVE_TYPES.get(type_, type_)) for name, type_ in columns]
+        more = {"TableType": "VIRTUAL_VIEW", "ViewOriginalText": encoded, "ViewExpandedText": "/* Presto View */"}
+        self.create(tree.this.name, hive_columns, [], "", {"SerializationLibrary": "-"}, {"presto_view": "true"}, ("", ""), **more)
+
+    def drop(self, tree):
+        for table in tree.args["tables"]:
+            if not tree.args.get("exists") or self.find(table.name):
+                self.glue.delete_table(DatabaseName=self.database, Name=self.require(table.name)["Name"])
+
+    def alter(self, tree):
+        name = {"DatabaseName": self.database, "TableName": tree.this.name}
+        table = self.require(tree.this.name)
+        for action in tree.args["actions"]:
+            refuse(not isinstance(action, (exp.AddPartition, exp.DropPartition)), f"ALTER TABLE {action.sql()}")
+            given = {pair.this.name: pair.expression.name for pair in action.find_all(exp.EQ)}
+            values = [given.get(key["Name"]) for key in table["PartitionKeys"]]
+            if None in values or len(given) != len(values):
+                raise QueryError("FAILED", f"the partition {given} does not name every partition column")
+            there = any(item["Values"] == values for item in self.glue.get_partitions(**name)["Partitions"])
+            if there == isinstance(action, exp.AddPartition):
+                if not action.args.get("exists"):
+                    raise QueryError("FAILED", f"Partition {'already exists' if there else 'not found'}: {given}")
+            elif isinstance(action, exp.DropPartition):
+                self.glue.delete_partition(**name, PartitionValues=values)
+            else:
+                storage = table["StorageDescriptor"] | {"Location": action.args["location"].name}
+                self.glue.create_partition(**name, PartitionInput={"Values": values, "StorageDescriptor": storage})
