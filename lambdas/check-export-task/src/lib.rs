@@ -18,7 +18,7 @@ use export_core::{
     service::Destination,
     time::format_millis,
 };
-use function_runtime::{Invocation, Metric, Subject};
+use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -44,7 +44,7 @@ impl CheckExportTask {
         let region = config.region().map(|region| region.to_string()).unwrap_or_default();
         Self::with_clients(
             aws_sdk_cloudwatchlogs::Client::new(config),
-            aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config)),
+            function_runtime::s3_client(config),
             region,
             std::env::var(MANIFESTS_PREFIX).unwrap_or_else(|_| manifests_table::DEFAULT_PREFIX.to_owned()),
         )
@@ -123,11 +123,11 @@ impl CheckExportTask {
 /// The task is about what CloudWatch Logs says, whatever the event said.
 fn note(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
     if let Some(log_group) = task.log_group_name() {
-        invocation.is_about(Subject::LogGroup, log_group);
+        invocation.set_log_field(LogField::LogGroup, log_group);
     }
     let window = task.from().zip(task.to()).map(|(from, to)| Window { from, to });
     if let Some(month) = window.and_then(|window| request.month_of(window).ok()) {
-        invocation.is_about(Subject::Month, &month.to_string());
+        invocation.set_log_field(LogField::Month, &month.to_string());
     }
 }
 

@@ -336,7 +336,7 @@ async fn a_completed_task_is_measured() {
         let s3 = [&page(None, &[100, 20, 3], None), &manifest_is_written(&Manifests::default())];
         handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes.clone())], &s3).await.unwrap();
         assert_eq!(invocation.metrics(), metrics, "{changes}");
-        assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"}));
+        assert_eq!(json!(invocation.log_fields()), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"}));
     }
 }
 
@@ -365,7 +365,7 @@ async fn the_manifest_in_place_decides_what_is_written_and_whether_it_counts() {
 
 /// CloudWatch's word on what a task exports counts more than the event's.
 #[tokio::test]
-async fn a_task_that_is_not_done_is_about_something_and_measures_nothing() {
+async fn a_task_that_is_not_done_has_log_fields_and_measures_nothing() {
     for (changes, about) in [
         (json!({}), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"})),
         (json!({"from": FROM + 1}), json!({"requestId": "request-1", "log_group": "/ecs/web"})),
@@ -376,6 +376,6 @@ async fn a_task_that_is_not_done_is_about_something_and_measures_nothing() {
         let mut invocation = invocation();
         let error = handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes)], &[]).await.unwrap_err();
         assert_eq!(error.name, ErrorName::ExportTaskRunning);
-        assert_eq!((invocation.metrics(), json!(invocation.about())), (&[][..], about));
+        assert_eq!((invocation.metrics(), json!(invocation.log_fields())), (&[][..], about));
     }
 }
