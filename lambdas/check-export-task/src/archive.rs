@@ -13,8 +13,9 @@ use tracing::warn;
 const PERMISSIONS: &str =
     "s3:ListBucket, and s3:GetObject and s3:PutObject on */_manifest.json, and s3:PutObject on the manifests' prefix,";
 
+/// What a task wrote.
 #[derive(Debug, Default)]
-pub struct Written {
+pub struct Objects {
     pub objects: u64,
     /// Those of them that Athena passes over because of their log stream's name.
     pub hidden: u64,
@@ -24,19 +25,19 @@ pub struct Written {
 
 /// Everything below the task's own folder. The folder is new with each task, so nothing of another task is counted, nor
 /// CloudWatch's `aws-logs-write-test`, which lies beside it.
-pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> Result<Written, ExportError> {
+pub async fn count(s3: &Client, destination: Destination<'_>, folder: &str) -> Result<Objects, ExportError> {
     let mut pages = s3.list_objects_v2().bucket(destination.bucket).prefix(folder).into_paginator().send();
-    let mut written = Written::default();
+    let mut counted = Objects::default();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| archive_error(&service_failure("ListObjectsV2", &error), destination, PERMISSIONS))?;
         for object in page.contents() {
-            written.objects += 1;
+            counted.objects += 1;
             let name = object.key().and_then(|key| key.strip_prefix(folder));
-            written.hidden += u64::from(name.is_some_and(manifests_table::is_hidden));
-            written.bytes += object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+            counted.hidden += u64::from(name.is_some_and(manifests_table::is_hidden));
+            counted.bytes += object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
         }
     }
-    Ok(written)
+    Ok(counted)
 }
 
 /// Folders of other tasks in the same place, as many as one page of the listing names. Other folders are not ours to tell of:
@@ -60,11 +61,20 @@ fn is_task_id(folder: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12]) && folder.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// Writes the manifest and its row, unless a later export of the month has written its own meanwhile. Tells whether this is
-/// the first time: whether no manifest of the same task lay there.
+/// What became of a manifest. Only one that is written for the first time counts in the metrics.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ManifestWrite {
+    Written,
+    /// The same task's manifest was in place: an earlier check wrote it.
+    Repeated,
+    /// A later export's manifest stays in place.
+    Superseded,
+}
+
+/// Writes the manifest and its row, unless a later export of the month has written its own meanwhile.
 ///
-/// The row comes first: with the manifest there, no later run exports the month again, and a row that is missing then would
-/// be missing for good.
+/// The row comes first: with the manifest in place, no later run exports the month again, and a row that is missing then
+/// would be missing for good.
 pub async fn write_manifest(
     s3: &Client,
     destination: Destination<'_>,
@@ -72,18 +82,17 @@ pub async fn write_manifest(
     manifests_prefix: &str,
     manifest: &Manifest,
     hidden: u64,
-) -> Result<bool, ExportError> {
-    let there = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?;
-    let there = there.as_deref();
-    if there.is_some_and(|there| manifest::is_newer(there, manifest)) {
+) -> Result<ManifestWrite, ExportError> {
+    let in_place = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?.unwrap_or_default();
+    if manifest::is_newer(&in_place, manifest) {
         warn!("a later export has written its manifest: it stays");
-        return Ok(true);
+        return Ok(ManifestWrite::Superseded);
     }
-    let first = !there.is_some_and(|there| manifest::is_of_task(there, &manifest.task_id));
     let row = Row::of(manifest, destination.bucket, destination_prefix, hidden);
     put(s3, destination, manifests_table::key(manifests_prefix, manifest, destination_prefix), serde_json::to_vec(&row)).await?;
     put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await?;
-    Ok(first)
+    let repeated = manifest::is_of_task(&in_place, &manifest.task_id);
+    Ok(if repeated { ManifestWrite::Repeated } else { ManifestWrite::Written })
 }
 
 async fn put(s3: &Client, destination: Destination<'_>, key: String, json: serde_json::Result<Vec<u8>>) -> Result<(), ExportError> {

@@ -18,11 +18,11 @@ use export_core::{
     service::Destination,
     time::format_millis,
 };
-use function_runtime::{Invocation, Metric, Subject};
+use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
 use tracing::info;
 
-use archive::Written;
+use archive::{ManifestWrite, Objects};
 use task::CompletedTask;
 
 pub struct CheckExportTask {
@@ -44,7 +44,7 @@ impl CheckExportTask {
         let region = config.region().map(|region| region.to_string()).unwrap_or_default();
         Self::with_clients(
             aws_sdk_cloudwatchlogs::Client::new(config),
-            aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config)),
+            function_runtime::s3_client(config),
             region,
             std::env::var(MANIFESTS_PREFIX).unwrap_or_else(|_| manifests_table::DEFAULT_PREFIX.to_owned()),
         )
@@ -68,17 +68,17 @@ impl CheckExportTask {
         Ok(answer)
     }
 
-    /// Counts what lies there and writes it down. Both can be repeated: a retry counts the same objects and writes the
-    /// same manifest. The metrics are only of the first that writes it, so that nothing counts twice.
+    /// Counts the task's objects and writes the manifest. Both can be repeated: a retry counts the same objects and writes the
+    /// same manifest. Only the first one counts in the metrics.
     async fn settle(&self, request: Request, task: CompletedTask, invocation: &mut Invocation) -> Result<Response, ExportError> {
         let month = request.month_of(task.window)?;
         let duration = task.duration();
         let destination = Destination { bucket: &task.bucket, region: &self.region };
         let folder = task_folder(&task.destination_prefix, &request.task_id);
-        let written = archive::count(&self.s3, destination, &folder).await?;
+        let counted = archive::count(&self.s3, destination, &folder).await?;
         let others = archive::other_tasks(&self.s3, destination, &task.destination_prefix, &request.task_id).await?;
         let mut warnings = request.warnings;
-        warnings.extend([others_present(&others), hidden_from_athena(&written)].into_iter().flatten().map(|warning| json!(warning)));
+        warnings.extend([others_present(&others), hidden_from_athena(&counted)].into_iter().flatten().map(|warning| json!(warning)));
         let manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             log_group_name: task.log_group_name,
@@ -88,16 +88,15 @@ impl CheckExportTask {
             from: task.window.from,
             to: task.window.to,
             task_id: request.task_id,
-            objects: written.objects,
-            bytes: written.bytes,
+            objects: counted.objects,
+            bytes: counted.bytes,
             created: task.created.and_then(format_millis),
             completed: task.completed.and_then(format_millis),
             execution: request.execution,
             warnings,
         };
-        if archive::write_manifest(&self.s3, destination, &task.destination_prefix, &self.manifests_prefix, &manifest, written.hidden)
-            .await?
-        {
+        let (prefix, rows) = (&task.destination_prefix, &self.manifests_prefix);
+        if archive::write_manifest(&self.s3, destination, prefix, rows, &manifest, counted.hidden).await? == ManifestWrite::Written {
             duration.map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
             invocation.report(Metric::ArchivedObjects(manifest.objects));
             invocation.report(Metric::ArchivedBytes(manifest.bytes));
@@ -124,11 +123,11 @@ impl CheckExportTask {
 /// The task is about what CloudWatch Logs says, whatever the event said.
 fn note(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
     if let Some(log_group) = task.log_group_name() {
-        invocation.is_about(Subject::LogGroup, log_group);
+        invocation.set_log_field(LogField::LogGroup, log_group);
     }
     let window = task.from().zip(task.to()).map(|(from, to)| Window { from, to });
     if let Some(month) = window.and_then(|window| request.month_of(window).ok()) {
-        invocation.is_about(Subject::Month, &month.to_string());
+        invocation.set_log_field(LogField::Month, &month.to_string());
     }
 }
 
@@ -140,12 +139,12 @@ fn listed(tasks: &[String]) -> String {
 }
 
 /// The objects are there, and a query would answer as if they were not.
-fn hidden_from_athena(written: &Written) -> Option<Warning> {
-    (written.hidden > 0).then(|| Warning {
+fn hidden_from_athena(counted: &Objects) -> Option<Warning> {
+    (counted.hidden > 0).then(|| Warning {
         name: WarningName::HiddenFromAthena,
         message: format!(
             "{} of {} objects are of log streams whose name begins with _ or .: they are in the archive, and Athena passes over them",
-            written.hidden, written.objects
+            counted.hidden, counted.objects
         ),
     })
 }

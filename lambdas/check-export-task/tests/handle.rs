@@ -319,21 +319,6 @@ async fn log_streams_that_athena_passes_over_are_a_warning() {
     assert_eq!(manifests.lock().unwrap()[0].1["hidden_objects"], 2);
 }
 
-#[tokio::test]
-async fn a_later_exports_manifest_is_not_replaced_by_an_older_one() {
-    for (created, written) in [("2026-11-01T03:00:05.001Z", 0), ("2026-11-01T03:00:05.000Z", 2), ("2026-11-01T03:00:04.999Z", 2)] {
-        let manifests = Manifests::default();
-        let there = json!({"logGroupName": "/ecs/web", "from": FROM, "to": TO, "created": created}).to_string();
-        let there = mock!(aws_sdk_s3::Client::get_object)
-            .match_requests(|request| request.key() == Some(&format!("{PREFIX}/_manifest.json")))
-            .then_http_response(move || ok(there.clone()));
-        let answer =
-            handle(event(), &[&task(json!({}))], &[&page(None, &[1], None), &manifest_is_written(&manifests), &there]).await.unwrap();
-        assert_eq!(answer["outcome"], "exported");
-        assert_eq!(manifests.lock().unwrap().len(), written, "{created}");
-    }
-}
-
 // ---- what the log and the metrics say -------------------------------------------------------------------------------
 
 #[tokio::test]
@@ -351,29 +336,36 @@ async fn a_completed_task_is_measured() {
         let s3 = [&page(None, &[100, 20, 3], None), &manifest_is_written(&Manifests::default())];
         handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes.clone())], &s3).await.unwrap();
         assert_eq!(invocation.metrics(), metrics, "{changes}");
-        assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"}));
+        assert_eq!(json!(invocation.log_fields()), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"}));
     }
 }
 
-/// Its answer was lost, or another run has adopted the task.
+/// The manifest of the same task is there when an answer was lost, or another run has adopted the task.
 #[tokio::test]
-async fn a_check_that_is_repeated_measures_nothing_again() {
-    let duration = Metric::ExportDuration(TimeDelta::milliseconds(2250));
-    for (there, metrics) in [("task-1", vec![]), ("task-0", vec![duration, Metric::ArchivedObjects(1), Metric::ArchivedBytes(1)])] {
+async fn the_manifest_in_place_decides_what_is_written_and_whether_it_counts() {
+    let counted = vec![Metric::ExportDuration(TimeDelta::milliseconds(2250)), Metric::ArchivedObjects(1), Metric::ArchivedBytes(1)];
+    for (task_id, created, puts, metrics) in [
+        ("task-1", "2026-11-01T03:00:05.000Z", 2, &[][..]),
+        ("task-0", "2026-11-01T03:00:04.999Z", 2, &counted),
+        ("task-0", "2026-11-01T03:00:05.000Z", 2, &counted),
+        ("task-2", "2026-11-01T03:00:05.001Z", 0, &[]),
+    ] {
         let manifests = Manifests::default();
-        let there = json!({"logGroupName": "/ecs/web", "taskId": there, "created": "2026-11-01T03:00:00.000Z"}).to_string();
-        let there = mock!(aws_sdk_s3::Client::get_object).then_http_response(move || ok(there.clone()));
+        let in_place = json!({"logGroupName": "/ecs/web", "from": FROM, "to": TO, "taskId": task_id, "created": created}).to_string();
+        let in_place = mock!(aws_sdk_s3::Client::get_object)
+            .match_requests(|request| request.key() == Some(&format!("{PREFIX}/_manifest.json")))
+            .then_http_response(move || ok(in_place.clone()));
         let mut invocation = invocation();
-        let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &there];
-        handle_in(&mut invocation, event(), &[&task(json!({}))], &s3).await.unwrap();
-        assert_eq!(invocation.metrics(), metrics);
-        assert_eq!(manifests.lock().unwrap().len(), 2);
+        let s3 = [&page(None, &[1], None), &manifest_is_written(&manifests), &in_place];
+        let answer = handle_in(&mut invocation, event(), &[&task(json!({}))], &s3).await.unwrap();
+        assert_eq!(answer["outcome"], "exported");
+        assert_eq!((manifests.lock().unwrap().len(), invocation.metrics()), (puts, metrics), "{task_id} {created}");
     }
 }
 
 /// CloudWatch's word on what a task exports counts more than the event's.
 #[tokio::test]
-async fn a_task_that_is_not_done_is_about_something_and_measures_nothing() {
+async fn a_task_that_is_not_done_has_log_fields_and_measures_nothing() {
     for (changes, about) in [
         (json!({}), json!({"requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10"})),
         (json!({"from": FROM + 1}), json!({"requestId": "request-1", "log_group": "/ecs/web"})),
@@ -384,6 +376,6 @@ async fn a_task_that_is_not_done_is_about_something_and_measures_nothing() {
         let mut invocation = invocation();
         let error = handle_in(&mut invocation, json!({"taskId": "task-1"}), &[&task(changes)], &[]).await.unwrap_err();
         assert_eq!(error.name, ErrorName::ExportTaskRunning);
-        assert_eq!((invocation.metrics(), json!(invocation.about())), (&[][..], about));
+        assert_eq!((invocation.metrics(), json!(invocation.log_fields())), (&[][..], about));
     }
 }

@@ -43,7 +43,7 @@ fn a_completed_task_leaves_a_line_and_its_metrics() {
     assert_eq!(
         invoked.lines,
         [
-            json!({"level": "INFO", "message": "completed", "requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1",
+            json!({"level": "INFO", "name": "invocation", "message": "completed", "requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1",
                 "outcome": "exported", "objects": 1, "bytes": 123}),
             json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "logs", "ExportDuration": 2.25, "ArchivedObjects": 1, "ArchivedBytes": 123,
                 "level": "INFO", "requestId": "request-1", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
@@ -57,7 +57,7 @@ fn a_poll_is_a_line_and_no_metric() {
     let event = json!({"taskId": "t-1", "execution": "arn:aws:states:run", "logGroupName": "/ecs/other", "month": "2026-10"});
     let invoked = run(&[("ARCHIVE_NAME", "logs")], &[event.clone(), event], aws("RUNNING"));
     let cause = "export task t-1 of log group /ecs/web is RUNNING; CloudWatch Logs says: m";
-    let line = json!({"level": "INFO", "message": "ends with an error", "error": "ExportTaskRunning", "cause": cause,
+    let line = json!({"level": "INFO", "name": "invocation", "message": "ends with an error", "error": "ExportTaskRunning", "cause": cause,
         "requestId": "request-1", "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"});
     assert_eq!(invoked.lines, [line.clone(), line]);
     assert_eq!(invoked.payloads[0]["errorType"], "ExportTaskRunning");

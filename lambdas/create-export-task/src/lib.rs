@@ -17,7 +17,7 @@ use export_core::{
     plan::ValidateRequest,
     service::{Destination, create_error},
 };
-use function_runtime::{Invocation, Metric, Subject, read_manifest, service_failure};
+use function_runtime::{Invocation, LogField, Metric, read_manifest, service_failure};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -33,7 +33,7 @@ pub struct CreateExportTask {
 impl CreateExportTask {
     pub fn new(config: &SdkConfig) -> Self {
         let region = config.region().map(|region| region.to_string()).unwrap_or_default();
-        let s3 = aws_sdk_s3::Client::from_conf(function_runtime::s3_config(config));
+        let s3 = function_runtime::s3_client(config);
         Self::with_clients(aws_sdk_cloudwatchlogs::Client::new(config), s3, region)
     }
 
@@ -44,7 +44,7 @@ impl CreateExportTask {
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         if ValidateRequest::is_one(&event) {
             let plan = ValidateRequest::parse(&event)?.plan()?;
-            invocation.is_about(Subject::Month, &plan.month.to_string());
+            invocation.set_log_field(LogField::Month, &plan.month.to_string());
             info!(pages = plan.pages.len(), "planned");
             return Ok(json!(plan));
         }
@@ -59,7 +59,7 @@ impl CreateExportTask {
     async fn export(&self, request: &Request, invocation: &mut Invocation) -> Result<Response, ExportError> {
         let now = invocation.now();
         let export = request.export(now)?;
-        invocation.is_about(Subject::Month, &export.month.to_string());
+        invocation.set_log_field(LogField::Month, &export.month.to_string());
         let mut warnings = Vec::new();
         match self.find_manifest(request, &export).await? {
             Some(Found::Archived { .. }) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
@@ -153,7 +153,7 @@ impl CreateExportTask {
 /// A task that was there already may have waited for the slot as well, but not in this call's sight.
 fn note(request: &Request, task: &Task, invocation: &mut Invocation) {
     if let Task::Created { task_id } | Task::Adopted { task_id } = task {
-        invocation.is_about(Subject::TaskId, task_id);
+        invocation.set_log_field(LogField::TaskId, task_id);
     }
     if let (Task::Created { .. }, Some(since)) = (task, request.queued_since) {
         invocation.report(Metric::SlotWait(invocation.now() - since));

@@ -50,7 +50,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
     assert_eq!(
         invoked.lines,
         [
-            json!({"level": "INFO", "message": "decided", "status": "CREATED", "requestId": "request-1", "execution": "arn:aws:states:run",
+            json!({"level": "INFO", "name": "invocation", "message": "decided", "status": "CREATED", "requestId": "request-1", "execution": "arn:aws:states:run",
                 "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
             json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "logs", "level": "INFO", "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
@@ -72,12 +72,12 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
     assert_eq!(
         invoked.lines,
         [
-            json!({"level": "ERROR", "message": "ends with an error", "error": "AccessDenied", "cause": cause, "requestId": "request-1",
+            json!({"level": "ERROR", "name": "invocation", "message": "ends with an error", "error": "AccessDenied", "cause": cause, "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
             json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "logs", "Function": "create-export-task", "FunctionErrors": 1,
                 "error": "AccessDenied", "level": "INFO", "requestId": "request-1", "execution": "arn:aws:states:run", "log_group": "/ecs/web",
                 "month": "2026-10"}),
-            json!({"level": "ERROR", "message": "ends with an error", "error": "InvalidInput", "cause": refused, "requestId": "request-1",
+            json!({"level": "ERROR", "name": "invocation", "message": "ends with an error", "error": "InvalidInput", "cause": refused, "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
         ]
     );
@@ -101,7 +101,7 @@ fn a_runs_input_is_planned_and_says_for_which_run() {
     let input = json!({"s3BucketName": "archive", "month": "2026-10", "logGroups": ["/ecs/web"]});
     let event = json!({"validate": input, "startTime": "2026-11-01T04:00:05Z", "execution": "arn:aws:states:run"});
     let invoked = run(&ARCHIVE, &[event], aws);
-    let line = json!({"level": "INFO", "message": "planned", "pages": 1, "requestId": "request-1", "execution": "arn:aws:states:run", "month": "2026-10"});
+    let line = json!({"level": "INFO", "name": "invocation", "message": "planned", "pages": 1, "requestId": "request-1", "execution": "arn:aws:states:run", "month": "2026-10"});
     assert_eq!(invoked.lines, [line]);
 }
 

@@ -4,41 +4,31 @@
 mod config;
 mod failure;
 mod invocation;
-mod json_lines;
 mod logging;
 mod manifest;
 mod metrics;
 
-use std::{
-    any::Any,
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Poll,
-};
+use std::{any::Any, panic::AssertUnwindSafe};
 
 use aws_config::SdkConfig;
 use chrono::Utc;
 use export_core::{ErrorName, ExportError, error::Retry};
+use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, value::RawValue};
 use tracing::{Instrument, error, info, warn};
 
+pub use config::s3_client;
 pub use failure::service_failure;
-pub use invocation::{Invocation, Subject};
+pub use invocation::{Invocation, LogField};
 pub use manifest::read_manifest;
 pub use metrics::Metric;
 
 /// The SDK's configuration, from the function's environment; from here on there is a log as well. AWS sees the function's
 /// name in each request, and CloudTrail keeps it.
-pub fn load_config(function: &'static str) -> SdkConfig {
+pub async fn load_config(function: &'static str) -> SdkConfig {
     logging::init();
-    config::from_environment(function, |name| std::env::var(name).ok())
-}
-
-/// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
-pub fn s3_config(config: &SdkConfig) -> aws_sdk_s3::Config {
-    let path_style = std::env::var_os("AWS_ENDPOINT_URL").is_some();
-    aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build()
+    config::load(function).await
 }
 
 /// Serves invocations until Lambda ends the process. The event is taken as it comes, because what the runtime cannot
@@ -59,7 +49,8 @@ where
     .await
 }
 
-/// Whatever comes of it, its log says what it was about.
+/// Whatever comes of it, its log says what it was about. A panic is an error like any other: with a name, in the log and in
+/// the metrics. What it leaves behind is of this event alone.
 async fn answer<H>(handle: &H, payload: &RawValue, invocation: &mut Invocation) -> Result<Value, ExportError>
 where
     H: AsyncFn(Value, &mut Invocation) -> Result<Value, ExportError>,
@@ -67,29 +58,17 @@ where
     let span = invocation.span();
     let answer = async {
         let event = parse(payload)?;
-        invocation.read(&event);
+        invocation.set_log_fields_of(&event);
         handle(event, invocation).await
     };
     // Boxed: the nested futures of the SDK and the runtime together are deeper than the compiler's default limit.
-    let answer = without_panic(Box::pin(answer));
-    async { answer.await.inspect_err(log) }.instrument(span).await
+    let answer = AssertUnwindSafe(Box::pin(answer)).catch_unwind();
+    async { answer.await.unwrap_or_else(|panic| Err(panicked(&*panic))).inspect_err(log) }.instrument(span).await
 }
 
-/// A panic is an error like any other: with a name, in the log and in the metrics. What it leaves behind is of this event
-/// alone.
-async fn without_panic(mut answer: std::pin::Pin<Box<impl Future<Output = Result<Value, ExportError>>>>) -> Result<Value, ExportError> {
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
-        polled.unwrap_or_else(|panic| {
-            Poll::Ready(Err(ExportError::new(ErrorName::Unexpected, format!("the function panicked: {}", said(&*panic)))))
-        })
-    })
-    .await
-}
-
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+fn panicked(panic: &(dyn Any + Send)) -> ExportError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    ExportError::new(ErrorName::Unexpected, format!("the function panicked: {}", text.unwrap_or("no message")))
 }
 
 /// To poll and to queue are what the errors of those names are for; nothing is wrong.
@@ -116,10 +95,26 @@ fn parse(payload: &RawValue) -> Result<Value, ExportError> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tokio::runtime::Builder;
-    use tracing_subscriber::filter::LevelFilter;
+    use std::{io::BufRead, sync::Arc};
 
-    use super::{json_lines::tests::lines_of, *};
+    use tokio::runtime::Builder;
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt, registry};
+
+    use super::*;
+
+    /// What `act` logs, each line without its timestamp, which is looked at here.
+    fn lines_of(level: LevelFilter, act: impl FnOnce()) -> Vec<Value> {
+        let (reader, writer) = std::io::pipe().unwrap();
+        with_default(registry().with(level).with(logging::json_lines(Arc::new(writer))), act);
+        let without_timestamp = |line: std::io::Result<String>| {
+            let mut line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let timestamp = line.as_object_mut().unwrap().remove("timestamp").unwrap();
+            assert!(export_core::time::parse_instant(timestamp.as_str().unwrap()).is_some(), "{timestamp}");
+            line
+        };
+        std::io::BufReader::new(reader).lines().map(without_timestamp).collect()
+    }
 
     /// The lines of a handler that is given `event`, and its answer.
     fn answered<H>(event: &str, handle: H) -> (Vec<Value>, Result<Value, ExportError>)
@@ -143,10 +138,10 @@ mod tests {
             r#"{"execution": "arn:aws:states:run", "logGroupName": "/ecs/web", "month": "2026-10", "taskId": "t-1", "timezone": "UTC"}"#;
         let error = ExportError::new(ErrorName::AccessDenied, "no");
         let (lines, answer) = answered(event, async |_, invocation| {
-            invocation.is_about(Subject::LogGroup, "/ecs/web-2");
+            invocation.set_log_field(LogField::LogGroup, "/ecs/web-2");
             Err(error.clone())
         });
-        let line = json!({"level": "ERROR", "message": "ends with an error", "error": "AccessDenied", "cause": "no", "requestId": "request-1",
+        let line = json!({"level": "ERROR", "message": "ends with an error", "error": "AccessDenied", "cause": "no", "name": "invocation", "requestId": "request-1",
             "execution": "arn:aws:states:run", "log_group": "/ecs/web-2", "month": "2026-10", "task_id": "t-1"});
         assert_eq!((lines, answer), (vec![line], Err(error)));
     }
@@ -156,7 +151,7 @@ mod tests {
         let event = json!({"execution": 7, "logGroupName": "x".repeat(513), "month": null, "taskId": "x".repeat(512)});
         let (lines, _) = answered(&event.to_string(), async |_, _| Err(ExportError::new(ErrorName::InvalidInput, "all of it")));
         let line = json!({"level": "ERROR", "message": "ends with an error", "error": "InvalidInput", "cause": "all of it",
-            "requestId": "request-1", "task_id": "x".repeat(512)});
+            "name": "invocation", "requestId": "request-1", "task_id": "x".repeat(512)});
         assert_eq!(lines, [line]);
     }
 
@@ -169,7 +164,7 @@ mod tests {
         });
         let cause = "the function panicked: \"t-1\" is one too many";
         let line = json!({"level": "ERROR", "message": "ends with an error", "error": "Unexpected", "cause": cause,
-            "requestId": "request-1", "task_id": "t-1"});
+            "name": "invocation", "requestId": "request-1", "task_id": "t-1"});
         assert_eq!((lines, answer), (vec![line], Err(ExportError::new(ErrorName::Unexpected, cause))));
     }
 

@@ -1,26 +1,36 @@
 //! The function's log: to the standard output, in the format and at the level that Lambda's logging controls ask for.
 
+use tracing::Subscriber;
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
-    fmt,
+    fmt::{self, MakeWriter},
     layer::SubscriberExt,
     registry,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use crate::json_lines::JsonLines;
-
-/// Writes every error of a handler a second time, without what it is about.
+/// Writes every error of a handler a second time, as an ERROR: each poll would be one.
 const RUNTIMES_ECHO: &str = "lambda_runtime::layers::panic";
 
 pub(crate) fn init() {
     let variable = |name| std::env::var(name).ok();
     let json = variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    let lines = if json { JsonLines::to(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
+    let lines = if json { json_lines(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
     registry().with(filter(variable("RUST_LOG"), variable("AWS_LAMBDA_LOG_LEVEL"))).with(lines).init();
     // The standard hook's lines are not JSON, and belong to no event.
     std::panic::set_hook(Box::new(|panic| tracing::error!(cause = %panic, "panicked")));
+}
+
+/// One object for each line, without nesting: queries find the fields of spans and events by their names alone.
+pub(crate) fn json_lines<S, W>(writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = json_subscriber::fmt::layer().with_writer(writer).with_target(false);
+    lines.flatten_event(true).with_current_span(false).flatten_span_list_on_top_level(true)
 }
 
 /// `RUST_LOG` is what a person sets, and can tell one module from another.

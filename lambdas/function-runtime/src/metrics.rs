@@ -1,20 +1,17 @@
 //! Metrics, in CloudWatch's embedded metric format: lines of the log that CloudWatch Logs makes metrics of. No call, and no
 //! permission for one.
 //!
-//! Dimensions are few, because each combination of their values is a metric of its own. What an event is about stands
-//! beside them, where Logs Insights finds it.
+//! Dimensions are few, because each combination of their values is a metric of its own. The log fields stand
+//! beside them, where Logs Insights finds them.
 
-use std::io;
+use std::io::Write;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use export_core::ErrorName;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracing::{debug, error};
 
-use crate::{
-    Invocation,
-    json_lines::{timestamp, write_line},
-};
+use crate::Invocation;
 
 const NAMESPACE: &str = "CloudWatchLogsArchive";
 
@@ -32,28 +29,15 @@ pub enum Metric {
 }
 
 impl Metric {
-    fn name(self) -> &'static str {
+    /// Name, unit and value.
+    fn parts(self) -> (&'static str, &'static str, Value) {
+        // Two clocks may differ by a little; no time is negative.
+        let seconds = |time: TimeDelta| time.max(TimeDelta::zero()).as_seconds_f64().into();
         match self {
-            Self::SlotWait(_) => "SlotWait",
-            Self::ExportDuration(_) => "ExportDuration",
-            Self::ArchivedObjects(_) => "ArchivedObjects",
-            Self::ArchivedBytes(_) => "ArchivedBytes",
-        }
-    }
-
-    fn unit(self) -> &'static str {
-        match self {
-            Self::SlotWait(_) | Self::ExportDuration(_) => "Seconds",
-            Self::ArchivedObjects(_) => "Count",
-            Self::ArchivedBytes(_) => "Bytes",
-        }
-    }
-
-    fn value(self) -> Value {
-        match self {
-            // Two clocks may differ by a little; no time is negative.
-            Self::SlotWait(time) | Self::ExportDuration(time) => (time.max(TimeDelta::zero()).as_seconds_f64()).into(),
-            Self::ArchivedObjects(count) | Self::ArchivedBytes(count) => count.into(),
+            Self::SlotWait(time) => ("SlotWait", "Seconds", seconds(time)),
+            Self::ExportDuration(time) => ("ExportDuration", "Seconds", seconds(time)),
+            Self::ArchivedObjects(count) => ("ArchivedObjects", "Count", count.into()),
+            Self::ArchivedBytes(count) => ("ArchivedBytes", "Bytes", count.into()),
         }
     }
 }
@@ -76,62 +60,58 @@ impl Metrics {
 
     pub(crate) fn write(&self, invocation: &Invocation, failure: Option<ErrorName>, now: DateTime<Utc>) {
         for document in self.documents(invocation, failure, now) {
-            if let Err(error) = write_line(io::stdout().lock(), &document) {
+            // In one piece, so that nothing of another line can come between.
+            if let Err(error) = std::io::stdout().write_all(format!("{document}\n").as_bytes()) {
                 error!(%error, "metrics cannot be written");
             }
         }
     }
 
-    fn documents(&self, invocation: &Invocation, failure: Option<ErrorName>, now: DateTime<Utc>) -> Vec<Map<String, Value>> {
+    fn documents(&self, invocation: &Invocation, failure: Option<ErrorName>, now: DateTime<Utc>) -> Vec<Value> {
         let Some(archive) = &self.archive else { return Vec::new() };
-        let document = |dimensions: Value, metrics: Vec<Value>, members: Value| {
-            let directive = json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics});
+        let document = |dimensions: Value, metrics: &[(&str, &str, Value)], properties: Value| {
+            let units: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+            let directive = json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": units});
             // Level and timestamp because it is a line of the log as well: Lambda would add its own.
-            let line = json!({
+            let mut document = json!({
                 "_aws": {"Timestamp": now.timestamp_millis(), "CloudWatchMetrics": [directive]},
                 "Archive": archive,
                 "level": "INFO",
-                "timestamp": timestamp(now),
+                "timestamp": now.to_rfc3339_opts(SecondsFormat::Millis, true),
             });
-            let parts = [invocation.about().clone(), object(line), object(members)];
-            parts.into_iter().flatten().collect()
+            let values = metrics.iter().map(|(name, _, value)| (*name, value));
+            let properties = invocation.log_fields().iter().chain(properties.as_object().into_iter().flatten());
+            for (name, value) in properties.map(|(name, value)| (name.as_str(), value)).chain(values) {
+                document[name] = value.clone();
+            }
+            document
         };
-        let mut documents = Vec::new();
-        let measured = invocation.metrics();
-        if !measured.is_empty() {
-            let metrics = measured.iter().map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
-            let values = measured.iter().map(|metric| (metric.name().to_owned(), metric.value())).collect();
-            documents.push(document(json!([["Archive"]]), metrics, Value::Object(values)));
-        }
-        if let Some(error) = failure.filter(|error| error.is_fault()) {
-            let members = json!({"Function": self.function, "FunctionErrors": 1, "error": error.as_str()});
-            let metrics = vec![json!({"Name": "FunctionErrors", "Unit": "Count"})];
-            documents.push(document(json!([["Archive"], ["Archive", "Function"]]), metrics, members));
-        }
-        documents
+        let measured: Vec<_> = invocation.metrics().iter().map(|metric| metric.parts()).collect();
+        let measured = (!measured.is_empty()).then(|| document(json!([["Archive"]]), &measured, json!({})));
+        let failed = failure.filter(|error| error.is_fault()).map(|error| {
+            let properties = json!({"Function": self.function, "error": error.as_str()});
+            document(json!([["Archive"], ["Archive", "Function"]]), &[("FunctionErrors", "Count", 1.into())], properties)
+        });
+        measured.into_iter().chain(failed).collect()
     }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    if let Value::Object(object) = value { object } else { Map::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Subject;
+    use crate::LogField;
 
     const NOW: &str = "2026-11-01T04:00:05.250Z";
 
     fn invocation() -> Invocation {
         let mut invocation = Invocation::new("request-1", NOW.parse().unwrap());
-        invocation.is_about(Subject::LogGroup, "/ecs/web");
+        invocation.set_log_field(LogField::LogGroup, "/ecs/web");
         invocation
     }
 
     fn documents(archive: Option<&str>, invocation: &Invocation, failure: Option<ErrorName>) -> Vec<Value> {
         let metrics = Metrics { function: "check-export-task", archive: archive.map(str::to_owned) };
-        metrics.documents(invocation, failure, NOW.parse().unwrap()).into_iter().map(Value::Object).collect()
+        metrics.documents(invocation, failure, NOW.parse().unwrap())
     }
 
     #[test]

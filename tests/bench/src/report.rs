@@ -22,8 +22,8 @@ pub const CHART_FILE: &str = "docs/performance.svg";
 /// Every figure of the table by its path, with its bar where it has one.
 fn figures() -> Vec<(String, Option<Bar>)> {
     let mut figures = Vec::new();
+    figures.extend(function_start::BARS.map(|(path, bar)| (format!("function_start.{path}"), Some(bar))));
     for function in FUNCTIONS.map(|name| name.split('-').next().unwrap_or(name)) {
-        figures.extend(function_start::BARS.map(|(key, bar)| (format!("function_start.{function}.{key}"), Some(bar))));
         for figure in ["start_ms", "warm_ms", "peak_rss_mib"] {
             figures.extend(NAMES.map(|candidate| (format!("function_start.{function}.{figure}.{candidate}"), None)));
         }

@@ -26,7 +26,7 @@ async fn the_wait_for_the_slot_ends_with_the_creation_of_the_task() {
         let mut invocation = Invocation::new("request-1", now());
         handle_in(&mut invocation, event, &rules, &[]).await.unwrap();
         assert_eq!(invocation.metrics(), metrics);
-        assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "month": "2026-10", "task_id": "task-1"}));
+        assert_eq!(json!(invocation.log_fields()), json!({"requestId": "request-1", "month": "2026-10", "task_id": "task-1"}));
     }
 }
 
@@ -41,17 +41,17 @@ async fn without_a_task_of_ones_own_making_there_is_no_wait() {
         (vec![&log_groups(&[])], json!({"requestId": "request-1", "month": "2026-10"})),
     ] {
         let mut invocation = Invocation::new("request-1", now());
-        // Only what it is about and measures is looked at: one of them is an error.
+        // Only log fields and metrics are looked at: one of them is an error.
         let _ = handle_in(&mut invocation, queued("2026-11-01T03:00:00Z"), &rules, &[]).await;
-        assert_eq!((invocation.metrics(), json!(invocation.about())), (&[][..], about));
+        assert_eq!((invocation.metrics(), json!(invocation.log_fields())), (&[][..], about));
     }
 }
 
 #[tokio::test]
-async fn a_plan_is_about_its_month() {
+async fn a_plan_logs_its_month() {
     let mut invocation = Invocation::new("request-1", now());
     let input = json!({"s3BucketName": "archive", "logGroups": ["/ecs/web"]});
     let event = json!({"validate": input, "startTime": "2026-11-01T04:00:05Z", "execution": "arn:aws:states:run"});
     handle_in(&mut invocation, event, &[], &[]).await.unwrap();
-    assert_eq!(json!(invocation.about()), json!({"requestId": "request-1", "month": "2026-10"}));
+    assert_eq!(json!(invocation.log_fields()), json!({"requestId": "request-1", "month": "2026-10"}));
 }
