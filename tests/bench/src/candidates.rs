@@ -41,15 +41,21 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    pub async fn prepare() -> Result<Self> {
-        eprintln!("           building the functions in the release profile, as they are deployed");
-        let [create, check] = build_release(FUNCTIONS).await?;
+    /// With the functions that `sam build` put into a folder, or with a release build of its own.
+    pub async fn prepare(sam_build: Option<&Path>) -> Result<Self> {
+        let rust = match sam_build {
+            Some(folder) => in_sam_build(folder)?,
+            None => {
+                eprintln!("           building the functions in the release profile, as they are deployed");
+                build_release(FUNCTIONS).await?
+            }
+        };
         let [stand_in] = build_release(["export-tasks"]).await?;
         let cache = target().join("bench");
         let python = || venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline");
         let python = tokio::task::block_in_place(python)?;
         let node = tokio::task::block_in_place(|| bundle(&cache)).context("no Node.js bundle for the baseline")?;
-        Ok(Self { rust: [create, check], stand_in, python, node })
+        Ok(Self { rust, stand_in, python, node })
     }
 
     /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
@@ -116,6 +122,16 @@ impl std::io::Write for Counter {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// The executables by the logical ids of the template, create-export-task's first.
+fn in_sam_build(folder: &Path) -> Result<[PathBuf; 2]> {
+    let executables = ["CreateExportTaskFunction", "CheckExportTaskFunction"].map(|id| folder.join(id).join("bootstrap"));
+    match executables.iter().find(|executable| !executable.is_file()) {
+        Some(missing) => bail!("--functions {}: there is no {}; run sam build first", folder.display(), missing.display()),
+        // The processes are started in other folders.
+        None => Ok([fs::canonicalize(&executables[0])?, fs::canonicalize(&executables[1])?]),
     }
 }
 

@@ -16,6 +16,7 @@ mod scale;
 mod stand_in;
 mod stats;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -31,13 +32,15 @@ use serde_json::Map;
 const USAGE: &str = "\
 Measures this project against the same design in Python and in Node.js, and against its own bars.
 
-Usage: cargo bench-all [--quick] [--write] [--only <part>]...
+Usage: cargo bench-all [--quick] [--write] [--only <part>]... [--functions <folder>]
        cargo bench-all --blocks
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
   --write        with --only: write the results, too
   --only <part>  function-start, polling, cost, scale, stand-in, compaction or parsing; may be given several times. With --write
                  the other parts keep their figures: the ratios within a part are always of one run
+  --functions <folder>
+                 measure the functions that `sam build` put there, instead of building them; such figures are not written
   --blocks       measure nothing: write docs/performance.svg and the documents once more from docs/performance.json
   --help         print this
 
@@ -56,6 +59,7 @@ struct Arguments {
     write: bool,
     blocks: bool,
     only: Vec<String>,
+    functions: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -78,6 +82,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("quick") => arguments.quick = true,
+            Long("functions") => arguments.functions = Some(parser.value()?.into()),
             Long("write") => arguments.write = true,
             Long("blocks") => arguments.blocks = true,
             Long("only") => {
@@ -92,6 +97,9 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Er
     }
     if arguments.quick && arguments.write {
         return Err("--quick is good for a look only: its figures are not written".into());
+    }
+    if arguments.functions.is_some() && arguments.writes() {
+        return Err("--functions is good for a look only: the figures that are written are of cargo's own release build".into());
     }
     if arguments.blocks && arguments != (Arguments { blocks: true, ..Arguments::default() }) {
         return Err("--blocks measures nothing: it stands alone".into());
@@ -115,7 +123,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::default();
     let candidates = progress
         .step_with_own_output("Preparation", async {
-            let candidates = Candidates::prepare().await?;
+            let candidates = Candidates::prepare(arguments.functions.as_deref()).await?;
             functions::build(CargoMessages::Shown).await?;
             Ok((candidates, "functions built, baselines installed".to_owned()))
         })
