@@ -28,7 +28,7 @@ pub use metrics::Metric;
 /// name in each request, and CloudTrail keeps it.
 pub async fn load_config(function: &'static str) -> SdkConfig {
     logging::init();
-    config::load(function).await
+    config::loader(function).load().await
 }
 
 /// Serves invocations until Lambda ends the process. The event is taken as it comes, because what the runtime cannot
