@@ -15,6 +15,10 @@ fn main() -> Result<ExitCode> {
     let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => false,
         ["--check"] => true,
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {
             eprintln!("{USAGE}");
             return Ok(ExitCode::from(2));

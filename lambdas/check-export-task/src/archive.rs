@@ -84,14 +84,14 @@ pub async fn write_manifest(
     hidden: u64,
 ) -> Result<ManifestWrite, ExportError> {
     let in_place = read_manifest(s3, destination, destination_prefix, PERMISSIONS).await?.unwrap_or_default();
-    if manifest::is_newer(&in_place, manifest) {
+    let repeated = manifest::is_of_task(&in_place, &manifest.task_id);
+    if !repeated && manifest::is_newer(&in_place, manifest) {
         warn!("a later export has written its manifest: it stays");
         return Ok(ManifestWrite::Superseded);
     }
     let row = Row::of(manifest, destination.bucket, destination_prefix, hidden);
     put(s3, destination, manifests_table::key(manifests_prefix, manifest, destination_prefix), serde_json::to_vec(&row)).await?;
     put(s3, destination, manifest::key(destination_prefix), serde_json::to_vec_pretty(manifest)).await?;
-    let repeated = manifest::is_of_task(&in_place, &manifest.task_id);
     Ok(if repeated { ManifestWrite::Repeated } else { ManifestWrite::Written })
 }
 

@@ -86,18 +86,20 @@ pub fn read(bytes: &[u8], request: &Request, export: &Export) -> Found {
     }
 }
 
-/// Whether the manifest that lies there is of this very task, so that an earlier check has written it.
-pub fn is_of_task(there: &[u8], task_id: &str) -> bool {
-    serde_json::from_slice::<Value>(there).is_ok_and(|there| there["taskId"] == task_id)
+/// Whether the manifest in place is of this very task, so that an earlier check has written it.
+pub fn is_of_task(in_place: &[u8], task_id: &str) -> bool {
+    serde_json::from_slice::<Value>(in_place).is_ok_and(|in_place| in_place["taskId"] == task_id)
 }
 
-/// Whether the manifest that lies there is of a later export of the same log group and window. A check that comes late, of a
+/// Whether the manifest in place is of a later export of the same log group and window. A check that comes late, of a
 /// task that another export has overtaken, must not put the older one in its place.
-pub fn is_newer(there: &[u8], mine: &Manifest) -> bool {
-    let Ok(there) = serde_json::from_slice::<Value>(there) else { return false };
-    let same = there["logGroupName"] == json!(mine.log_group_name) && there["from"] == json!(mine.from) && there["to"] == json!(mine.to);
+pub fn is_newer(in_place: &[u8], manifest: &Manifest) -> bool {
+    let Ok(in_place) = serde_json::from_slice::<Value>(in_place) else { return false };
+    let same = in_place["logGroupName"] == json!(manifest.log_group_name)
+        && in_place["from"] == json!(manifest.from)
+        && in_place["to"] == json!(manifest.to);
     let created = |value: Option<&str>| value.and_then(parse_instant);
-    same && created(there["created"].as_str()) > created(mine.created.as_deref())
+    same && created(in_place["created"].as_str()) > created(manifest.created.as_deref())
 }
 
 #[cfg(test)]

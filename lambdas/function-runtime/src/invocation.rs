@@ -56,8 +56,11 @@ impl Invocation {
     /// The first value may be the event's, the last is AWS's.
     pub fn set_log_field(&mut self, field: LogField, value: &str) {
         let (name, _) = field.names();
-        self.span.record(name, value);
-        self.log_fields.insert(name.to_owned(), value.into());
+        // The format for people appends each value that is recorded.
+        if self.log_fields.get(name).is_none_or(|present| present != value) {
+            self.span.record(name, value);
+            self.log_fields.insert(name.to_owned(), value.into());
+        }
     }
 
     pub fn report(&mut self, metric: Metric) {
