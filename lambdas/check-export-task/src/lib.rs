@@ -60,7 +60,7 @@ impl CheckExportTask {
             task::cancel(&self.logs, &request.task_id).await?;
         }
         let task = task::find(&self.logs, &request.task_id).await?;
-        note(&request, &task, invocation);
+        set_log_fields(&request, &task, invocation);
         let task = task::completed(&request.task_id, task)?;
         let response = self.settle(request, task, invocation).await?;
         let answer = json!(response);
@@ -120,8 +120,8 @@ impl CheckExportTask {
     }
 }
 
-/// The task is about what CloudWatch Logs says, whatever the event said.
-fn note(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
+/// Log group and month as CloudWatch Logs reports them, whatever the event has.
+fn set_log_fields(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
     if let Some(log_group) = task.log_group_name() {
         invocation.set_log_field(LogField::LogGroup, log_group);
     }

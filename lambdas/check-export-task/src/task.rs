@@ -71,9 +71,9 @@ fn refuse_unless_completed(task_id: &str, task: &ExportTask) -> Result<(), Expor
         _ => ErrorName::ExportTaskStatusUnknown,
     };
     let code = code.map_or("missing", |code| code.as_str());
-    let said = task.status().and_then(|status| status.message()).filter(|message| !message.is_empty()).unwrap_or("no message");
+    let message = task.status().and_then(|status| status.message()).filter(|message| !message.is_empty()).unwrap_or("no message");
     let log_group = task.log_group_name().unwrap_or("without name");
-    Err(ExportError::new(name, format!("export task {task_id} of log group {log_group} is {code}; CloudWatch Logs says: {said}")))
+    Err(ExportError::new(name, format!("export task {task_id} of log group {log_group} is {code}; CloudWatch Logs says: {message}")))
 }
 
 fn read(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {

@@ -30,7 +30,8 @@ fn aws(code: &'static str) -> impl Fn(&Request) -> (u16, String) {
 #[test]
 fn a_completed_task_leaves_a_line_and_its_metrics() {
     let invoked = run(&[("ARCHIVE_NAME", "logs")], &[json!({"taskId": "t-1"})], aws("COMPLETED"));
-    assert_eq!((&invoked.payloads[0]["outcome"], &invoked.payloads[0]["bytes"]), (&json!("exported"), &json!(123)));
+    let response = invoked.outcomes[0].response().unwrap();
+    assert_eq!((&response["outcome"], &response["bytes"]), (&json!("exported"), &json!(123)));
     let directive = json!({
         "Namespace": "CloudWatchLogsArchive",
         "Dimensions": [["Archive"]],
@@ -60,7 +61,7 @@ fn a_poll_is_a_line_and_no_metric() {
     let line = json!({"level": "INFO", "name": "invocation", "message": "ends with an error", "error": "ExportTaskRunning", "cause": cause,
         "requestId": "request-1", "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"});
     assert_eq!(invoked.lines, [line.clone(), line]);
-    assert_eq!(invoked.payloads[0]["errorType"], "ExportTaskRunning");
+    assert_eq!(invoked.outcomes[0].error_type(), Some("ExportTaskRunning"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the program writes to its standard output, line by line, and as whom it calls AWS.
 
 use chrono::{TimeDelta, Utc};
-use runtime_api::{Invocations, Request, invoke, operation};
+use runtime_api::{Invocations, Outcome, Request, invoke, operation};
 use serde_json::{Value, json};
 
 fn run(variables: &[(&str, &str)], events: &[Value], aws: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Invocations {
@@ -39,7 +39,8 @@ const ARCHIVE: [(&str, &str); 1] = [("ARCHIVE_NAME", "logs")];
 fn a_created_task_leaves_a_line_and_its_wait() {
     let since = Utc::now() - TimeDelta::minutes(10);
     let mut invoked = run(&ARCHIVE, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
-    assert_eq!((&invoked.payloads[0]["status"], &invoked.payloads[0]["taskId"]), (&json!("CREATED"), &json!("t-1")));
+    let response = invoked.outcomes[0].response().unwrap();
+    assert_eq!((&response["status"], &response["taskId"]), (&json!("CREATED"), &json!("t-1")));
     let wait = invoked.lines[1].as_object_mut().unwrap().remove("SlotWait").and_then(|wait| wait.as_f64());
     assert!(wait.is_some_and(|wait| wait >= 600.0), "{wait:?}");
     let directive = json!({
@@ -81,7 +82,8 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
         ]
     );
-    assert_eq!((&invoked.payloads[0]["errorType"], &invoked.payloads[1]["errorType"]), (&json!("AccessDenied"), &json!("InvalidInput")));
+    let errors: Vec<_> = invoked.outcomes.iter().map(Outcome::error_type).collect();
+    assert_eq!(errors, [Some("AccessDenied"), Some("InvalidInput")]);
 }
 
 /// A function that somebody calls without a stack around it.

@@ -61,9 +61,9 @@ impl ServiceFailure {
     }
 
     fn fixed_by(&self, name: ErrorName, fix: impl std::fmt::Display) -> ExportError {
-        let said = self.to_string();
-        let stop = if said.ends_with('.') { "" } else { "." };
-        ExportError::new(name, format!("{said}{stop} {fix}"))
+        let failure = self.to_string();
+        let stop = if failure.ends_with('.') { "" } else { "." };
+        ExportError::new(name, format!("{failure}{stop} {fix}"))
     }
 }
 

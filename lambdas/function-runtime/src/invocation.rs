@@ -6,7 +6,7 @@ use tracing::{Span, error_span, field::Empty};
 
 use crate::Metric;
 
-/// What an invocation is about. Each line of its log and each of its metrics has these fields, as far as they are known by then.
+/// The fields of each line of an invocation's log and of each of its metrics, as far as they are known by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogField {
     /// The run, by its ARN.

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_an_event_says_what_it_was_about() {
+    fn an_error_has_the_log_fields_of_the_event() {
         let event =
             r#"{"execution": "arn:aws:states:run", "logGroupName": "/ecs/web", "month": "2026-10", "taskId": "t-1", "timezone": "UTC"}"#;
         let error = ExportError::new(ErrorName::AccessDenied, "no");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_or_too_long_is_not_what_an_event_is_about() {
+    fn a_field_that_is_no_text_or_too_long_is_no_log_field() {
         let event = json!({"execution": 7, "logGroupName": "x".repeat(513), "month": null, "taskId": "x".repeat(512)});
         let (lines, _) = answered(&event.to_string(), async |_, _| Err(ExportError::new(ErrorName::InvalidInput, "all of it")));
         let line = json!({"level": "ERROR", "message": "ends with an error", "error": "InvalidInput", "cause": "all of it",
@@ -157,7 +157,7 @@ mod tests {
 
     /// After an await as well as before.
     #[test]
-    fn a_panic_has_a_name_and_says_what_it_was_about() {
+    fn a_panic_has_a_name_and_the_log_fields_of_the_event() {
         let (lines, answer) = answered(r#"{"taskId": "t-1"}"#, async |event, _| {
             tokio::task::yield_now().await;
             panic!("{} is one too many", event["taskId"])

@@ -124,6 +124,9 @@ mod tests {
         for (file, contents) in files(&results).unwrap() {
             assert!(fs::read_to_string(&file).unwrap() == contents, "{} is out of step: cargo bench-all --blocks", file.display());
         }
+        // As the README says, for 1,000 log groups.
+        let dollars = figure(&results, "cost.dollars.1000.total").and_then(Value::as_f64);
+        assert!(dollars.is_some_and(|dollars| dollars < 1.0), "{dollars:?}");
         // Others read these figures by their paths.
         let missing = figures().into_iter().filter(|(path, _)| !figure(&results, path).is_some_and(Value::is_number));
         assert_eq!(missing.collect::<Vec<_>>(), []);

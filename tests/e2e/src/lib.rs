@@ -20,9 +20,6 @@ pub const TO: i64 = 1_730_386_799_999;
 /// No run of the tests comes near it; it ends those that hang.
 const RUN_LIMIT: Duration = Duration::from_secs(900);
 
-/// No condition that a test waits for takes near as long.
-const DEADLINE: Duration = Duration::from_secs(60);
-
 /// Makes each scenario, an `async fn(Engine)`, a test on both Step Functions engines.
 #[macro_export]
 macro_rules! on_both_engines {
@@ -54,11 +51,7 @@ impl Archive {
 
     /// With the workflow's waits and retries multiplied by `wait_scale`.
     pub async fn deploy_scaled(engine: Engine, wait_scale: f64) -> Self {
-        Self::deploy_on(&Options { engine, wait_scale, ..Options::default() }).await
-    }
-
-    async fn deploy_on(options: &Options) -> Self {
-        let local = LocalAws::start(options).await.expect("the local AWS starts");
+        let local = LocalAws::start(&Options { engine, wait_scale, ..Options::default() }).await.expect("the local AWS starts");
         let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");
         local.set_task_timing(Duration::from_millis(20), Duration::from_millis(20)).await.expect("the stand-in takes its timing");
         Self { local, stack }
@@ -205,16 +198,4 @@ impl Notifications {
 pub fn place(s3_prefix: &str, log_group: &str) -> String {
     let (year, month) = MONTH.split_once('-').expect("YYYY-MM");
     format!("{s3_prefix}/log_group={log_group}/year={year}/month={month}")
-}
-
-/// Asks until there is an answer.
-pub async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

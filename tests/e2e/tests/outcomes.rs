@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use e2e::{Archive, FROM, MONTH, TO, place, wait_for};
-use local_aws::Engine;
+use e2e::{Archive, FROM, MONTH, TO, place};
+use local_aws::{Engine, wait_for};
 use serde_json::json;
 
 e2e::on_both_engines! {

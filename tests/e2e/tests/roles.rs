@@ -9,9 +9,9 @@ use std::time::Duration;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 use contract::policy::{Need, Statement, lacking, statements, superfluous};
-use e2e::{Archive, FROM, TO, place, wait_for};
+use e2e::{Archive, FROM, TO, place};
 use hyper::Method;
-use local_aws::{Engine, LogGroupOverlay, http};
+use local_aws::{Engine, LogGroupOverlay, http, wait_for};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 

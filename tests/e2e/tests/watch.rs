@@ -1,4 +1,4 @@
-//! The watcher, against the runs that Step Functions has, and what it publishes for the alarm.
+//! The alarms, and the watcher: against the runs that Step Functions has, and what it publishes for its alarm.
 
 use aws_sdk_sfn::primitives::{DateTime, DateTimeFormat};
 use e2e::Archive;
@@ -62,9 +62,16 @@ fn millis(at: &DateTime) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_days_count_from_the_creation_until_a_run_succeeds_and_from_its_end_then() {
+async fn the_alarms_notify_the_topic_and_the_days_count_from_the_creation_or_the_last_success() {
     let watcher = Watcher::deploy().await;
     let Watcher { archive, step_functions, .. } = &watcher;
+    let answer = watcher.cloudwatch("DescribeAlarms", &json!({"MaxRecords": 100})).await;
+    let alarms = answer["MetricAlarms"].as_array().expect("alarms");
+    assert_eq!(alarms.len(), 11);
+    for alarm in alarms {
+        assert_eq!(alarm["AlarmActions"], json!([archive.stack.topic_arn]), "{alarm}");
+    }
+
     let machine = step_functions.describe_state_machine().state_machine_arn(&archive.stack.state_machine_arn).send().await.unwrap();
     let created = millis(&machine.creation_date);
     assert_eq!(watcher.since().await, created, "nothing was ever started");

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use contract::{
     documents::{code, rows, section},
-    policy::{Statement, lacking, matches, statements, superfluous},
+    policy::{Grant, Need, Statement, lacking, matches, statements, superfluous},
     read,
     template::{self, ARCHIVE, Template, resources},
 };
@@ -209,4 +209,35 @@ fn security_shows_every_statement_of_every_role() {
         let expected = statements.into_iter().map(|statement| (vec![statement.sid], statement.actions, statement.resources));
         assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
     }
+}
+
+#[test]
+fn a_wildcard_stands_for_any_characters() {
+    for (pattern, text, expected) in [
+        ("*", "", true),
+        ("arn:b/*/_manifest.json", "arn:b/x/y/_manifest.json", true),
+        ("a*bc", "abcbc", true),
+        ("a", "ab", false),
+        ("a*", "b", false),
+        ("a*b", "a", false),
+        ("arn:b/*/_manifest.json", "arn:b/_manifest.json", false),
+    ] {
+        assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+    }
+}
+
+#[test]
+fn a_grant_is_superfluous_if_all_needs_are_permitted_without_it() {
+    let policy = statements(&json!({"Statement": [
+        {"Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:b/x/*", "arn:b/y"]},
+        {"Sid": "Publish", "Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+            "Condition": {"StringEquals": {"cloudwatch:namespace": "Mine"}}},
+        {"Sid": "ReadAll", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:b/*"},
+    ]}));
+    let [get, put] = ["s3:getObject", "s3:PutObject"].map(|action| move |resource: &str| Need::new(action, resource));
+    let publish = |namespace: &str| Need::new("cloudwatch:PutMetricData", "*").with("cloudwatch:namespace", namespace);
+    let needs = [get("arn:b/x/1"), get("arn:b/z"), put("arn:b/y"), put("arn:b/z"), put("*"), publish("Mine"), publish("Yours")];
+    assert_eq!(lacking(&policy, &needs), [publish("Yours"), put("*"), put("arn:b/z")]);
+    let superfluous: Vec<String> = superfluous(&policy, &needs).iter().map(Grant::to_string).collect();
+    assert_eq!(superfluous, ["Read: s3:GetObject on arn:b/x/*", "Read: s3:GetObject on arn:b/y", "Read: s3:PutObject on arn:b/x/*"]);
 }

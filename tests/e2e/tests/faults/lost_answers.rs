@@ -70,8 +70,8 @@ mod crash {
         unistd::Pid,
     };
 
-    use e2e::wait_for;
     use local_aws::Engine;
+    use local_aws::wait_for;
     use serde_json::json;
 
     use super::{HOUR_MS, Stage};

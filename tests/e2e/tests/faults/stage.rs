@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Archive, FROM, MONTH, TO, place, wait_for};
+use e2e::{Archive, FROM, MONTH, TO, place};
 use hyper::Method;
-use local_aws::Engine;
+use local_aws::{Engine, wait_for};
 use serde_json::{Value, json};
 
 /// Stacks whose scenario is over. A stack takes seconds to deploy and many scenarios less than one to run.

@@ -1,8 +1,8 @@
 //! Export tasks that take another end than COMPLETED.
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use e2e::{FROM, place, wait_for};
-use local_aws::Engine;
+use e2e::{FROM, place};
+use local_aws::{Engine, wait_for};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::process::FunctionProcess;
+use crate::runtime_api::Outcome;
 use crate::server::{Request, TestServer, response};
 
 #[derive(Debug)]
 pub struct Invocations {
-    /// The payloads of the responses and errors, one for each event.
-    pub payloads: Vec<Value>,
+    /// One for each event.
+    pub outcomes: Vec<Outcome>,
     /// The lines of the log, without their timestamps.
     pub lines: Vec<Value>,
     /// To AWS.
@@ -36,14 +37,14 @@ pub fn invoke(
     })?;
     let (first, rest) = events.split_first().context("no event")?;
     let (process, outcome, _) = FunctionProcess::start(Command::new(program), variables, server.address(), first)?;
-    let mut payloads = vec![outcome.into_payload()];
+    let mut outcomes = vec![outcome];
     for event in rest {
-        payloads.push(process.invoke(event)?.0.into_payload());
+        outcomes.push(process.invoke(event)?.0);
     }
     let lines = process.log()?.lines().map(without_timestamps).collect::<Result<_>>()?;
     drop(process);
     let requests = std::mem::take(&mut *requests.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Invocations { payloads, lines, requests })
+    Ok(Invocations { outcomes, lines, requests })
 }
 
 /// A line has a timestamp, and the metrics in it the same one.

@@ -30,9 +30,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn into_payload(self) -> Value {
+    /// The payload of a response.
+    pub fn response(&self) -> Option<&Value> {
         match self {
-            Self::Response(payload) | Self::Error(payload) => payload,
+            Self::Response(payload) => Some(payload),
+            Self::Error(_) => None,
+        }
+    }
+
+    /// The name of an error.
+    pub fn error_type(&self) -> Option<&str> {
+        match self {
+            Self::Response(_) => None,
+            Self::Error(payload) => payload["errorType"].as_str(),
         }
     }
 }

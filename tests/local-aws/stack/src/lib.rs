@@ -27,6 +27,7 @@ pub mod set_up;
 pub mod stack;
 pub mod tasks;
 pub mod venv;
+mod wait;
 pub mod workspace;
 
 pub use controls::LogGroupOverlay;
@@ -36,3 +37,4 @@ pub use execution::Execution;
 pub use history::{History, Payload};
 pub use ministack::{Ministack, MinistackOptions};
 pub use stack::{LocalAws, Options, sdk_config};
+pub use wait::wait_for;

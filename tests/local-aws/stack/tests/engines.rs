@@ -6,9 +6,8 @@ use std::time::Duration;
 use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEventType};
 use local_aws::samples::{Event, LogGroup, LogStream};
-use local_aws::{DeployOptions, Deployment, Engine, Execution, LocalAws, Options};
+use local_aws::{DeployOptions, Deployment, Engine, Execution, LocalAws, Options, wait_for};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 const LIMIT: Duration = Duration::from_secs(180);
 const MONTH: &str = "2024-10";
@@ -144,16 +143,16 @@ async fn the_second_engine_retries_tells_every_event_and_stops() {
     local.set_task_timing(Duration::from_secs(3600), Duration::ZERO).await.unwrap();
     let input = json!({"s3BucketName": deployment.bucket, "s3Prefix": "stopped", "month": MONTH, "logGroups": ["/plain", "/app/one"]});
     let arn = local.start_execution(&deployment, &input).await.unwrap();
-    until("the first log group is polled", async || {
+    wait_for("the first log group is polled", async || {
         let children = local.child_histories(&arn).await.unwrap();
-        children.first().is_some_and(|child| child.count(&HistoryEventType::TaskFailed) > 1)
+        children.first().filter(|child| child.count(&HistoryEventType::TaskFailed) > 1).map(drop)
     })
     .await;
     local.step_functions().stop_execution().execution_arn(&arn).send().await.unwrap();
     assert_eq!(local.wait_for_execution(&arn, LIMIT).await.unwrap().status, ExecutionStatus::Aborted);
-    until("the child has ended", async || {
+    wait_for("the child has ended", async || {
         let [child] = &local.children(&arn).await.unwrap()[..] else { panic!("no other child begins") };
-        local.ended_execution(child).await.unwrap().is_some_and(|child| child.status == ExecutionStatus::Aborted)
+        local.ended_execution(child).await.unwrap().filter(|child| child.status == ExecutionStatus::Aborted)
     })
     .await;
 
@@ -162,13 +161,4 @@ async fn the_second_engine_retries_tells_every_event_and_stops() {
     let create = local.step_functions().create_state_machine().name("bad").definition(bad.to_string());
     let refused = create.role_arn("arn:aws:iam::000000000000:role/workflow").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidDefinition"));
-}
-
-/// Polls until the condition holds.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !condition().await {
-        assert!(Instant::now() < deadline, "not within {} s: {what}", LIMIT.as_secs());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -27,9 +27,11 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
     let times: Option<NonZeroU32> = serde_json::from_value(fields.remove("times").unwrap_or_default()).context("times")?;
     let log_group_name: Option<String> =
         serde_json::from_value(fields.remove("logGroupName").unwrap_or_default()).context("logGroupName")?;
+    ensure!(log_group_name.as_deref() != Some(""), "logGroupName is empty");
     let mut effect: Effect = serde_json::from_value(Value::Object(fields)).context(FORMS)?;
     match &mut effect {
         Effect::Error { error, http_status, .. } => {
+            ensure!(!error.is_empty(), "error is empty");
             if *http_status == 0 {
                 *http_status = default_http_status(error);
             }

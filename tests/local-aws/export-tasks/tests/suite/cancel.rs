@@ -34,7 +34,7 @@ async fn a_running_task_stops_writing_when_cancelled() {
     stand_in.put(&group, "web", &events).await;
     let task_id = stand_in.create(&group, &bucket).await;
     let listed = || async { stand_in.s3().list_objects_v2().bucket(&bucket).send().await.unwrap().key_count().unwrap() };
-    crate::stand_in::eventually("the first files", || async { (listed().await > 2).then_some(()) }).await;
+    local_aws::wait_for("the first files", || async { (listed().await > 2).then_some(()) }).await;
     stand_in.logs().cancel_export_task().task_id(&task_id).send().await.unwrap();
 
     assert_eq!(code(&stand_in.ended(&task_id).await), "CANCELLED");

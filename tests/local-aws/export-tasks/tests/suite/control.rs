@@ -34,6 +34,8 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         (settings, json!({ "pendingMS": 5 }), "unknown field `pendingMS`"),
         (settings, json!([1]), "invalid"),
         (faults, json!({}), "give exactly one of error, dropResponse, delayMs"),
+        (faults, json!({ "error": "", "operation": "CreateExportTask" }), "error is empty"),
+        (faults, json!({ "logGroupName": "", "vanishes": true }), "logGroupName is empty"),
         (faults, json!({ "error": "A", "status": "FAILED" }), "give exactly one"),
         (faults, json!({ "error": "A" }), "give exactly one"),
         (faults, json!({ "error": "A", "operation": "CreateExportTsk" }), "CreateExportTsk is no operation"),
@@ -59,25 +61,33 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         assert!(status == StatusCode::BAD_REQUEST && message.contains(reason), "{body}: {status} {message}");
     }
     assert_eq!(stand_in.inspect().await, before);
+    let (status, problem) = stand_in.control(Method::POST, groups, &json!({})).await;
+    let message = problem["message"].as_str().unwrap();
+    assert!(status == StatusCode::NOT_FOUND && message.starts_with("There is no control POST /_local/log-groups. Controls: "), "{message}");
 }
 
 #[tokio::test]
 async fn the_journal_tells_every_call_its_request_and_its_outcome() {
     let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
-    let create = || stand_in.logs().create_export_task().log_group_name(&group).from(1).to(2).destination(&bucket).task_name("monthly");
+    let export =
+        || stand_in.logs().create_export_task().from(1).to(2).destination(&bucket).task_name("monthly").log_stream_name_prefix("web");
+    let create = || export().log_group_name(&group);
     stand_in.fault(&json!({ "operation": "CreateExportTask", "error": "ThrottlingException" })).await;
     create().send().await.unwrap_err();
     stand_in.fault(&json!({ "operation": "CreateExportTask", "dropResponse": true })).await;
     create().send().await.unwrap_err();
     let none = unique("/none-");
-    create().log_group_name(&none).send().await.unwrap_err();
+    export().log_group_name(&none).send().await.unwrap_err();
 
     let journal = stand_in.inspect().await["journal"].clone();
-    let task_id = stand_in.inspect().await["tasks"][0]["taskId"].clone();
-    let request = json!({ "logGroupName": group, "from": 1, "to": 2, "destination": bucket, "taskName": "monthly" });
+    let task = stand_in.inspect().await["tasks"][0].clone();
+    // DescribeExportTasks hides it.
+    assert_eq!(task["logStreamNamePrefix"], "web");
+    let request =
+        json!({ "logGroupName": group, "from": 1, "to": 2, "destination": bucket, "taskName": "monthly", "logStreamNamePrefix": "web" });
     let outcomes = [
         json!({ "httpStatus": 400, "error": "ThrottlingException", "message": "Rate exceeded", "injected": true }),
-        json!({ "httpStatus": 200, "response": { "taskId": task_id }, "dropped": true }),
+        json!({ "httpStatus": 200, "response": { "taskId": task["taskId"] }, "dropped": true }),
         json!({ "httpStatus": 400, "error": "ResourceNotFoundException", "message": "The specified log group does not exist." }),
     ];
     assert_eq!(journal.as_array().unwrap().len(), 3);

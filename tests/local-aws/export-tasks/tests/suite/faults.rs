@@ -2,9 +2,10 @@
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use hyper::{Method, StatusCode};
+use local_aws::wait_for;
 use serde_json::{Value, json};
 
-use crate::stand_in::{FROM, REGION, StandIn, code, error, eventually, message, refusal};
+use crate::stand_in::{FROM, REGION, StandIn, code, error, message, refusal};
 
 #[tokio::test]
 async fn an_error_strikes_as_often_as_ordered() {
@@ -95,7 +96,7 @@ async fn a_task_can_be_ordered_to_stick_until_cancelled() {
     for status in ["PENDING", "RUNNING", "PENDING_CANCEL"] {
         stand_in.fault(&json!({ "logGroupName": group, "status": status, "message": "stuck" })).await;
         let task_id = stand_in.create(&group, &bucket).await;
-        eventually(status, || async { (message(&stand_in.describe(&task_id).await) == "stuck").then_some(()) }).await;
+        wait_for(status, || async { (message(&stand_in.describe(&task_id).await) == "stuck").then_some(()) }).await;
         // Another task's refusal shows that the stuck one goes on holding the slot.
         assert_eq!(refusal(stand_in.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
         assert_eq!(code(&stand_in.describe(&task_id).await), status);
@@ -130,7 +131,7 @@ async fn a_delayed_answer_comes_after_the_deed() {
     let hour = 3_600_000;
     stand_in.fault(&json!({ "operation": "CreateExportTask", "delayMs": hour })).await;
     let caller = tokio::spawn(stand_in.export(&group, &bucket).send());
-    let task_id = eventually("the task exists", || async {
+    let task_id = wait_for("the task exists", || async {
         let tasks = stand_in.inspect().await["tasks"].clone();
         tasks[0]["taskId"].as_str().map(str::to_owned)
     })

@@ -30,7 +30,7 @@ async fn a_task_is_running_until_its_data_is_written() {
     stand_in.put(&group, "web", &[(FROM, "hello")]).await;
     let task_id = stand_in.create(&group, &bucket).await;
     let key = format!("logs/{task_id}/web/000000.gz");
-    crate::stand_in::eventually("data is written", || async { stand_in.keys(&bucket).await.contains(&key).then_some(()) }).await;
+    local_aws::wait_for("data is written", || async { stand_in.keys(&bucket).await.contains(&key).then_some(()) }).await;
     assert_eq!(code(&stand_in.describe(&task_id).await), "RUNNING");
 }
 

@@ -1,18 +1,16 @@
 //! A stand-in for one test: its own account and Region, SDK clients for it, and the few steps every test takes.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_s3 as s3;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use hyper::{Method, StatusCode};
-use local_aws::{Ministack, MinistackOptions, sdk_config};
+use local_aws::{Ministack, MinistackOptions, sdk_config, wait_for};
 use logs::error::ProvideErrorMetadata;
 use logs::types::{ExportTask, InputLogEvent};
 use s3::primitives::ByteStream;
@@ -31,8 +29,6 @@ pub const DEFAULT_ACCOUNT: &str = "000000000000";
 pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
-const DEADLINE: Duration = Duration::from_secs(120);
-
 /// The code and message of an SDK error, for assertions.
 pub fn refusal<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> (String, String) {
     match result {
@@ -44,19 +40,6 @@ pub fn refusal<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> (String, Str
 /// A pair as [`refusal`] gives it.
 pub fn error(code: &str, message: &str) -> (String, String) {
     (code.to_owned(), message.to_owned())
-}
-
-/// Asks until there is an answer; a deadline turns a hang into a failure.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
 }
 
 /// The ministack all tests share; it ends with the test process.
@@ -248,7 +231,7 @@ impl StandIn {
 
     /// The task as soon as it has a completion time.
     pub async fn ended(&self, task_id: &str) -> ExportTask {
-        eventually("the task ends", || async {
+        wait_for("the task ends", || async {
             let task = self.describe(task_id).await;
             task.execution_info()?.completion_time().map(|_| task.clone())
         })
@@ -257,7 +240,7 @@ impl StandIn {
 
     /// The task as soon as it is in a status.
     pub async fn in_status(&self, task_id: &str, status: &str) -> ExportTask {
-        eventually(status, || async {
+        wait_for(status, || async {
             let task = self.describe(task_id).await;
             (code(&task) == status).then_some(task)
         })

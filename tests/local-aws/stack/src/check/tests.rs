@@ -117,6 +117,7 @@ fn problems(damage: impl FnOnce(&mut Evidence)) -> Vec<Vec<String>> {
     let mut evidence = evidence();
     damage(&mut evidence);
     let report = check(&samples(), "logs", &evidence).unwrap();
+    assert_eq!(report.held(), report.checks.iter().all(|check| check.problems.is_empty()));
     report.checks.into_iter().map(|check| check.problems).collect()
 }
 
@@ -158,7 +159,7 @@ fn records_may_come_in_any_order_and_in_several_files() {
 #[test]
 fn each_damage_is_found() {
     type Damage = fn(&mut Evidence);
-    let damages: [(usize, &str, Damage); 24] = [
+    let damages: [(usize, &str, Damage); 28] = [
         (EVENTS, r#"1 records missing, such as "2026-09-30T15:00:00.000Z first\n"; expected 160 bytes, found 129"#, |evidence| {
             rewrite(&mut evidence.objects[0], "2026-09-30T15:00:00.000Z first\n", "");
         }),
@@ -192,6 +193,16 @@ fn each_damage_is_found() {
         (MANIFESTS, "/app/one, manifest: objects: expected 2, found 3", |evidence| {
             rewrite(&mut evidence.objects[2], r#""objects":2"#, r#""objects":3"#);
         }),
+        (MANIFESTS, "manifest: bytes: expected", |evidence| rewrite(&mut evidence.objects[2], r#""bytes":"#, r#""bytes":1"#)),
+        (MANIFESTS, r#"manifest: taskId: expected "task-1", found "task-2""#, |evidence| {
+            rewrite(&mut evidence.objects[2], "task-1", "task-2");
+        }),
+        (MANIFESTS, "manifest: to: expected 1793458799999, found 1793458799998", |evidence| {
+            rewrite(&mut evidence.objects[2], "8799999", "8799998");
+        }),
+        (MANIFESTS, r#"manifest: month: expected "2026-10", found null"#, |evidence| {
+            rewrite(&mut evidence.objects[2], r#""2026-10""#, "null");
+        }),
         (MANIFESTS, "expected a manifest beside each exported month, found none", |evidence| drop(evidence.objects.remove(2))),
         (ROWS, "/app/one: expected one row {", |evidence| drop(evidence.objects.remove(3))),
         (ROWS, "expected no other row, found {", |evidence| rewrite(&mut evidence.objects[3], "task-1", "task-2")),
@@ -205,6 +216,24 @@ fn each_damage_is_found() {
         let all = problems(damage);
         assert!(all[red].iter().any(|problem| problem.contains(expected)), "{expected:?} is not in {:?}", all[red]);
     }
+}
+
+#[test]
+fn an_empty_log_group_may_have_been_exported_too() {
+    let all = problems(|evidence| {
+        let prefix = PREFIX.replace("/one", "/empty");
+        let manifest = json!({
+            "schemaVersion": 1, "logGroupName": "/app/empty", "month": "2026-10", "timezone": "Asia/Tokyo",
+            "from": evidence.tasks[0].from, "to": evidence.tasks[0].to, "taskId": "task-2", "objects": 0, "bytes": 0, "warnings": [],
+        });
+        evidence.objects.push(row_of(&manifest, &prefix));
+        evidence.objects.push(StoredObject { key: format!("{prefix}/_manifest.json"), body: manifest.to_string().into_bytes() });
+        let [task_id, log_group_name] = ["task-2", "/app/empty"].map(str::to_owned);
+        evidence.tasks.push(ExportTask { task_id, log_group_name, destination_prefix: prefix, ..evidence.tasks[0].clone() });
+        evidence.output["counts"] = json!({ "exported": 1, "empty": 1, "skipped": 1, "failed": 0 });
+        evidence.output["skips"].as_array_mut().unwrap().remove(0);
+    });
+    assert!(all.iter().all(Vec::is_empty), "{all:?}");
 }
 
 #[test]
