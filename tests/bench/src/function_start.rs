@@ -114,7 +114,7 @@ async fn start_once(candidates: &Candidates, candidate: &str, function: usize, w
     let event = if function == 0 { create_event() } else { check_event(&aws).await? };
 
     let command = candidates.command(candidate, function);
-    let (process, outcome, took) = FunctionProcess::start(command, &VARIABLES, aws.addr(), &event)?;
+    let (mut process, outcome, took) = FunctionProcess::start(command, &VARIABLES, aws.addr(), &event)?;
     finish(&aws, candidate, function, &outcome).await?;
     let mut sample = Samples { start_ms: vec![milliseconds(took)], ..Samples::default() };
     for _ in 0..warm_events {

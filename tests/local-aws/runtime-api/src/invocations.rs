@@ -36,7 +36,7 @@ pub fn invoke(
         response(status, "application/x-amz-json-1.1", body)
     })?;
     let (first, rest) = events.split_first().context("no event")?;
-    let (process, outcome, _) = FunctionProcess::start(Command::new(program), variables, server.address(), first)?;
+    let (mut process, outcome, _) = FunctionProcess::start(Command::new(program), variables, server.address(), first)?;
     let mut outcomes = vec![outcome];
     for event in rest {
         outcomes.push(process.invoke(event)?.0);
@@ -57,4 +57,15 @@ fn without_timestamps(text: &str) -> Result<Value> {
         ensure!(metadata.remove("Timestamp") == Some(timestamp.timestamp_millis().into()), "two different timestamps: {text}");
     }
     Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_is_an_error_at_once() {
+        let error = invoke("false", &[], &[Value::Null], |_| (200, String::new())).unwrap_err();
+        assert!(format!("{error:#}").contains("the process has ended: exit status: 1"), "{error:#}");
+    }
 }

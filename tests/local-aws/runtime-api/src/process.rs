@@ -46,18 +46,18 @@ impl FunctionProcess {
             .stderr(log.try_clone()?);
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let process = Self { child, api, log };
-        let (outcome, arrived) = process.api.answer().with_context(|| process.failure())?;
+        let mut process = Self { child, api, log };
+        let (outcome, arrived) = process.api.answer(&mut process.child).with_context(|| process.failure())?;
         Ok((process, outcome, arrived - started))
     }
 
     /// Hands out an event once the process asks for one, and tells how long the answer took.
-    pub fn invoke(&self, event: &Value) -> Result<(Outcome, Duration)> {
-        let invoke = || {
-            self.api.wait_until_ready()?;
+    pub fn invoke(&mut self, event: &Value) -> Result<(Outcome, Duration)> {
+        let mut invoke = || {
+            self.api.wait_until_ready(&mut self.child)?;
             let pushed = Instant::now();
             self.api.push(event)?;
-            let (outcome, arrived) = self.api.answer()?;
+            let (outcome, arrived) = self.api.answer(&mut self.child)?;
             anyhow::Ok((outcome, arrived - pushed))
         };
         invoke().with_context(|| self.failure())

@@ -1,10 +1,11 @@
 //! Lambda's Runtime API as one process sees it: it hands out events and takes the answers.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::Child;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use hyper::header::HeaderValue;
 use serde_json::Value;
 use tokio::sync::{
@@ -16,6 +17,8 @@ use crate::server::{Request, Response, TestServer, response};
 
 /// Ends a test that would hang otherwise. No answer takes a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks whether the process has ended.
+const LOOK: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 const HEADERS: [(&str, &str); 2] = [
     ("lambda-runtime-aws-request-id", "request-1"),
@@ -81,8 +84,8 @@ impl RuntimeApi {
         self.events.send(event.clone()).context("the Runtime API has ended")
     }
 
-    pub(crate) fn wait_until_ready(&self) -> Result<()> {
-        match self.next_message()? {
+    pub(crate) fn wait_until_ready(&self, process: &mut Child) -> Result<()> {
+        match self.next_message(process)? {
             Message::Ready => Ok(()),
             Message::InitError(payload) => bail!("the process could not start: {payload}"),
             Message::Answered(outcome, _) => bail!("the process answered without an event: {outcome:?}"),
@@ -90,9 +93,9 @@ impl RuntimeApi {
     }
 
     /// Waits for the answer to an event, and tells when it had arrived.
-    pub(crate) fn answer(&self) -> Result<(Outcome, Instant)> {
+    pub(crate) fn answer(&self, process: &mut Child) -> Result<(Outcome, Instant)> {
         loop {
-            match self.next_message()? {
+            match self.next_message(process)? {
                 Message::Answered(outcome, arrived) => return Ok((outcome, arrived)),
                 Message::InitError(payload) => bail!("the process could not start: {payload}"),
                 Message::Ready => {}
@@ -100,8 +103,19 @@ impl RuntimeApi {
         }
     }
 
-    fn next_message(&self) -> Result<Message> {
-        self.messages.recv_timeout(PATIENCE).with_context(|| format!("the process called nothing for {} s", PATIENCE.as_secs()))
+    fn next_message(&self, process: &mut Child) -> Result<Message> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.messages.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                received => return received.context("the Runtime API has ended"),
+            }
+            if let Some(status) = process.try_wait()? {
+                // It may have called just before its end.
+                return self.messages.try_recv().with_context(|| format!("the process has ended: {status}"));
+            }
+            ensure!(Instant::now() < deadline, "the process called nothing for {} s", PATIENCE.as_secs());
+        }
     }
 }
 

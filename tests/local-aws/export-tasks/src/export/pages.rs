@@ -1,4 +1,4 @@
-//! Reads a log stream's events page by page: memory does not grow with the log group.
+//! Reads a log stream's events page by page: memory does not grow with the number of events.
 
 use std::borrow::Cow;
 
