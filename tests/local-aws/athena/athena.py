@@ -69,6 +69,11 @@ NUMBERS = {"INT": WHOLE, "BIGINT": WHOLE, "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.
 TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone", '"NULL"': "unknown"}
 HIVE_TYPES = {"varchar": "string", "integer": "int", "timestamp(3)": "timestamp", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date"}
 FAMILIES = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
+FAMILIES |= {"boolean": {exp.DType.BOOLEAN}, "array": exp.DataType.ARRAY_TYPES}
+# Types that sqlglot does not know of DuckDB. The one anonymous function is with_timezone.
+TYPES_BY_NODE = dict.fromkeys((exp.JSONExtractScalar, exp.Pad, exp.RegexpExtract, exp.RegexpReplace, exp.SplitPart), {"returns": exp.DType.VARCHAR})
+TYPES_BY_NODE |= dict.fromkeys((exp.Anonymous, exp.AtTimeZone, exp.FromISO8601Timestamp), {"returns": exp.DType.TIMESTAMPTZ})
+TYPES_BY_NODE |= {exp.Split: {"returns": exp.DataType.build("ARRAY<VARCHAR>")}, exp.Try: {"annotator": lambda self, e: self._annotate_by_args(e, "this")}}
 
 Answer = namedtuple("Answer", "columns rows scanned")
 
@@ -93,6 +98,9 @@ def cast_sql(generator, cast):
 
 class Dialect(DuckDB):
     class Generator(DuckDB.Generator):
+        def unsupported(self, message):
+            refuse(True, message)
+
         TRANSFORMS = DuckDB.Generator.TRANSFORMS | {
             exp.Cast: cast_sql,
             exp.TryCast: cast_sql,
@@ -114,6 +122,9 @@ def other_regex(node):
     return not pattern.is_string or re.search(r"[.$\\]|\(\?", plain)
 
 
+JOINED = exp.DataType.TEXT_TYPES | exp.DataType.INTEGER_TYPES
+
+
 def other_group(node):
     plain, group = re.sub(r"\\.|\[[^\]]*\]", "", node.expression.name), int(node.args["group"].name) if node.args.get("group") else 0
     return group > plain.count("(") or re.search(r"\)[?*{]|\|", plain)
@@ -130,7 +141,7 @@ def family(node):
 def other_cast(cast):
     source, target = cast.this, cast.to.this.name
     if target in ("TIMESTAMP", "DATE"):
-        return family(source) in ("text", "number") and not source.is_string
+        return family(source) != "time" and not source.is_string
     if target in ("VARCHAR", "TEXT"):
         return not of_type(source, exp.DataType.INTEGER_TYPES | exp.DataType.TEXT_TYPES)
     return target not in NUMBERS or family(source) == "time" or target != "DOUBLE" and of_type(source, exp.DataType.REAL_TYPES)
@@ -138,22 +149,27 @@ def other_cast(cast):
 
 # What is in NODES and would answer differently, by kind: the condition, and what it is called.
 REFUSED = {
-    exp.Anonymous: (lambda e: e.name.lower() != "with_timezone", "a function of another engine"),
+    exp.Anonymous: (lambda e: e.name.lower() != "with_timezone" or e.expressions[-1].sql() != "'UTC'", "a function of another engine, or a zone but 'UTC'"),
+    exp.ArrayToString: (lambda e: e.args.get("null") or not e.this.type.expressions or e.this.type.expressions[0].this not in JOINED, "array_join of these"),
     exp.AtTimeZone: (lambda e: not isinstance(e.parent, exp.Cast), "AT TIME ZONE without a CAST around it"),
     exp.Bracket: (lambda e: not e.args.get("safe") or e.expressions[0].name == "0", "a subscript"),
-    exp.Cast: (other_cast, "a CAST between these types"),
-    exp.TryCast: (other_cast, "a CAST between these types"),
+    **dict.fromkeys((exp.Cast, exp.TryCast), (other_cast, "a CAST between these types")),
     exp.DateAdd: (lambda e: not e.this.is_type("date") or e.text("unit") != "MONTH", "date_add other than of months to a DATE"),
     exp.Distinct: (lambda e: e.args.get("on"), "DISTINCT ON"),
     exp.Div: (lambda e: not re.search(r"\de\d|DOUBLE", e.expression.sql()), "a division by what is no double"),
+    exp.GenerateSeries: (lambda e: e.args.get("step"), "a step of a sequence"),
+    exp.Group: (lambda e: e.args.get("all") or e.args.get("totals"), "GROUP BY ALL"),
+    exp.Is: (lambda e: not isinstance(e.expression, exp.Null), "IS other than IS NULL"),
     exp.Join: (lambda e: e.args.get("method") or e.args.get("using") or e.text("kind") in ("SEMI", "ANTI"), "this kind of join"),
     exp.RegexpExtract: (lambda e: other_regex(e) or other_group(e), "this regular expression"),
     exp.RegexpLike: (other_regex, "this regular expression"),
     exp.RegexpReplace: (lambda e: other_regex(e) or re.search(r"[$\\]", e.text("replacement")), "this regular expression or replacement"),
-    exp.Split: (lambda e: not e.expression.name, "a split at nothing"),
+    exp.Split: (lambda e: not e.expression.name or e.args.get("limit"), "a split at nothing or with a limit"),
     exp.SplitPart: (lambda e: e.text("part_index") != "1", "split_part of another part than the first"),
+    exp.Sub: (lambda e: family(e.this) == family(e.expression) == "time", "a difference of times"),
     exp.TimeToStr: (lambda e: re.search(r"%[^YmdHMS]", e.text("format")) or not e.args["format"].is_string, "this format of a date"),
     exp.TimestampTrunc: (lambda e: not of_type(e.this, exp.DataType.TEMPORAL_TYPES - {exp.DType.DATE}), "date_trunc of what is no timestamp"),
+    exp.UnixToTime: (lambda e: any(value for name, value in e.args.items() if name != "this"), "from_unixtime with a zone"),
 }
 
 
@@ -174,7 +190,7 @@ def parse(sql):
         named = before is not None and before.text.lower() == "as"  # AS t (x)
         called = after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
         refuse(called and name not in FUNCTIONS | SYNTAX, f"the function {name}")
-        if token.token_type in FOREIGN or sql[token.start] == "`":
+        if token.token_type in FOREIGN or sql[token.start] == "`" or sql[token.start : token.end + 1] in ("==", "!"):
             raise QueryError("SYNTAX_ERROR", f"mismatched input '{token.text}'")
     for node in query.walk():
         refuse(type(node).__name__ not in NODES or node.key == "column" and node.is_star, f"{type(node).__name__} in a query")
@@ -212,10 +228,10 @@ def hive(type_):
     return HIVE_TYPES[trino(type_)]
 
 
-def text(value):
+def text(value, null=None):
     """A value as Athena writes it into results."""
     if isinstance(value, (str, type(None))):
-        return value
+        return null if value is None else value
     if isinstance(value, float):
         # As Java does.
         if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
@@ -226,9 +242,9 @@ def text(value):
     if hasattr(value, "hour"):
         return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"
     if isinstance(value, list):
-        return f"[{', '.join(str(text(item)) for item in value)}]"
+        return "[" + ", ".join(text(item, "null") for item in value) + "]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}={text(item)}' for name, item in value.items())}}}"
+        return "{" + ", ".join(f"{name}={text(item, 'null')}" for name, item in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -267,8 +283,9 @@ class Query:
                     if not item.output_name and not item.is_star:
                         item.replace(exp.alias_(item.copy(), f"_col{number}"))
                 result = self.db.execute(self.prepared(tree))
+                unlike = re.search("ZONE|INTERVAL|JSON", " ".join(str(item[1]) for item in result.description))
+                refuse(unlike, "a time with a zone (CAST it AS timestamp(3)), an interval or JSON in a result")
                 columns = [(item[0].lower(), trino(str(item[1]))) for item in result.description]
-                refuse(any("zone" in type_ for _, type_ in columns), "a time with a zone in a result (CAST it AS timestamp(3))")
                 return Answer(columns, [[text(value) for value in row] for row in result.fetchall()], self.scanned)
             what = tree.name.upper() if isinstance(tree, exp.Command) else f"{tree.key.upper()} {tree.args.get('kind')}"
             statements = {"ALTER TABLE": self.alter, "DROP TABLE": self.drop, "DROP VIEW": self.drop, "UNLOAD": self.unload}
@@ -317,13 +334,13 @@ class Query:
             typed = qualify(tree.copy(), schema=schema, dialect="duckdb", expand_alias_refs=False, quote_identifiers=False)
         except sqlglot.errors.OptimizeError as error:
             raise QueryError("COLUMN_NOT_FOUND", str(error)) from error
-        typed = annotate_types(typed, schema=schema, dialect="duckdb")
+        typed = annotate_types(typed, schema=schema, dialect="duckdb", expression_metadata=DuckDB.EXPRESSION_METADATA | TYPES_BY_NODE)
         for node in typed.walk():
             condition, what = REFUSED.get(type(node), (bool, ""))
             refuse(what and condition(node), f"{what} ({node.sql('athena')})")
-            if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce)):
+            if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce, exp.ConcatWs)):
                 families = {family(child) for child in node.iter_expressions() if isinstance(child, exp.Condition)} - {None}
-                if len(families) > 1 or isinstance(node, exp.DPipe) and families - {"text"}:
+                if len(families) > 1 or isinstance(node, (exp.DPipe, exp.ConcatWs)) and families - {"text"}:
                     raise QueryError("TYPE_MISMATCH", f"Cannot apply operator to {' and '.join(sorted(families))}: {node.sql('athena')}")
 
     def find(self, name):
@@ -464,14 +481,14 @@ class Query:
             raise QueryError("MISSING_COLUMN_NAME", "a column has no name")
         file = f"{self.folder}/out"
         self.db.execute(f"CREATE TEMP TABLE written AS {self.prepared(query)}")
-        columns = [(row[0].lower(), row[1]) for row in self.db.execute("DESCRIBE written").fetchall()]
+        columns = [(row[0].lower(), hive(row[1])) for row in self.db.execute("DESCRIBE written").fetchall()]
         if kind == "PARQUET":
-            casts = ", ".join(f"CAST({quoted(name)} AS {duck(hive(type_))}) AS {quoted(name)}" for name, type_ in columns)
+            casts = ", ".join(f"CAST({quoted(name)} AS {duck(type_)}) AS {quoted(name)}" for name, type_ in columns)
             self.db.execute(f"COPY (SELECT {casts} FROM written) TO {literal(file)} (FORMAT parquet, COMPRESSION {compression})")
             with open(file, "rb") as out:
                 body = out.read()
         else:
-            natural, body = (bool, int, type(None)), ""
+            natural, body = (bool, int, float, type(None)), ""
             for row in self.db.execute("SELECT * FROM written").fetchall():
                 if kind == "JSON":
                     named = {name: value if isinstance(value, natural) else text(value) for (name, _), value in zip(columns, row)}
@@ -482,7 +499,7 @@ class Query:
         if self.db.execute("SELECT count(*) FROM written").fetchone()[0]:
             suffix = ".parquet" if kind == "PARQUET" else ".gz" if compression == "GZIP" else ""
             self.s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}{suffix}", Body=body)
-        return [(name, hive(type_)) for name, type_ in columns]
+        return columns
 
     def unload(self, tree):
         match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", tree.text("expression"), re.I | re.S)
