@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections import namedtuple
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import sqlglot
@@ -24,19 +25,13 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.tokens import TokenType
 
-# It warns of each statement that it does not parse, such as UNLOAD.
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # It warns of each statement that it does not parse, such as UNLOAD.
 
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet."
 PARQUET_SERDE = f"{PARQUET}serde.ParquetHiveSerDe"
 REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
-INJECTED = (
-    "For the injected projected partition column {}, the WHERE clause must contain only static equality conditions, "
-    "and at least one such condition must be present."
-)
 # What the project's SQL calls, and docs/athena.md. Each is translated so that it answers as Athena does, or is refused by REFUSED.
 FUNCTIONS = set(
     """array_agg array_join avg chr coalesce concat_ws count count_if date_add date_format date_trunc element_at from_iso8601_timestamp
@@ -47,13 +42,13 @@ FUNCTIONS = set(
 SYNTAX = set("and as by case cast else from in join not on or over partition select then timestamp try_cast unnest values when where with".split())
 # The kinds of expression that they are parsed to.
 NODES = set(
-    """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count
-    CountIf DPipe DataType DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is
-    JSONExtractScalar JSONPath JSONPathKey JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order
-    Ordered Pad Paren ParseJSON RegexpExtract RegexpLike RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition
-    Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast UnixToTime Unnest Var Where Window WindowSpec With""".split()
+    """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count CountIf DPipe DataType
+    DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
+    JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order Ordered Pad Paren ParseJSON RegexpExtract RegexpLike
+    RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast
+    UnixToTime Unnest Var Where Window WindowSpec With""".split()
 )
-FOREIGN = {TokenType.DCOLON, TokenType.GLOB, TokenType.ILIKE, TokenType.RLIKE}
+FOREIGN = {sqlglot.TokenType.DCOLON, sqlglot.TokenType.GLOB, sqlglot.TokenType.ILIKE, sqlglot.TokenType.RLIKE}
 # What sqlglot's translation leaves different from Trino.
 MACROS = """
 CREATE MACRO with_timezone(t, zone) AS timezone(zone, CAST(t AS TIMESTAMP));
@@ -61,8 +56,7 @@ CREATE MACRO iso_time(t) AS CAST(CASE WHEN regexp_full_match(t, '\\d{4}-\\d\\d-\
   ELSE 'not a time in UTC with milliseconds: ' || t END AS TIMESTAMPTZ);
 CREATE MACRO regexp_group(t, p, g) AS CASE WHEN regexp_matches(t, p) THEN regexp_extract(t, p, g) END;
 CREATE MACRO json_scalar(j, p) AS CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY') THEN j ->> p END;
-CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(CAST(x AS VARCHAR), p) THEN CAST(x AS VARCHAR)
-  ELSE 'INVALID_CAST_ARGUMENT: ' || CAST(x AS VARCHAR) END;
+CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(x::VARCHAR, p) THEN x::VARCHAR ELSE 'INVALID_CAST_ARGUMENT: ' || x::VARCHAR END;
 """
 WHOLE = "[+-]?[0-9]+"
 NUMBERS = {"INT": WHOLE, "BIGINT": WHOLE, "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"}
@@ -70,6 +64,7 @@ TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "TIMES
 HIVE_TYPES = {"varchar": "string", "integer": "int", "timestamp(3)": "timestamp", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date"}
 FAMILIES = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
 FAMILIES |= {"boolean": {exp.DType.BOOLEAN}, "array": exp.DataType.ARRAY_TYPES}
+JOINED = exp.DataType.TEXT_TYPES | exp.DataType.INTEGER_TYPES
 # Types that sqlglot does not know of DuckDB. The one anonymous function is with_timezone.
 TYPES_BY_NODE = dict.fromkeys((exp.JSONExtractScalar, exp.Pad, exp.RegexpExtract, exp.RegexpReplace, exp.SplitPart), {"returns": exp.DType.VARCHAR})
 TYPES_BY_NODE |= dict.fromkeys((exp.Anonymous, exp.AtTimeZone, exp.FromISO8601Timestamp), {"returns": exp.DType.TIMESTAMPTZ})
@@ -89,21 +84,17 @@ def refuse(condition, what):
         raise QueryError("NOT_SUPPORTED", f"{what} is not supported locally")
 
 
-def cast_sql(generator, cast):
-    target = cast.to.this.name
-    if target not in NUMBERS:
-        return DuckDB.Generator.cast_sql(generator, cast)
-    return f"{'TRY_' if isinstance(cast, exp.TryCast) else ''}CAST(number_text({generator.sql(cast.this)}, '{NUMBERS[target]}') AS {target})"
-
-
 class Dialect(DuckDB):
     class Generator(DuckDB.Generator):
         def unsupported(self, message):
             refuse(True, message)
 
+        def cast_sql(self, expression, safe_prefix=None):
+            if (target := expression.to.this.name) not in NUMBERS:
+                return super().cast_sql(expression, safe_prefix)
+            return f"{safe_prefix or ''}CAST(number_text({self.sql(expression.this)}, '{NUMBERS[target]}') AS {target})"
+
         TRANSFORMS = DuckDB.Generator.TRANSFORMS | {
-            exp.Cast: cast_sql,
-            exp.TryCast: cast_sql,
             exp.FromISO8601Timestamp: lambda g, e: g.func("iso_time", e.this),
             exp.RegexpExtract: lambda g, e: g.func("regexp_group", e.this, e.expression, e.args.get("group") or exp.Literal.number(0)),
             exp.JSONExtractScalar: lambda g, e: g.func("json_scalar", e.this, e.expression),
@@ -120,9 +111,6 @@ def other_regex(node):
     pattern = node.expression
     plain = re.sub(r"\\[bdswDSW.$|()\[\]t\\-]|\[[^\]\\]*\]", "", pattern.name)
     return not pattern.is_string or re.search(r"[.$\\]|\(\?", plain)
-
-
-JOINED = exp.DataType.TEXT_TYPES | exp.DataType.INTEGER_TYPES
 
 
 def other_group(node):
@@ -188,7 +176,7 @@ def parse(sql):
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], tokens[-1]]):
         name = token.text.lower()
         named = before is not None and before.text.lower() == "as"  # AS t (x)
-        called = after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
+        called = after.token_type == sqlglot.TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
         refuse(called and name not in FUNCTIONS | SYNTAX, f"the function {name}")
         if token.token_type in FOREIGN or sql[token.start] == "`" or sql[token.start : token.end + 1] in ("==", "!"):
             raise QueryError("SYNTAX_ERROR", f"mismatched input '{token.text}'")
@@ -232,8 +220,7 @@ def text(value, null=None):
     """A value as Athena writes it into results."""
     if isinstance(value, (str, type(None))):
         return null if value is None else value
-    if isinstance(value, float):
-        # As Java does.
+    if isinstance(value, float):  # As Java does.
         if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
             return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
         sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
@@ -401,8 +388,7 @@ class Query:
             name = key["Name"]
             conditions = [item.removeprefix("optional: ") for item in filters if re.match(rf"(optional: )?\(+{name} ", item)]
             values = self.candidates(parameters, name, conditions) if projected else list({item["Values"][index] for item in registered})
-            where = " AND ".join(conditions) or "true"
-            sql = f"SELECT {name} FROM (SELECT unnest($1)::{duck(key['Type'])} AS {name}) WHERE {where}"
+            sql = f"SELECT {name} FROM (SELECT unnest($1)::{duck(key['Type'])} AS {name}) WHERE {' AND '.join(conditions) or 'true'}"
             allowed.append([row[0] for row in self.db.execute(sql, [[str(value) for value in values]]).fetchall()])
         if not projected:
             places = {item["StorageDescriptor"]["Location"]: tuple(item["Values"]) for item in registered}
@@ -426,7 +412,8 @@ class Query:
         refuse(kind != "injected", f"partition projection of the type {kind}")
         given = [item for item in conditions if re.search(r" (=|IN) ", item) and not re.search(r" (<|>|!=|<=|>=) ", item)]
         if not given:
-            raise QueryError("CONSTRAINT_VIOLATION", INJECTED.format(name))
+            only = f"For the injected projected partition column {name}, the WHERE clause must contain only static equality conditions"
+            raise QueryError("CONSTRAINT_VIOLATION", f"{only}, and at least one such condition must be present.")
         return [value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", given[0])]
 
     def listed(self, bucket, prefix):
@@ -464,8 +451,7 @@ class Query:
                 items = ", ".join(f"r[{number}]" for number in range(1, len(columns) + 1))
                 self.db.execute(insert.format(items, "(SELECT unnest($1::VARCHAR[][]) AS r)"), [rows])
                 continue
-            with open(file, "wb") as out:
-                out.write(body if library == PARQUET_SERDE else "\n".join(lines(path, body)).encode())
+            Path(file).write_bytes(body if library == PARQUET_SERDE else "\n".join(lines(path, body)).encode())
             if library == PARQUET_SERDE:
                 self.db.execute(insert.format(names, f"read_parquet({literal(file)})"))
             else:
@@ -485,8 +471,7 @@ class Query:
         if kind == "PARQUET":
             casts = ", ".join(f"CAST({quoted(name)} AS {duck(type_)}) AS {quoted(name)}" for name, type_ in columns)
             self.db.execute(f"COPY (SELECT {casts} FROM written) TO {literal(file)} (FORMAT parquet, COMPRESSION {compression})")
-            with open(file, "rb") as out:
-                body = out.read()
+            body = Path(file).read_bytes()
         else:
             natural, body = (bool, int, float, type(None)), ""
             for row in self.db.execute("SELECT * FROM written").fetchall():
@@ -502,14 +487,12 @@ class Query:
         return columns
 
     def unload(self, tree):
-        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", tree.text("expression"), re.I | re.S)
+        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(((?:\s*\w+\s*=\s*'[^']*'\s*,?)*)\)\s*", tree.text("expression"), re.I | re.S)
         refuse(not match, "UNLOAD other than UNLOAD (SELECT ...) TO 's3://...' WITH (format = '...')")
         options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", match[3]))
-        rest = re.sub(r"\w+\s*=\s*'[^']*'", "", match[3]).strip(" ,\n")
-        kind, compression = options.pop("format", "").upper(), options.pop("compression", "GZIP").upper()
-        delimiter = options.pop("field_delimiter", "\x01")
+        kind, delimiter, compression = options.pop("format", "").upper(), options.pop("field_delimiter", "\x01"), options.pop("compression", "GZIP").upper()
         allowed = {"PARQUET": ("GZIP", "ZSTD", "SNAPPY"), "JSON": ("GZIP", "NONE"), "TEXTFILE": ("GZIP", "NONE")}
-        refuse(options or rest or compression not in allowed.get(kind, ()) or len(delimiter) != 1, f"UNLOAD with ({match[3].strip()})")
+        refuse(options or compression not in allowed.get(kind, ()) or len(delimiter) != 1, f"UNLOAD with ({match[3].strip()})")
         query = parse(match[1])
         refuse(not isinstance(query, exp.Query), "UNLOAD of what is no query")
         self.write(query, match[2], kind, compression, delimiter)
