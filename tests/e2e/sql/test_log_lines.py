@@ -122,7 +122,6 @@ class LogLines(unittest.TestCase):
         self.assertEqual([(c["Name"], c["Type"]) for c in self.storage["Columns"]], [("event_time", "string"), ("message", "string")], again)
 
     def test_rows(self):
-        self.assertEqual(len(CASES), 47)
         for name, content, rows in CASES:
             with self.subTest(name):
                 self.assertEqual(regex_rows(self.storage["SerdeInfo"], lines("000000", content)), OTHER_HERE.get(name, rows))

@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections import namedtuple
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import sqlglot
@@ -24,19 +25,13 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.tokens import TokenType
 
-# It warns of each statement that it does not parse, such as UNLOAD.
-logging.getLogger("sqlglot").setLevel(logging.ERROR)
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # It warns of each statement that it does not parse, such as UNLOAD.
 
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet."
 PARQUET_SERDE = f"{PARQUET}serde.ParquetHiveSerDe"
 REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
-INJECTED = (
-    "For the injected projected partition column {}, the WHERE clause must contain only static equality conditions, "
-    "and at least one such condition must be present."
-)
 # What the project's SQL calls, and docs/athena.md. Each is translated so that it answers as Athena does, or is refused by REFUSED.
 FUNCTIONS = set(
     """array_agg array_join avg chr coalesce concat_ws count count_if date_add date_format date_trunc element_at from_iso8601_timestamp
@@ -47,13 +42,13 @@ FUNCTIONS = set(
 SYNTAX = set("and as by case cast else from in join not on or over partition select then timestamp try_cast unnest values when where with".split())
 # The kinds of expression that they are parsed to.
 NODES = set(
-    """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count
-    CountIf DPipe DataType DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is
-    JSONExtractScalar JSONPath JSONPathKey JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order
-    Ordered Pad Paren ParseJSON RegexpExtract RegexpLike RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition
-    Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast UnixToTime Unnest Var Where Window WindowSpec With""".split()
+    """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count CountIf DPipe DataType
+    DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
+    JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order Ordered Pad Paren ParseJSON RegexpExtract RegexpLike
+    RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast
+    UnixToTime Unnest Var Where Window WindowSpec With""".split()
 )
-FOREIGN = {TokenType.DCOLON, TokenType.GLOB, TokenType.ILIKE, TokenType.RLIKE}
+FOREIGN = {sqlglot.TokenType.DCOLON, sqlglot.TokenType.GLOB, sqlglot.TokenType.ILIKE, sqlglot.TokenType.RLIKE}
 # What sqlglot's translation leaves different from Trino.
 MACROS = """
 CREATE MACRO with_timezone(t, zone) AS timezone(zone, CAST(t AS TIMESTAMP));
@@ -61,14 +56,19 @@ CREATE MACRO iso_time(t) AS CAST(CASE WHEN regexp_full_match(t, '\\d{4}-\\d\\d-\
   ELSE 'not a time in UTC with milliseconds: ' || t END AS TIMESTAMPTZ);
 CREATE MACRO regexp_group(t, p, g) AS CASE WHEN regexp_matches(t, p) THEN regexp_extract(t, p, g) END;
 CREATE MACRO json_scalar(j, p) AS CASE WHEN json_type(j, p) NOT IN ('OBJECT', 'ARRAY') THEN j ->> p END;
-CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(CAST(x AS VARCHAR), p) THEN CAST(x AS VARCHAR)
-  ELSE 'INVALID_CAST_ARGUMENT: ' || CAST(x AS VARCHAR) END;
+CREATE MACRO number_text(x, p) AS CASE WHEN regexp_full_match(x::VARCHAR, p) THEN x::VARCHAR ELSE 'INVALID_CAST_ARGUMENT: ' || x::VARCHAR END;
 """
 WHOLE = "[+-]?[0-9]+"
 NUMBERS = {"INT": WHOLE, "BIGINT": WHOLE, "DOUBLE": "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"}
 TYPES = {"VARCHAR": "varchar", "INTEGER": "integer", "HUGEINT": "bigint", "TIMESTAMP WITH TIME ZONE": "timestamp(3) with time zone", '"NULL"': "unknown"}
 HIVE_TYPES = {"varchar": "string", "integer": "int", "timestamp(3)": "timestamp", "bigint": "bigint", "double": "double", "boolean": "boolean", "date": "date"}
 FAMILIES = {"text": exp.DataType.TEXT_TYPES, "number": exp.DataType.NUMERIC_TYPES, "time": exp.DataType.TEMPORAL_TYPES}
+FAMILIES |= {"boolean": {exp.DType.BOOLEAN}, "array": exp.DataType.ARRAY_TYPES}
+JOINED = exp.DataType.TEXT_TYPES | exp.DataType.INTEGER_TYPES
+# Types that sqlglot does not know of DuckDB. The one anonymous function is with_timezone.
+TYPES_BY_NODE = dict.fromkeys((exp.JSONExtractScalar, exp.Pad, exp.RegexpExtract, exp.RegexpReplace, exp.SplitPart), {"returns": exp.DType.VARCHAR})
+TYPES_BY_NODE |= dict.fromkeys((exp.Anonymous, exp.AtTimeZone, exp.FromISO8601Timestamp), {"returns": exp.DType.TIMESTAMPTZ})
+TYPES_BY_NODE |= {exp.Split: {"returns": exp.DataType.build("ARRAY<VARCHAR>")}, exp.Try: {"annotator": lambda self, e: self._annotate_by_args(e, "this")}}
 
 Answer = namedtuple("Answer", "columns rows scanned")
 
@@ -84,18 +84,17 @@ def refuse(condition, what):
         raise QueryError("NOT_SUPPORTED", f"{what} is not supported locally")
 
 
-def cast_sql(generator, cast):
-    target = cast.to.this.name
-    if target not in NUMBERS:
-        return DuckDB.Generator.cast_sql(generator, cast)
-    return f"{'TRY_' if isinstance(cast, exp.TryCast) else ''}CAST(number_text({generator.sql(cast.this)}, '{NUMBERS[target]}') AS {target})"
-
-
 class Dialect(DuckDB):
     class Generator(DuckDB.Generator):
+        def unsupported(self, message):
+            refuse(True, message)
+
+        def cast_sql(self, expression, safe_prefix=None):
+            if (target := expression.to.this.name) not in NUMBERS:
+                return super().cast_sql(expression, safe_prefix)
+            return f"{safe_prefix or ''}CAST(number_text({self.sql(expression.this)}, '{NUMBERS[target]}') AS {target})"
+
         TRANSFORMS = DuckDB.Generator.TRANSFORMS | {
-            exp.Cast: cast_sql,
-            exp.TryCast: cast_sql,
             exp.FromISO8601Timestamp: lambda g, e: g.func("iso_time", e.this),
             exp.RegexpExtract: lambda g, e: g.func("regexp_group", e.this, e.expression, e.args.get("group") or exp.Literal.number(0)),
             exp.JSONExtractScalar: lambda g, e: g.func("json_scalar", e.this, e.expression),
@@ -130,7 +129,7 @@ def family(node):
 def other_cast(cast):
     source, target = cast.this, cast.to.this.name
     if target in ("TIMESTAMP", "DATE"):
-        return family(source) in ("text", "number") and not source.is_string
+        return family(source) != "time" and not source.is_string
     if target in ("VARCHAR", "TEXT"):
         return not of_type(source, exp.DataType.INTEGER_TYPES | exp.DataType.TEXT_TYPES)
     return target not in NUMBERS or family(source) == "time" or target != "DOUBLE" and of_type(source, exp.DataType.REAL_TYPES)
@@ -138,22 +137,27 @@ def other_cast(cast):
 
 # What is in NODES and would answer differently, by kind: the condition, and what it is called.
 REFUSED = {
-    exp.Anonymous: (lambda e: e.name.lower() != "with_timezone", "a function of another engine"),
+    exp.Anonymous: (lambda e: e.name.lower() != "with_timezone" or e.expressions[-1].sql() != "'UTC'", "a function of another engine, or a zone but 'UTC'"),
+    exp.ArrayToString: (lambda e: e.args.get("null") or not e.this.type.expressions or e.this.type.expressions[0].this not in JOINED, "array_join of these"),
     exp.AtTimeZone: (lambda e: not isinstance(e.parent, exp.Cast), "AT TIME ZONE without a CAST around it"),
     exp.Bracket: (lambda e: not e.args.get("safe") or e.expressions[0].name == "0", "a subscript"),
-    exp.Cast: (other_cast, "a CAST between these types"),
-    exp.TryCast: (other_cast, "a CAST between these types"),
+    **dict.fromkeys((exp.Cast, exp.TryCast), (other_cast, "a CAST between these types")),
     exp.DateAdd: (lambda e: not e.this.is_type("date") or e.text("unit") != "MONTH", "date_add other than of months to a DATE"),
     exp.Distinct: (lambda e: e.args.get("on"), "DISTINCT ON"),
     exp.Div: (lambda e: not re.search(r"\de\d|DOUBLE", e.expression.sql()), "a division by what is no double"),
+    exp.GenerateSeries: (lambda e: e.args.get("step"), "a step of a sequence"),
+    exp.Group: (lambda e: e.args.get("all") or e.args.get("totals"), "GROUP BY ALL"),
+    exp.Is: (lambda e: not isinstance(e.expression, exp.Null), "IS other than IS NULL"),
     exp.Join: (lambda e: e.args.get("method") or e.args.get("using") or e.text("kind") in ("SEMI", "ANTI"), "this kind of join"),
     exp.RegexpExtract: (lambda e: other_regex(e) or other_group(e), "this regular expression"),
     exp.RegexpLike: (other_regex, "this regular expression"),
     exp.RegexpReplace: (lambda e: other_regex(e) or re.search(r"[$\\]", e.text("replacement")), "this regular expression or replacement"),
-    exp.Split: (lambda e: not e.expression.name, "a split at nothing"),
+    exp.Split: (lambda e: not e.expression.name or e.args.get("limit"), "a split at nothing or with a limit"),
     exp.SplitPart: (lambda e: e.text("part_index") != "1", "split_part of another part than the first"),
+    exp.Sub: (lambda e: family(e.this) == family(e.expression) == "time", "a difference of times"),
     exp.TimeToStr: (lambda e: re.search(r"%[^YmdHMS]", e.text("format")) or not e.args["format"].is_string, "this format of a date"),
     exp.TimestampTrunc: (lambda e: not of_type(e.this, exp.DataType.TEMPORAL_TYPES - {exp.DType.DATE}), "date_trunc of what is no timestamp"),
+    exp.UnixToTime: (lambda e: any(value for name, value in e.args.items() if name != "this"), "from_unixtime with a zone"),
 }
 
 
@@ -172,9 +176,9 @@ def parse(sql):
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], tokens[-1]]):
         name = token.text.lower()
         named = before is not None and before.text.lower() == "as"  # AS t (x)
-        called = after.token_type == TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
+        called = after.token_type == sqlglot.TokenType.L_PAREN and re.fullmatch(r"\w+", name) and not named
         refuse(called and name not in FUNCTIONS | SYNTAX, f"the function {name}")
-        if token.token_type in FOREIGN or sql[token.start] == "`":
+        if token.token_type in FOREIGN or sql[token.start] == "`" or sql[token.start : token.end + 1] in ("==", "!"):
             raise QueryError("SYNTAX_ERROR", f"mismatched input '{token.text}'")
     for node in query.walk():
         refuse(type(node).__name__ not in NODES or node.key == "column" and node.is_star, f"{type(node).__name__} in a query")
@@ -212,12 +216,11 @@ def hive(type_):
     return HIVE_TYPES[trino(type_)]
 
 
-def text(value):
+def text(value, null=None):
     """A value as Athena writes it into results."""
     if isinstance(value, (str, type(None))):
-        return value
-    if isinstance(value, float):
-        # As Java does.
+        return null if value is None else value
+    if isinstance(value, float):  # As Java does.
         if value == 0 or 1e-3 <= abs(value) < 1e7 or not math.isfinite(value):
             return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
         sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
@@ -226,9 +229,9 @@ def text(value):
     if hasattr(value, "hour"):
         return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}"
     if isinstance(value, list):
-        return f"[{', '.join(str(text(item)) for item in value)}]"
+        return "[" + ", ".join(text(item, "null") for item in value) + "]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}={text(item)}' for name, item in value.items())}}}"
+        return "{" + ", ".join(f"{name}={text(item, 'null')}" for name, item in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -267,8 +270,9 @@ class Query:
                     if not item.output_name and not item.is_star:
                         item.replace(exp.alias_(item.copy(), f"_col{number}"))
                 result = self.db.execute(self.prepared(tree))
+                unlike = re.search("ZONE|INTERVAL|JSON", " ".join(str(item[1]) for item in result.description))
+                refuse(unlike, "a time with a zone (CAST it AS timestamp(3)), an interval or JSON in a result")
                 columns = [(item[0].lower(), trino(str(item[1]))) for item in result.description]
-                refuse(any("zone" in type_ for _, type_ in columns), "a time with a zone in a result (CAST it AS timestamp(3))")
                 return Answer(columns, [[text(value) for value in row] for row in result.fetchall()], self.scanned)
             what = tree.name.upper() if isinstance(tree, exp.Command) else f"{tree.key.upper()} {tree.args.get('kind')}"
             statements = {"ALTER TABLE": self.alter, "DROP TABLE": self.drop, "DROP VIEW": self.drop, "UNLOAD": self.unload}
@@ -317,13 +321,13 @@ class Query:
             typed = qualify(tree.copy(), schema=schema, dialect="duckdb", expand_alias_refs=False, quote_identifiers=False)
         except sqlglot.errors.OptimizeError as error:
             raise QueryError("COLUMN_NOT_FOUND", str(error)) from error
-        typed = annotate_types(typed, schema=schema, dialect="duckdb")
+        typed = annotate_types(typed, schema=schema, dialect="duckdb", expression_metadata=DuckDB.EXPRESSION_METADATA | TYPES_BY_NODE)
         for node in typed.walk():
             condition, what = REFUSED.get(type(node), (bool, ""))
             refuse(what and condition(node), f"{what} ({node.sql('athena')})")
-            if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce)):
+            if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce, exp.ConcatWs)):
                 families = {family(child) for child in node.iter_expressions() if isinstance(child, exp.Condition)} - {None}
-                if len(families) > 1 or isinstance(node, exp.DPipe) and families - {"text"}:
+                if len(families) > 1 or isinstance(node, (exp.DPipe, exp.ConcatWs)) and families - {"text"}:
                     raise QueryError("TYPE_MISMATCH", f"Cannot apply operator to {' and '.join(sorted(families))}: {node.sql('athena')}")
 
     def find(self, name):
@@ -384,8 +388,7 @@ class Query:
             name = key["Name"]
             conditions = [item.removeprefix("optional: ") for item in filters if re.match(rf"(optional: )?\(+{name} ", item)]
             values = self.candidates(parameters, name, conditions) if projected else list({item["Values"][index] for item in registered})
-            where = " AND ".join(conditions) or "true"
-            sql = f"SELECT {name} FROM (SELECT unnest($1)::{duck(key['Type'])} AS {name}) WHERE {where}"
+            sql = f"SELECT {name} FROM (SELECT unnest($1)::{duck(key['Type'])} AS {name}) WHERE {' AND '.join(conditions) or 'true'}"
             allowed.append([row[0] for row in self.db.execute(sql, [[str(value) for value in values]]).fetchall()])
         if not projected:
             places = {item["StorageDescriptor"]["Location"]: tuple(item["Values"]) for item in registered}
@@ -409,7 +412,8 @@ class Query:
         refuse(kind != "injected", f"partition projection of the type {kind}")
         given = [item for item in conditions if re.search(r" (=|IN) ", item) and not re.search(r" (<|>|!=|<=|>=) ", item)]
         if not given:
-            raise QueryError("CONSTRAINT_VIOLATION", INJECTED.format(name))
+            only = f"For the injected projected partition column {name}, the WHERE clause must contain only static equality conditions"
+            raise QueryError("CONSTRAINT_VIOLATION", f"{only}, and at least one such condition must be present.")
         return [value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", given[0])]
 
     def listed(self, bucket, prefix):
@@ -447,8 +451,7 @@ class Query:
                 items = ", ".join(f"r[{number}]" for number in range(1, len(columns) + 1))
                 self.db.execute(insert.format(items, "(SELECT unnest($1::VARCHAR[][]) AS r)"), [rows])
                 continue
-            with open(file, "wb") as out:
-                out.write(body if library == PARQUET_SERDE else "\n".join(lines(path, body)).encode())
+            Path(file).write_bytes(body if library == PARQUET_SERDE else "\n".join(lines(path, body)).encode())
             if library == PARQUET_SERDE:
                 self.db.execute(insert.format(names, f"read_parquet({literal(file)})"))
             else:
@@ -464,14 +467,13 @@ class Query:
             raise QueryError("MISSING_COLUMN_NAME", "a column has no name")
         file = f"{self.folder}/out"
         self.db.execute(f"CREATE TEMP TABLE written AS {self.prepared(query)}")
-        columns = [(row[0].lower(), row[1]) for row in self.db.execute("DESCRIBE written").fetchall()]
+        columns = [(row[0].lower(), hive(row[1])) for row in self.db.execute("DESCRIBE written").fetchall()]
         if kind == "PARQUET":
-            casts = ", ".join(f"CAST({quoted(name)} AS {duck(hive(type_))}) AS {quoted(name)}" for name, type_ in columns)
+            casts = ", ".join(f"CAST({quoted(name)} AS {duck(type_)}) AS {quoted(name)}" for name, type_ in columns)
             self.db.execute(f"COPY (SELECT {casts} FROM written) TO {literal(file)} (FORMAT parquet, COMPRESSION {compression})")
-            with open(file, "rb") as out:
-                body = out.read()
+            body = Path(file).read_bytes()
         else:
-            natural, body = (bool, int, type(None)), ""
+            natural, body = (bool, int, float, type(None)), ""
             for row in self.db.execute("SELECT * FROM written").fetchall():
                 if kind == "JSON":
                     named = {name: value if isinstance(value, natural) else text(value) for (name, _), value in zip(columns, row)}
@@ -482,17 +484,15 @@ class Query:
         if self.db.execute("SELECT count(*) FROM written").fetchone()[0]:
             suffix = ".parquet" if kind == "PARQUET" else ".gz" if compression == "GZIP" else ""
             self.s3.put_object(Bucket=bucket, Key=f"{prefix}{uuid.uuid4()}{suffix}", Body=body)
-        return [(name, hive(type_)) for name, type_ in columns]
+        return columns
 
     def unload(self, tree):
-        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(([^()]*)\)\s*", tree.text("expression"), re.I | re.S)
+        match = re.fullmatch(r"\s*\((.*)\)\s*TO\s*'(s3://[^']+)'\s*WITH\s*\(((?:\s*\w+\s*=\s*'[^']*'\s*,?)*)\)\s*", tree.text("expression"), re.I | re.S)
         refuse(not match, "UNLOAD other than UNLOAD (SELECT ...) TO 's3://...' WITH (format = '...')")
         options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", match[3]))
-        rest = re.sub(r"\w+\s*=\s*'[^']*'", "", match[3]).strip(" ,\n")
-        kind, compression = options.pop("format", "").upper(), options.pop("compression", "GZIP").upper()
-        delimiter = options.pop("field_delimiter", "\x01")
+        kind, delimiter, compression = options.pop("format", "").upper(), options.pop("field_delimiter", "\x01"), options.pop("compression", "GZIP").upper()
         allowed = {"PARQUET": ("GZIP", "ZSTD", "SNAPPY"), "JSON": ("GZIP", "NONE"), "TEXTFILE": ("GZIP", "NONE")}
-        refuse(options or rest or compression not in allowed.get(kind, ()) or len(delimiter) != 1, f"UNLOAD with ({match[3].strip()})")
+        refuse(options or compression not in allowed.get(kind, ()) or len(delimiter) != 1, f"UNLOAD with ({match[3].strip()})")
         query = parse(match[1])
         refuse(not isinstance(query, exp.Query), "UNLOAD of what is no query")
         self.write(query, match[2], kind, compression, delimiter)

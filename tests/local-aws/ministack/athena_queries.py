@@ -5,30 +5,29 @@ import contextvars
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ministack.core.responses import error_response_json
+from ministack.core.responses import AccountRegionScopedDict, error_response_json
 from ministack.services import athena as service
 
 from athena_integration import client
 
-# Of its own: queries wait for answers of Glue and S3, which threads of ministack give.
-POOL = ThreadPoolExecutor(8, thread_name_prefix="query")
-ENFORCED = "The Create Table As Select query failed because it was submitted with an 'external_location' property to an Athena Workgroup that enforces a centralized output location for all queries."
+POOL = ThreadPoolExecutor(8, thread_name_prefix="query")  # Of its own: queries wait for answers of Glue and S3, which threads of ministack give.
 
 
 def install() -> None:
     service._parse_ddl = lambda query: None
     service._execute_query = _execute
-    start, started = service._start_query_execution, {}
+    start, started = service._start_query_execution, AccountRegionScopedDict()
 
     def start_query_execution(data: dict) -> tuple:
-        token = data.get("ClientRequestToken")
-        if token not in started:
-            refusal = _refusal(data)
-            answer = error_response_json("InvalidRequestException", refusal, 400) if refusal else start(data)
-            if token is None or refusal:
-                return answer
-            started[token] = answer
-        return started[token]
+        token, asked = data.get("ClientRequestToken"), dict(data)
+        first, answer = started.get(token, (asked, None))
+        refusal = _refusal(data) if first == asked else "Idempotent parameters do not match"
+        if refusal:
+            return error_response_json("InvalidRequestException", refusal, 400)
+        answer = answer or start(data)
+        if token and answer[0] == 200:
+            started[token] = asked, answer
+        return answer
 
     service._start_query_execution = start_query_execution
 
@@ -44,7 +43,8 @@ def _refusal(data: dict) -> str | None:
     if str(group["Configuration"].get("EnforceWorkGroupConfiguration")).lower() == "true":
         data.pop("ResultConfiguration", None)
         if "external_location" in data["QueryString"]:
-            return ENFORCED
+            failed = "The Create Table As Select query failed because it was submitted with an 'external_location' property"
+            return f"{failed} to an Athena Workgroup that enforces a centralized output location for all queries."
     try:
         athena.parse(data["QueryString"])
     except athena.QueryError as error:
