@@ -1,7 +1,7 @@
 //! The roles: what each is for, that it permits what is done under it and nothing else, and that `docs/security.md` shows every
 //! statement.
 //!
-//! What a workflow does is read from its definition. What a function does is seen when it runs, by `tests/e2e/tests/roles.rs`.
+//! What a workflow does is read from its definition. What a function does is seen when it runs, by `tests/e2e/tests/suite/roles.rs`.
 
 mod needs;
 

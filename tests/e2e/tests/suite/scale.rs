@@ -1,6 +1,6 @@
 //! How far a run is from Step Functions' limits: 25,000 events in an execution's history, 256 KiB in a payload.
 //!
-//! Measured on the engine whose history is like AWS's. `SCALE_LOG_GROUPS=1000 cargo test -p e2e --test scale -- --nocapture`
+//! Measured on the engine whose history is like AWS's. `SCALE_LOG_GROUPS=1000 cargo test -p e2e scale:: -- --nocapture`
 //! measures a larger run; `cargo bench-all` has the figures of docs/decisions/0003.
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use local_aws::Engine;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::faults::stage::Stage;
 
 const HOUR_MS: u64 = 3_600_000;
 

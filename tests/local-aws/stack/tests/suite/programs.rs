@@ -1,11 +1,9 @@
 //! `cargo local-aws` and `cargo demo` as their users meet them.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
-use common::{groups_of_children, running_in_group, wait_until};
+use crate::processes::{groups_of_children, running_in_group, wait_until};
 use local_aws::venv;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

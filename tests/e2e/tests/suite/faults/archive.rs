@@ -5,7 +5,7 @@ use e2e::{FROM, MONTH, TO, place};
 use local_aws::Engine;
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::faults::stage::Stage;
 
 e2e::on_both_engines! {
     a_manifest_that_is_not_of_this_export_is_replaced,

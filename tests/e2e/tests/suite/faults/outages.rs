@@ -6,7 +6,7 @@
 use local_aws::Engine;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::faults::stage::Stage;
 
 /// Every call the two functions make in a run that exports.
 const LOGS: [&str; 4] = ["DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "CreateExportTask"];

@@ -1,7 +1,5 @@
 //! Nothing outlives its owner: not ministack, not the second engine, not a function's process, not a file.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -9,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use common::{running_in_group, wait_until};
+use crate::processes::{running_in_group, wait_until};
 use local_aws::{DeployOptions, Engine, LocalAws, Options};
 use serde_json::{Value, json};
 
@@ -68,7 +66,7 @@ struct Owner {
 impl Owner {
     fn start() -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "owner", "--ignored", "--nocapture"])
+            .args(["--exact", "ownership::owner", "--ignored", "--nocapture"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,7 +1,5 @@
 //! What processes there are, and waiting for conditions.
 
-#![allow(dead_code, reason = "not every test file asks for all of it")]
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,14 +1,12 @@
 //! The stack as a whole: deployed from the real template, one beside another, with nothing of the user's environment.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::processes::environment;
 use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::types::ExecutionStatus;
-use common::environment;
 use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use local_aws::Engine;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::faults::stage::Stage;
 
 e2e::on_both_engines! {
     a_missing_topic_fails_the_run_after_everything_is_archived,

@@ -5,7 +5,7 @@ use e2e::{FROM, place};
 use local_aws::{Engine, wait_for};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::faults::stage::Stage;
 
 e2e::on_both_engines! {
     a_task_that_fails_once_or_twice_is_created_again,

@@ -4,7 +4,7 @@ use e2e::FROM;
 use local_aws::Engine;
 use serde_json::json;
 
-use crate::stage;
+use crate::faults::stage;
 
 e2e::on_both_engines! {
     a_task_that_is_never_done_is_cancelled_and_the_next_log_group_exported,
