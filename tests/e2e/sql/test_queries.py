@@ -335,6 +335,16 @@ class Unload(unittest.TestCase):
                 self.assertRegex(key, f"^unloaded/[0-9a-f-]{{36}}{suffix}$")
                 self.assertTrue(holds(body), body)
 
+    def test_a_double_is_a_number_in_json_and_what_is_refused_writes_nothing(self):
+        ((_, body),) = self.unload("format = 'JSON', compression = 'NONE'", "SELECT 12.5e0 AS a, 'x' AS b").items()
+        self.assertEqual(body, b'{"a":12.5,"b":"x"}\n')
+        for format_ in ("JSON", "TEXTFILE", "PARQUET"):
+            self.setUp()
+            before = set(self.athena.s3.objects)
+            with self.assertRaises(QueryError) as refused:
+                self.unload(f"format = '{format_}'", "SELECT split('a b', ' ') AS a")
+            self.assertEqual((refused.exception.code, set(self.athena.s3.objects)), ("NOT_SUPPORTED", before))
+
     def test_a_place_that_is_not_empty_is_refused_and_no_rows_are_no_object(self):
         self.assertEqual(self.unload("format = 'JSON'", self.SQL.replace("month = 11", "month = 10")), {})
         self.unload("format = 'JSON'")

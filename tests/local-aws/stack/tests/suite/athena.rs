@@ -33,10 +33,11 @@ async fn state_machines_call_it(engine: Engine) {
     let role = format!("arn:aws:iam::{}:role/query", local.account_id());
     let state_machine_arn = machine.role_arn(role).r#type(StateMachineType::Standard).send().await.unwrap().state_machine_arn;
     let stack = Deployment { state_machine_arn, ..Deployment::default() };
-    let run = async |sql: &str| {
-        let input = json!({ "QueryString": sql, "ResultConfiguration": { "OutputLocation": "s3://results/" } });
+    let call = async |mut input: Value| {
+        input["ResultConfiguration"] = json!({ "OutputLocation": "s3://results/" });
         local.run_execution(&stack, &input, Duration::from_secs(60)).await.unwrap().output.unwrap()
     };
+    let run = async |sql: &str| call(json!({ "QueryString": sql })).await;
 
     let output = run("SELECT 7 AS n").await;
     let execution = &output["execution"];
@@ -60,6 +61,15 @@ async fn state_machines_call_it(engine: Engine) {
     // One that Athena refuses has its error.
     let refused = json!({ "Error": "Athena.InvalidRequestException", "Cause": "SYNTAX_ERROR: mismatched input 'SELEC'" });
     assert_eq!(run("SELEC").await, refused);
+
+    // A token belongs to the first query that Athena accepts: the same query has the same execution, and another is refused.
+    let with_token = async |sql: &str| call(json!({ "QueryString": sql, "ClientRequestToken": "t".repeat(32) })).await;
+    assert_eq!(with_token("SELEC").await, refused);
+    let first = with_token("SELECT 7 AS n").await["execution"]["QueryExecutionId"].clone();
+    assert!(first.is_string(), "{first}");
+    assert_eq!(with_token("SELECT 7 AS n").await["execution"]["QueryExecutionId"], first);
+    let other = json!({ "Error": "Athena.InvalidRequestException", "Cause": "Idempotent parameters do not match" });
+    assert_eq!(with_token("SELECT 8 AS n").await, other);
 }
 
 #[tokio::test(flavor = "multi_thread")]
