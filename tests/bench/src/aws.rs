@@ -83,6 +83,16 @@ impl Aws {
         peak_rss_mib(self.stand_in.id())
     }
 
+    /// Waits until the objects hold so many events.
+    pub async fn wait_until_written(&self, events: usize) -> Result<()> {
+        let since = Instant::now();
+        while self.written_lines()? < events {
+            ensure!(since.elapsed() < PATIENCE, "the stand-in has not written {events} events");
+            tokio::time::sleep(FIRST_WAIT).await;
+        }
+        Ok(())
+    }
+
     pub fn written_lines(&self) -> Result<usize> {
         self.source.written_lines()
     }
