@@ -3,9 +3,11 @@
 
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Month,
-    names::{is_dots, is_key_byte},
+    names::{LogGroupName, Prefix, TaskId, is_dots, is_key_byte},
 };
 
 /// The layout of the archive, readable by Athena as partitions.
@@ -16,17 +18,21 @@ pub const DEFAULT_TEMPLATE: &str = "{s3Prefix}/log_group={logGroup}/year={year}/
 const PREFIX_LIMIT: usize = 900;
 
 /// Where CloudWatch Logs puts what one task writes, and nothing else.
-pub fn task_folder(destination_prefix: &str, task_id: &str) -> String {
+pub fn task_folder(destination_prefix: &str, task_id: &TaskId) -> String {
     format!("{destination_prefix}/{task_id}/")
 }
 
 const PLACEHOLDERS: [&str; 4] = ["s3Prefix", "logGroup", "year", "month"];
 
-/// A checked `destinationPrefix` template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Vec<Piece>>);
+/// A checked `destinationPrefix` template, with the text that it was written as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Template {
+    text: String,
+    segments: Vec<Vec<Piece>>,
+}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Piece {
     Text(String),
     S3Prefix,
@@ -39,7 +45,7 @@ enum Piece {
 pub static DEFAULT: LazyLock<Template> = LazyLock::new(|| Template::parse(DEFAULT_TEMPLATE).expect("the default template is valid"));
 
 impl Template {
-    /// `{year}` and `{month}` are required: two months below one prefix would overwrite each other's manifest.
+    /// `{year}` and `{month}` are required: two months of a log group have two places.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fix = || {
             "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = and the placeholders {s3Prefix} {logGroup} {year} {month}, joined by single slashes, none of them . or .., 300 characters at most, such as {year}/{month}/{s3Prefix}"
@@ -51,7 +57,7 @@ impl Template {
         let segments = text.split('/').map(parse_segment).collect::<Option<Vec<_>>>().ok_or_else(fix)?;
         let has = |piece| segments.iter().flatten().any(|one| *one == piece);
         if !has(Piece::Year) || !has(Piece::Month) {
-            return Err("it must contain {year} and {month}: two months in one place would overwrite each other's manifest".to_owned());
+            return Err("it must contain {year} and {month}, so that each month has a folder of its own".to_owned());
         }
         // A log group's name may begin with a slash, and a key that begins with one cannot be read back by every tool.
         if segments.iter().any(|segment| segment.first() == Some(&Piece::LogGroup)) {
@@ -59,35 +65,86 @@ impl Template {
                 "put a text before {logGroup} in its part, such as log_group={logGroup}: the name may begin with a slash".to_owned()
             );
         }
-        Ok(Self(segments))
+        Ok(Self { text: text.to_owned(), segments })
     }
 
     /// Whether every log group gets a place of its own.
     pub fn names_log_group(&self) -> bool {
-        self.0.iter().flatten().any(|piece| *piece == Piece::LogGroup)
+        self.segments.iter().flatten().any(|piece| *piece == Piece::LogGroup)
     }
 
     /// A part that comes out empty (an empty `s3Prefix`) takes its slash with it.
-    pub fn render(&self, s3_prefix: &str, log_group: &str, month: Month) -> Result<String, String> {
+    pub fn render(&self, s3_prefix: &Prefix, log_group: &LogGroupName) -> Result<Destination, String> {
         let render_piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::S3Prefix => s3_prefix.to_owned(),
-            Piece::LogGroup => log_group.to_owned(),
-            Piece::Year => format!("{:04}", month.year()),
-            Piece::Month => format!("{:02}", month.month()),
+            Piece::S3Prefix => s3_prefix.to_string(),
+            Piece::LogGroup => log_group.to_string(),
+            Piece::Year => YEAR.to_owned(),
+            Piece::Month => MONTH.to_owned(),
         };
-        let parts: Vec<String> = self.0.iter().map(|segment| segment.iter().map(render_piece).collect()).collect();
-        let prefix = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-        if prefix.len() > PREFIX_LIMIT {
-            return Err(format!(
-                "the destination prefix has {} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix",
-                prefix.len()
-            ));
+        let parts: Vec<String> = self.segments.iter().map(|segment| segment.iter().map(render_piece).collect()).collect();
+        Destination::parse(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.text
+    }
+}
+
+const YEAR: &str = "{year}";
+const MONTH: &str = "{month}";
+
+/// A destination prefix with `{year}` and `{month}` unfilled: where all months of one entry's log group land.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Destination(String);
+
+impl Destination {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if !text.contains(YEAR) || !text.contains(MONTH) {
+            return Err("it must contain {year} and {month}".to_owned());
         }
-        if prefix.starts_with('/') {
+        let length = text.len() - YEAR.len() - MONTH.len() + "YYYYMM".len();
+        if length > PREFIX_LIMIT {
+            return Err(format!("the destination prefix has {length} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix"));
+        }
+        if text.starts_with('/') {
             return Err("the destination prefix would begin with a slash, as the name does: give an s3Prefix, or put a text before {logGroup} in destinationPrefix".to_owned());
         }
-        Ok(prefix)
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The destination prefix that CloudWatch Logs is given for a month.
+    pub fn prefix(&self, month: Month) -> String {
+        self.0.replace(YEAR, &format!("{:04}", month.year())).replace(MONTH, &format!("{:02}", month.month()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Destination {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Destination> for String {
+    fn from(destination: Destination) -> Self {
+        destination.0
     }
 }
 
@@ -120,8 +177,13 @@ fn placeholder(name: &str) -> Option<Piece> {
 mod tests {
     use super::*;
 
+    fn rendered(template: &Template, s3_prefix: &str, log_group: &str) -> Result<String, String> {
+        let destination = template.render(&Prefix::parse(s3_prefix).unwrap(), &LogGroupName::parse(log_group).unwrap());
+        destination.map(|destination| destination.prefix("2026-10".parse().unwrap()))
+    }
+
     fn render(template: &str, s3_prefix: &str, log_group: &str) -> String {
-        Template::parse(template).unwrap().render(s3_prefix, log_group, "2026-10".parse().unwrap()).unwrap()
+        rendered(&Template::parse(template).unwrap(), s3_prefix, log_group).unwrap()
     }
 
     #[test]
@@ -164,7 +226,7 @@ mod tests {
     #[test]
     fn a_prefix_that_begins_with_a_slash_is_refused() {
         let template = Template::parse("{s3Prefix}{logGroup}/{year}/{month}").unwrap();
-        let render = |s3_prefix, log_group| template.render(s3_prefix, log_group, "2026-10".parse().unwrap());
+        let render = |s3_prefix, log_group| rendered(&template, s3_prefix, log_group);
         assert!(render("", "/ecs/web").unwrap_err().contains("give an s3Prefix"));
         assert_eq!(render("", "web").as_deref(), Ok("web/2026/10"));
         assert_eq!(render("logs", "/ecs/web").as_deref(), Ok("logs/ecs/web/2026/10"));
@@ -173,13 +235,13 @@ mod tests {
     #[test]
     fn a_prefix_too_long_for_any_key_is_refused() {
         let template = Template::parse(&format!("{}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
-        let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap());
+        let error = rendered(&template, &"p".repeat(300), &"g".repeat(512));
         assert_eq!(error.map(|prefix| prefix.len()), Ok(200 + 512 + 8), "s3Prefix is not part of this template");
         let template = Template::parse(&format!("{}{{s3Prefix}}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
-        let render = |length| template.render(&"p".repeat(length), &"g".repeat(512), "2026-10".parse().unwrap());
+        let render = |length| rendered(&template, &"p".repeat(length), &"g".repeat(512));
         assert_eq!(render(180).map(|prefix| prefix.len()), Ok(900));
         assert!(render(181).unwrap_err().starts_with("the destination prefix has 901 bytes and may have 900"));
-        let error = template.render(&"p".repeat(300), &"g".repeat(512), "2026-10".parse().unwrap()).unwrap_err();
+        let error = rendered(&template, &"p".repeat(300), &"g".repeat(512)).unwrap_err();
         assert!(error.starts_with("the destination prefix has 1020 bytes"), "{error}");
     }
 }

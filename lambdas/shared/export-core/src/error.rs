@@ -1,127 +1,101 @@
-//! The errors the functions answer with. **The names are API**: the state machine retries and catches by them, and
-//! operators search for them. A name is never reused for another meaning.
+//! The errors the functions answer with. **The names are API**: the state machine retries by them, and operators search for them. A
+//! name is never reused for another meaning. Each is spelled once, with what a retry can do about it and what a person can.
 
 use std::fmt;
 
-/// Every error name, once. The state machine's `ErrorEquals` may use only these and AWS's own names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorName {
-    ExportTaskPending,
-    ExportTaskRunning,
-    ExportTaskCancelling,
-    ExportSlotBusy,
-    LogsThrottled,
-    LogsUnavailable,
-    DestinationUnavailable,
-    InvalidInput,
-    MonthNotComplete,
-    DestinationRejected,
-    AccessDenied,
-    ExportTaskFailed,
-    ExportTaskCancelled,
-    ExportTaskTimedOut,
-    ExportTaskNotFound,
-    ExportTaskStatusUnknown,
-    Unexpected,
-}
+use serde::{Deserialize, Serialize};
 
 /// What a retry can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The export task is under way: ask again later, for as long as CloudWatch lets a task run.
+    /// The export task is under way: the state machine asks again, for as long as CloudWatch lets a task run.
     WhileTaskIsPending,
-    /// Another task holds the account's only slot: queue for it.
+    /// Another task holds the account's only slot: the state machine queues for it.
     WhileSlotIsBusy,
-    /// AWS asks to slow down or is not answering: a short backoff.
+    /// AWS asks to slow down or does not answer: the state machine backs off.
     AfterBackoff,
-    /// The same call would fail the same way.
+    /// The same call would fail the same way; another export task may succeed. The next round plans the window again.
+    InNextRound,
+    /// Nothing that this run could do would help.
     Never,
 }
 
-impl ErrorName {
-    pub const ALL: [Self; 17] = [
-        Self::ExportTaskPending,
-        Self::ExportTaskRunning,
-        Self::ExportTaskCancelling,
-        Self::ExportSlotBusy,
-        Self::LogsThrottled,
-        Self::LogsUnavailable,
-        Self::DestinationUnavailable,
-        Self::InvalidInput,
-        Self::MonthNotComplete,
-        Self::DestinationRejected,
-        Self::AccessDenied,
-        Self::ExportTaskFailed,
-        Self::ExportTaskCancelled,
-        Self::ExportTaskTimedOut,
-        Self::ExportTaskNotFound,
-        Self::ExportTaskStatusUnknown,
-        Self::Unexpected,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ExportTaskPending => "ExportTaskPending",
-            Self::ExportTaskRunning => "ExportTaskRunning",
-            Self::ExportTaskCancelling => "ExportTaskCancelling",
-            Self::ExportSlotBusy => "ExportSlotBusy",
-            Self::LogsThrottled => "LogsThrottled",
-            Self::LogsUnavailable => "LogsUnavailable",
-            Self::DestinationUnavailable => "DestinationUnavailable",
-            Self::InvalidInput => "InvalidInput",
-            Self::MonthNotComplete => "MonthNotComplete",
-            Self::DestinationRejected => "DestinationRejected",
-            Self::AccessDenied => "AccessDenied",
-            Self::ExportTaskFailed => "ExportTaskFailed",
-            Self::ExportTaskCancelled => "ExportTaskCancelled",
-            Self::ExportTaskTimedOut => "ExportTaskTimedOut",
-            Self::ExportTaskNotFound => "ExportTaskNotFound",
-            Self::ExportTaskStatusUnknown => "ExportTaskStatusUnknown",
-            Self::Unexpected => "Unexpected",
+macro_rules! error_names {
+    ($($name:ident, $retry:ident, $advice:literal;)*) => {
+        /// Every error name, once. The state machine's `ErrorEquals` may use only these and AWS's own names.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorName {
+            $($name,)*
         }
+
+        impl ErrorName {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            pub fn retry(self) -> Retry {
+                match self {
+                    $(Self::$name => Retry::$retry,)*
+                }
+            }
+
+            /// What a person does about it. Reports, notifications and docs/operations.md take it from here.
+            pub fn advice(self) -> &'static str {
+                match self {
+                    $(Self::$name => $advice,)*
+                }
+            }
+        }
+    };
+}
+
+error_names! {
+    ExportTaskPending, WhileTaskIsPending, "Wait: the export task has not started yet.";
+    ExportTaskRunning, WhileTaskIsPending, "Wait: the export task is running.";
+    ExportTaskCancelling, WhileTaskIsPending, "Wait: the export task is being cancelled.";
+    ExportSlotBusy, WhileSlotIsBusy, "Wait, or end the task that the message names: an account has one export slot per Region.";
+    LogsThrottled, AfterBackoff, "Find what else calls CloudWatch Logs so often, then start a new run.";
+    LogsUnavailable, AfterBackoff, "Start a new run when CloudWatch Logs answers again.";
+    DestinationUnavailable, AfterBackoff, "Start a new run when Amazon S3 answers again.";
+    InvalidInput, Never, "Correct the fields that the message names, then start a new run.";
+    MonthNotComplete, Never, "Start the run later, name an earlier month, or set allowIncompleteMonth.";
+    DestinationRejected, Never, "Add the statement that the message names to the policy of the bucket or of its key, then start a new run.";
+    AccessDenied, Never, "Allow the action that the message names to the function's role, then start a new run.";
+    ExportTaskFailed, InNextRound, "Read what CloudWatch Logs says in the message, then start a new run.";
+    ExportTaskCancelled, InNextRound, "Find who cancelled the export task, then start a new run.";
+    ExportTaskNotFound, InNextRound, "Start a new run: CloudWatch Logs no longer knows the export task.";
+    ExportTaskStatusUnknown, Never, "Report it: CloudWatch Logs answered with a status that this version does not know.";
+    ExportTaskTimedOut, Never, "Start a new run; split the log group if its month always takes longer than a day.";
+    SmallerExport, Never, "Compare the two task folders that the message names; to take the new export, delete the old manifest and start a new run.";
+    OverlapRefused, Never, "Delete the manifest whose window is wrong, then start a new run.";
+    PlaceTaken, Never, "Give the entry another s3Prefix: this place holds an export with another log stream prefix.";
+    ArchiveUnreadable, Never, "Make the manifest that the message names readable: restore it, or allow s3:GetObject on it.";
+    ArchiveIncomplete, Never, "Read the failures in the report, mend their causes, then start a new run.";
+    CompactionFailed, Never, "Read the failed execution of compact-logs, then start it again for the same months.";
+    NotificationFailed, Never, "Read the message, then check the topic, its key and the role of report-archive.";
+    Unexpected, InNextRound, "Read the function's log for this execution, then start a new run.";
+}
+
+impl ErrorName {
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == name)
     }
 
-    pub fn retry(self) -> Retry {
-        match self {
-            Self::ExportTaskPending | Self::ExportTaskRunning | Self::ExportTaskCancelling => Retry::WhileTaskIsPending,
-            Self::ExportSlotBusy => Retry::WhileSlotIsBusy,
-            Self::LogsThrottled | Self::LogsUnavailable | Self::DestinationUnavailable => Retry::AfterBackoff,
-            Self::InvalidInput
-            | Self::MonthNotComplete
-            | Self::DestinationRejected
-            | Self::AccessDenied
-            | Self::ExportTaskFailed
-            | Self::ExportTaskCancelled
-            | Self::ExportTaskTimedOut
-            | Self::ExportTaskNotFound
-            | Self::ExportTaskStatusUnknown
-            | Self::Unexpected => Retry::Never,
-        }
+    /// Whether the next round of the run plans the window again. An error that the state machine retried until its patience was
+    /// used up belongs here too.
+    pub fn is_planned_again(self) -> bool {
+        self.retry() != Retry::Never
     }
 
     /// Whether the next log group would probably fail the same way: a permission, the bucket, or an answer of AWS that the
-    /// function cannot make sense of. Somebody has to put that right at once. What is wrong with a run's input, or became of
-    /// one export task, is no fault of this kind: the run says so when it ends.
+    /// function cannot make sense of. Somebody has to put that right at once.
     pub fn is_fault(self) -> bool {
-        match self {
-            Self::DestinationRejected
-            | Self::AccessDenied
-            | Self::ExportTaskNotFound
-            | Self::ExportTaskStatusUnknown
-            | Self::Unexpected => true,
-            Self::InvalidInput
-            | Self::MonthNotComplete
-            | Self::ExportTaskFailed
-            | Self::ExportTaskCancelled
-            | Self::ExportTaskTimedOut
-            | Self::ExportTaskPending
-            | Self::ExportTaskRunning
-            | Self::ExportTaskCancelling
-            | Self::ExportSlotBusy
-            | Self::LogsThrottled
-            | Self::LogsUnavailable
-            | Self::DestinationUnavailable => false,
-        }
+        use ErrorName::*;
+        matches!(self, DestinationRejected | AccessDenied | ExportTaskNotFound | ExportTaskStatusUnknown | ArchiveUnreadable | Unexpected)
     }
 }
 
@@ -132,9 +106,10 @@ impl fmt::Display for ErrorName {
 }
 
 /// A failure as the state machine sees it: a name to act on and a message for a person.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{name}: {message}")]
 pub struct ExportError {
+    #[serde(rename = "error")]
     pub name: ErrorName,
     pub message: String,
 }
@@ -142,28 +117,5 @@ pub struct ExportError {
 impl ExportError {
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_is_listed_once() {
-        let mut names: Vec<_> = ErrorName::ALL.iter().map(|name| name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), ErrorName::ALL.len());
-        for name in ErrorName::ALL {
-            assert_eq!(format!("{name:?}"), name.as_str(), "the variant and its name are one word");
-        }
-    }
-
-    #[test]
-    fn what_a_retry_may_mend_is_no_fault() {
-        let faults = ErrorName::ALL.into_iter().filter(|name| name.is_fault());
-        assert_eq!(faults.clone().filter(|name| name.retry() != Retry::Never).collect::<Vec<_>>(), []);
-        assert_eq!(faults.count(), 5);
     }
 }

@@ -2,7 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::problems::{Problems, cut};
+use crate::{
+    problems::{Problems, cut},
+    time::Millis,
+};
+
+/// The year 9999: what is later is no time that this project can write down.
+const LAST_MILLIS: i64 = 253_370_764_800_000;
 
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -39,13 +45,13 @@ impl<'a> Fields<'a> {
     /// An unknown field is refused: a misspelt `s3Prefix` must not quietly archive to another place.
     pub fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
         for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {
-            problems.say(|| format!("{} is not a known field: use one of {}", self.path_of(&cut(name)), known.join(", ")));
+            problems.add_text(|| format!("{} is not a known field: use one of {}", self.path_of(&cut(name)), known.join(", ")));
         }
     }
 
     pub fn require(&self, name: &str, problems: &mut Problems) {
         if !self.has(name) {
-            problems.say(|| format!("{} is missing: it is required", self.path_of(name)));
+            problems.add_text(|| format!("{} is missing: it is required", self.path_of(name)));
         }
     }
 
@@ -54,6 +60,15 @@ impl<'a> Fields<'a> {
         let value = self.get(name)?;
         let result = value.as_str().ok_or_else(|| "write it as a text in double quotes".to_owned()).and_then(read);
         result.map_err(|fix| problems.add(&self.path_of(name), value, fix)).ok()
+    }
+
+    pub fn millis(&self, name: &str, problems: &mut Problems) -> Option<Millis> {
+        let value = self.get(name)?;
+        let millis = value.as_i64().filter(|millis| (0..LAST_MILLIS).contains(millis)).map(Millis);
+        if millis.is_none() {
+            problems.add(&self.path_of(name), value, "give UTC epoch milliseconds as a number, such as 1790780400000");
+        }
+        millis
     }
 
     pub fn flag(&self, name: &str, problems: &mut Problems) -> bool {

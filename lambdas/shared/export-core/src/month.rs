@@ -4,14 +4,14 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
 /// Logs takes no negative timestamp. Up to the last, every instant that a month leads to has a year of four digits.
 pub const FIRST_YEAR: i32 = 1971;
 pub const LAST_YEAR: i32 = 9998;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     year: i32,
     month: u32,
@@ -79,6 +79,12 @@ impl FromStr for Month {
             return Err(NotAMonth);
         }
         digits(month, 2).and_then(|month| Self::new(year, month)).ok_or(NotAMonth)
+    }
+}
+
+impl<'de> Deserialize<'de> for Month {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -1,46 +1,140 @@
-//! The rules for names and prefixes, and how to put a wrong one right. Sources: the service models of CloudWatch Logs
-//! and S3; `statemachine/input.schema.json` states the same rules and a test holds the two together.
+//! Names and prefixes as types of their own, so that none can stand in another's place; and how to put a wrong one right.
+//! Sources: the service models of CloudWatch Logs and S3. `statemachine/input.schema.json` states the same rules, and a test holds
+//! the two together.
+
+use std::fmt;
 
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::Month;
 
-type Read<T> = Result<T, String>;
+pub(crate) type Read<T> = Result<T, String>;
 
-/// Bucket names as S3 gives them today, and those of the years before 2018 in us-east-1 (capitals, `_`, 255 characters).
-pub(crate) fn bucket(text: &str) -> Read<String> {
-    let fits = (3..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    accept(fits, text, "give the bucket's bare name: 3 to 255 letters, digits, dots, hyphens or underscores, without s3://")
+macro_rules! name_types {
+    ($($(#[$doc:meta])* $name:ident: $rule:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The error says what to write instead.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                let rule: fn(&str) -> Result<(), String> = $rule;
+                rule(text).map(|()| Self(text.to_owned()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    )*};
 }
 
-/// `[.\-_/#A-Za-z0-9]{1,512}`, so it never holds `=` and `log_group=<name>/year=` can be read back in one way only.
-pub(crate) fn log_group(text: &str) -> Read<String> {
-    let fits = (1..=512).contains(&text.len()) && text.bytes().all(is_log_group_byte);
-    accept(fits, text, "a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #")
+name_types! {
+    /// As S3 gives them today, and those of the years before 2018 in us-east-1 (capitals, `_`, 255 characters).
+    BucketName: |text| {
+        let fits = (3..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        accept(fits, "give the bucket's bare name: 3 to 255 letters, digits, dots, hyphens or underscores, without s3://")
+    };
+
+    /// `[.\-_/#A-Za-z0-9]{1,512}`, so it never holds `=` and `log_group=<name>/year=` can be read back in one way only.
+    LogGroupName: |text| {
+        let fits = (1..=512).contains(&text.len()) && text.bytes().all(is_log_group_byte);
+        accept(fits, "a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #")
+    };
+
+    /// The beginning of log stream names.
+    StreamPrefix: |text| {
+        let fits = (1..=512).contains(&text.chars().count()) && !text.contains([':', '*']);
+        accept(fits, "a log stream name prefix has 1 to 512 characters and no : or *")
+    };
+
+    /// The beginning of keys in a bucket: empty, or `a/b/c` of characters that need no escaping in a URL. The slashes between the
+    /// parts, and behind the last one, are ours to write.
+    Prefix: |text| {
+        let is_part = |part: &str| !part.is_empty() && !is_dots(part) && part.bytes().all(is_key_byte);
+        let fits = text.len() <= 300 && (text.is_empty() || text.split('/').all(is_part));
+        accept(fits, "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end and none of them . or .., 300 characters at most, such as cloudwatch-logs")
+    };
+
+    /// CloudWatch's id of an export task. It becomes part of a key, so it is held to what a key takes as it is.
+    TaskId: |text| {
+        let fits = (1..=512).contains(&text.len()) && !is_dots(text) && text.bytes().all(is_key_byte);
+        accept(fits, "give CloudWatch's id of an export task, such as 0a1b2c3d-0000-4000-8000-000000000000")
+    };
+
+    /// An ARN that is only handed on; Step Functions' own are far shorter.
+    ExecutionArn: |text| accept((1..=512).contains(&text.len()), "give 1 to 512 characters");
+}
+
+impl Prefix {
+    /// The key `name` below this prefix.
+    pub fn join(&self, name: &str) -> String {
+        if self.0.is_empty() { name.to_owned() } else { format!("{}/{name}", self.0) }
+    }
+}
+
+impl StreamPrefix {
+    /// Whether an export with prefix `wide` has every stream that one with `narrow` has. None is every stream.
+    pub fn includes(wide: Option<&Self>, narrow: Option<&Self>) -> bool {
+        wide.is_none_or(|wide| narrow.is_some_and(|narrow| narrow.0.starts_with(&wide.0)))
+    }
+}
+
+impl ExecutionArn {
+    /// The last part: unique in the state machine for 90 days.
+    pub fn execution_name(&self) -> &str {
+        self.0.rsplit(':').next().unwrap_or_default()
+    }
+}
+
+/// A log group by its name, or by its ARN in this account and Region, with or without `:*` behind it.
+pub(crate) fn log_group(text: &str, account: &str, region: &str) -> Read<LogGroupName> {
+    if let Some(beginning) = text.strip_suffix('*').filter(|_| !text.starts_with("arn:")) {
+        return Err(format!("to take every log group whose name begins so, write {{\"logGroupNamePrefix\": {beginning:?}}}"));
+    }
+    let Some(arn) = text.strip_prefix("arn:") else { return LogGroupName::parse(text) };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_partition, "logs", of_region, of_account, "log-group", name] = parts[..] else {
+        return Err("give a log group's name, or its ARN arn:aws:logs:<Region>:<account>:log-group:<name>".to_owned());
+    };
+    if (of_region, of_account) != (region, account) {
+        return Err(format!("the log group must be of account {account} and Region {region}, because an export reaches no other"));
+    }
+    LogGroupName::parse(name.strip_suffix(":*").unwrap_or(name))
 }
 
 /// An `exclude` pattern: a log group name, or the beginning of names followed by one `*`.
 pub(crate) fn exclude_pattern(text: &str) -> Read<String> {
     let name = text.strip_suffix('*').unwrap_or(text);
-    let fits = (1..=512).contains(&name.len()) && name.bytes().all(is_log_group_byte);
-    accept(fits, text, "write a log group name, or the beginning of names followed by one *, such as /aws/lambda/debug-*")
+    let fix = "write a log group name, or the beginning of names followed by one *, such as /aws/lambda/debug-*";
+    LogGroupName::parse(name).map(|_| text.to_owned()).map_err(|_| fix.to_owned())
 }
 
 fn is_log_group_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte)
-}
-
-pub(crate) fn log_stream_prefix(text: &str) -> Read<String> {
-    let fits = (1..=512).contains(&text.chars().count()) && !text.contains([':', '*']);
-    accept(fits, text, "a log stream name prefix has 1 to 512 characters and no : or *")
-}
-
-/// Empty, or `a/b/c` of characters that need no escaping in a URL. The slashes between the parts are ours to write.
-pub(crate) fn s3_prefix(text: &str) -> Read<String> {
-    let fits = text.len() <= 300
-        && (text.is_empty() || text.split('/').all(|part| !part.is_empty() && !is_dots(part) && part.bytes().all(is_key_byte)));
-    let fix = "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end and none of them . or .., 300 characters at most, such as cloudwatch-logs";
-    accept(fits, text, fix)
 }
 
 /// S3 keeps such parts as they are, and many tools that read the archive later do not.
@@ -64,11 +158,35 @@ pub(crate) fn instant(text: &str) -> Read<chrono::DateTime<chrono::Utc>> {
     crate::time::parse_instant(text).ok_or_else(|| "write an instant with its time zone, such as 2026-11-01T04:00:00Z".to_owned())
 }
 
-/// An ARN or id that is only handed on; CloudWatch's and Step Functions' own are far shorter.
-pub(crate) fn identifier(text: &str) -> Read<String> {
-    accept((1..=512).contains(&text.len()), text, "give 1 to 512 characters")
+fn accept(fits: bool, fix: &str) -> Read<()> {
+    if fits { Ok(()) } else { Err(fix.to_owned()) }
 }
 
-fn accept(fits: bool, text: &str, fix: &str) -> Read<String> {
-    if fits { Ok(text.to_owned()) } else { Err(fix.to_owned()) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_group_is_named_or_given_by_its_arn() {
+        let read = |text: &str| log_group(text, "111122223333", "ap-northeast-1").map(|name| name.to_string());
+        for text in ["/ecs/web", "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web", "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*"] {
+            assert_eq!(read(text).as_deref(), Ok("/ecs/web"), "{text}");
+        }
+        for (text, fix) in [
+            ("/aws/lambda/*", "write {\"logGroupNamePrefix\": \"/aws/lambda/\"}"),
+            ("arn:aws:logs:us-east-1:111122223333:log-group:/a", "must be of account 111122223333 and Region ap-northeast-1"),
+            ("arn:aws:s3:::bucket", "give a log group's name, or its ARN"),
+            ("arn:aws:logs:ap-northeast-1:111122223333:log-group:/a:log-stream:x", "a log group name has 1 to 512 characters"),
+        ] {
+            assert!(read(text).is_err_and(|error| error.contains(fix)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stream_prefix_includes_longer_ones_and_none_includes_all() {
+        let prefix = |text: &str| Some(StreamPrefix::parse(text).unwrap());
+        let includes = |wide: Option<StreamPrefix>, narrow: Option<StreamPrefix>| StreamPrefix::includes(wide.as_ref(), narrow.as_ref());
+        assert!(includes(None, None) && includes(None, prefix("a")) && includes(prefix("a"), prefix("ab")));
+        assert!(!includes(prefix("a"), None) && !includes(prefix("ab"), prefix("a")));
+    }
 }

@@ -20,10 +20,10 @@ pub(crate) struct Problems {
 impl Problems {
     /// Each problem names the field and its value, and says what to write instead.
     pub fn add(&mut self, field: &str, value: &Value, fix: impl AsRef<str>) {
-        self.say(|| format!("{field} is {}: {}", shown(value), fix.as_ref()));
+        self.add_text(|| format!("{field} is {}: {}", shown(value), fix.as_ref()));
     }
 
-    pub fn say(&mut self, problem: impl FnOnce() -> String) {
+    pub fn add_text(&mut self, problem: impl FnOnce() -> String) {
         if self.first.len() < COUNT_LIMIT { self.first.push(problem()) } else { self.more = true }
     }
 

@@ -4,7 +4,7 @@
 //! Codes and messages are matched here and nowhere else. CloudWatch Logs reports one and the same bucket problem under
 //! different codes (seen as InvalidParameterException and as AccessDeniedException), so bucket problems go by message.
 
-use crate::{ErrorName, ExportError};
+use crate::{BucketName, ErrorName, ExportError, place::Stack};
 
 /// A failed call, stripped of the SDK's types.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,42 +18,40 @@ pub struct ServiceFailure {
     pub status: Option<u16>,
 }
 
-/// The bucket an export goes to, for messages that a person can act on.
-#[derive(Debug, Clone, Copy)]
-pub struct Destination<'a> {
-    pub bucket: &'a str,
-    pub region: &'a str,
-}
-
 const THROTTLING: [&str; 6] =
     ["ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"];
 const UNAVAILABLE: [&str; 5] =
     ["ServiceUnavailableException", "ServiceUnavailable", "InternalFailure", "InternalServerError", "InternalError"];
-const ACCESS_DENIED: [&str; 7] = [
-    "AccessDeniedException",
-    "AccessDenied",
-    "UnauthorizedOperation",
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "ExpiredTokenException",
-    "ExpiredToken",
-];
+const ACCESS_DENIED: [&str; 5] =
+    ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "UnrecognizedClientException", "InvalidClientTokenId"];
+/// No permission is missing: the next invocation has new credentials.
+const EXPIRED: [&str; 4] = ["ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"];
 
 impl ServiceFailure {
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
+    fn is_one_of(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+
+    /// LimitExceededException has two meanings: a busy slot ("Resource limit exceeded."), and too many requests.
     fn is_throttled(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| THROTTLING.contains(&code)) || self.status == Some(429)
+        let is_rate = self.has_code("LimitExceededException") && self.message.to_ascii_lowercase().contains("rate exceeded");
+        is_rate || self.is_one_of(&THROTTLING) || self.status == Some(429)
+    }
+
+    pub fn is_slot_busy(&self) -> bool {
+        self.has_code("LimitExceededException") && !self.is_throttled()
     }
 
     fn is_unavailable(&self) -> bool {
-        self.status.is_none_or(|status| status >= 500) || self.code.as_deref().is_some_and(|code| UNAVAILABLE.contains(&code))
+        self.status.is_none_or(|status| status >= 500) || self.is_one_of(&UNAVAILABLE) || self.is_one_of(&EXPIRED)
     }
 
     fn is_access_denied(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| ACCESS_DENIED.contains(&code))
+        self.is_one_of(&ACCESS_DENIED)
     }
 
     fn named(&self, name: ErrorName) -> ExportError {
@@ -93,10 +91,11 @@ pub fn logs_error(failure: &ServiceFailure) -> ExportError {
 }
 
 /// A refused CreateExportTask: what concerns the bucket goes by the message, whatever the code.
-pub fn create_error(failure: &ServiceFailure, destination: Destination) -> ExportError {
+pub fn create_error(failure: &ServiceFailure, stack: &Stack, bucket: &BucketName) -> ExportError {
     let message = failure.message.to_ascii_lowercase();
     let rejected = |fix: String| failure.fixed_by(ErrorName::DestinationRejected, fix);
-    let Destination { bucket, region } = destination;
+    let Stack { region, partition, .. } = stack;
+    let (name, quoted) = (bucket.as_str(), format!("{:?}", bucket.as_str()));
     if failure.is_throttled() || failure.is_unavailable() {
         logs_error(failure)
     } else if failure.is_access_denied() && message.contains("not authorized to perform: logs:") {
@@ -105,23 +104,23 @@ pub fn create_error(failure: &ServiceFailure, destination: Destination) -> Expor
     } else if speaks_of_key(&message) {
         rejected(key_policy_fix(region))
     } else if message.contains("bucket does not exist") {
-        rejected(format!("s3BucketName is {bucket:?}: create it in {region}, or correct the name."))
+        rejected(format!("s3BucketName is {quoted}: create it in {region}, or correct the name."))
     } else if message.contains("caller has been granted") {
-        rejected(format!("Allow s3:PutObject on arn:aws:s3:::{bucket}/* to the role of create-export-task."))
+        rejected(format!("Allow s3:PutObject on arn:{partition}:s3:::{name}/* to the role of create-export-task."))
     } else if message.contains("getbucketacl") || message.contains("putobject") {
-        rejected(bucket_policy_fix(destination))
+        rejected(bucket_policy_fix(stack, bucket))
     } else if message.contains(" bucket") && message.contains("region") {
-        rejected(format!("s3BucketName is {bucket:?}: the bucket must be in {region}, where the log group is."))
+        rejected(format!("s3BucketName is {quoted}: the bucket must be in {region}, where the log group is."))
     } else if message.contains(" bucket") {
-        rejected(bucket_policy_fix(destination))
+        rejected(bucket_policy_fix(stack, bucket))
     } else {
         logs_error(failure)
     }
 }
 
 /// A failed call of S3 on the archive. `permissions` are what the function's role needs there.
-pub fn archive_error(failure: &ServiceFailure, destination: Destination, permissions: &str) -> ExportError {
-    let Destination { bucket, region } = destination;
+pub fn archive_error(failure: &ServiceFailure, stack: &Stack, bucket: &str, permissions: &str) -> ExportError {
+    let region = &stack.region;
     if failure.is_throttled() || failure.is_unavailable() {
         failure.named(ErrorName::DestinationUnavailable)
     } else if failure.has_code("NoSuchBucket") {
@@ -146,10 +145,11 @@ fn speaks_of_key(message: &str) -> bool {
     ["kms key", "kms:", " kms "].iter().any(|words| message.contains(words))
 }
 
-fn bucket_policy_fix(Destination { bucket, region }: Destination) -> String {
+fn bucket_policy_fix(Stack { region, partition, .. }: &Stack, bucket: &BucketName) -> String {
+    let bucket = bucket.as_str();
     let principal = format!(r#""Effect":"Allow","Principal":{{"Service":"logs.{region}.amazonaws.com"}}"#);
     format!(
-        r#"Add to the policy of bucket {bucket:?} the statements {{{principal},"Action":"s3:GetBucketAcl","Resource":"arn:aws:s3:::{bucket}"}} and {{{principal},"Action":"s3:PutObject","Resource":"arn:aws:s3:::{bucket}/*","Condition":{{"StringEquals":{{"s3:x-amz-acl":"bucket-owner-full-control"}}}}}}, and narrow both with aws:SourceAccount and aws:SourceArn to your log groups."#
+        r#"Add to the policy of bucket {bucket:?} the statements {{{principal},"Action":"s3:GetBucketAcl","Resource":"arn:{partition}:s3:::{bucket}"}} and {{{principal},"Action":"s3:PutObject","Resource":"arn:{partition}:s3:::{bucket}/*","Condition":{{"StringEquals":{{"s3:x-amz-acl":"bucket-owner-full-control"}}}}}}, and narrow both with aws:SourceAccount and aws:SourceArn to your log groups."#
     )
 }
 

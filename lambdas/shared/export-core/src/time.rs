@@ -1,6 +1,12 @@
-//! Instants as the contract writes them: RFC 3339 with a time zone, `2026-11-01T04:00:00Z`.
+//! Instants as the contract writes them: RFC 3339 with a time zone, `2026-11-01T04:00:00Z`; and CloudWatch Logs' epoch milliseconds.
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use std::{
+    fmt,
+    ops::{Add, Sub},
+};
+
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::month::{FIRST_YEAR, LAST_YEAR};
 
@@ -18,9 +24,54 @@ pub fn format_instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// CloudWatch Logs' epoch milliseconds, as the manifest writes them.
-pub fn format_millis(milliseconds: i64) -> Option<String> {
-    DateTime::from_timestamp_millis(milliseconds).map(|instant| instant.to_rfc3339_opts(SecondsFormat::Millis, true))
+/// UTC epoch milliseconds, as CloudWatch Logs counts time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    pub fn of(instant: DateTime<Utc>) -> Self {
+        Self(instant.timestamp_millis())
+    }
+
+    /// `None` beyond what chrono can hold.
+    pub fn instant(self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.0)
+    }
+}
+
+impl Add<TimeDelta> for Millis {
+    type Output = Self;
+
+    fn add(self, time: TimeDelta) -> Self {
+        Self(self.0.saturating_add(time.num_milliseconds()))
+    }
+}
+
+impl Sub<TimeDelta> for Millis {
+    type Output = Self;
+
+    fn sub(self, time: TimeDelta) -> Self {
+        self + -time
+    }
+}
+
+impl Sub for Millis {
+    type Output = TimeDelta;
+
+    fn sub(self, earlier: Self) -> TimeDelta {
+        TimeDelta::try_milliseconds(self.0.saturating_sub(earlier.0)).unwrap_or(TimeDelta::MAX)
+    }
+}
+
+/// RFC 3339 with milliseconds, as the manifest writes it.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.instant() {
+            Some(instant) => f.write_str(&instant.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
 }
 
 #[cfg(test)]

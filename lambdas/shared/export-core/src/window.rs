@@ -2,36 +2,64 @@
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Month;
+use crate::{Month, time::Millis};
 
-/// Data may take this long to become exportable, so a month is complete only this long after its end.
+/// Data may take this long to become exportable, so a window is complete only this long after its end.
 pub const SETTLING_TIME: TimeDelta = TimeDelta::hours(12);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// PutLogEvents takes events that happened this long ago.
+pub const LATE_EVENTS: TimeDelta = TimeDelta::days(14);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
-    /// First millisecond of the month, UTC epoch ms.
-    pub from: i64,
-    /// Last millisecond of the month, UTC epoch ms: CloudWatch Logs' `to` includes it.
-    pub to: i64,
+    pub from: Millis,
+    /// CloudWatch Logs' `to` includes it.
+    pub to: Millis,
 }
 
 impl Window {
     /// `to` is derived from the next month's start, never from this month's length: that is what makes adjacent windows
     /// tile without gap or overlap, whatever the clocks do in between.
     pub fn of(month: Month, timezone: Tz) -> Self {
-        Self { from: start_of(month, timezone).timestamp_millis(), to: start_of(month.next(), timezone).timestamp_millis() - 1 }
+        Self { from: Millis::of(start_of(month, timezone)), to: Millis(start_of(month.next(), timezone).timestamp_millis() - 1) }
     }
 
     /// The first instant after the window.
     pub fn end(self) -> DateTime<Utc> {
-        utc(self.to + 1)
+        utc(self.to.0 + 1)
     }
 
-    /// When the whole month is sure to be exportable.
+    /// When the whole window is sure to be exportable.
     pub fn complete_at(self) -> DateTime<Utc> {
         self.end() + SETTLING_TIME
+    }
+
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
+
+    pub fn contains(self, other: Self) -> bool {
+        self.from <= other.from && other.to <= self.to
+    }
+
+    /// What is left of the window without `others`, in order of time.
+    pub fn without(self, others: &[Self]) -> Vec<Self> {
+        let mut left = vec![self];
+        for other in others {
+            left = left.into_iter().flat_map(|window| window.minus(*other)).collect();
+        }
+        left
+    }
+
+    fn minus(self, other: Self) -> Vec<Self> {
+        if !self.overlaps(other) {
+            return vec![self];
+        }
+        let before = Self { from: self.from, to: Millis(other.from.0 - 1) };
+        let after = Self { from: Millis(other.to.0 + 1), to: self.to };
+        [before, after].into_iter().filter(|window| window.from <= window.to).collect()
     }
 }
 
@@ -70,13 +98,13 @@ mod tests {
 
     fn from(month: &str, timezone: &str) -> String {
         let window = Window::of(month.parse().unwrap(), timezone.parse().unwrap());
-        utc(window.from).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        window.from.to_string()
     }
 
     #[test]
     fn tokyo_months_begin_at_15_utc_the_day_before() {
         let october = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
-        assert_eq!(october, Window { from: 1_790_780_400_000, to: 1_793_458_799_999 });
+        assert_eq!(october, Window { from: Millis(1_790_780_400_000), to: Millis(1_793_458_799_999) });
         assert_eq!(from("2026-10", "Asia/Tokyo"), "2026-09-30T15:00:00.000Z");
         assert_eq!(october.complete_at().to_rfc3339(), "2026-11-01T03:00:00+00:00");
     }
@@ -85,7 +113,7 @@ mod tests {
     fn months_with_a_clock_change_are_an_hour_shorter_or_longer() {
         let hours = |month: &str| {
             let window = Window::of(month.parse().unwrap(), chrono_tz::Europe::Berlin);
-            (window.to + 1 - window.from) as f64 / 3_600_000.0
+            (window.to.0 + 1 - window.from.0) as f64 / 3_600_000.0
         };
         assert_eq!(hours("2026-03"), 31.0 * 24.0 - 1.0);
         assert_eq!(hours("2026-10"), 31.0 * 24.0 + 1.0);
@@ -104,5 +132,21 @@ mod tests {
     fn a_midnight_that_occurs_twice_counts_from_the_first() {
         // St. John's, 2009-11-01: at 00:01 the clocks go back to 23:01 on October 31st.
         assert_eq!(from("2009-11", "America/St_Johns"), "2009-11-01T02:30:00.000Z");
+    }
+
+    #[test]
+    fn what_is_left_of_a_window() {
+        let window = |from, to| Window { from: Millis(from), to: Millis(to) };
+        for (others, left) in [
+            (vec![], vec![window(10, 20)]),
+            (vec![window(0, 9), window(21, 30)], vec![window(10, 20)]),
+            (vec![window(0, 30)], vec![]),
+            (vec![window(10, 20)], vec![]),
+            (vec![window(5, 10)], vec![window(11, 20)]),
+            (vec![window(20, 25)], vec![window(10, 19)]),
+            (vec![window(18, 19), window(12, 15)], vec![window(10, 11), window(16, 17), window(20, 20)]),
+        ] {
+            assert_eq!(window(10, 20).without(&others), left, "{others:?}");
+        }
     }
 }

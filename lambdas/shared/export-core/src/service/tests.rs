@@ -1,6 +1,19 @@
 use super::*;
 
-const DESTINATION: Destination = Destination { bucket: "my-archive", region: "ap-northeast-1" };
+fn stack() -> Stack {
+    Stack {
+        account: "111122223333".into(),
+        region: "ap-northeast-1".into(),
+        partition: "aws".into(),
+        bucket: bucket(),
+        s3_prefix: crate::Prefix::parse("logs").unwrap(),
+        timezone: chrono_tz::Asia::Tokyo,
+    }
+}
+
+fn bucket() -> BucketName {
+    BucketName::parse("my-archive").unwrap()
+}
 
 fn answered(code: &str, message: &str) -> ServiceFailure {
     ServiceFailure { operation: "CreateExportTask", code: Some(code.into()), message: message.into(), status: Some(400) }
@@ -16,7 +29,7 @@ fn check(error: ExportError, name: ErrorName, part: &str) {
 fn bucket_problems_go_by_the_message_whatever_the_code() {
     let acl = "GetBucketAcl call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform this operation.";
     for code in ["InvalidParameterException", "AccessDeniedException"] {
-        let error = create_error(&answered(code, acl), DESTINATION);
+        let error = create_error(&answered(code, acl), &stack(), &bucket());
         check(error.clone(), ErrorName::DestinationRejected, acl);
         check(
             error.clone(),
@@ -40,7 +53,7 @@ fn bucket_problems_go_by_the_message_whatever_the_code() {
         ("InvalidParameterException", "Please check the KMS key policy of the bucket.", "\"kms:GenerateDataKey\",\"kms:Decrypt\""),
         ("InvalidParameterException", "PutObject call on the given bucket failed.", "Add to the policy of bucket \"my-archive\""),
     ] {
-        check(create_error(&answered(code, message), DESTINATION), ErrorName::DestinationRejected, fix);
+        check(create_error(&answered(code, message), &stack(), &bucket()), ErrorName::DestinationRejected, fix);
     }
 }
 
@@ -54,14 +67,15 @@ fn each_refusal_of_cloudwatch_logs_has_one_name() {
         ("OperationAbortedException", 400, ErrorName::LogsUnavailable),
         ("SomethingNew", 500, ErrorName::LogsUnavailable),
         ("AccessDeniedException", 400, ErrorName::AccessDenied),
-        ("ExpiredTokenException", 400, ErrorName::AccessDenied),
+        ("ExpiredTokenException", 400, ErrorName::LogsUnavailable),
+        ("UnrecognizedClientException", 400, ErrorName::AccessDenied),
         ("InvalidParameterException", 400, ErrorName::InvalidInput),
         ("ResourceAlreadyExistsException", 400, ErrorName::Unexpected),
         ("SomethingNew", 400, ErrorName::Unexpected),
     ] {
         let failure = ServiceFailure { status: Some(status), ..answered(code, "m") };
         assert_eq!(logs_error(&failure).name, name, "{code} {status}");
-        assert_eq!(create_error(&failure, DESTINATION).name, name, "{code} {status} of CreateExportTask");
+        assert_eq!(create_error(&failure, &stack(), &bucket()).name, name, "{code} {status} of CreateExportTask");
         assert!(logs_error(&failure).message.starts_with(&format!("CreateExportTask answered {code}: m")));
     }
     let silence = ServiceFailure { operation: "DescribeExportTasks", code: None, message: "connection refused".into(), status: None };
@@ -75,19 +89,19 @@ fn words_in_a_log_groups_name_mean_nothing() {
             "User: arn:aws:sts::1:role/r is not authorized to perform: logs:CreateExportTask on resource: arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/{name}"
         );
         check(
-            create_error(&answered("AccessDeniedException", &message), DESTINATION),
+            create_error(&answered("AccessDeniedException", &message), &stack(), &bucket()),
             ErrorName::AccessDenied,
             "Allow logs:CreateExportTask to the function's role.",
         );
     }
     let s3 = ServiceFailure { operation: "ListObjectsV2", ..answered("AccessDenied", "no access to arn:aws:s3:::kms-archive") };
-    check(archive_error(&s3, DESTINATION, "s3:ListBucket"), ErrorName::AccessDenied, "s3:ListBucket");
+    check(archive_error(&s3, &stack(), "my-archive", "s3:ListBucket"), ErrorName::AccessDenied, "s3:ListBucket");
 }
 
 #[test]
 fn throttling_that_mentions_the_bucket_stays_throttling() {
     check(
-        create_error(&answered("ThrottlingException", "Rate exceeded for bucket"), DESTINATION),
+        create_error(&answered("ThrottlingException", "Rate exceeded for bucket"), &stack(), &bucket()),
         ErrorName::LogsThrottled,
         "Rate exceeded",
     );
@@ -101,14 +115,31 @@ fn each_refusal_of_s3_has_one_name() {
         ("SlowDown", 503, ErrorName::DestinationUnavailable),
         ("InternalError", 500, ErrorName::DestinationUnavailable),
         ("NoSuchBucket", 404, ErrorName::DestinationRejected),
+        ("ExpiredToken", 400, ErrorName::DestinationUnavailable),
         ("AccessDenied", 403, ErrorName::AccessDenied),
         ("InvalidRequest", 400, ErrorName::Unexpected),
     ] {
-        assert_eq!(archive_error(&s3(code, status), DESTINATION, "s3:ListBucket").name, name, "{code}");
+        assert_eq!(archive_error(&s3(code, status), &stack(), "my-archive", "s3:ListBucket").name, name, "{code}");
     }
     check(
-        archive_error(&s3("AccessDenied", 403), DESTINATION, "s3:ListBucket"),
+        archive_error(&s3("AccessDenied", 403), &stack(), "my-archive", "s3:ListBucket"),
         ErrorName::AccessDenied,
         "Allow s3:ListBucket in bucket \"my-archive\" to the function's role.",
     );
+}
+
+#[test]
+fn a_busy_slot_and_too_many_requests_share_a_code() {
+    let busy = answered("LimitExceededException", "Resource limit exceeded.");
+    let throttled = answered("LimitExceededException", "Rate exceeded");
+    assert!(busy.is_slot_busy() && !throttled.is_slot_busy());
+    check(create_error(&throttled, &stack(), &bucket()), ErrorName::LogsThrottled, "LimitExceededException: Rate exceeded");
+}
+
+#[test]
+fn every_statement_is_of_the_stacks_partition() {
+    let china = Stack { partition: "aws-cn".into(), region: "cn-north-1".into(), ..stack() };
+    let error = create_error(&answered("InvalidParameterException", "GetBucketAcl call on the given bucket failed."), &china, &bucket());
+    check(error.clone(), ErrorName::DestinationRejected, "arn:aws-cn:s3:::my-archive");
+    assert!(!error.message.contains("arn:aws:"), "{error}");
 }

@@ -1,0 +1,48 @@
+//! What a person should know about a log-group-month that does not fail. The names are API, as those of the errors are.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    pub name: WarningName,
+    pub message: String,
+}
+
+impl Warning {
+    pub fn new(name: WarningName, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum WarningName {
+    /// Retention has deleted part of the window.
+    RetentionShorterThanMonth,
+    /// Objects of log streams whose name begins with `_` or `.`: Athena passes over them.
+    HiddenFromAthena,
+    /// A valid manifest's objects have other contents than when it was written, with the same number and bytes.
+    ObjectsChanged,
+    /// The new export has fewer bytes than the manifest that it replaces stated.
+    SmallerThanBefore,
+    /// A named log group does not exist.
+    LogGroupNotFound,
+    /// CloudWatch Logs exports log groups of the class Standard only.
+    LogClassNotExportable,
+    /// An entry matches no log group.
+    EntryMatchesNothing,
+    /// An entry is given twice.
+    EntryRepeated,
+    /// Retention had deleted the events before the first run.
+    ExpiredBeforeFirstRun,
+    /// The results of a round cannot be read; the run looked at the archive instead.
+    ResultsUnreadable,
+    /// The input has a scheduledTime that a later scheduled run has overtaken: this run counts as one by hand.
+    ScheduledTimeOvertaken,
+}
+
+impl WarningName {
+    pub fn as_str(self) -> String {
+        format!("{self:?}")
+    }
+}
