@@ -1,83 +1,92 @@
-//! An element of a run's `logGroups`: a log group by name, or every log group whose name begins so.
+//! An element of a run's `logGroups`: a log group by name, or every log group whose name begins so; and where its months land.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    destination::{self, Template},
+    BucketName, LogGroupName, Prefix, StreamPrefix,
+    destination::{self, Destination, Template},
     fields::Fields,
     names,
+    place::{Place, Stack},
     problems::Problems,
 };
 
-/// What an entry may set for itself, in place of the run's.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// One log group and where its months land, in the fields of an event of `create-export-task`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Placement {
+pub struct Source {
+    pub s3_bucket_name: BucketName,
+    pub s3_prefix: Prefix,
+    pub log_group_name: LogGroupName,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub s3_prefix: Option<String>,
+    pub log_stream_name_prefix: Option<StreamPrefix>,
+    /// The template as it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_stream_name_prefix: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination_prefix: Option<DestinationPrefix>,
+    pub destination_prefix: Option<Template>,
 }
 
-/// A `destinationPrefix` template with the text it was written as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationPrefix {
-    text: String,
-    pub template: Template,
-}
-
-impl Serialize for DestinationPrefix {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl Placement {
-    pub(crate) const FIELDS: [&str; 3] = ["s3Prefix", "logStreamNamePrefix", "destinationPrefix"];
-
-    pub(crate) fn read(fields: &Fields, problems: &mut Problems) -> Self {
-        let s3_prefix = fields.text("s3Prefix", names::s3_prefix, problems);
-        Self { s3_prefix, ..Self::read_without_s3_prefix(fields, problems) }
+impl Source {
+    pub fn place(&self, stack: &Stack) -> Result<Place, String> {
+        let destination = self.destination()?;
+        Ok(stack.place(self.s3_bucket_name.clone(), self.log_group_name.clone(), destination))
     }
 
-    /// For an event of one log group, where `s3Prefix` is read with the run's settings.
-    pub(crate) fn read_without_s3_prefix(fields: &Fields, problems: &mut Problems) -> Self {
-        let template = |text: &str| Template::parse(text).map(|template| DestinationPrefix { text: text.to_owned(), template });
-        Self {
-            s3_prefix: None,
-            log_stream_name_prefix: fields.text("logStreamNamePrefix", names::log_stream_prefix, problems),
-            destination_prefix: fields.text("destinationPrefix", template, problems),
-        }
-    }
-
-    /// Where a log group placed so lands in `month`.
-    pub fn render(&self, run_s3_prefix: &str, log_group_name: &str, month: crate::Month) -> Result<String, String> {
-        let s3_prefix = self.s3_prefix.as_deref().unwrap_or(run_s3_prefix);
-        let template = self.destination_prefix.as_ref().map_or(&*destination::DEFAULT, |own| &own.template);
-        template.render(s3_prefix, log_group_name, month)
+    pub fn destination(&self) -> Result<Destination, String> {
+        self.destination_prefix.as_ref().unwrap_or(&destination::DEFAULT).render(&self.s3_prefix, &self.log_group_name)
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    LogGroup { log_group_name: String, placement: Placement },
-    Prefix { log_group_name_prefix: String, exclude: Vec<String>, placement: Placement },
+pub struct Entry {
+    pub selector: Selector,
+    pub s3_prefix: Option<Prefix>,
+    pub log_stream_name_prefix: Option<StreamPrefix>,
+    pub destination_prefix: Option<Template>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    Name(LogGroupName),
+    Prefix { log_group_name_prefix: LogGroupName, exclude: Vec<String> },
 }
 
 impl Entry {
-    pub(crate) fn read(value: &Value, path: &str, problems: &mut Problems) -> Option<Self> {
+    const OPTIONS: [&str; 3] = ["s3Prefix", "logStreamNamePrefix", "destinationPrefix"];
+
+    /// The entry's options override the run's.
+    pub fn source(&self, log_group_name: LogGroupName, bucket: &BucketName, s3_prefix: &Prefix) -> Source {
+        Source {
+            s3_bucket_name: bucket.clone(),
+            s3_prefix: self.s3_prefix.as_ref().unwrap_or(s3_prefix).clone(),
+            log_group_name,
+            log_stream_name_prefix: self.log_stream_name_prefix.clone(),
+            destination_prefix: self.destination_prefix.clone(),
+        }
+    }
+
+    /// How well the entry matches a name: the length of what it names, a whole name before every prefix. `None`: not at all.
+    pub fn rank(&self, name: &LogGroupName) -> Option<(bool, usize)> {
+        let name = name.as_str();
+        match &self.selector {
+            Selector::Name(own) => (own.as_str() == name).then_some((true, name.len())),
+            Selector::Prefix { log_group_name_prefix: prefix, exclude } => {
+                let excluded = exclude.iter().any(|pattern| excludes(pattern, name));
+                (name.starts_with(prefix.as_str()) && !excluded).then_some((false, prefix.as_str().len()))
+            }
+        }
+    }
+
+    pub(crate) fn read(value: &Value, path: &str, stack: &Stack, problems: &mut Problems) -> Option<Self> {
         match value {
-            Value::String(name) => match names::log_group(name) {
-                Ok(log_group_name) => Some(Self::LogGroup { log_group_name, placement: Placement::default() }),
+            Value::String(name) => match names::log_group(name, &stack.account, &stack.region) {
+                Ok(name) => Some(Self { selector: Selector::Name(name), s3_prefix: None, log_stream_name_prefix: None, destination_prefix: None }),
                 Err(fix) => {
                     problems.add(path, value, fix);
                     None
                 }
             },
-            Value::Object(object) => Self::read_fields(&Fields::nested(object, path), path, value, problems),
+            Value::Object(object) => Self::read_fields(&Fields::nested(object, path), path, value, stack, problems),
             _ => {
                 problems.add(path, value, "give a log group name, or an object with logGroupName or logGroupNamePrefix");
                 None
@@ -85,30 +94,32 @@ impl Entry {
         }
     }
 
-    fn read_fields(fields: &Fields, path: &str, value: &Value, problems: &mut Problems) -> Option<Self> {
-        let placement = Placement::read(fields, problems);
-        match (fields.has("logGroupName"), fields.has("logGroupNamePrefix")) {
+    fn read_fields(fields: &Fields, path: &str, value: &Value, stack: &Stack, problems: &mut Problems) -> Option<Self> {
+        let s3_prefix = fields.text("s3Prefix", Prefix::parse, problems);
+        let log_stream_name_prefix = fields.text("logStreamNamePrefix", StreamPrefix::parse, problems);
+        let destination_prefix = fields.text("destinationPrefix", Template::parse, problems);
+        let selector = match (fields.has("logGroupName"), fields.has("logGroupNamePrefix")) {
             (true, false) => {
-                fields.refuse_unknown(&[&["logGroupName"][..], &Placement::FIELDS].concat(), problems);
-                let log_group_name = fields.text("logGroupName", names::log_group, problems)?;
-                Some(Self::LogGroup { log_group_name, placement })
+                fields.refuse_unknown(&[&["logGroupName"][..], &Self::OPTIONS].concat(), problems);
+                fields.text("logGroupName", |text| names::log_group(text, &stack.account, &stack.region), problems).map(Selector::Name)
             }
             (false, true) => {
-                fields.refuse_unknown(&[&["logGroupNamePrefix", "exclude"][..], &Placement::FIELDS].concat(), problems);
+                fields.refuse_unknown(&[&["logGroupNamePrefix", "exclude"][..], &Self::OPTIONS].concat(), problems);
                 let exclude = read_exclude(fields, problems);
-                if placement.destination_prefix.as_ref().is_some_and(|own| !own.template.names_log_group()) {
+                if destination_prefix.as_ref().is_some_and(|template| !template.names_log_group()) {
                     let fix =
                         "it must contain {logGroup} where an entry matches many log groups, or all of them would be written to one place";
                     problems.add(&fields.path_of("destinationPrefix"), &value["destinationPrefix"], fix);
                 }
-                let log_group_name_prefix = fields.text("logGroupNamePrefix", names::log_group, problems)?;
-                Some(Self::Prefix { log_group_name_prefix, exclude, placement })
+                let prefix = fields.text("logGroupNamePrefix", LogGroupName::parse, problems);
+                prefix.map(|log_group_name_prefix| Selector::Prefix { log_group_name_prefix, exclude })
             }
             _ => {
                 problems.add(path, value, "give exactly one of logGroupName and logGroupNamePrefix");
                 None
             }
-        }
+        };
+        selector.map(|selector| Self { selector, s3_prefix, log_stream_name_prefix, destination_prefix })
     }
 }
 
@@ -129,14 +140,9 @@ fn read_exclude(fields: &Fields, problems: &mut Problems) -> Vec<String> {
     read
 }
 
-/// Whether an `exclude` pattern covers a name; for a prefix, whether it covers every name that begins with it.
-pub(crate) fn excludes_name(pattern: &str, name: &str) -> bool {
+fn excludes(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => pattern == name,
     }
-}
-
-pub(crate) fn excludes_prefix(pattern: &str, prefix: &str) -> bool {
-    pattern.strip_suffix('*').is_some_and(|beginning| prefix.starts_with(beginning))
 }

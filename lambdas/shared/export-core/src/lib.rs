@@ -3,23 +3,26 @@
 //!
 //! Time and AWS's answers come in as values, so that everything here can be tested by calling it.
 
-pub mod check;
-pub mod create;
+pub mod contract;
+pub mod decide;
 pub mod destination;
 pub mod entry;
 pub mod error;
 mod fields;
+pub mod input;
 pub mod manifest;
-pub mod manifests_table;
 pub mod month;
 mod names;
-pub mod plan;
+pub mod place;
+pub mod planner;
 mod problems;
-pub mod run;
 pub mod service;
+pub mod target;
 pub mod time;
+pub mod warning;
 pub mod window;
 
 pub use error::{ErrorName, ExportError};
 pub use month::Month;
+pub use names::{BucketName, ExecutionArn, LogGroupName, Prefix, StreamPrefix, TaskId};
 pub use window::Window;

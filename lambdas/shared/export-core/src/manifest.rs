@@ -1,200 +1,221 @@
-//! `_manifest.json`: what one export of one log group's month wrote, in a form for people and for Athena.
-//!
-//! It lies beside the `<taskId>` folder, in the destination prefix. Athena passes over names that begin with `_`.
+//! The manifest: the statement of what became of one window of a place. It is one JSON object on one line, and one row of the Athena
+//! table `manifests`, whose columns are its keys.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Month,
-    create::{Export, Request},
-    problems::cut,
-    time::{format_instant, parse_instant},
+    BucketName, LogGroupName, Month, StreamPrefix, TaskId, Window,
+    place::{ManifestKey, Place},
+    time::{Millis, parse_instant},
 };
 
-pub const SCHEMA_VERSION: u32 = 1;
-pub const FILE_NAME: &str = "_manifest.json";
+pub const SCHEMA_VERSION: u32 = 2;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// Clocks differ by a little. A manifest this far ahead of ours was not written in the future.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A task wrote at least one object.
+    Exported,
+    /// A task is COMPLETED, wrote nothing, and no event is there.
+    Empty,
+    /// There is certainly nothing to export, for a reason.
+    Skipped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SkipReason {
+    /// No event by the streams' metadata, and none can arrive any more.
+    NoEventsInMonth,
+    /// The log group was created so long after the window that not even a late event can be in it.
+    CreatedAfterMonth,
+    /// The task wrote nothing, and retention may have deleted the events before the first run.
+    ExpiredBeforeFirstRun,
+}
+
+/// Instants are RFC 3339 in UTC; sizes are as stored, compressed, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     pub schema_version: u32,
-    pub log_group_name: String,
-    /// Present where only some streams of the log group were exported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_stream_name_prefix: Option<String>,
-    pub month: Month,
-    pub timezone: &'static str,
-    /// First and last millisecond exported, UTC epoch ms.
-    pub from: i64,
-    pub to: i64,
-    pub task_id: String,
-    /// Objects below `<destinationPrefix>/<taskId>/`, and their sizes as stored (compressed) in bytes.
+    pub outcome: Outcome,
+    pub reason: Option<SkipReason>,
+    pub account: String,
+    pub region: String,
+    pub bucket: BucketName,
+    pub log_group: LogGroupName,
+    pub log_stream_name_prefix: Option<StreamPrefix>,
+    pub timezone: String,
+    pub window_from: Millis,
+    pub window_to: Millis,
+    pub destination_prefix: String,
+    pub task_id: Option<TaskId>,
     pub objects: u64,
+    /// Those of log streams that Athena passes over.
+    pub hidden_objects: u64,
     pub bytes: u64,
-    /// When CloudWatch Logs created and completed the task, RFC 3339 in UTC; `null` where it does not say.
-    pub created: Option<String>,
+    pub digest: Option<String>,
+    /// When the task was created and completed; without a task, when the manifest was written.
+    pub created: String,
     pub completed: Option<String>,
-    /// ARN of the Step Functions execution; `null` when the function was called by hand.
     pub execution: Option<String>,
-    pub warnings: Vec<Value>,
+    /// As they were given, so that a name that another version knows does not make the manifest wrong.
+    pub warnings: Vec<serde_json::Value>,
 }
 
-pub fn key(destination_prefix: &str) -> String {
-    format!("{destination_prefix}/{FILE_NAME}")
+impl Manifest {
+    pub fn window(&self) -> Window {
+        Window { from: self.window_from, to: self.window_to }
+    }
+
+    /// What is wrong with it as the manifest of `place` under `key`.
+    fn misfit(&self, place: &Place, key: &ManifestKey, now: DateTime<Utc>) -> Option<String> {
+        let wrong = |field: &str, is: &dyn std::fmt::Debug, not: &dyn std::fmt::Debug| Some(format!("its {field} is {is:?}, not {not:?}"));
+        let prefix = place.destination.prefix(key.month);
+        if self.schema_version != SCHEMA_VERSION {
+            wrong("schema_version", &self.schema_version, &SCHEMA_VERSION)
+        } else if (&self.account, &self.region) != (&place.account, &place.region) {
+            wrong("account and Region", &(&self.account, &self.region), &(&place.account, &place.region))
+        } else if (&self.bucket, &self.log_group) != (&place.bucket, &place.log_group) {
+            wrong("place", &(&self.bucket, &self.log_group), &(&place.bucket, &place.log_group))
+        } else if self.window() != key.window {
+            wrong("window", &self.window(), &key.window)
+        } else if self.destination_prefix != prefix {
+            wrong("destination_prefix", &self.destination_prefix, &prefix)
+        } else if self.task_id.is_none() != (self.outcome == Outcome::Skipped) || self.reason.is_some() != (self.outcome == Outcome::Skipped) {
+            Some("its outcome, reason and task_id do not go together".to_owned())
+        } else {
+            match parse_instant(&self.created) {
+                None => wrong("created", &self.created, &"an instant"),
+                Some(created) if created > now + CLOCK_SKEW => Some(format!("it was created at {}, in the future", self.created)),
+                Some(created) if created < key.window.complete_at() => {
+                    Some(format!("it was created at {}, before its window was complete", self.created))
+                }
+                Some(_) => None,
+            }
+        }
+    }
+
+    pub fn created_at(&self) -> Option<DateTime<Utc>> {
+        parse_instant(&self.created)
+    }
 }
 
-/// What a manifest that lies in an export's place says about it.
+/// What one listing of a task's folder has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Folder {
+    pub objects: u64,
+    pub hidden_objects: u64,
+    pub bytes: u64,
+    /// SHA-256 over a line of key, size and ETag for each object, in the order of the keys.
+    pub digest: String,
+    /// Bytes in each log stream's folder.
+    pub streams: BTreeMap<String, u64>,
+}
+
+/// Whether Athena passes over an object of a task: names that begin with `_` or `.` are hidden, a folder's too, and a log stream's
+/// folder has the log stream's name. `key` is what is left of the key behind the task's folder.
+pub fn is_hidden(key: &str) -> bool {
+    key.split('/').any(|part| part.starts_with(['_', '.']))
+}
+
+/// A manifest as it was found: its key, and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// This log group's month, whole, is in the archive: so many objects of this task.
-    Archived { task_id: String, objects: u64 },
-    /// Something else, and what: the month is exported, and the manifest replaced.
-    Other(String),
+pub struct Found {
+    pub key: ManifestKey,
+    pub content: Content,
 }
 
-/// Reads a manifest for `export`. Whatever is not exactly it counts as not archived: an export too many loses nothing.
-pub fn read(bytes: &[u8], request: &Request, export: &Export) -> Found {
-    let Ok(manifest) = serde_json::from_slice::<Value>(bytes) else { return Found::Other("it is not JSON".to_owned()) };
-    let expected = json!({
-        "schemaVersion": SCHEMA_VERSION,
-        "logGroupName": request.log_group_name,
-        "logStreamNamePrefix": request.placement.log_stream_name_prefix,
-        "month": export.month,
-        "timezone": request.settings.timezone.name(),
-        "from": export.window.from,
-        "to": export.window.to,
-    });
-    for (field, expected) in expected.as_object().into_iter().flatten() {
-        let found = manifest.get(field).unwrap_or(&Value::Null);
-        if found != expected {
-            return Found::Other(format!("its {field} is {}, not {expected}", cut(&found.to_string())));
-        }
-    }
-    let complete_at = export.window.complete_at();
-    match manifest["created"].as_str().and_then(parse_instant) {
-        Some(created) if created >= complete_at => match (manifest["taskId"].as_str(), manifest["objects"].as_u64()) {
-            (Some(task_id), Some(objects)) => Found::Archived { task_id: task_id.to_owned(), objects },
-            _ => Found::Other("it does not say which task wrote how many objects".to_owned()),
-        },
-        Some(created) => Found::Other(format!(
-            "it is of an export of {}, before the month was complete at {}",
-            format_instant(created),
-            format_instant(complete_at)
-        )),
-        None => Found::Other("it does not say when its export was created".to_owned()),
-    }
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// It lies there and cannot be read, in AWS's words. It may be good, so nothing replaces it.
+    Unreadable(String),
+    /// It is no manifest of this place and window: it covers nothing.
+    Wrong { why: String, task: Option<(TaskId, Folder)> },
+    /// With its task's folder, if it has a task.
+    Manifest { manifest: Box<Manifest>, folder: Folder },
 }
 
-/// Whether the manifest in place is of this very task, so that an earlier check has written it.
-pub fn is_of_task(in_place: &[u8], task_id: &str) -> bool {
-    serde_json::from_slice::<Value>(in_place).is_ok_and(|in_place| in_place["taskId"] == task_id)
-}
-
-/// Whether the manifest in place is of a later export of the same log group and window. A check that comes late, of a
-/// task that another export has overtaken, must not put the older one in its place.
-pub fn is_newer(in_place: &[u8], manifest: &Manifest) -> bool {
-    let Ok(in_place) = serde_json::from_slice::<Value>(in_place) else { return false };
-    let same = in_place["logGroupName"] == json!(manifest.log_group_name)
-        && in_place["from"] == json!(manifest.from)
-        && in_place["to"] == json!(manifest.to);
-    let created = |value: Option<&str>| value.and_then(parse_instant);
-    same && created(in_place["created"].as_str()) > created(manifest.created.as_deref())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(changes: Value) -> Found {
-        let mut manifest = json!({"schemaVersion": 1, "logGroupName": "/a", "month": "2026-10", "timezone": "Asia/Tokyo", "from": 1790780400000i64,
-            "to": 1793458799999i64, "taskId": "t", "objects": 1, "bytes": 1, "created": "2026-11-01T03:00:00.000Z"});
-        manifest.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        read(manifest.to_string().as_bytes(), &request(), &export())
-    }
-
-    fn request() -> Request {
-        Request::parse(&json!({"s3BucketName": "archive", "logGroupName": "/a", "month": "2026-10"})).unwrap()
-    }
-
-    fn export() -> Export {
-        request().export("2026-11-02T00:00:00Z".parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn only_the_whole_export_of_this_month_counts_as_archived() {
-        let archived = Found::Archived { task_id: "t".into(), objects: 1 };
-        assert_eq!(found(json!({})), archived);
-        assert_eq!(found(json!({"logStreamNamePrefix": null})), archived);
-        for (changes, reason) in [
-            (json!({"schemaVersion": 2}), "its schemaVersion is 2, not 1"),
-            (json!({"logGroupName": "/b"}), "its logGroupName is \"/b\", not \"/a\""),
-            (json!({"logStreamNamePrefix": "prod/"}), "its logStreamNamePrefix is \"prod/\", not null"),
-            (json!({"month": "2026-09"}), "its month is \"2026-09\", not \"2026-10\""),
-            (json!({"timezone": "UTC"}), "its timezone is \"UTC\", not \"Asia/Tokyo\""),
-            (json!({"from": 0}), "its from is 0, not 1790780400000"),
-            (json!({"to": "x"}), "its to is \"x\", not 1793458799999"),
-            (json!({"taskId": null}), "it does not say which task wrote how many objects"),
-            (json!({"objects": -1}), "it does not say which task wrote how many objects"),
-            (json!({"created": null}), "it does not say when its export was created"),
-            (
-                json!({"created": "2026-11-01T02:59:59.999Z"}),
-                "it is of an export of 2026-11-01T02:59:59.999Z, before the month was complete at 2026-11-01T03:00:00Z",
-            ),
-        ] {
-            assert_eq!(found(changes), Found::Other(reason.to_owned()));
-        }
-    }
-
-    #[test]
-    fn a_foreign_value_is_cut() {
-        let Found::Other(what) = found(json!({"month": "x".repeat(300_000)})) else { panic!("another month") };
-        assert!(what.len() < 200, "{}", what.len());
-    }
-
-    #[test]
-    fn only_a_later_export_of_the_same_window_is_newer() {
-        let mine = Manifest {
-            schema_version: 1,
-            log_group_name: "/a".into(),
-            log_stream_name_prefix: None,
-            month: "2026-10".parse().unwrap(),
-            timezone: "Asia/Tokyo",
-            from: 1,
-            to: 2,
-            task_id: "t".into(),
-            objects: 1,
-            bytes: 1,
-            created: Some("2026-11-01T04:00:00.500Z".into()),
-            completed: None,
-            execution: None,
-            warnings: Vec::new(),
+impl Content {
+    /// Reads a manifest's bytes; what lies in its task's folder is added by [`Content::with_folder`].
+    pub fn read(bytes: &[u8], place: &Place, key: &ManifestKey, now: DateTime<Utc>) -> Self {
+        let manifest: Manifest = match serde_json::from_slice(bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => return Self::Wrong { why: format!("it cannot be read as a manifest: {error}"), task: None },
         };
-        let there = |changes: Value| {
-            let mut there = json!({"logGroupName": "/a", "from": 1, "to": 2, "created": "2026-11-01T04:00:00.501Z"});
-            there.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-            is_newer(there.to_string().as_bytes(), &mine)
-        };
-        assert!(there(json!({})));
-        for older in [
-            json!({"created": "2026-11-01T04:00:00.500Z"}),
-            json!({"created": null}),
-            json!({"logGroupName": "/b"}),
-            json!({"from": 0}),
-            json!({"to": 3}),
-        ] {
-            assert!(!there(older.clone()), "{older}");
+        match manifest.misfit(place, key, now) {
+            None => Self::Manifest { manifest: Box::new(manifest), folder: Folder::default() },
+            // A task of this place keeps its claim on what it wrote, whatever else the manifest says.
+            Some(why) => {
+                let own = manifest.destination_prefix == place.destination.prefix(key.month) && manifest.bucket == place.bucket;
+                Self::Wrong { why, task: manifest.task_id.filter(|_| own).map(|task| (task, Folder::default())) }
+            }
         }
-        assert!(!is_newer(b"{", &mine));
     }
 
-    #[test]
-    fn what_is_no_manifest_is_not_archived() {
-        for bytes in [&b""[..], b"{", b"\xff"] {
-            assert_eq!(read(bytes, &request(), &export()), Found::Other("it is not JSON".to_owned()));
+    /// The task whose folder stands behind this manifest.
+    pub fn task_id(&self) -> Option<&TaskId> {
+        match self {
+            Self::Unreadable(_) => None,
+            Self::Wrong { task, .. } => task.as_ref().map(|(task_id, _)| task_id),
+            Self::Manifest { manifest, .. } => manifest.task_id.as_ref(),
         }
-        for bytes in [&b"[]"[..], b"null", b"{}"] {
-            assert!(matches!(read(bytes, &request(), &export()), Found::Other(reason) if reason.starts_with("its ")));
+    }
+
+    pub fn with_folder(mut self, listed: Folder) -> Self {
+        match &mut self {
+            Self::Manifest { folder, .. } | Self::Wrong { task: Some((_, folder)), .. } => *folder = listed,
+            Self::Unreadable(_) | Self::Wrong { task: None, .. } => {}
         }
+        self
+    }
+}
+
+impl Found {
+    pub fn month(&self) -> Month {
+        self.key.month
+    }
+
+    /// The manifest, where it fits its key and place.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match &self.content {
+            Content::Manifest { manifest, .. } => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// What still lies in its task's folder.
+    pub fn folder(&self) -> Option<&Folder> {
+        match &self.content {
+            Content::Manifest { manifest, folder } if manifest.task_id.is_some() => Some(folder),
+            Content::Wrong { task: Some((_, folder)), .. } => Some(folder),
+            _ => None,
+        }
+    }
+
+    /// How the objects differ in number and bytes from what the manifest states. `None` for a valid manifest.
+    pub fn damage(&self) -> Option<String> {
+        let Content::Manifest { manifest, folder } = &self.content else { return None };
+        let differs = manifest.task_id.is_some() && (manifest.objects, manifest.bytes) != (folder.objects, folder.bytes);
+        differs.then(|| {
+            format!(
+                "it states {} objects of {} bytes, and {} of {} bytes lie in its task's folder",
+                manifest.objects, manifest.bytes, folder.objects, folder.bytes
+            )
+        })
+    }
+
+    pub fn is_valid(&self) -> bool {
+        self.manifest().is_some() && self.damage().is_none()
+    }
+
+    /// The objects are others than those that were listed when the manifest was written.
+    pub fn is_changed(&self) -> bool {
+        let Content::Manifest { manifest, folder } = &self.content else { return false };
+        self.is_valid() && manifest.task_id.is_some() && manifest.digest.as_ref().is_some_and(|digest| *digest != folder.digest)
     }
 }

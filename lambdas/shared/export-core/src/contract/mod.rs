@@ -1,0 +1,6 @@
+//! What the functions take and answer: one file for each.
+
+pub mod check;
+pub mod create;
+pub mod plan;
+pub mod report;

@@ -1,0 +1,257 @@
+//! The event and the answer of `plan-exports`, what it keeps between two of its calls, and what it reads of a round's results.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
+    contract::{check::SkippedBecause, create::Reason},
+    entry::Source,
+    error::Retry,
+    fields::Fields,
+    input::Look,
+    manifest::{Outcome, SkipReason},
+    names,
+    problems::Problems,
+    time::Millis,
+    warning::Warning,
+};
+
+/// Windows of one round.
+pub const ROUND_SIZE: usize = 500;
+
+/// A run ends after so many rounds in which nothing was exported or newly compared.
+pub const IDLE_ROUNDS: u32 = 3;
+
+/// `{"execution", "startTime", "state"}`: `state` is the run's input at first, and `{"plan": ...}` with what became of it afterwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub execution: ExecutionArn,
+    pub start_time: DateTime<Utc>,
+    pub state: Value,
+}
+
+impl Request {
+    pub fn parse(event: &Value) -> Result<Self, ExportError> {
+        let mut problems = Problems::default();
+        let Some(fields) = Fields::top(event, "the event", &mut problems) else { return problems.into_result(None) };
+        let names = ["execution", "startTime", "state"];
+        fields.refuse_unknown(&names, &mut problems);
+        for name in names {
+            fields.require(name, &mut problems);
+        }
+        let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
+        let start_time = fields.text("startTime", names::instant, &mut problems);
+        let state = fields.get("state").cloned();
+        let request = execution.zip(start_time).zip(state);
+        problems.into_result(request.map(|((execution, start_time), state)| Self { execution, start_time, state }))
+    }
+
+    /// The plan that this state follows. An input of a run that has a field `plan` is an input with an unknown field.
+    pub fn plan(&self) -> Option<Plan> {
+        const FIELDS: [&str; 6] = ["plan", "exported", "exportError", "error", "compaction", "compactionError"];
+        let state = self.state.as_object().filter(|state| state.keys().all(|name| FIELDS.contains(&name.as_str())))?;
+        serde_json::from_value(state.get("plan")?.clone()).ok()
+    }
+}
+
+/// What comes next in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Next {
+    /// Comparing goes on, in another invocation.
+    Plan,
+    Export,
+    Compact,
+    Report,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How many calls of `plan-exports` this run has made: what one keeps for the next lies below this number, so that a call that is
+    /// repeated begins where it began before.
+    pub sequence: u32,
+    pub next: Next,
+    pub items: Object,
+    pub results: Folder,
+    /// Months in which this run archived something, if the run is to write Parquet.
+    pub compact: Vec<Month>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    pub bucket: String,
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    pub bucket: String,
+    pub prefix: String,
+}
+
+/// The folder of a run in the work bucket.
+pub fn folder(execution: &ExecutionArn) -> String {
+    format!("plans/{}", execution.execution_name())
+}
+
+/// What a run is, fixed by its first plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub execution: ExecutionArn,
+    pub start_time: DateTime<Utc>,
+    pub scheduled_time: Option<DateTime<Utc>>,
+    pub due_month: Month,
+    pub timezone: String,
+    pub looks: Vec<Look>,
+    pub force: bool,
+    pub compact: bool,
+    pub warnings: Vec<Warning>,
+}
+
+/// A window that this run plans until it is settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenWindow {
+    /// Its log group in the run's list.
+    pub group: usize,
+    pub month: Month,
+    pub window: Window,
+    /// What became of its last task.
+    pub last: Option<ExportError>,
+}
+
+/// One line of what a run has decided; nothing is written down for what is archived already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    pub source: Source,
+    pub month: Month,
+    pub window: Window,
+    #[serde(flatten)]
+    pub settled: Settled,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "became", rename_all = "camelCase")]
+pub enum Settled {
+    Exported { task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64 },
+    Empty { task_id: Option<TaskId>, seconds: f64 },
+    Skipped { reason: SkipReason },
+    NothingYet,
+    Warned { warning: Warning },
+    Failed { failure: Failure },
+}
+
+/// Why a log-group-month is not archived. Beside the errors, there is the run's own end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub error: String,
+    pub message: String,
+}
+
+impl Failure {
+    pub const RUN_TIME_OVER: &str = "RunTimeOver";
+
+    pub fn run_time_over() -> Self {
+        let message = "the run had started its last window before the turn of this one came; the next run exports it";
+        Self { error: Self::RUN_TIME_OVER.to_owned(), message: message.to_owned() }
+    }
+
+    pub fn advice(&self) -> &'static str {
+        ErrorName::parse(&self.error).map_or("Start a new run.", ErrorName::advice)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        Self { error: error.name.as_str().to_owned(), message: error.message }
+    }
+}
+
+/// What one child of the map ended with, as far as it can be read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Child {
+    Skipped(Reason),
+    Checked { outcome: Outcome, reason: Option<SkippedBecause>, task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64, warnings: Vec<Warning> },
+    Failed(ExportError),
+    /// By an error that is not one of the functions' own.
+    Broken { error: String, cause: String },
+}
+
+impl Child {
+    /// Reads a record of the results: the window's task name, and what became of it. Fields are missing, or more, without harm.
+    pub fn read(record: &Value) -> Option<(Value, Self)> {
+        let json = |field: &str| record.get(field).and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let input = json("Input")?;
+        let output = json("Output").filter(|_| record["Status"] == "SUCCEEDED");
+        let child = match output {
+            Some(output) => Self::of_output(&output),
+            None => Self::of_error(record),
+        };
+        Some((input, child))
+    }
+
+    fn of_output(output: &Value) -> Self {
+        let field = |name: &str| output.get(name).cloned().unwrap_or(Value::Null);
+        if output["status"] == "SKIPPED" && let Ok(reason) = serde_json::from_value(field("reason")) {
+            return Self::Skipped(reason);
+        }
+        match serde_json::from_value::<Outcome>(field("outcome")) {
+            Ok(outcome) => Self::Checked {
+                outcome,
+                reason: serde_json::from_value(field("reason")).ok().flatten(),
+                task_id: serde_json::from_value(field("taskId")).ok(),
+                objects: output["objects"].as_u64().unwrap_or_default(),
+                bytes: output["bytes"].as_u64().unwrap_or_default(),
+                seconds: output["seconds"].as_f64().unwrap_or_default(),
+                warnings: field("warnings").as_array().into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect(),
+            },
+            Err(_) => Self::Broken { error: "Unexpected".to_owned(), cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())) },
+        }
+    }
+
+    fn of_error(record: &Value) -> Self {
+        let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (error, cause) = (text("Error"), text("Cause"));
+        // Lambda's cause is {"errorType", "errorMessage"}.
+        let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
+        match ErrorName::parse(&error) {
+            Some(name) => Self::Failed(ExportError::new(name, message.unwrap_or(cause))),
+            None => Self::Broken { error, cause: message.unwrap_or(cause) },
+        }
+    }
+
+    /// Whether the next round plans the window again.
+    pub fn error(&self) -> Option<ExportError> {
+        match self {
+            Self::Failed(error) => Some(error.clone()),
+            Self::Broken { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
+            Self::Skipped(_) | Self::Checked { .. } => None,
+        }
+    }
+
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Failed(error) => error.name.retry() == Retry::Never,
+            Self::Skipped(reason) => *reason == Reason::RunTimeOver,
+            Self::Checked { outcome, .. } => *outcome == Outcome::Skipped,
+            Self::Broken { .. } => false,
+        }
+    }
+}
+
+/// An event of `create-export-task` for a planned window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item<'a> {
+    #[serde(flatten)]
+    pub source: &'a Source,
+    pub timezone: &'a str,
+    pub month: Month,
+    pub from: Millis,
+    pub to: Millis,
+    pub force: bool,
+    pub start_time: String,
+    pub execution: &'a ExecutionArn,
+}

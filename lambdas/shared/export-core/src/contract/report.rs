@@ -1,0 +1,93 @@
+//! A run's report, which lies in the archive, and its output, which Step Functions keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Month,
+    contract::plan::{Decided, Failure, Settled},
+    warning::Warning,
+};
+
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Instants are RFC 3339 in UTC. A report is one JSON object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema_version: u32,
+    pub execution: String,
+    pub started: String,
+    pub ended: String,
+    /// Of a scheduled run.
+    pub scheduled_time: Option<String>,
+    /// Every entry was expanded, and every log-group-month decided.
+    pub compared_everything: bool,
+    pub due_month: Month,
+    pub timezone: String,
+    /// The months that the run looked at.
+    pub months: Vec<Month>,
+    pub counts: Counts,
+    /// The error that refused the run, or that its planning ended with.
+    pub error: Option<Failure>,
+    pub compaction_error: Option<Failure>,
+    pub warnings: Vec<Warning>,
+    /// Everything but what was archived already.
+    pub decided: Vec<Decided>,
+}
+
+/// Log-group-months, or windows of one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    pub already_archived: u64,
+    pub exported: u64,
+    pub empty: u64,
+    pub skipped: u64,
+    pub nothing_yet: u64,
+    pub warned: u64,
+    pub failed: u64,
+    pub objects: u64,
+    pub bytes: u64,
+    /// For how long this run's tasks held the slot.
+    pub slot_seconds: f64,
+}
+
+impl Counts {
+    pub fn of(archived: &BTreeMap<Month, u64>, decided: &[Decided]) -> Self {
+        let mut counts = Self { already_archived: archived.values().sum(), ..Self::default() };
+        for decided in decided {
+            match &decided.settled {
+                Settled::Exported { objects, bytes, seconds, .. } => {
+                    counts.exported += 1;
+                    counts.objects += objects;
+                    counts.bytes += bytes;
+                    counts.slot_seconds += seconds;
+                }
+                Settled::Empty { seconds, .. } => {
+                    counts.empty += 1;
+                    counts.slot_seconds += seconds;
+                }
+                Settled::Skipped { .. } => counts.skipped += 1,
+                Settled::NothingYet => counts.nothing_yet += 1,
+                Settled::Warned { .. } => counts.warned += 1,
+                Settled::Failed { .. } => counts.failed += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// The output of a run that ended well.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    pub due_month: Month,
+    pub timezone: String,
+    pub months: Vec<Month>,
+    #[serde(flatten)]
+    pub counts: Counts,
+    pub warnings: Vec<Warning>,
+    /// Where the report lies.
+    pub report: crate::contract::plan::Object,
+}
