@@ -1,67 +1,111 @@
 //! The export task as CloudWatch Logs describes it, and the error name of every status but COMPLETED.
 
+use std::time::Duration;
+
+use archive::service_failure;
 use aws_sdk_cloudwatchlogs::{
     Client,
     operation::cancel_export_task::CancelExportTaskError,
     types::{ExportTask, ExportTaskStatusCode},
 };
-use chrono::TimeDelta;
-use export_core::{ErrorName, ExportError, Window, service::logs_error};
-use function_runtime::service_failure;
+use chrono::{DateTime, TimeDelta, Utc};
+use export_core::{ErrorName, ExportError, TaskId, Window, service::logs_error, time::Millis};
+
+/// CloudWatch Logs ends a task after 24 hours. One that is older still would hold the slot for ever.
+const OLDEST: TimeDelta = TimeDelta::hours(26);
+
+/// A task is not always visible in the second after it was created.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// What a COMPLETED task says about itself.
 #[derive(Debug)]
 pub struct CompletedTask {
+    pub name: Option<String>,
     pub log_group_name: String,
     pub bucket: String,
     pub destination_prefix: String,
     pub window: Window,
-    /// UTC epoch ms.
-    pub created: Option<i64>,
-    pub completed: Option<i64>,
+    pub created: Option<Millis>,
+    pub completed: Option<Millis>,
 }
 
 impl CompletedTask {
     /// As CloudWatch's clock has it.
     pub fn duration(&self) -> Option<TimeDelta> {
-        TimeDelta::try_milliseconds(self.completed?.checked_sub(self.created?)?)
+        Some(self.completed? - self.created?)
     }
 }
 
-pub async fn find(logs: &Client, task_id: &str) -> Result<ExportTask, ExportError> {
-    let answer = logs.describe_export_tasks().task_id(task_id).send().await;
-    let tasks = answer.map_err(|error| logs_error(&service_failure("DescribeExportTasks", &error)))?.export_tasks.unwrap_or_default();
-    tasks.into_iter().find(|task| task.task_id() == Some(task_id)).ok_or_else(|| {
-        ExportError::new(
-            ErrorName::ExportTaskNotFound,
-            format!("taskId is {task_id:?}: CloudWatch Logs knows no such export task in this account and Region"),
-        )
-    })
+pub async fn find(logs: &Client, task_id: &TaskId) -> Result<ExportTask, ExportError> {
+    for look in 1..=LOOKS {
+        if let Some(task) = look_once(logs, task_id).await? {
+            return Ok(task);
+        }
+        if look < LOOKS {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+    let message = format!("taskId is \"{task_id}\": CloudWatch Logs knows no such export task in this account and Region");
+    Err(ExportError::new(ErrorName::ExportTaskNotFound, message))
 }
 
-pub fn completed(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {
+/// A page may be empty and not be the last.
+async fn look_once(logs: &Client, task_id: &TaskId) -> Result<Option<ExportTask>, ExportError> {
+    let mut token = None;
+    loop {
+        let page = match logs.describe_export_tasks().task_id(task_id.as_str()).set_next_token(token).send().await {
+            Ok(page) => page,
+            Err(error) => {
+                let failure = service_failure("DescribeExportTasks", &error);
+                return if failure.has_code("ResourceNotFoundException") { Ok(None) } else { Err(logs_error(&failure)) };
+            }
+        };
+        let mut tasks = page.export_tasks.unwrap_or_default().into_iter();
+        if let Some(task) = tasks.find(|task| task.task_id() == Some(task_id.as_str())) {
+            return Ok(Some(task));
+        }
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// The task, if it is COMPLETED. One that is too old and still active is cancelled.
+pub async fn completed(logs: &Client, task_id: &TaskId, task: ExportTask, now: DateTime<Utc>) -> Result<CompletedTask, ExportError> {
+    let task = if is_too_old(&task, now) && !cancel(logs, task_id).await? { find(logs, task_id).await? } else { task };
     refuse_unless_completed(task_id, &task)?;
     read(task_id, task)
 }
 
-/// Takes the slot from a task that the polling has given up. Cancelled is an error, because nothing is archived; a task that
-/// has ended just now is looked at like any other.
-pub async fn cancel(logs: &Client, task_id: &str) -> Result<(), ExportError> {
-    let Err(error) = logs.cancel_export_task().task_id(task_id).send().await else {
+fn is_too_old(task: &ExportTask, now: DateTime<Utc>) -> bool {
+    let is_active = matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
+    let created = task.execution_info().and_then(|info| info.creation_time()).map(Millis);
+    is_active && created.is_some_and(|created| Millis::of(now) - created > OLDEST)
+}
+
+/// Takes the slot from a task. Asked for, that is an error, because nothing is archived; false where the task ended just now.
+async fn cancel(logs: &Client, task_id: &TaskId) -> Result<bool, ExportError> {
+    let Err(error) = logs.cancel_export_task().task_id(task_id.as_str()).send().await else {
         let message = format!(
-            "export task {task_id} was not done when the polling ended, after 26 hours and more: its cancellation is asked for, so that the slot becomes free"
+            "export task {task_id} was not done {} hours after CloudWatch Logs created it: its cancellation is asked for, so that the slot becomes free",
+            OLDEST.num_hours()
         );
         return Err(ExportError::new(ErrorName::ExportTaskTimedOut, message));
     };
     match error.as_service_error() {
-        Some(CancelExportTaskError::InvalidOperationException(_) | CancelExportTaskError::ResourceNotFoundException(_)) => Ok(()),
+        Some(CancelExportTaskError::InvalidOperationException(_) | CancelExportTaskError::ResourceNotFoundException(_)) => Ok(false),
         _ => Err(logs_error(&service_failure("CancelExportTask", &error))),
     }
 }
 
-fn refuse_unless_completed(task_id: &str, task: &ExportTask) -> Result<(), ExportError> {
-    let code = task.status().and_then(|status| status.code());
-    let name = match code {
+fn code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
+    task.status().and_then(|status| status.code())
+}
+
+fn refuse_unless_completed(task_id: &TaskId, task: &ExportTask) -> Result<(), ExportError> {
+    let name = match code(task) {
         Some(ExportTaskStatusCode::Completed) => return Ok(()),
         Some(ExportTaskStatusCode::Pending) => ErrorName::ExportTaskPending,
         Some(ExportTaskStatusCode::Running) => ErrorName::ExportTaskRunning,
@@ -70,13 +114,13 @@ fn refuse_unless_completed(task_id: &str, task: &ExportTask) -> Result<(), Expor
         Some(ExportTaskStatusCode::Cancelled) => ErrorName::ExportTaskCancelled,
         _ => ErrorName::ExportTaskStatusUnknown,
     };
-    let code = code.map_or("missing", |code| code.as_str());
+    let code = code(task).map_or("missing", |code| code.as_str());
     let message = task.status().and_then(|status| status.message()).filter(|message| !message.is_empty()).unwrap_or("no message");
     let log_group = task.log_group_name().unwrap_or("without name");
     Err(ExportError::new(name, format!("export task {task_id} of log group {log_group} is {code}; CloudWatch Logs says: {message}")))
 }
 
-fn read(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {
+fn read(task_id: &TaskId, task: ExportTask) -> Result<CompletedTask, ExportError> {
     let missing = |field: &str| {
         ExportError::new(
             ErrorName::Unexpected,
@@ -84,11 +128,15 @@ fn read(task_id: &str, task: ExportTask) -> Result<CompletedTask, ExportError> {
         )
     };
     Ok(CompletedTask {
-        window: Window { from: task.from.ok_or_else(|| missing("from"))?, to: task.to.ok_or_else(|| missing("to"))? },
+        name: task.task_name,
+        window: Window {
+            from: Millis(task.from.ok_or_else(|| missing("from"))?),
+            to: Millis(task.to.ok_or_else(|| missing("to"))?),
+        },
         log_group_name: task.log_group_name.ok_or_else(|| missing("logGroupName"))?,
         bucket: task.destination.ok_or_else(|| missing("destination"))?,
         destination_prefix: task.destination_prefix.ok_or_else(|| missing("destinationPrefix"))?,
-        created: task.execution_info.as_ref().and_then(|info| info.creation_time),
-        completed: task.execution_info.as_ref().and_then(|info| info.completion_time),
+        created: task.execution_info.as_ref().and_then(|info| info.creation_time).map(Millis),
+        completed: task.execution_info.as_ref().and_then(|info| info.completion_time).map(Millis),
     })
 }

@@ -1,23 +1,21 @@
-//! `create-export-task`: decides whether one log group's month can be exported, and starts the export, once.
-//!
-//! An event with `validate` holds a whole run's input instead: it is checked and planned, and nothing is created.
+//! `create-export-task`: decides one window, and starts its export, once.
 
-mod archive;
-mod log_group;
 mod slot;
 
+use archive::{Archive, service_failure};
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_cloudwatchlogs::{config::Builder, error::SdkError, operation::create_export_task::CreateExportTaskError};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
-    ErrorName, ExportError,
-    create::{Export, Request, Response, SkipReason, Task, Warning, WarningName},
-    destination::task_folder,
-    manifest::Found,
-    plan::ValidateRequest,
-    service::{Destination, create_error},
+    ErrorName, ExportError, TaskId,
+    contract::create::{Reason, Request, Response, Task},
+    decide::{Decision, Evidence, LogGroup, Verdict},
+    service::create_error,
+    target::Target,
+    time::format_instant,
+    warning::{Warning, WarningName},
 };
-use function_runtime::{Invocation, LogField, Metric, read_manifest, service_failure};
+use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -25,109 +23,80 @@ use tracing::info;
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
 pub struct CreateExportTask {
-    logs: aws_sdk_cloudwatchlogs::Client,
-    s3: aws_sdk_s3::Client,
-    region: String,
+    archive: Archive,
+    run_time_limit: TimeDelta,
 }
 
 impl CreateExportTask {
-    pub fn new(config: &SdkConfig) -> Self {
-        let region = config.region().map(|region| region.to_string()).unwrap_or_default();
-        let s3 = function_runtime::s3_client(config);
-        Self::with_clients(aws_sdk_cloudwatchlogs::Client::new(config), s3, region)
+    pub fn new(config: &SdkConfig) -> Result<Self, String> {
+        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
+        let archive = Archive::new(function_runtime::stack_from_environment()?, logs, s3);
+        Ok(Self::with(archive, function_runtime::run_time_limit()?))
     }
 
-    pub fn with_clients(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client, region: String) -> Self {
-        Self { logs, s3, region }
+    pub fn with(archive: Archive, run_time_limit: TimeDelta) -> Self {
+        Self { archive, run_time_limit }
     }
 
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
-        if ValidateRequest::is_one(&event) {
-            let plan = ValidateRequest::parse(&event)?.plan()?;
-            invocation.set_log_field(LogField::Month, &plan.month.to_string());
-            info!(pages = plan.pages.len(), "planned");
-            return Ok(json!(plan));
-        }
-        let request = Request::parse(&event)?;
-        let response = self.export(&request, invocation).await?;
+        let request = Request::parse(&event, &self.archive.stack)?;
+        let target = request.target(&self.archive.stack, invocation.now())?;
+        invocation.set_log_field(LogField::Month, &target.month.to_string());
+        let response = self.export(&request, target, invocation).await?;
         let answer = json!(response);
         info!(status = answer["status"].as_str(), reason = answer["reason"].as_str(), "decided");
         Ok(answer)
     }
 
-    /// Validate, window and month come first: they cost no call. Then whatever speaks for skipping, then the task.
-    async fn export(&self, request: &Request, invocation: &mut Invocation) -> Result<Response, ExportError> {
+    async fn export(&self, request: &Request, target: Target, invocation: &mut Invocation) -> Result<Response, ExportError> {
         let now = invocation.now();
-        let export = request.export(now)?;
-        invocation.set_log_field(LogField::Month, &export.month.to_string());
-        let mut warnings = Vec::new();
-        match self.find_manifest(request, &export).await? {
-            Some(Found::Archived { .. }) => return Ok(skipped(request, export, SkipReason::AlreadyArchived)),
-            Some(Found::Other(what)) => warnings.push(manifest_replaced(&export, &what)),
-            None => {}
+        let skip = |target, reason| Ok(request.respond(target, Task::Skipped(reason), Vec::new()));
+        if request.is_run_time_over(self.run_time_limit, now) {
+            return skip(target, Reason::RunTimeOver);
         }
-        let Some(log_group) = log_group::find(&self.logs, &request.log_group_name).await? else {
-            return Ok(skipped(request, export, SkipReason::LogGroupNotFound));
+        let question = target.question(request.force.then(|| request.run_since(now)), now);
+        let (decisions, evidence) = self.archive.decide(&question, Evidence::default(), None).await?;
+        let reason = match &decisions[..] {
+            [Decision { verdict: Verdict::Fail(error), .. }] => return Err(error.clone()),
+            [Decision { window, verdict, .. }] if *window == target.window => Reason::of(verdict),
+            _ => Some(Reason::PartlyArchived),
         };
-        if let Some(reason) = log_group::skip_reason(&self.logs, &log_group, &export).await? {
-            return Ok(skipped(request, export, reason));
+        if let Some(reason) = reason {
+            return skip(target, reason);
         }
-        warnings.extend(log_group::retention_warning(&log_group, export.window, now));
-        let task = self.adopt_or_create(request, &export, now).await?;
+        let warnings = evidence.log_group.and_then(|log_group| retention_warning(&log_group, &target, now)).into_iter().collect();
+        let task = self.adopt_or_create(request, &target, now).await?;
         note(request, &task, invocation);
-        Ok(request.respond(export, task, warnings))
+        Ok(request.respond(target, task, warnings))
     }
 
-    async fn find_manifest(&self, request: &Request, export: &Export) -> Result<Option<Found>, ExportError> {
-        if request.settings.force {
-            return Ok(None);
-        }
-        let destination = self.destination(request);
-        let manifest = read_manifest(&self.s3, destination, &export.destination_prefix, archive::PERMISSIONS).await?;
-        let Some(bytes) = manifest else { return Ok(None) };
-        let found = export_core::manifest::read(&bytes, request, export);
-        if let Found::Archived { task_id, objects: 1.. } = &found {
-            let folder = task_folder(&export.destination_prefix, task_id);
-            if !archive::holds_objects(&self.s3, destination, &folder).await? {
-                return Ok(Some(Found::Other(format!("the objects of its task {task_id} are gone"))));
-            }
-        }
-        Ok(Some(found))
-    }
-
-    /// A retry whose first answer was lost, a run started again, and a second run at the same time all find the task that
-    /// is there already, and export nothing twice.
-    async fn adopt_or_create(&self, request: &Request, export: &Export, now: DateTime<Utc>) -> Result<Task, ExportError> {
-        let own = slot::Own::new(request, export, now);
-        let (active, completed) = own.find(&self.logs).await?;
-        if let Some(task_id) = active {
-            return Ok(Task::Adopted { task_id });
-        }
-        if let Some(slot::Completed { task_id, of_this_run }) = completed {
-            let folder = task_folder(&export.destination_prefix, &task_id);
-            if of_this_run || archive::holds_objects(&self.s3, self.destination(request), &folder).await? {
-                return Ok(Task::Adopted { task_id });
-            }
+    /// A retry whose first answer was lost, and a second run at the same time, find the task that is there already, and export nothing
+    /// twice.
+    async fn adopt_or_create(&self, request: &Request, target: &Target, now: DateTime<Utc>) -> Result<Task, ExportError> {
+        let own = slot::Own::new(target, request.run_since(now));
+        if let Some(task_id) = own.find(&self.archive.logs).await? {
+            return Ok(Task::Adopted(task_id));
         }
         match self.create(&own).await {
-            Ok(Some(task_id)) => Ok(Task::Created { task_id }),
+            Ok(Some(task_id)) => Ok(Task::Created(parse_task_id(&task_id)?)),
             Ok(None) => Err(ExportError::new(ErrorName::Unexpected, "CreateExportTask answered without a taskId")),
             Err(error) => self.refused(&own, error).await,
         }
     }
 
     async fn create(&self, own: &slot::Own<'_>) -> Result<Option<String>, SdkError<CreateExportTaskError>> {
-        let slot::Own { request, export, .. } = own;
+        let Target { place, stream_prefix, window, .. } = own.target;
         let created = self
+            .archive
             .logs
             .create_export_task()
             .task_name(&own.task_name)
-            .log_group_name(&request.log_group_name)
-            .set_log_stream_name_prefix(request.placement.log_stream_name_prefix.clone())
-            .from(export.window.from)
-            .to(export.window.to)
-            .destination(&request.settings.s3_bucket_name)
-            .destination_prefix(&export.destination_prefix)
+            .log_group_name(place.log_group.as_str())
+            .set_log_stream_name_prefix(stream_prefix.as_ref().map(ToString::to_string))
+            .from(window.from.0)
+            .to(window.to.0)
+            .destination(place.bucket.as_str())
+            .destination_prefix(own.target.destination_prefix())
             .customize()
             // The SDK takes a busy slot for throttling, and a lost answer for a call to repeat, which would export twice.
             .config_override(Builder::new().retry_config(RetryConfig::disabled()))
@@ -137,37 +106,43 @@ impl CreateExportTask {
     }
 
     async fn refused(&self, own: &slot::Own<'_>, error: SdkError<CreateExportTaskError>) -> Result<Task, ExportError> {
+        let failure = service_failure("CreateExportTask", &error);
+        if failure.is_slot_busy() {
+            return own.adopt_or_queue(&self.archive.logs, &failure).await;
+        }
         match error.as_service_error() {
-            Some(CreateExportTaskError::LimitExceededException(_)) => own.adopt_or_queue(&self.logs).await,
             // Deleted since it was looked at.
-            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(Task::Skipped { reason: SkipReason::LogGroupNotFound }),
-            _ => Err(create_error(&service_failure("CreateExportTask", &error), self.destination(own.request))),
+            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(Task::Skipped(Reason::LogGroupNotFound)),
+            _ => Err(create_error(&failure, &self.archive.stack, &own.target.place.bucket)),
         }
     }
+}
 
-    fn destination<'a>(&'a self, request: &'a Request) -> Destination<'a> {
-        Destination { bucket: &request.settings.s3_bucket_name, region: &self.region }
-    }
+fn parse_task_id(text: &str) -> Result<TaskId, ExportError> {
+    TaskId::parse(text).map_err(|_| ExportError::new(ErrorName::Unexpected, format!("CloudWatch Logs answered with the task id {text:?}")))
 }
 
 /// A task that was there already may have waited for the slot as well, but not in this call's sight.
 fn note(request: &Request, task: &Task, invocation: &mut Invocation) {
-    if let Task::Created { task_id } | Task::Adopted { task_id } = task {
-        invocation.set_log_field(LogField::TaskId, task_id);
+    if let Task::Created(task_id) | Task::Adopted(task_id) = task {
+        invocation.set_log_field(LogField::TaskId, task_id.as_str());
     }
-    if let (Task::Created { .. }, Some(since)) = (task, request.queued_since) {
+    if let (Task::Created(_), Some(since)) = (task, request.queued_since) {
         invocation.report(Metric::SlotWait(invocation.now() - since));
     }
 }
 
-fn skipped(request: &Request, export: Export, reason: SkipReason) -> Response {
-    request.respond(export, Task::Skipped { reason }, Vec::new())
-}
-
-fn manifest_replaced(export: &Export, what: &str) -> Warning {
-    let key = export_core::manifest::key(&export.destination_prefix);
-    Warning {
-        name: WarningName::ManifestReplaced,
-        message: format!("{key} lay there and is replaced, because {what}; in a versioned bucket its old version is kept"),
-    }
+/// A retention shorter than the way back to the window's start has deleted part of it already. What is left is worth exporting all the
+/// same.
+fn retention_warning(log_group: &LogGroup, target: &Target, now: DateTime<Utc>) -> Option<Warning> {
+    let LogGroup::Present { retention_in_days: Some(days), .. } = log_group else { return None };
+    let deleted_before = now - TimeDelta::days((*days).into());
+    (deleted_before.timestamp_millis() > target.window.from.0).then(|| {
+        let message = format!(
+            "the log group keeps events for {days} days: those before {} are deleted or about to be, and may be missing from the archive; keep them for \
+             60 days or more to export whole months",
+            format_instant(deleted_before)
+        );
+        Warning::new(WarningName::RetentionShorterThanMonth, message)
+    })
 }

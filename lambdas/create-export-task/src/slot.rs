@@ -1,99 +1,97 @@
 //! The account's one export slot in a Region: whose task holds it, and which tasks are one's own.
 
+use archive::service_failure;
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::{
     Client,
     config::Builder,
     types::{ExportTask, ExportTaskStatusCode},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use export_core::{
-    ErrorName, ExportError,
-    create::{Export, Request, Task},
+    ErrorName, ExportError, TaskId,
+    contract::create::Task,
     service::{ServiceFailure, logs_error},
-    time::format_millis,
+    target::Target,
+    time::Millis,
 };
-use function_runtime::service_failure;
 
-/// How long after its end a task is still taken for the one that this export asks for. Long enough for any retry and for
-/// a run started again; what is older has a manifest, or somebody removed it on purpose.
-const ADOPTION_TIME: TimeDelta = TimeDelta::hours(24);
-
-/// Tasks come newest first, and only one is active at a time.
-const NEWEST: i32 = 50;
-
-async fn newest_tasks(logs: &Client, config: Builder) -> Result<Vec<ExportTask>, ServiceFailure> {
-    let answer = logs.describe_export_tasks().limit(NEWEST).customize().config_override(config).send().await;
-    let tasks = answer.map_err(|error| service_failure("DescribeExportTasks", &error))?;
-    Ok(tasks.export_tasks.unwrap_or_default())
-}
-
-/// The tasks that are exactly what `request` asks for, whoever created them.
+/// The tasks for exactly this target, whoever created them.
 pub struct Own<'a> {
-    pub request: &'a Request,
-    pub export: &'a Export,
+    pub target: &'a Target,
     pub task_name: String,
-    now: DateTime<Utc>,
-}
-
-/// A task of one's own that has ended well.
-pub struct Completed {
-    pub task_id: String,
-    /// Created since the run began, so that nobody can have removed its objects to have the month exported again.
-    pub of_this_run: bool,
+    /// A completed task counts if it was created since: nobody can have removed its objects to have the window exported again.
+    run_since: Millis,
 }
 
 impl<'a> Own<'a> {
-    pub fn new(request: &'a Request, export: &'a Export, now: DateTime<Utc>) -> Self {
-        Self { request, export, task_name: request.task_name(export), now }
+    pub fn new(target: &'a Target, run_since: DateTime<Utc>) -> Self {
+        Self { target, task_name: target.task_name(), run_since: Millis::of(run_since) }
     }
 
-    /// Those that are there already, before one is created.
-    pub async fn find(&self, logs: &Client) -> Result<(Option<String>, Option<Completed>), ExportError> {
-        let tasks = newest_tasks(logs, Builder::new()).await.map_err(|failure| logs_error(&failure))?;
-        Ok((self.active(&tasks), self.just_completed(&tasks)))
+    /// The one that is there already, before one is created.
+    pub async fn find(&self, logs: &Client) -> Result<Option<TaskId>, ExportError> {
+        let tasks = self.newest_tasks(logs, Builder::new()).await.map_err(|failure| logs_error(&failure))?;
+        tasks.iter().find(|task| self.is_adopted(task)).map(task_id).transpose()
     }
 
-    /// The name tells log stream prefix and run apart, which CloudWatch Logs does not echo; nothing relies on it alone.
+    /// The tasks since the run began, and those that are active. They come newest first; a page may be empty and not be the last.
+    async fn newest_tasks(&self, logs: &Client, config: Builder) -> Result<Vec<ExportTask>, ServiceFailure> {
+        let mut tasks: Vec<ExportTask> = Vec::new();
+        let mut token = None;
+        loop {
+            let page = logs.describe_export_tasks().limit(50).set_next_token(token).customize().config_override(config.clone()).send().await;
+            let page = page.map_err(|error| service_failure("DescribeExportTasks", &error))?;
+            tasks.extend(page.export_tasks.unwrap_or_default());
+            token = page.next_token;
+            let is_older = |task: &ExportTask| created(task).is_some_and(|created| created < self.run_since) && !holds_slot(task);
+            if token.is_none() || tasks.last().is_some_and(is_older) {
+                return Ok(tasks);
+            }
+        }
+    }
+
+    /// The name tells the log stream prefix, which CloudWatch Logs does not echo; nothing relies on it alone.
     fn includes(&self, task: &ExportTask) -> bool {
+        let place = &self.target.place;
         task.task_name() == Some(&self.task_name)
-            && task.log_group_name() == Some(&self.request.log_group_name)
-            && (task.from(), task.to()) == (Some(self.export.window.from), Some(self.export.window.to))
-            && task.destination() == Some(&self.request.settings.s3_bucket_name)
-            && task.destination_prefix() == Some(&self.export.destination_prefix)
+            && task.log_group_name() == Some(place.log_group.as_str())
+            && (task.from(), task.to()) == (Some(self.target.window.from.0), Some(self.target.window.to.0))
+            && task.destination() == Some(place.bucket.as_str())
+            && task.destination_prefix() == Some(&self.target.destination_prefix())
     }
 
-    fn active(&self, tasks: &[ExportTask]) -> Option<String> {
-        let is_active = |task: &&ExportTask| matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
-        tasks.iter().filter(|task| self.includes(task)).find(is_active)?.task_id.clone()
-    }
-
-    fn just_completed(&self, tasks: &[ExportTask]) -> Option<Completed> {
-        let since = (self.now - ADOPTION_TIME).timestamp_millis();
-        let completed = |task: &&ExportTask| {
-            let at = task.execution_info().and_then(|info| info.completion_time());
-            code(task) == Some(&ExportTaskStatusCode::Completed) && at.is_some_and(|at| at >= since)
+    fn is_adopted(&self, task: &ExportTask) -> bool {
+        let is_usable = match code(task) {
+            Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running) => true,
+            Some(ExportTaskStatusCode::Completed) => created(task).is_some_and(|created| created >= self.run_since),
+            _ => false,
         };
-        let task = tasks.iter().filter(|task| self.includes(task)).find(completed)?;
-        let created = task.execution_info().and_then(|info| info.creation_time());
-        let run_began = self.request.start_time.map(|start| start.timestamp_millis());
-        let of_this_run = created.zip(run_began).is_some_and(|(created, began)| created >= began);
-        Some(Completed { task_id: task.task_id.clone()?, of_this_run })
+        is_usable && self.includes(task)
     }
 
-    /// The slot is taken: by one's own task, which another run has just created or whose answer was lost, or by another's,
-    /// which has to be waited for. That the holder cannot be told must not hide that the slot is busy.
-    pub async fn adopt_or_queue(&self, logs: &Client) -> Result<Task, ExportError> {
+    /// The slot is taken: by one's own task, which another run has just created or whose answer was lost, or by another's, which has to
+    /// be waited for. That the holder cannot be told must not hide that the slot is busy.
+    pub async fn adopt_or_queue(&self, logs: &Client, refusal: &ServiceFailure) -> Result<Task, ExportError> {
         // One attempt only: the slot is busy whoever holds it, and will be asked for again.
-        let holder = match newest_tasks(logs, Builder::new().retry_config(RetryConfig::disabled())).await {
-            Ok(tasks) => match self.active(&tasks) {
-                Some(task_id) => return Ok(Task::Adopted { task_id }),
+        let holder = match self.newest_tasks(logs, Builder::new().retry_config(RetryConfig::disabled())).await {
+            Ok(tasks) => match tasks.iter().find(|task| self.is_adopted(task)) {
+                Some(task) => return Ok(Task::Adopted(task_id(task)?)),
                 None => tasks.iter().find(|task| holds_slot(task)).map_or_else(|| "a task that has ended since".to_owned(), describe),
             },
             Err(failure) => format!("a task that could not be looked up ({failure})"),
         };
-        Err(ExportError::new(ErrorName::ExportSlotBusy, format!("the account's only export slot in this Region is held by {holder}")))
+        let message = format!("the account's only export slot in this Region is held by {holder}; {refusal}");
+        Err(ExportError::new(ErrorName::ExportSlotBusy, message))
     }
+}
+
+fn task_id(task: &ExportTask) -> Result<TaskId, ExportError> {
+    crate::parse_task_id(task.task_id().unwrap_or_default())
+}
+
+fn created(task: &ExportTask) -> Option<Millis> {
+    task.execution_info().and_then(|info| info.creation_time()).map(Millis)
 }
 
 fn code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
@@ -105,12 +103,11 @@ fn holds_slot(task: &ExportTask) -> bool {
 }
 
 fn describe(task: &ExportTask) -> String {
-    let created = task.execution_info().and_then(|info| info.creation_time()).and_then(format_millis);
     format!(
         "task {} of log group {} (name {}, created {})",
         task.task_id().unwrap_or("without id"),
         task.log_group_name().unwrap_or("without name"),
         task.task_name().unwrap_or("none"),
-        created.as_deref().unwrap_or("at an unknown time")
+        created(task).map_or_else(|| "at an unknown time".to_owned(), |created| created.to_string())
     )
 }

@@ -4,6 +4,7 @@
 //! export it says what is not covered; with what a task wrote as evidence, it says what the archive records. Nothing else decides.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ErrorName, ExportError, Month, StreamPrefix, TaskId, Window,
@@ -44,7 +45,7 @@ pub struct Evidence {
     pub export: Option<Export>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogGroup {
     Absent,
     Present { created: Option<Millis>, retention_in_days: Option<i32>, is_exportable: bool },
@@ -205,6 +206,11 @@ enum Replaces<'a> {
 }
 
 impl Question<'_> {
+    /// A newest event before this instant proves that no event is in the window.
+    pub fn newest_event_matters_since(&self) -> Millis {
+        self.window.from - TIMESTAMP_MARGIN
+    }
+
     /// The windows that no valid manifest covers, each with its month and whether a task's manifest has it. A manifest that an export
     /// can replace is planned with its own bounds, so that its successor fits it exactly.
     fn uncovered(&self, found: &[&Found]) -> Vec<(Month, Window, bool)> {

@@ -30,6 +30,11 @@ impl Stack {
         self.s3_prefix.join(&format!("manifests/{}/", partition_of(month)))
     }
 
+    /// What the keys of one place's manifests of a month begin with.
+    pub fn manifests_of(&self, month: Month, place: &PlaceHash) -> String {
+        format!("{}{place}-", self.manifests(month))
+    }
+
     pub fn manifest_key(&self, key: &ManifestKey) -> String {
         format!("{}{key}", self.manifests(key.month))
     }
@@ -68,7 +73,7 @@ impl Place {
     }
 }
 
-pub(crate) fn hexadecimal(bytes: &[u8], first: usize) -> String {
+pub fn hexadecimal(bytes: &[u8], first: usize) -> String {
     bytes.iter().take(first).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -140,7 +140,10 @@ impl<'a> Planner<'a> {
             let settled = match verdict {
                 Verdict::Archived | Verdict::Written(_) | Verdict::Write { .. } => {
                     match subject.was_open.then(|| self.exported_by_run(found, subject)).flatten() {
-                        Some(settled) => settled,
+                        Some((settled, warnings)) => {
+                            self.progress.warnings.extend(warnings);
+                            settled
+                        }
                         None if subject.after_first_covered => continue,
                         None => {
                             *self.progress.archived.entry(month).or_default() += 1;
@@ -178,7 +181,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A window of the last round that is covered now, by this run: its manifest tells, also where the results cannot be read.
-    fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<Settled> {
+    fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<(Settled, Vec<Warning>)> {
         let own = |manifest: &&Manifest| {
             manifest.window() == subject.window
                 && (manifest.execution.as_deref() == Some(self.run.execution.as_str()) || matches!(subject.child, Some(Child::Checked { .. })))
@@ -188,11 +191,14 @@ impl<'a> Planner<'a> {
         let seconds = instant(manifest.completed.as_deref()).zip(instant(Some(&manifest.created)));
         let seconds = seconds.map_or(0.0, |(completed, created)| (completed - created).as_seconds_f64().max(0.0));
         let task_id: Option<TaskId> = manifest.task_id.clone();
-        Some(match manifest.outcome {
+        let about = |warning: Warning| Warning::new(warning.name, format!("{} {}: {}", manifest.log_group, subject.month, warning.message));
+        let warnings = manifest.warnings.iter().filter_map(|warning| serde_json::from_value(warning.clone()).ok()).map(about).collect();
+        let settled = match manifest.outcome {
             Outcome::Exported => Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds },
             Outcome::Empty => Settled::Empty { task_id, seconds },
             Outcome::Skipped => Settled::Skipped { reason: manifest.reason? },
-        })
+        };
+        Some((settled, warnings))
     }
 
     /// A window that has to be exported: settled all the same, or planned again with what its last task failed with.

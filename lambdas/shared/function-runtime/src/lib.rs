@@ -1,12 +1,11 @@
-//! What both functions need to run on Lambda, once: start-up, the error payload whose `errorType` the state machine
-//! matches, log and metrics that say what they are about, and the AWS SDK's failures in the terms of `export-core`.
+//! What every function needs to run on Lambda, once: start-up, the error payload whose `errorType` the state machine matches, and log
+//! and metrics that say what they are about.
 
 mod config;
-mod failure;
 mod invocation;
 mod logging;
-mod manifest;
 mod metrics;
+mod stack;
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
@@ -19,10 +18,9 @@ use serde_json::{Value, value::RawValue};
 use tracing::{Instrument, error, info, warn};
 
 pub use config::s3_client;
-pub use failure::service_failure;
 pub use invocation::{Invocation, LogField};
-pub use manifest::read_manifest;
 pub use metrics::Metric;
+pub use stack::{run_time_limit, stack_from_environment, variable};
 
 /// The SDK's configuration, from the function's environment; from here on there is a log as well. AWS sees the function's
 /// name in each request, and CloudTrail keeps it.
@@ -78,7 +76,7 @@ fn log(error: &ExportError) {
     match error.name.retry() {
         Retry::WhileTaskIsPending | Retry::WhileSlotIsBusy => info!(error = name, cause, "{MESSAGE}"),
         Retry::AfterBackoff => warn!(error = name, cause, "{MESSAGE}"),
-        Retry::Never => error!(error = name, cause, "{MESSAGE}"),
+        Retry::InNextRound | Retry::Never => error!(error = name, cause, "{MESSAGE}"),
     }
 }
 

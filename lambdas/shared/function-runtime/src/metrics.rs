@@ -26,6 +26,10 @@ pub enum Metric {
     ExportDuration(TimeDelta),
     ArchivedObjects(u64),
     ArchivedBytes(u64),
+    WindowsExported(u64),
+    WindowsEmpty(u64),
+    WindowsSkipped(u64),
+    WindowsFailed(u64),
 }
 
 impl Metric {
@@ -38,6 +42,10 @@ impl Metric {
             Self::ExportDuration(time) => ("ExportDuration", "Seconds", seconds(time)),
             Self::ArchivedObjects(count) => ("ArchivedObjects", "Count", count.into()),
             Self::ArchivedBytes(count) => ("ArchivedBytes", "Bytes", count.into()),
+            Self::WindowsExported(count) => ("WindowsExported", "Count", count.into()),
+            Self::WindowsEmpty(count) => ("WindowsEmpty", "Count", count.into()),
+            Self::WindowsSkipped(count) => ("WindowsSkipped", "Count", count.into()),
+            Self::WindowsFailed(count) => ("WindowsFailed", "Count", count.into()),
         }
     }
 }
@@ -155,7 +163,7 @@ mod tests {
             "level": "INFO", "timestamp": NOW, "requestId": "request-1", "log_group": "/ecs/web",
         });
         assert_eq!(documents(Some("logs"), &invocation(), Some(ErrorName::AccessDenied)), [expected]);
-        for error in ErrorName::ALL {
+        for &error in ErrorName::ALL {
             assert_eq!(documents(Some("logs"), &invocation(), Some(error)).len(), usize::from(error.is_fault()), "{error}");
         }
         assert_eq!(documents(Some("logs"), &invocation(), None), [Value::Null; 0]);

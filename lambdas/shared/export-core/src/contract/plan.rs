@@ -244,14 +244,14 @@ impl Child {
 /// An event of `create-export-task` for a planned window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Item<'a> {
+pub struct Item {
     #[serde(flatten)]
-    pub source: &'a Source,
-    pub timezone: &'a str,
+    pub source: Source,
+    pub timezone: String,
     pub month: Month,
     pub from: Millis,
     pub to: Millis,
     pub force: bool,
     pub start_time: String,
-    pub execution: &'a ExecutionArn,
+    pub execution: ExecutionArn,
 }

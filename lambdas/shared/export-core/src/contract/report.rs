@@ -87,7 +87,9 @@ pub struct Output {
     pub months: Vec<Month>,
     #[serde(flatten)]
     pub counts: Counts,
+    /// The first of them; the report has all.
     pub warnings: Vec<Warning>,
+    pub warnings_in_all: usize,
     /// Where the report lies.
     pub report: crate::contract::plan::Object,
 }

@@ -1,0 +1,63 @@
+//! Expands the entries of a run's input to log groups.
+
+use std::collections::{BTreeMap, HashMap};
+
+use archive::Archive;
+use export_core::{
+    ErrorName, ExportError, LogGroupName,
+    decide::LogGroup,
+    entry::{Entry, Selector},
+    input::{RunInput, best_entries},
+    planner::Group,
+    warning::{Warning, WarningName},
+};
+
+/// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing.
+pub async fn expand(archive: &Archive, input: &RunInput) -> Result<(Vec<Group>, Vec<Warning>), ExportError> {
+    let mut known: BTreeMap<LogGroupName, LogGroup> = BTreeMap::new();
+    for prefix in shortest_prefixes(&input.entries) {
+        known.extend(archive.log_groups(prefix).await?);
+    }
+    let named = input.entries.iter().filter_map(|entry| match &entry.selector {
+        Selector::Name(name) if !known.contains_key(name) => Some(name.clone()),
+        _ => None,
+    });
+    let named: Vec<LogGroupName> = named.collect();
+    known.extend(archive.named_log_groups(&named).await?);
+
+    let mut groups = Vec::new();
+    let mut matched: HashMap<*const Entry, usize> = HashMap::new();
+    for (name, log_group) in known {
+        for entry in best_entries(&input.entries, &name) {
+            *matched.entry(std::ptr::from_ref(entry)).or_default() += 1;
+            let source = entry.source(name.clone(), &input.bucket, &input.s3_prefix);
+            let place = source.place(&archive.stack).map_err(|problem| {
+                ExportError::new(ErrorName::InvalidInput, format!("logGroups matches {:?}: {problem}", name.as_str()))
+            })?;
+            groups.push(Group { source, place, log_group: log_group.clone() });
+        }
+    }
+    let unmatched = input.entries.iter().filter(|entry| !matched.contains_key(&std::ptr::from_ref(*entry)));
+    Ok((groups, unmatched.filter_map(matches_nothing).collect()))
+}
+
+/// The prefixes that have all others in them: each is listed once.
+fn shortest_prefixes(entries: &[Entry]) -> Vec<&LogGroupName> {
+    let mut prefixes: Vec<&LogGroupName> = entries
+        .iter()
+        .filter_map(|entry| match &entry.selector {
+            Selector::Prefix { log_group_name_prefix, .. } => Some(log_group_name_prefix),
+            Selector::Name(_) => None,
+        })
+        .collect();
+    prefixes.sort_unstable();
+    prefixes.dedup_by(|longer, shorter| longer.as_str().starts_with(shorter.as_str()));
+    prefixes
+}
+
+fn matches_nothing(entry: &Entry) -> Option<Warning> {
+    let Selector::Prefix { log_group_name_prefix, exclude } = &entry.selector else { return None };
+    let excluding = if exclude.is_empty() { String::new() } else { format!(" without {}", exclude.join(", ")) };
+    let message = format!("the entry {log_group_name_prefix}*{excluding} has no log group of its own: none exists, or other entries name them all");
+    Some(Warning::new(WarningName::EntryMatchesNothing, message))
+}

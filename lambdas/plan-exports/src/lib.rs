@@ -1,0 +1,182 @@
+//! `plan-exports`: compares the archive with what should be in it, and writes the windows that are to be exported next.
+//!
+//! One call is one step of a run. What it keeps for the next lies in the work bucket, below the number of the step, so that a call that
+//! is repeated does the same again.
+
+mod entries;
+mod results;
+
+use std::time::Duration;
+
+use archive::{Archive, ManifestIndex, Step, Work};
+use aws_config::SdkConfig;
+use chrono::TimeDelta;
+use export_core::{
+    ExportError,
+    contract::plan::{Item, OpenWindow, Plan, Request, Run},
+    decide::{Decision, Evidence, Verdict},
+    error::Retry,
+    input::RunInput,
+    manifest::Found,
+    planner::{Finished, Group, Planner, Progress, Subject},
+    target::Target,
+    time::format_instant,
+};
+use function_runtime::{Invocation, LogField};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tracing::info;
+
+/// The function's name, wherever one is needed.
+pub const NAME: &str = env!("CARGO_PKG_NAME");
+
+/// Log-group-months that are looked at at once, and between two looks at the clock.
+const AT_ONCE: usize = 32;
+const CHUNK: usize = 500;
+
+/// The function's timeout is 15 minutes; what is not compared by then is for its next call.
+const COMPARING_TIME: Duration = Duration::from_secs(10 * 60);
+
+pub struct PlanExports {
+    archive: Archive,
+    work_bucket: String,
+    run_time_limit: TimeDelta,
+    comparing_time: Duration,
+}
+
+impl PlanExports {
+    pub fn new(config: &SdkConfig) -> Result<Self, String> {
+        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
+        let archive = Archive::new(function_runtime::stack_from_environment()?, logs, s3);
+        let work_bucket = function_runtime::variable("WORK_BUCKET", |text| Ok(text.to_owned()))?;
+        Ok(Self::with(archive, work_bucket, function_runtime::run_time_limit()?, COMPARING_TIME))
+    }
+
+    pub fn with(archive: Archive, work_bucket: String, run_time_limit: TimeDelta, comparing_time: Duration) -> Self {
+        Self { archive, work_bucket, run_time_limit, comparing_time }
+    }
+
+    pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
+        let began = Instant::now();
+        let request = Request::parse(&event)?;
+        let work = Work::new(&self.archive, &self.work_bucket, &request.execution);
+        let (sequence, step) = match request.plan() {
+            None => (0, self.first_step(&request, &work).await?),
+            Some(plan) => (plan.sequence, work.read_step(plan.sequence).await?),
+        };
+        invocation.set_log_field(LogField::Month, &step.run.due_month.to_string());
+        let Step { run, groups, mut progress } = step;
+        let children = match progress.exporting {
+            true => results::read(&self.archive.stack, &work, &request, invocation.now()).await,
+            false => results::Results::default(),
+        };
+        progress.warnings.extend(children.warning.clone());
+        let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
+        let planner = Planner::new(&run, &groups, progress, is_time_over);
+        let finished = self.compare(planner, &run, &groups, &children, began, invocation).await?;
+        let plan = write_plan(&work, sequence + 1, &run, &groups, finished).await?;
+        info!(sequence = plan.sequence, next = ?plan.next, "planned");
+        Ok(json!(plan))
+    }
+
+    /// Validates the input, and fixes what the run is: its months and its log groups.
+    async fn first_step(&self, request: &Request, work: &Work<'_>) -> Result<Step, ExportError> {
+        let mut input = RunInput::parse(&request.state, &self.archive.stack)?;
+        let last = self.archive.last_runs().await?;
+        let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
+        let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
+        let (groups, warnings) = entries::expand(&self.archive, &input).await?;
+        let run = Run {
+            execution: request.execution.clone(),
+            start_time: request.start_time,
+            scheduled_time: input.scheduled_time.filter(|_| looks.is_scheduled),
+            due_month: looks.due_month,
+            timezone: input.timezone.name().to_owned(),
+            looks: looks.months,
+            force: input.force,
+            compact: input.compact,
+            warnings: [input.warnings, warnings].concat(),
+        };
+        work.write_run(&run, &groups).await?;
+        Ok(Step { run, groups, progress: Progress::default() })
+    }
+
+    /// Looks at the windows of the last round, then at what was never compared, until a round is full or the time is short.
+    async fn compare(
+        &self,
+        mut planner: Planner<'_>,
+        run: &Run,
+        groups: &[Group],
+        children: &results::Results,
+        began: Instant,
+        invocation: &Invocation,
+    ) -> Result<Finished, ExportError> {
+        let task_name = |open: &OpenWindow| target(&groups[open.group], open).task_name();
+        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).cloned());
+        let mut index = ManifestIndex::default();
+        loop {
+            if subjects.is_empty() {
+                let is_short_of_time = began.elapsed() >= self.comparing_time;
+                subjects = if is_short_of_time { Vec::new() } else { planner.to_compare(CHUNK) };
+                if subjects.is_empty() {
+                    return Ok(planner.finish(is_short_of_time));
+                }
+            }
+            index.look_at(&self.archive, subjects.iter().map(|subject| subject.month)).await?;
+            let decided = stream::iter(subjects.drain(..).map(|subject| self.decide(&planner, groups, subject, &index, invocation)));
+            let decided: Vec<_> = decided.buffer_unordered(AT_ONCE).try_collect().await?;
+            for (subject, decisions, found) in decided {
+                planner.take(&subject, decisions, &found);
+            }
+            info!(months = run.looks.len(), "compared");
+        }
+    }
+
+    /// What would fail for this log-group-month alone is its verdict; what may pass fails the call, which is then repeated.
+    async fn decide(
+        &self,
+        planner: &Planner<'_>,
+        groups: &[Group],
+        subject: Subject,
+        index: &ManifestIndex,
+        invocation: &Invocation,
+    ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
+        let question = planner.question(&subject, invocation.now());
+        let evidence = Evidence { log_group: Some(groups[subject.group].log_group.clone()), ..Evidence::default() };
+        match self.archive.decide(&question, evidence, Some(index)).await {
+            Ok((decisions, evidence)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default())),
+            Err(error) if error.name.retry() == Retry::AfterBackoff => Err(error),
+            Err(error) => {
+                let failed = Decision { month: subject.month, window: subject.window, verdict: Verdict::Fail(error) };
+                Ok((subject, vec![failed], Vec::new()))
+            }
+        }
+    }
+}
+
+async fn write_plan(work: &Work<'_>, sequence: u32, run: &Run, groups: &[Group], finished: Finished) -> Result<Plan, ExportError> {
+    let start_time = format_instant(run.start_time);
+    let item = |open: &OpenWindow| Item {
+        source: groups[open.group].source.clone(),
+        timezone: run.timezone.clone(),
+        month: open.month,
+        from: open.window.from,
+        to: open.window.to,
+        force: run.force,
+        start_time: start_time.clone(),
+        execution: run.execution.clone(),
+    };
+    let items: Vec<Item> = finished.items.iter().map(item).collect();
+    let compact = if run.compact { finished.progress.exported.iter().copied().collect() } else { Vec::new() };
+    work.write_step(sequence, finished.next, compact, &items, &finished.decided, &finished.progress).await
+}
+
+fn target(group: &Group, open: &OpenWindow) -> Target {
+    Target {
+        place: group.place.clone(),
+        stream_prefix: group.source.log_stream_name_prefix.clone(),
+        month: open.month,
+        window: open.window,
+    }
+}

@@ -1,0 +1,9 @@
+//! Wires the function to Lambda; what it does is in the library.
+
+use plan_exports::{PlanExports, NAME};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let function = PlanExports::new(&function_runtime::load_config(NAME).await)?;
+    function_runtime::serve(NAME, async |event, invocation| function.handle(event, invocation).await).await
+}

@@ -1,0 +1,9 @@
+//! Wires the function to Lambda; what it does is in the library.
+
+use report_archive::{ReportArchive, NAME};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let function = ReportArchive::new(&function_runtime::load_config(NAME).await)?;
+    function_runtime::serve(NAME, async |event, invocation| function.handle(event, invocation).await).await
+}

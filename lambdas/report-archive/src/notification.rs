@@ -1,0 +1,115 @@
+//! What a run tells people: the text of its notification, and the failures in the cause of a run that failed.
+
+use archive::service_failure;
+use export_core::{
+    ErrorName, ExportError,
+    contract::{
+        plan::{Decided, Failure, Object, Settled},
+        report::Report,
+    },
+};
+
+/// Bytes of a cause that Step Functions keeps, with room for what stands around them.
+pub const IN_A_CAUSE: usize = 20_000;
+const IN_A_NOTIFICATION: usize = 100_000;
+
+/// Names of log groups in one line.
+const NAMES: usize = 20;
+const WARNINGS: usize = 100;
+const SUBJECT: usize = 100;
+
+pub struct Topic {
+    pub sns: aws_sdk_sns::Client,
+    pub arn: String,
+    pub archive_name: String,
+    pub notifies_on_success: bool,
+}
+
+impl Topic {
+    pub async fn publish(&self, notification: Option<Notification>) -> Result<(), ExportError> {
+        let Some(Notification { subject, text }) = notification else { return Ok(()) };
+        let published = self.sns.publish().topic_arn(&self.arn).subject(subject).message(text).send().await;
+        published.map(drop).map_err(|error| {
+            let message = format!("the run has ended and nobody was told: {}", service_failure("Publish", &error));
+            ExportError::new(ErrorName::NotificationFailed, message)
+        })
+    }
+}
+
+pub struct Notification {
+    pub subject: String,
+    pub text: String,
+}
+
+impl Notification {
+    /// `None` for a run that ended well, has no warnings, and of which nobody wants to hear.
+    pub fn of(topic: &Topic, report: &Report, end: Option<&ExportError>, place: &Object) -> Option<Self> {
+        if end.is_none() && report.warnings.is_empty() && !topic.notifies_on_success {
+            return None;
+        }
+        let months = match &report.months[..] {
+            [] => report.due_month.to_string(),
+            [only] => only.to_string(),
+            [newest, .., oldest] => format!("{oldest} to {newest}"),
+        };
+        let what = match end {
+            Some(ExportError { name: ErrorName::ArchiveIncomplete, .. }) => format!("FAILED, {} not archived", report.counts.failed),
+            Some(error) => format!("FAILED, {}", error.name),
+            None if report.warnings.is_empty() => "archived".to_owned(),
+            None => format!("archived, {} warnings", report.warnings.len()),
+        };
+        let mut subject = format!("{}: {months} {what}", topic.archive_name);
+        subject.truncate(SUBJECT);
+        let text = plain(&text(report, end, &months, place));
+        Some(Self { subject, text })
+    }
+}
+
+fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object) -> String {
+    let counts = &report.counts;
+    let mut lines = vec![format!("Run {} looked at {months} in {}.", report.execution, report.timezone)];
+    match end {
+        Some(error) if error.name == ErrorName::ArchiveIncomplete => lines.push(failures(&report.decided, IN_A_NOTIFICATION)),
+        Some(error) => lines.push(format!("{error}\nWhat to do: {}", error.name.advice())),
+        None => lines.push("Everything that it looked at is archived, or has nothing to archive.".to_owned()),
+    }
+    lines.push(format!(
+        "Exported: {} ({} objects, {} bytes). Empty: {}. Skipped: {}. Nothing yet: {}. Failed: {}. Archived already: {}.",
+        counts.exported, counts.objects, counts.bytes, counts.empty, counts.skipped, counts.nothing_yet, counts.failed, counts.already_archived
+    ));
+    if !report.warnings.is_empty() {
+        let shown = report.warnings.iter().take(WARNINGS).map(|warning| format!("- {}: {}", warning.name.as_str(), warning.message));
+        lines.push(format!("Warnings, {} in all:\n{}", report.warnings.len(), shown.collect::<Vec<_>>().join("\n")));
+    }
+    lines.push(format!("Report: s3://{}/{}", place.bucket, place.key));
+    lines.join("\n\n")
+}
+
+/// The failures by their error: which log groups, what AWS said of the first, and what to do. Cut to `limit` bytes.
+pub fn failures(decided: &[Decided], limit: usize) -> String {
+    let failed = decided.iter().filter_map(|decided| match &decided.settled {
+        Settled::Failed { failure } => Some((decided, failure)),
+        _ => None,
+    });
+    let mut failed: Vec<(&Decided, &Failure)> = failed.collect();
+    failed.sort_by(|(_, one), (_, other)| one.error.cmp(&other.error));
+    let mut text = format!("{} log-group-months are not archived.", failed.len());
+    for of_error in failed.chunk_by(|(_, one), (_, other)| one.error == other.error) {
+        let (_, failure) = of_error[0];
+        let name = |(decided, _): &(&Decided, &Failure)| format!("{} {}", decided.source.log_group_name, decided.month);
+        let mut names: Vec<String> = of_error.iter().take(NAMES).map(name).collect();
+        if of_error.len() > NAMES {
+            names.push(format!("... {} in all", of_error.len()));
+        }
+        text += &format!("\n{}: {}. {} What to do: {}", failure.error, names.join(", "), failure.message, failure.advice());
+    }
+    match text.char_indices().find(|(at, _)| *at >= limit) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// AWS's messages can have any character; a reader's terminal takes lines.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() && character != '\n' { ' ' } else { character }).collect()
+}

@@ -1,0 +1,85 @@
+//! Manifests of what was skipped: nothing was there to export, for a reason, so no later run has to look again.
+
+use archive::{Archive, ManifestIndex};
+use chrono::{DateTime, Utc};
+use export_core::{
+    ErrorName, ExportError,
+    contract::{
+        plan::{Decided, Settled},
+        report::Report,
+    },
+    decide::replaced_by_skip,
+    manifest::{Manifest, Outcome, SCHEMA_VERSION, SkipReason},
+    target::Target,
+    time::Millis,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// Manifests that are written at a time.
+const AT_ONCE: usize = 16;
+
+pub async fn write(archive: &Archive, report: &Report, now: DateTime<Utc>) -> Result<(), ExportError> {
+    let skipped = report.decided.iter().filter_map(|decided| match &decided.settled {
+        Settled::Skipped { reason } => Some((decided, *reason)),
+        _ => None,
+    });
+    let mut skipped: Vec<(&Decided, SkipReason)> = skipped.collect();
+    skipped.sort_by_key(|(decided, _)| decided.month);
+    let mut index = ManifestIndex::default();
+    for of_month in skipped.chunk_by(|(one, _), (other, _)| one.month == other.month) {
+        index.look_at(archive, [of_month[0].0.month]).await?;
+        let written = of_month.iter().map(|(decided, reason)| write_one(archive, report, decided, *reason, &index, now));
+        stream::iter(written).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    }
+    Ok(())
+}
+
+/// A manifest that says more stays.
+async fn write_one(
+    archive: &Archive,
+    report: &Report,
+    decided: &Decided,
+    reason: SkipReason,
+    index: &ManifestIndex,
+    now: DateTime<Utc>,
+) -> Result<(), ExportError> {
+    let place = decided.source.place(&archive.stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))?;
+    // That a log group has no event, or is too young, holds for all its log streams.
+    let stream_prefix = match reason {
+        SkipReason::NoEventsInMonth | SkipReason::CreatedAfterMonth => None,
+        SkipReason::ExpiredBeforeFirstRun => decided.source.log_stream_name_prefix.clone(),
+    };
+    let target = Target { place, stream_prefix, month: decided.month, window: decided.window };
+    let question = target.question(None, now);
+    let found = archive.overlapping_manifests(&question, Some(index)).await?;
+    let Some(replaces) = replaced_by_skip(&question, &found) else { return Ok(()) };
+    let manifest = manifest(report, &target, reason, now);
+    archive.write_skip(&target.place, target.month, &manifest, &replaces).await
+}
+
+fn manifest(report: &Report, target: &Target, reason: SkipReason, now: DateTime<Utc>) -> Manifest {
+    let place = &target.place;
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::Skipped,
+        reason: Some(reason),
+        account: place.account.clone(),
+        region: place.region.clone(),
+        bucket: place.bucket.clone(),
+        log_group: place.log_group.clone(),
+        log_stream_name_prefix: target.stream_prefix.clone(),
+        timezone: report.timezone.clone(),
+        window_from: target.window.from,
+        window_to: target.window.to,
+        destination_prefix: target.destination_prefix(),
+        task_id: None,
+        objects: 0,
+        hidden_objects: 0,
+        bytes: 0,
+        digest: None,
+        created: Millis::of(now).to_string(),
+        completed: None,
+        execution: Some(report.execution.clone()),
+        warnings: Vec::new(),
+    }
+}

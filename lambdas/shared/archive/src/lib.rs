@@ -1,0 +1,38 @@
+//! What AWS holds: the evidence for a decision, and the archive's memory, manifests and reports. No Lambda runtime, so that an
+//! operator's tool can use it too.
+
+mod evidence;
+mod failure;
+mod log_groups;
+mod manifests;
+mod objects;
+mod pace;
+mod reports;
+mod streams;
+mod work;
+
+use export_core::place::Stack;
+
+pub use failure::service_failure;
+pub use manifests::ManifestIndex;
+pub use objects::Permissions;
+pub use reports::LastRuns;
+pub use work::{Step, Work};
+
+use pace::Pace;
+
+/// An account's log groups in a Region, and the stack's archive.
+pub struct Archive {
+    pub stack: Stack,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub s3: aws_sdk_s3::Client,
+    /// AWS allows 10 and 25 requests a second to the whole account: a run takes no more than these.
+    describe_log_groups: Pace,
+    describe_log_streams: Pace,
+}
+
+impl Archive {
+    pub fn new(stack: Stack, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
+        Self { stack, logs, s3, describe_log_groups: Pace::per_second(10), describe_log_streams: Pace::per_second(20) }
+    }
+}

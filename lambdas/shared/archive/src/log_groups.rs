@@ -1,0 +1,81 @@
+//! Log groups, by prefix and by name.
+
+use std::collections::HashMap;
+
+use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogGroupClass};
+use export_core::{
+    ExportError, LogGroupName,
+    decide::LogGroup,
+    service::{ServiceFailure, logs_error},
+    time::Millis,
+};
+
+use crate::{Archive, service_failure};
+
+/// DescribeLogGroups takes and answers so many at once.
+const PAGE: usize = 50;
+
+impl Archive {
+    /// Every log group whose name begins with `prefix`.
+    pub async fn log_groups(&self, prefix: &LogGroupName) -> Result<Vec<(LogGroupName, LogGroup)>, ExportError> {
+        let listed = self.list(|request| request.log_group_name_prefix(prefix.as_str()), |_| false).await;
+        listed.map_err(|failure| logs_error(&failure))
+    }
+
+    /// What these names are. One that does not exist is [`LogGroup::Absent`].
+    pub async fn named_log_groups(&self, names: &[LogGroupName]) -> Result<HashMap<LogGroupName, LogGroup>, ExportError> {
+        let mut known = HashMap::new();
+        for names in names.chunks(PAGE) {
+            let identifiers: Vec<String> = names.iter().map(LogGroupName::to_string).collect();
+            match self.list(|request| request.set_log_group_identifiers(Some(identifiers.clone())), |_| false).await {
+                Ok(listed) => known.extend(listed.into_iter().filter(|(name, _)| names.contains(name))),
+                // What is answered for a name that does not exist is not documented: each is looked up singly.
+                Err(failure) if failure.has_code("InvalidParameterException") || failure.has_code("ResourceNotFoundException") => {}
+                Err(failure) => return Err(logs_error(&failure)),
+            }
+        }
+        for name in names {
+            if !known.contains_key(name) {
+                known.insert(name.clone(), self.log_group(name).await?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The log group of exactly this name. DescribeLogGroups finds by prefix, so others may come with it.
+    pub async fn log_group(&self, name: &LogGroupName) -> Result<LogGroup, ExportError> {
+        let listed = self.list(|request| request.log_group_name_prefix(name.as_str()), |found| found == name).await;
+        let found = listed.map_err(|failure| logs_error(&failure))?.into_iter().find(|(found, _)| found == name);
+        Ok(found.map_or(LogGroup::Absent, |(_, log_group)| log_group))
+    }
+
+    /// Page by page, until there is no token or `is_last` is found: a page may be empty and not be the last.
+    async fn list(
+        &self,
+        ask: impl Fn(
+            aws_sdk_cloudwatchlogs::operation::describe_log_groups::builders::DescribeLogGroupsFluentBuilder,
+        ) -> aws_sdk_cloudwatchlogs::operation::describe_log_groups::builders::DescribeLogGroupsFluentBuilder,
+        is_last: impl Fn(&LogGroupName) -> bool,
+    ) -> Result<Vec<(LogGroupName, LogGroup)>, ServiceFailure> {
+        let mut listed = Vec::new();
+        let mut token = None;
+        loop {
+            self.describe_log_groups.turn().await;
+            let page = ask(self.logs.describe_log_groups()).limit(PAGE as i32).set_next_token(token).send().await;
+            let page = page.map_err(|error| service_failure("DescribeLogGroups", &error))?;
+            listed.extend(page.log_groups.unwrap_or_default().iter().filter_map(described));
+            token = page.next_token;
+            if token.is_none() || listed.iter().any(|(name, _)| is_last(name)) {
+                return Ok(listed);
+            }
+        }
+    }
+}
+
+/// Infrequent Access and Delivery cannot be exported. A class that is new is for CreateExportTask to judge.
+fn described(found: &Described) -> Option<(LogGroupName, LogGroup)> {
+    let name = LogGroupName::parse(found.log_group_name()?).ok()?;
+    let is_exportable = !matches!(found.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery));
+    let created = found.creation_time().map(Millis);
+    Some((name, LogGroup::Present { created, retention_in_days: found.retention_in_days(), is_exportable }))
+}

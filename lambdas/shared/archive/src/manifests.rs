@@ -1,0 +1,162 @@
+//! Manifests: which there are, what they say, and the rule against overlaps when one is written.
+
+use std::collections::HashMap;
+
+use export_core::{
+    ErrorName, ExportError, Month, Window,
+    decide::Question,
+    destination::task_folder,
+    manifest::{Content, Found, Manifest},
+    place::{ManifestKey, Place, PlaceHash},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{Archive, objects::Permissions};
+
+const READ: Permissions = "s3:GetObject on the manifests";
+const WRITE: Permissions = "s3:GetObject, s3:PutObject and s3:DeleteObject on the manifests";
+
+/// Manifests of one window that are read at a time.
+const AT_ONCE: usize = 8;
+
+/// The manifests of whole months, listed once for all log groups.
+#[derive(Default)]
+pub struct ManifestIndex {
+    months: HashMap<Month, HashMap<PlaceHash, Vec<ManifestKey>>>,
+}
+
+impl ManifestIndex {
+    /// Lists the months that are asked about and their neighbours, and forgets the others.
+    pub async fn look_at(&mut self, archive: &Archive, months: impl IntoIterator<Item = Month>) -> Result<(), ExportError> {
+        let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
+        self.months.retain(|month, _| wanted.contains(month));
+        for month in wanted {
+            if !self.months.contains_key(&month) {
+                let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
+                for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
+                    by_place.entry(key.place.clone()).or_default().push(key);
+                }
+                self.months.insert(month, by_place);
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&self, place: &PlaceHash, month: Month) -> Vec<ManifestKey> {
+        let of_month = |month| self.months.get(&month).and_then(|by_place| by_place.get(place)).cloned().unwrap_or_default();
+        with_neighbours(month).into_iter().flat_map(of_month).collect()
+    }
+}
+
+fn with_neighbours(month: Month) -> [Month; 3] {
+    [month.previous(), month, month.next()]
+}
+
+impl Archive {
+    async fn list_manifests(&self, month: Month, prefix: &str) -> Result<Vec<ManifestKey>, ExportError> {
+        let folder = self.stack.manifests(month);
+        let keys = self.list_keys(self.stack.bucket.as_str(), prefix).await?;
+        Ok(keys.iter().filter_map(|key| ManifestKey::parse(month, key.strip_prefix(&folder)?)).collect())
+    }
+
+    /// Of one place, in a month and both neighbours.
+    async fn manifests_near(&self, place: &PlaceHash, month: Month) -> Result<Vec<ManifestKey>, ExportError> {
+        let mut keys = Vec::new();
+        for month in with_neighbours(month) {
+            keys.extend(self.list_manifests(month, &self.stack.manifests_of(month, place)).await?);
+        }
+        Ok(keys)
+    }
+
+    /// The manifests that overlap a question's window, with what lies behind them. `index` saves the listing.
+    pub async fn overlapping_manifests(&self, question: &Question<'_>, index: Option<&ManifestIndex>) -> Result<Vec<Found>, ExportError> {
+        let place = question.place.hash();
+        let keys = match index {
+            Some(index) => index.of(&place, question.month),
+            None => self.manifests_near(&place, question.month).await?,
+        };
+        let overlapping = keys.into_iter().filter(|key| key.window.overlaps(question.window));
+        let found = overlapping.map(|key| self.find_manifest(question, key));
+        let found: Vec<Option<Found>> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// `None`: somebody has removed it since it was listed.
+    async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey) -> Result<Option<Found>, ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        let content = match self.read(bucket, &self.stack.manifest_key(&key)).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(bytes)) => Content::read(&bytes, question.place, &key, question.now),
+            Err(failure) => {
+                let error = self.refused(&failure, bucket, READ);
+                // What may pass is asked again; nothing else tells whether the manifest is good.
+                if error.name == ErrorName::DestinationUnavailable {
+                    return Err(error);
+                }
+                Content::Unreadable(error.message)
+            }
+        };
+        let content = match content.task_id() {
+            Some(task_id) => {
+                let folder = task_folder(&question.place.destination.prefix(key.month), task_id);
+                let listed = self.list_folder(question.place.bucket.as_str(), &folder).await?;
+                content.with_folder(listed)
+            }
+            None => content,
+        };
+        Ok(Some(Found { key, content }))
+    }
+
+    /// Writes a manifest, then removes those that it replaces. `found` is what the decision stands on: if another manifest that overlaps
+    /// was written since, this one is withdrawn, and what lay under its key is put back.
+    pub async fn write_manifest(
+        &self,
+        place: &Place,
+        month: Month,
+        manifest: &Manifest,
+        found: &[Found],
+        replaces: &[ManifestKey],
+    ) -> Result<(), ExportError> {
+        let key = ManifestKey { place: place.hash(), month, window: manifest.window() };
+        let (bucket, name) = (self.stack.bucket.as_str(), self.stack.manifest_key(&key));
+        let present = match found.iter().any(|found| found.key == key) {
+            true => self.read(bucket, &name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?,
+            false => None,
+        };
+        self.write_json(bucket, &name, manifest, WRITE).await?;
+        let is_new = |other: &ManifestKey| {
+            other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other)
+        };
+        if let Some(other) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
+            match present {
+                Some(bytes) => self.write(bucket, &name, bytes, WRITE).await?,
+                None => self.delete(bucket, &name, WRITE).await?,
+            }
+            return Err(withdrawn(place, key.window, &other));
+        }
+        self.remove_manifests(&key, replaces).await
+    }
+
+    /// Writes a manifest that says `skipped`, then removes those that it replaces. Every manifest that a task stands behind goes before
+    /// it, so it needs no second look.
+    pub async fn write_skip(&self, place: &Place, month: Month, manifest: &Manifest, replaces: &[ManifestKey]) -> Result<(), ExportError> {
+        let key = ManifestKey { place: place.hash(), month, window: manifest.window() };
+        self.write_json(self.stack.bucket.as_str(), &self.stack.manifest_key(&key), manifest, WRITE).await?;
+        self.remove_manifests(&key, replaces).await
+    }
+
+    async fn remove_manifests(&self, written: &ManifestKey, replaces: &[ManifestKey]) -> Result<(), ExportError> {
+        for replaced in replaces.iter().filter(|replaced| *replaced != written) {
+            self.delete(self.stack.bucket.as_str(), &self.stack.manifest_key(replaced), WRITE).await?;
+        }
+        Ok(())
+    }
+}
+
+fn withdrawn(place: &Place, window: Window, other: &ManifestKey) -> ExportError {
+    let message = format!(
+        "while the manifest of log group {} for {} to {} was written, another one that overlaps it was written: {other}; this one is withdrawn",
+        place.log_group, window.from, window.to
+    );
+    ExportError::new(ErrorName::OverlapRefused, message)
+}
