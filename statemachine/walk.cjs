@@ -10,7 +10,7 @@ const { readFileSync } = require('node:fs')
 const { join } = require('node:path')
 const jsonata = require('jsonata')
 
-const context = { Execution: { Id: 'arn:run', StartTime: '2026-11-01T04:00:05Z' }, State: { EnteredTime: '2026-11-01T05:00:00Z' } }
+const context = { State: { EnteredTime: '2026-11-01T05:00:00Z' } }
 
 // Placeholders without a value stay as they are.
 const definitionOf = (name, values = {}) => {
@@ -95,19 +95,12 @@ async function children (state, data, tasks) {
   const results = []
   for (const item of data.logGroups) {
     try {
-      results.push((await walk(state.ItemProcessor, itemInput(state.ItemSelector, data, item), tasks)).output)
+      results.push((await walk(state.ItemProcessor, item, tasks)).output)
     } catch (error) {
       if (error !== DEATH) throw error
     }
   }
   return results
-}
-
-// An ItemSelector whose values are paths into the item, or fields of the state's input.
-function itemInput (selector, data, item) {
-  const ITEM = '$$.Map.Item.Value'
-  const value = path => path === ITEM ? item : path.startsWith(ITEM + '.') ? item[path.slice(ITEM.length + 1)] : data[path.slice('$.'.length)]
-  return Object.fromEntries(Object.entries(selector).map(([name, path]) => [name.slice(0, -'.$'.length), value(path)]))
 }
 
 const DEATH = { name: 'a child that ends without an outcome' }

@@ -4,8 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 pub fn with_diagram(document: &str, workflow: &str) -> Result<String> {
-    let definition: Value =
-        serde_json::from_str(&crate::read(&format!("statemachine/{workflow}.asl.json"))?).context(workflow.to_owned())?;
+    let definition: Value = serde_json::from_str(&crate::definition::of(workflow)?).context(workflow.to_owned())?;
     let mut lines = vec!["stateDiagram-v2".to_owned()];
     draw(&definition, "    ", &mut lines);
     crate::replace_between(document, "```mermaid\n", "\n```", &lines.join("\n"))
@@ -19,12 +18,9 @@ fn draw(scope: &Value, indent: &str, lines: &mut Vec<String>) {
             draw(processor, &format!("{indent}    "), lines);
             lines.push(format!("{indent}}}"));
         }
-        for names in list(&state["Retry"]).map(errors) {
-            // Lambda's own errors are retried everywhere; drawing them would hide the loops that matter.
-            if !names[0].starts_with("Lambda.") && !names[0].starts_with("States.") {
-                let shown: Vec<_> = names.iter().map(|name| name.rsplit('.').next().unwrap_or(name)).take(3).collect();
-                lines.push(format!("{indent}{name} --> {name}: retry on {}", shown.join(" or ")));
-            }
+        // The queue for the slot and the polling are loops of the workflow; what is retried after a fault is the same everywhere.
+        for names in list(&state["Retry"]).map(errors).filter(|names| names[0].starts_with("Export")) {
+            lines.push(format!("{indent}{name} --> {name}: {}", names.join(", ")));
         }
         for (next, reason) in transitions(state) {
             let label = reason.map(|reason| format!(": {}", label(&reason))).unwrap_or_default();
@@ -57,6 +53,8 @@ fn transitions(state: &Value) -> Vec<(&str, Option<String>)> {
     let default = state.get("Default").map(|next| (text(next), Some("otherwise".to_owned())));
     let next = state.get("Next").map(|next| (text(next), None));
     let catches = list(&state["Catch"]).map(|catcher| (text(&catcher["Next"]), Some(errors(catcher).join(", "))));
+    // An error that changes nothing about the way needs no arrow of its own.
+    let catches = catches.filter(|(caught, _)| *caught != text(&state["Next"]));
     choices.chain(default).chain(next).chain(catches).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The files of the product that are made of others: one function for each.
 
 pub mod athena;
+mod definition;
 mod diagram;
 mod time_zones;
 
@@ -12,10 +13,13 @@ use anyhow::{Context, Result};
 /// Makes a file's new text of its present one.
 type Generate = fn(&str) -> Result<String>;
 
-const FILES: [(&str, Generate); 6] = [
+const FILES: [(&str, Generate); 9] = [
     ("infra/athena.yaml", athena::with_views),
     ("infra/saved-queries.yaml", athena::saved_queries_template),
     ("statemachine/input.schema.json", time_zones::with_time_zones),
+    ("statemachine/export-logs.asl.json", |_| definition::of("export-logs")),
+    ("statemachine/compact-logs.asl.json", |_| definition::of("compact-logs")),
+    ("statemachine/watch-archive.asl.json", |_| definition::of("watch-archive")),
     ("statemachine/README.md", |text| diagram::with_diagram(text, "export-logs")),
     ("statemachine/compact-logs.md", |text| diagram::with_diagram(text, "compact-logs")),
     ("statemachine/watch-archive.md", |text| diagram::with_diagram(text, "watch-archive")),

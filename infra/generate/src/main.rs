@@ -7,8 +7,8 @@ use anyhow::Result;
 const USAGE: &str = "\
 Usage: cargo generate-infra [--check]
 
-Writes the files of the product that are made of others: the views and saved queries, the time zones of the input's schema, and the diagrams
-of the workflows. With --check it writes nothing, and exits with 1 after naming what is out of step.";
+Writes the files of the product that are made of others: the views and saved queries, the time zones of the input's schema, the workflows'
+definitions and their diagrams. With --check it writes nothing, and exits with 1 after naming what is out of step.";
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

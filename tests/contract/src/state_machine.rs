@@ -29,9 +29,10 @@ impl State {
         self.list("Catch")
     }
 
-    /// The retrier for this error, if there is one.
-    pub fn retrier(&self, error: &str) -> Option<Value> {
-        self.retriers().into_iter().find(|retrier| error_equals(retrier).iter().any(|name| name == error))
+    /// The retrier for this error.
+    pub fn retrier(&self, error: &str) -> Value {
+        let found = self.retriers().into_iter().find(|retrier| error_equals(retrier).iter().any(|name| name == error));
+        found.unwrap_or_else(|| panic!("{} does not retry {error}", self.name))
     }
 }
 
@@ -51,4 +52,14 @@ pub fn states(definition: &Value) -> Vec<State> {
 
 pub fn state(definition: &Value, name: &str) -> State {
     states(definition).into_iter().find(|state| state.name == name).unwrap_or_else(|| panic!("there is no state {name}"))
+}
+
+/// Every JSONata expression.
+pub fn expressions(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => fields.values().flat_map(expressions).collect(),
+        Value::Array(items) => items.iter().flat_map(expressions).collect(),
+        Value::String(text) if text.starts_with("{%") => vec![text],
+        _ => Vec::new(),
+    }
 }

@@ -3,36 +3,49 @@
 use std::collections::BTreeSet;
 
 use contract::{
-    documents::headings,
+    documents::{code, headings, rows},
     read, read_json,
-    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, WATCH_ARCHIVE, error_equals, state, states},
+    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, WATCH_ARCHIVE, error_equals, expressions, state, states},
     template::{ARCHIVE, keys, load},
 };
 use export_core::{ErrorName, error::Retry};
 use serde_json::Value;
 
-/// Those that Lambda's documentation says to retry on every function.
-const LAMBDA_RETRIES: [&str; 5] = [
+/// Definition, description, the template that deploys it, the resource, and its property that names the definition.
+const WORKFLOWS: [(&str, &str, &str, &str, &str); 3] = [
+    (EXPORT_LOGS, "statemachine/README.md", ARCHIVE, "ExportLogsStateMachine", "DefinitionUri"),
+    (COMPACT_LOGS, "statemachine/compact-logs.md", "infra/compaction.yaml", "CompactLogsStateMachine", "DefinitionS3Location"),
+    (WATCH_ARCHIVE, "statemachine/watch-archive.md", "infra/monitoring.yaml", "WatchArchiveStateMachine", "DefinitionS3Location"),
+];
+
+const PENDING: [&str; 3] = ["ExportTaskPending", "ExportTaskRunning", "ExportTaskCancelling"];
+const SERVICE_FAULTS: [&str; 3] = ["LogsThrottled", "LogsUnavailable", "DestinationUnavailable"];
+
+/// The states that call a function, with the function and the retryable errors that only it answers with.
+const CALLS: [(&str, &str, &[&str]); 4] = [
+    ("PlanExports", "PlanExportsFunction", &[]),
+    ("CreateExportTask", "CreateExportTaskFunction", &["ExportSlotBusy"]),
+    ("CheckExportTask", "CheckExportTaskFunction", &PENDING),
+    ("ReportArchive", "ReportArchiveFunction", &[]),
+];
+
+/// Those that Lambda's documentation says to retry on every function, and a crash.
+const LAMBDA_FAULTS: [&str; 6] = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Runtime.ExitError",
 ];
 
-/// A function that crashed or timed out may have done its work: that is looked for, so the same call can be made again.
-const CRASHES: [&str; 5] = ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"];
+/// An attempt that ends so can have taken minutes.
+const TIMEOUTS: [&str; 4] = ["Sandbox.Timedout", "Lambda.Unknown", "Runtime.OutOfMemory", "States.Timeout"];
 
-/// The other names that AWS gives to errors, as far as the workflows may use them: those of the States Language, and exceptions
-/// of the services, named as the integrations name them.
-const AWS_NAMES: [&str; 14] = [
+/// The other names that AWS gives to errors, as far as the workflows may use them.
+const AWS_NAMES: [&str; 9] = [
     "States.ALL",
     "States.TaskFailed",
-    "CloudWatchLogs.InvalidParameterException",
-    "CloudWatchLogs.ThrottlingException",
-    "CloudWatchLogs.ServiceUnavailableException",
-    "CloudWatchLogs.CloudWatchLogsException",
-    "CloudWatchLogs.SdkClientException",
     "Athena.TooManyRequestsException",
     "Athena.InternalServerException",
     "Athena.AmazonAthenaException",
@@ -42,31 +55,44 @@ const AWS_NAMES: [&str; 14] = [
     "StepFunctions.SdkClientException",
 ];
 
-/// Definition, description, the template that deploys it, the resource, and its property that names the definition.
-const WORKFLOWS: [(&str, &str, &str, &str, &str); 3] = [
-    (EXPORT_LOGS, "statemachine/README.md", ARCHIVE, "ExportLogsStateMachine", "DefinitionUri"),
-    (COMPACT_LOGS, "statemachine/compact-logs.md", "infra/compaction.yaml", "CompactLogsStateMachine", "DefinitionS3Location"),
-    (WATCH_ARCHIVE, "statemachine/watch-archive.md", "infra/monitoring.yaml", "WatchArchiveStateMachine", "DefinitionS3Location"),
-];
-
-fn all_states() -> Vec<State> {
-    WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))).collect()
+fn source(definition: &str) -> String {
+    read(&definition.replace(".json", ".yaml"))
 }
 
+fn export_state(name: &str) -> State {
+    state(&read_json(EXPORT_LOGS), name)
+}
+
+fn names(rules: &[Value]) -> Vec<String> {
+    rules.iter().flat_map(error_equals).collect()
+}
+
+fn is_of_code(name: &str) -> bool {
+    ErrorName::ALL.iter().any(|known| known.as_str() == name)
+}
+
+// ---- sources and descriptions ---------------------------------------------------------------------------------------
+
 #[test]
-fn every_error_name_is_one_of_the_code_or_of_aws() {
-    for state in all_states() {
-        for name in state.retriers().iter().chain(&state.catchers()).flat_map(error_equals) {
-            let of_aws = AWS_NAMES.iter().chain(&LAMBDA_RETRIES).chain(&CRASHES).any(|known| *known == name);
-            assert!(of_aws || error_name(&name).is_some(), "{}: nobody answers with {name}", state.name);
+fn a_source_is_readable() {
+    for (definition, ..) in WORKFLOWS {
+        let source = source(definition);
+        for (number, line) in source.lines().enumerate() {
+            assert!(line.chars().count() <= 120, "{definition}: line {} of the source is too long", number + 1);
         }
+        assert!(!source.contains("arn:aws:"), "{definition} names a partition");
+    }
+    for expression in expressions(&read_json(EXPORT_LOGS)) {
+        assert!(expression.chars().count() <= 260, "logic belongs in the functions: {expression}");
     }
 }
 
 #[test]
-fn every_task_and_map_catches_everything() {
-    for state in all_states().into_iter().filter(|state| state.kind() == "Task" || state.kind() == "Map") {
-        assert_eq!(state.catchers().last().map(error_equals), Some(vec!["States.ALL".to_owned()]), "{} lets errors through", state.name);
+fn each_retry_policy_is_written_once() {
+    for (definition, ..) in WORKFLOWS {
+        let policies: BTreeSet<String> =
+            states(&read_json(definition)).iter().flat_map(State::retriers).map(|retrier| retrier.to_string()).collect();
+        assert_eq!(source(definition).matches("MaxAttempts:").count(), policies.len(), "{definition}");
     }
 }
 
@@ -83,103 +109,89 @@ fn the_template_substitutes_every_placeholder_and_no_other() {
     }
 }
 
+/// A section or a row of a table begins with the state's name.
 #[test]
-fn the_description_has_a_section_for_every_state_and_no_other() {
+fn the_description_has_every_state() {
     for (definition, document, ..) in WORKFLOWS {
-        let names: BTreeSet<String> = states(&read_json(definition)).into_iter().map(|state| state.name).collect();
-        assert_eq!(headings(&read(document), 3).into_iter().collect::<BTreeSet<_>>(), names, "{document}");
+        let text = read(document);
+        let described: BTreeSet<String> = headings(&text, 3).into_iter().chain(rows(&text).iter().flat_map(|row| code(row[0]))).collect();
+        for state in states(&read_json(definition)) {
+            assert!(described.contains(&state.name), "{document} does not describe {}", state.name);
+        }
     }
 }
 
-// ---- how the export retries and waits -------------------------------------------------------------------------------
+// ---- errors ---------------------------------------------------------------------------------------------------------
 
-const BY_LOGS_AND_S3: [ErrorName; 3] = [ErrorName::LogsThrottled, ErrorName::LogsUnavailable, ErrorName::DestinationUnavailable];
-
-/// The states that call a function, with the function and the retryable errors it can answer with beside those of CloudWatch Logs
-/// and S3. ValidateInput makes no AWS call.
-const CALLS: [(&str, &str, &[ErrorName]); 4] = [
-    ("ValidateInput", "CreateExportTaskFunction", &[]),
-    ("CreateExportTask", "CreateExportTaskFunction", &[ErrorName::ExportSlotBusy]),
-    ("CancelExportTask", "CheckExportTaskFunction", &[]),
-    (
-        "CheckExportTask",
-        "CheckExportTaskFunction",
-        &[ErrorName::ExportTaskPending, ErrorName::ExportTaskRunning, ErrorName::ExportTaskCancelling],
-    ),
-];
-
-fn retryable(name: &str) -> Vec<ErrorName> {
-    let own = CALLS.iter().find(|(state, ..)| *state == name).map(|(_, _, own)| own.to_vec());
-    own.map_or_else(Vec::new, |own| if name == "ValidateInput" { own } else { [own, BY_LOGS_AND_S3.to_vec()].concat() })
-}
-
-fn export_state(name: &str) -> State {
-    state(&read_json(EXPORT_LOGS), name)
-}
-
-fn error_name(name: &str) -> Option<ErrorName> {
-    ErrorName::ALL.into_iter().find(|one| one.as_str() == name)
+#[test]
+fn every_error_name_is_one_of_the_code_or_of_aws() {
+    for state in WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))) {
+        for name in names(&state.retriers()).into_iter().chain(names(&state.catchers())) {
+            let of_aws = AWS_NAMES.iter().chain(&LAMBDA_FAULTS).chain(&TIMEOUTS).any(|known| *known == name);
+            assert!(of_aws || is_of_code(&name), "{}: nobody answers with {name}", state.name);
+        }
+    }
 }
 
 #[test]
 fn retryable_errors_are_retried_where_they_occur_and_terminal_ones_nowhere() {
-    let mut somewhere = Vec::new();
     for state in states(&read_json(EXPORT_LOGS)) {
-        let retried: Vec<ErrorName> = state.retriers().iter().flat_map(error_equals).filter_map(|name| error_name(&name)).collect();
-        assert_eq!(retried, retryable(&state.name), "{}", state.name);
-        somewhere.extend(retried);
+        let expected = CALLS.iter().find(|(call, ..)| *call == state.name).map(|(.., own)| [*own, &SERVICE_FAULTS].concat());
+        let retried: Vec<String> = names(&state.retriers()).into_iter().filter(|name| is_of_code(name)).collect();
+        assert_eq!(retried, expected.unwrap_or_default(), "{}", state.name);
     }
-    for name in ErrorName::ALL {
-        assert_eq!(somewhere.contains(&name), name.retry() != Retry::Never, "{name}");
-    }
+    let occur: BTreeSet<&str> = CALLS.iter().flat_map(|(.., own)| *own).chain(&SERVICE_FAULTS).copied().collect();
+    let retryable: BTreeSet<&str> = ErrorName::ALL.iter().filter(|name| name.retry() != Retry::Never).map(|name| name.as_str()).collect();
+    assert_eq!(occur, retryable);
 }
 
+/// Every other error ends in a report. The error of a child is in the map's results, that of `ReportArchive` ends the run.
 #[test]
-fn each_error_is_retried_as_the_code_says() {
+fn only_children_and_the_report_let_errors_through() {
+    let all: Vec<State> = WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))).collect();
+    let mut through: Vec<&str> = Vec::new();
+    for state in all.iter().filter(|state| ["Task", "Map"].contains(&state.kind())) {
+        if state.catchers().last().map(error_equals) != Some(vec!["States.ALL".to_owned()]) {
+            through.push(&state.name);
+        }
+    }
+    through.sort_unstable();
+    assert_eq!(through, ["CheckExportTask", "CreateExportTask", "ReportArchive"]);
+}
+
+// ---- waiting --------------------------------------------------------------------------------------------------------
+
+/// A day of waiting has room for hiccups, and not for timeouts of five minutes each.
+#[test]
+fn faults_are_retried_often_and_timeouts_three_times() {
     for (name, ..) in CALLS {
-        for error in retryable(name) {
-            let retrier = export_state(name).retrier(error.as_str()).expect("a retrier");
-            let expected = match error.retry() {
-                Retry::WhileTaskIsPending => ("NONE", 300),
-                Retry::WhileSlotIsBusy => ("FULL", 300),
-                Retry::AfterBackoff => ("FULL", 60),
-                Retry::Never => panic!("{name} retries {error}"),
-            };
-            let (jitter, longest) = (retrier["JitterStrategy"].as_str(), retrier["MaxDelaySeconds"].as_u64());
-            assert_eq!((jitter, longest), (Some(expected.0), Some(expected.1)), "{name}: {error}");
+        let state = export_state(name);
+        for error in SERVICE_FAULTS.iter().chain(&LAMBDA_FAULTS) {
+            assert_eq!(state.retrier(error)["MaxAttempts"], 40, "{name}: {error}");
+        }
+        for error in TIMEOUTS {
+            let retrier = state.retrier(error);
+            assert_eq!((error_equals(&retrier), &retrier["MaxAttempts"]), (TIMEOUTS.map(str::to_owned).to_vec(), &3.into()), "{name}");
         }
     }
 }
 
-/// A retrier counts all its attempts in a state, and a state may wait for a day: a hiccup an hour must not end an entry.
-#[test]
-fn every_call_retries_what_lambda_says_and_a_day_of_waiting_has_room_for_hiccups() {
-    for (name, ..) in CALLS {
-        let waits = ["CreateExportTask", "CheckExportTask"].contains(&name);
-        let hiccups = BY_LOGS_AND_S3.iter().map(|error| error.as_str()).filter(|_| waits);
-        for error in LAMBDA_RETRIES.into_iter().chain(CRASHES).chain(hiccups) {
-            let retrier = export_state(name).retrier(error).unwrap_or_else(|| panic!("{name} does not retry {error}"));
-            assert!(!waits || retrier["MaxAttempts"].as_u64() >= Some(30), "{name}: {error}");
-        }
-    }
-}
-
-/// The hours that a retrier can wait in all, without jitter.
+/// The hours that a retrier waits in all; full jitter waits half of them on average.
 fn hours(retrier: &Value) -> f64 {
     let number = |field: &str| retrier[field].as_f64().unwrap_or_else(|| panic!("no {field}: {retrier}"));
     let delay = |attempt| (number("IntervalSeconds") * number("BackoffRate").powi(attempt)).min(number("MaxDelaySeconds"));
-    (0..number("MaxAttempts") as i32).map(delay).sum::<f64>() / 3600.0
+    let longest = (0..number("MaxAttempts") as i32).map(delay).sum::<f64>() / 3600.0;
+    if retrier["JitterStrategy"] == "FULL" { longest / 2.0 } else { longest }
 }
 
 #[test]
-fn a_busy_slot_is_waited_for_a_day_and_a_task_for_26_hours() {
-    // Full jitter waits half of it on average, and that half has to be a day.
-    let slot = export_state("CreateExportTask").retrier("ExportSlotBusy").expect("a retrier");
-    assert!(hours(&slot) / 2.0 >= 24.0, "{} h", hours(&slot));
-    // One retrier counts all attempts of the polling.
-    let polling = export_state("CheckExportTask").retriers().remove(0);
-    assert_eq!(error_equals(&polling), ["ExportTaskPending", "ExportTaskRunning", "ExportTaskCancelling"]);
-    assert!(hours(&polling) >= 26.0, "{} h", hours(&polling));
+fn a_busy_slot_is_waited_for_20_hours_and_a_task_for_26() {
+    for (name, errors, least) in [("CreateExportTask", &["ExportSlotBusy"][..], 20.0), ("CheckExportTask", &PENDING, 26.0)] {
+        // One retrier counts all attempts.
+        let retrier = export_state(name).retriers().remove(0);
+        assert_eq!(error_equals(&retrier), errors);
+        assert!(hours(&retrier) >= least, "{name}: {} h", hours(&retrier));
+    }
 }
 
 /// A function's own timeout must come first, so that its error has the function's name and not States.Timeout.

@@ -23,10 +23,13 @@ def main() -> None:
     import athena_integration
     import athena_queries
     import jsonata_fixes
+    import log_groups
+    import map_runs
+    import nested_runs
     import nested_stacks
 
-    nested_stacks.correct()
-    jsonata_fixes.correct()
+    for correction in (jsonata_fixes, log_groups, map_runs, nested_runs, nested_stacks):
+        correction.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         athena_integration.install()
         athena_queries.install()

@@ -134,10 +134,11 @@ class ChildExecutions:
         list_executions, describe, history = Response.list_executions, Response.describe_execution, Response.get_execution_history
 
         def list_children(response):
-            map_run_arn = response._get_param("mapRunArn")
+            map_run_arn, status = response._get_param("mapRunArn"), response._get_param("statusFilter")
             if map_run_arn is None:
                 return list_executions(response)
-            return ActionResult({"executions": [child.listed() for child in list(self.by_arn.values()) if child.map_run_arn == map_run_arn]})
+            of_run = [child for child in list(self.by_arn.values()) if child.map_run_arn == map_run_arn]
+            return ActionResult({"executions": [child.listed() for child in of_run if status in (None, child.status)]})
 
         def describe_child(response):
             child = self.by_arn.get(response._get_param("executionArn"))

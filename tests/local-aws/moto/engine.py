@@ -7,6 +7,7 @@ moto carries LocalStack's interpreter, which expects a JVM for JSONata, services
 - Athena's queries are run (athena_integration.py), which moto does not know;
 - each child of a Distributed Map is an execution of its own (children.py), as in AWS, where moto throws its history away, and
   knows nothing of its parent's variables, as in AWS, where moto hands them on;
+- a Distributed Map's results are written to S3 (map_runs.py), as in AWS;
 - an execution can be asked about from its start on, and has ended only when all of its end can be read.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import boto3
 import athena_integration
 import children
+import map_runs
 from botocore.config import Config
 from jsonata import Jsonata
 from jsonata.utils import Utils
@@ -45,7 +47,9 @@ def adapt(endpoint_url: str, account_id: str, wait_scale: float) -> None:
     scale_delays(wait_scale)
     tell_of_executions_as_aws()
     athena_integration.install()
-    children.ChildExecutions().install()
+    executions = children.ChildExecutions()
+    executions.install()
+    map_runs.install(executions)
 
 
 # The definition
@@ -124,24 +128,28 @@ def name_services_as_aws() -> None:
 
 
 def case_members_as_aws() -> None:
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
-        StateTaskServiceAwsSdk as Task,
-    )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import StateTaskServiceAwsSdk
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import StateTaskServiceSfn
 
-    def operation(task):
+    def operation(task, action):
         client = boto_client.boto_client_for(region="us-east-1", service=task._get_boto_service_name())
         model = client.meta.service_model
-        return model.operation_model(client.meta.method_to_api_mapping[task._get_boto_service_action()])
+        return model.operation_model(client.meta.method_to_api_mapping[action or task._get_boto_service_action()])
 
     # A workflow writes every member's name in PascalCase, whatever the service does; moto leaves that to its own services.
-    def to_service(self, parameters: dict, boto_service_name=None, service_action_name=None) -> None:
-        self._to_boto_request(parameters, operation(self).input_shape)
+    def to_service(normalise):
+        def normalise_and_case(self, parameters: dict, boto_service_name=None, service_action_name=None) -> None:
+            normalise(self, parameters, boto_service_name, service_action_name)
+            self._to_boto_request(parameters, operation(self, service_action_name).input_shape)
+
+        return normalise_and_case
 
     def from_service(self, response: Any, boto_service_name=None, service_action_name=None) -> None:
-        if shape := operation(self).output_shape:
+        if shape := operation(self, service_action_name).output_shape:
             self._from_boto_response(response, shape)
 
-    Task._normalise_parameters, Task._normalise_response = to_service, from_service
+    for task in (StateTaskServiceAwsSdk, StateTaskServiceSfn):
+        task._normalise_parameters, task._normalise_response = to_service(task._normalise_parameters), from_service
 
 
 # Variables

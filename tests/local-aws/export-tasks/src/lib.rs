@@ -2,7 +2,7 @@
 //!
 //! It is a reverse proxy: CreateExportTask, DescribeExportTasks and CancelExportTask are answered here, the answers of
 //! DescribeLogGroups can be given another age, those of DescribeLogStreams are made like AWS's, `/_local/...` tells the stand-in what to do next, and everything
-//! else goes to the local AWS unchanged. What it imitates, from which source, and proved by which test stands in `docs/local-aws.md`.
+//! else goes to the local AWS unchanged, or to a second Step Functions where that one knows the run. What it imitates, from which source, and proved by which test stands in `docs/local-aws.md`.
 //!
 //! There is no global state: each [`serve`] is a stand-in of its own.
 
@@ -10,6 +10,7 @@ mod api;
 mod body;
 mod clock;
 mod control;
+mod engine;
 mod error;
 mod export;
 mod faults;

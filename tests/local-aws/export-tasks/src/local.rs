@@ -85,14 +85,16 @@ impl State {
 /// One stand-in.
 pub(crate) struct Local {
     pub(crate) upstream: Upstream,
+    /// The Step Functions that runs the workflow, where that is not the local AWS's.
+    pub(crate) engine: Option<Upstream>,
     settings: watch::Sender<Settings>,
     jobs: mpsc::UnboundedSender<Job>,
     state: Mutex<State>,
 }
 
 impl Local {
-    pub(crate) fn new(upstream: Upstream, jobs: mpsc::UnboundedSender<Job>) -> Self {
-        Self { upstream, settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
+    pub(crate) fn new(upstream: Upstream, engine: Option<Upstream>, jobs: mpsc::UnboundedSender<Job>) -> Self {
+        Self { upstream, engine, settings: watch::Sender::new(Settings::default()), jobs, state: Mutex::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

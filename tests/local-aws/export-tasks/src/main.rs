@@ -24,7 +24,7 @@ async fn serve(upstream: SocketAddr) -> anyhow::Result<()> {
         let _ending = owner.send(());
     });
     tokio::select! {
-        ended = export_tasks::serve(listener, upstream) => ended,
+        ended = export_tasks::serve(listener, upstream, None) => ended,
         _ = owner_gone => Ok(()),
     }
 }

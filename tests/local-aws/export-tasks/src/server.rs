@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::body::{Body, aws_error, aws_json};
 use crate::control;
+use crate::engine;
 use crate::faults::{Strike, Target};
 use crate::forward;
 use crate::local::Local;
@@ -31,15 +32,15 @@ use crate::s3;
 use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
 
-/// Serves the stand-in in front of the local AWS at `upstream` until the future is dropped; every connection and export
+/// Serves the stand-in in front of the local AWS at `upstream`, and of a second Step Functions at `engine`, until the future is dropped; every connection and export
 /// task ends with it.
 ///
 /// Bind the listener first, so that the local AWS can be told the address before it starts. The controls ask for no
 /// credentials, hence only a loopback address is served.
-pub async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, upstream: SocketAddr, engine: Option<SocketAddr>) -> anyhow::Result<()> {
     require_loopback(listener.local_addr()?)?;
     let (jobs, mut new_jobs) = mpsc::unbounded_channel();
-    let local = Arc::new(Local::new(Upstream::new(upstream), jobs));
+    let local = Arc::new(Local::new(Upstream::new(upstream), engine.map(Upstream::new), jobs));
     // Dropping the set aborts what is in it.
     let mut running = JoinSet::new();
     loop {
@@ -156,9 +157,17 @@ async fn other_operation(local: &Local, parts: Parts, body: Bytes) -> (Option<St
         let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref() };
         local.state().faults.strike(target)
     });
-    let response = match &strike {
-        Some(Strike::Error(error)) => s3::error_response(error, &parts.method),
-        _ => pass_on(&local.upstream, parts, body).await,
+    if let Some(Strike::Error(error)) = &strike {
+        let response = s3::error_response(error, &parts.method);
+        return (strike, response);
+    }
+    let of_engine = match &local.engine {
+        Some(engine) => engine::answer(engine, &parts, &body).await,
+        None => None,
+    };
+    let response = match of_engine {
+        Some(response) => response,
+        None => pass_on(&local.upstream, parts, body).await,
     };
     (strike, response)
 }

@@ -68,7 +68,7 @@ impl LocalAws {
             wait_scale: options.wait_scale,
         };
         let (ministack, moto) = tokio::try_join!(Ministack::start(&ministack_options), start_moto(&endpoint, options))?;
-        let stand_in = StandIn::start(listener, &ministack)?;
+        let stand_in = StandIn::start(listener, &ministack, moto.as_ref())?;
         Ok(Self { endpoint, addr, options: options.clone(), moto, ministack, _stand_in: stand_in })
     }
 
@@ -146,7 +146,7 @@ struct StandIn {
 }
 
 impl StandIn {
-    fn start(listener: std::net::TcpListener, ministack: &Ministack) -> Result<Self> {
+    fn start(listener: std::net::TcpListener, ministack: &Ministack, moto: Option<&Moto>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("export-tasks")
@@ -158,10 +158,10 @@ impl StandIn {
             let _guard = runtime.enter();
             TcpListener::from_std(listener).context("cannot set up the stand-in's socket")?
         };
-        let upstream = ministack.addr();
+        let (upstream, engine) = (ministack.addr(), moto.map(Moto::addr));
         let log = ministack.log_path();
         runtime.spawn(async move {
-            if let Err(error) = export_tasks::serve(listener, upstream).await {
+            if let Err(error) = export_tasks::serve(listener, upstream, engine).await {
                 report(&log, &error);
             }
         });

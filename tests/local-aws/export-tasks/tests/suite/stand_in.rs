@@ -82,7 +82,7 @@ impl StandIn {
         static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_001);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let server = tokio::spawn(export_tasks::serve(listener, upstream));
+        let server = tokio::spawn(export_tasks::serve(listener, upstream, None));
         let stand_in = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
         stand_in.timing(0, 0).await;
         stand_in
