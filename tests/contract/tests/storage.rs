@@ -2,6 +2,7 @@
 
 use contract::{
     documents::code_blocks,
+    policy::matches,
     read,
     template::{ARCHIVE, Template, each_mapping, files, load},
 };
@@ -101,7 +102,8 @@ fn bucket(changes: &[(&str, &str)]) -> Value {
     template.json(&template.document["Resources"]["ArchiveBucket"]["Properties"])
 }
 
-/// Exports alone are moved, and only large ones; expiry takes everything.
+/// Exports alone are moved, and only large ones. Exports and Parquet alone expire: no rule that takes objects away knows the folders
+/// `manifests/`, `missing/` and `runs/`.
 #[test]
 fn the_bucket_does_what_its_parameters_say() {
     let rules = |bucket: &Value| bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules").clone();
@@ -121,8 +123,13 @@ fn the_bucket_does_what_its_parameters_say() {
             "ObjectSizeGreaterThan": "131072", "Transitions": transitions})
     };
     let to = |class: &str, days: &str| json!({"StorageClass": class, "TransitionInDays": days});
+    let expire = |id: &str, prefix: &str| {
+        json!({"Id": id, "Status": "Enabled", "Prefix": prefix, "ExpirationInDays": "730",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 120}})
+    };
     let expires = [
-        json!({"Id": "Expiration", "Status": "Enabled", "ExpirationInDays": "730", "NoncurrentVersionExpiration": {"NoncurrentDays": 120}}),
+        expire("ExpireExports", "cloudwatch-logs/log_group="),
+        expire("ExpireParquet", "cloudwatch-logs/parquet/"),
         json!({"Id": "DeleteMarkersWithNothingBehind", "Status": "Enabled", "ExpiredObjectDeleteMarker": true}),
     ];
     let (instant, deep) = (("DaysToGlacierInstantRetrieval", "90"), ("DaysToDeepArchive", "365"));
@@ -145,6 +152,18 @@ fn the_bucket_does_what_its_parameters_say() {
     let of_key = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
     let expected = json!({"ServerSideEncryptionByDefault": of_key, "BucketKeyEnabled": true});
     assert_eq!(encryption(&bucket(&[("KmsKeyArn", "arn:key")])), expected);
+}
+
+/// Plans, results and answers: gone after a month, and encrypted without `KmsKeyArn`, which Step Functions has no leave to use.
+#[test]
+fn the_work_bucket_empties_itself_and_uses_no_key() {
+    let template = template(STORAGE, &[("KmsKeyArn", "arn:key")]);
+    let bucket = template.json(&template.document["Resources"]["WorkBucket"]["Properties"]);
+    let rules = json!([{"Id": "ExpireEverything", "Status": "Enabled", "ExpirationInDays": 30,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]);
+    assert_eq!(bucket["LifecycleConfiguration"]["Rules"], rules);
+    let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"];
+    assert_eq!(encryption, &json!([{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]));
 }
 
 #[test]
@@ -256,6 +275,12 @@ const FORBIDDEN: [&str; 14] = [
     "s3:PutObjectRetention",
 ];
 
+/// The one thing that may be deleted: a manifest that a new one replaces. In the versioned bucket that is a marker, since nobody may
+/// delete a version.
+fn deletes_manifests_alone(action: &str, statement: &serde_norway::Value) -> bool {
+    action == "s3:DeleteObject" && statement["Resource"].as_str() == Some("${BucketArn}/${S3PrefixSlash}manifests/*")
+}
+
 #[test]
 fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
     for file in files() {
@@ -269,9 +294,53 @@ fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
                 let (service, call) = action.split_once(':').expect("service:action");
                 // DeleteLogDelivery is the delivery of the workflow's own log.
                 let deletes = call.starts_with("Delete") && call != "DeleteLogDelivery" || call.starts_with("Remove");
+                let deletes = deletes && !deletes_manifests_alone(action, statement);
                 assert!(!(deletes && ["s3", "logs", "kms", "iam"].contains(&service)), "{file}: {action}");
                 assert!(!action.contains('*') && !FORBIDDEN.contains(&action), "{file}: {action}");
             }
         });
     }
+}
+
+/// The partitions of China and GovCloud have ARNs of their own.
+#[test]
+fn no_template_names_a_partition() {
+    for file in files() {
+        assert!(!read(&file).contains("arn:aws:"), "{file}");
+    }
+}
+
+/// As the roles of an account that has a folder in the bucket of another one may do there, the owner must permit.
+#[test]
+fn the_owner_of_the_bucket_permits_what_the_roles_may() {
+    let owner = storage("central-log-archive", "999999999999");
+    let permitted = statements(&owner, "BucketPolicyStatements");
+    let of_roles = permitted.iter().filter(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("ArchiveRoles")));
+    let mut grants: Vec<(String, String)> = Vec::new();
+    for statement in of_roles {
+        let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
+        let resource = statement["Resource"].as_str().expect("a resource");
+        grants.extend(actions.iter().map(|action| (action.as_str().expect("an action").to_owned(), resource.to_owned())));
+    }
+    let folder = "arn:aws:s3:::central-log-archive/cloudwatch-logs/account=111122223333/";
+    let values = [("BucketArn", "arn:aws:s3:::central-log-archive"), ("S3PrefixSlash", "cloudwatch-logs/account=111122223333/")];
+    let roles = template("infra/roles.yaml", &values);
+    each_mapping(&roles.document, &mut |statement| {
+        let resources = statement.get("Resource").map_or(&[][..], std::slice::from_ref);
+        let resources: Vec<_> = resources.iter().flat_map(|one| one.as_sequence().cloned().unwrap_or_else(|| vec![one.clone()])).collect();
+        let actions = statement.get("Action").map_or_else(Vec::new, |one| one.as_sequence().cloned().unwrap_or_else(|| vec![one.clone()]));
+        for resource in resources.iter().filter(|resource| resource.as_str().is_some_and(|name| name.contains("BucketArn"))) {
+            if resource.as_str().is_some_and(|name| name.contains("WorkBucketArn")) {
+                continue;
+            }
+            // An entry's own prefix is no folder of the owner's.
+            let resource =
+                roles.text(resource).replace("central-log-archive/*", "central-log-archive/cloudwatch-logs/account=111122223333/*");
+            for action in actions.iter().map(|action| action.as_str().expect("an action")) {
+                let grant = |(granted, on): &(String, String)| granted == action && matches(on, &resource.replace('*', "x"));
+                assert!(grants.iter().any(grant), "the owner does not permit {action} on {resource}");
+            }
+        }
+    });
+    assert!(grants.iter().all(|(action, on)| action != "s3:DeleteObject" || on == &format!("{folder}manifests/*")));
 }
