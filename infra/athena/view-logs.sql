@@ -1,8 +1,8 @@
 -- View `logs`: the lines that count, one row each.
 --
--- `log_lines` has every line of every object below the month. The month's rows in `manifests` say which export tasks count:
--- one for each window, and windows never overlap, so that no event shows twice. Older exports of the same window, failed
--- ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out.
+-- `log_lines` has every line of every object below the month. The month's rows in `manifests` say which export tasks
+-- count: one for each window, and windows never overlap, so that no event shows twice. Older exports of the same window,
+-- failed ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out.
 -- A line is numbered in the order it is read, before anything is joined. The window has the partition columns and "$path"
 -- alone: so a WHERE on them reaches the scan, which an injected partition column needs, and Trino numbers the rows as they
 -- come, without a sort. The folder is compared as a prefix, which is no equality: so lines are not sent to the one worker

@@ -2,7 +2,6 @@
 
 use contract::{
     documents::code_blocks,
-    policy::matches,
     read,
     template::{ARCHIVE, Template, each_mapping, files, load},
 };
@@ -308,39 +307,4 @@ fn no_template_names_a_partition() {
     for file in files() {
         assert!(!read(&file).contains("arn:aws:"), "{file}");
     }
-}
-
-/// As the roles of an account that has a folder in the bucket of another one may do there, the owner must permit.
-#[test]
-fn the_owner_of_the_bucket_permits_what_the_roles_may() {
-    let owner = storage("central-log-archive", "999999999999");
-    let permitted = statements(&owner, "BucketPolicyStatements");
-    let of_roles = permitted.iter().filter(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("ArchiveRoles")));
-    let mut grants: Vec<(String, String)> = Vec::new();
-    for statement in of_roles {
-        let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
-        let resource = statement["Resource"].as_str().expect("a resource");
-        grants.extend(actions.iter().map(|action| (action.as_str().expect("an action").to_owned(), resource.to_owned())));
-    }
-    let folder = "arn:aws:s3:::central-log-archive/cloudwatch-logs/account=111122223333/";
-    let values = [("BucketArn", "arn:aws:s3:::central-log-archive"), ("S3PrefixSlash", "cloudwatch-logs/account=111122223333/")];
-    let roles = template("infra/roles.yaml", &values);
-    each_mapping(&roles.document, &mut |statement| {
-        let resources = statement.get("Resource").map_or(&[][..], std::slice::from_ref);
-        let resources: Vec<_> = resources.iter().flat_map(|one| one.as_sequence().cloned().unwrap_or_else(|| vec![one.clone()])).collect();
-        let actions = statement.get("Action").map_or_else(Vec::new, |one| one.as_sequence().cloned().unwrap_or_else(|| vec![one.clone()]));
-        for resource in resources.iter().filter(|resource| resource.as_str().is_some_and(|name| name.contains("BucketArn"))) {
-            if resource.as_str().is_some_and(|name| name.contains("WorkBucketArn")) {
-                continue;
-            }
-            // An entry's own prefix is no folder of the owner's.
-            let resource =
-                roles.text(resource).replace("central-log-archive/*", "central-log-archive/cloudwatch-logs/account=111122223333/*");
-            for action in actions.iter().map(|action| action.as_str().expect("an action")) {
-                let grant = |(granted, on): &(String, String)| granted == action && matches(on, &resource.replace('*', "x"));
-                assert!(grants.iter().any(grant), "the owner does not permit {action} on {resource}");
-            }
-        }
-    });
-    assert!(grants.iter().all(|(action, on)| action != "s3:DeleteObject" || on == &format!("{folder}manifests/*")));
 }

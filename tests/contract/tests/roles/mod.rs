@@ -204,6 +204,37 @@ fn the_compaction_writes_its_answers_where_its_role_may() {
     );
 }
 
+/// In another account's bucket, the roles need the owner's leave as well, for the folder of this account.
+#[test]
+fn the_owner_of_the_bucket_permits_what_roles_do_there_and_nothing_else() {
+    let mut owner = load("infra/archive.yaml");
+    let given = [("ExistingBucketName", "<bucket>"), ("ExistingBucketOwnerAccountId", "<owner>")];
+    owner.values.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let output = owner.text(&owner.document["Outputs"]["BucketPolicyStatements"]["Value"]);
+    let mut policy: Vec<Value> = serde_json::from_str(&output).expect("the output is JSON");
+    policy.retain(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("ArchiveRoles")));
+    for statement in policy.iter_mut().filter_map(Value::as_object_mut) {
+        let condition = json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::<account>:role/cloudwatch-logs-archive/*"}});
+        assert_eq!(statement.remove("Condition"), Some(condition));
+        assert_eq!(statement.remove("Principal"), Some(json!({"AWS": "arn:aws:iam::<account>:root"})));
+    }
+    let policy = statements(&json!({"Statement": policy}));
+
+    let bucket = "arn:aws:s3:::<bucket>";
+    let in_folder = |path: &str| match path.strip_prefix("/<S3Prefix>/").or(path.strip_prefix('/')) {
+        Some(below) => format!("{bucket}/<S3Prefix>/account=<account>/{}", below.replace('*', "object")),
+        None => bucket.to_owned(),
+    };
+    let mut needs = Vec::new();
+    for statement in roles().into_iter().flat_map(|role| role.statements) {
+        for path in statement.resources.iter().filter_map(|resource| resource.strip_prefix(bucket)) {
+            needs.extend(statement.actions.iter().map(|action| Need::new(action, in_folder(path))));
+        }
+    }
+    assert_eq!(lacking(&policy, &needs), []);
+    assert_eq!(superfluous(&policy, &needs), []);
+}
+
 /// The tables are those below the heading that has the role's name.
 #[test]
 fn security_shows_every_statement_of_every_role() {
