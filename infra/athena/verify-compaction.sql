@@ -1,5 +1,5 @@
 -- Name: Compaction 2: verify
--- Description: One row: objects as the manifest counts them, and lines, events and characters as Athena reads them, on both sides, and the verdict. Only EQUAL may be published. OBJECTS MISSING: Athena did not read all objects of the export, such as those in Glacier Deep Archive.
+-- Description: One row: objects as the manifests count them, and lines, events and characters as Athena reads them, on both sides, and the verdict. Only EQUAL may be published. OBJECTS MISSING: Athena did not read all objects of the export, such as those in Glacier Deep Archive.
 SELECT
   manifest.objects AS archive_objects,
   parquet.objects AS parquet_objects,
@@ -35,11 +35,12 @@ CROSS JOIN (
   FROM compaction_by_hand
 ) AS parquet
 CROSS JOIN (
-  -- The export that logs reads: the one in the archive's own place. What Athena hides it cannot have read.
+  -- The exports that logs reads: those in the archive's own place. What Athena hides it cannot have read.
   SELECT
-    sum(objects - coalesce(hidden_objects, 0)) AS objects
+    sum(objects - hidden_objects) AS objects
   FROM manifests
-  WHERE log_group = '/aws/lambda/orders' AND year = 2026 AND month = 10
+  WHERE schema_version = 2
+    AND log_group = '/aws/lambda/orders' AND year = 2026 AND month = 10
     AND bucket = '${Bucket}'
     AND destination_prefix = '${S3PrefixSlash}log_group=' || log_group
       || '/year=' || CAST(year AS varchar)

@@ -29,6 +29,8 @@ JOIN manifests AS manifest
   ON manifest.log_group = numbered.log_group
   AND manifest.year = numbered.year
   AND manifest.month = numbered.month
+  AND manifest.schema_version = 2
+  AND manifest.outcome = 'exported'
   AND starts_with(
     numbered.object,
     's3://' || manifest.bucket || '/' || manifest.destination_prefix || '/' || manifest.task_id || '/'

@@ -1,7 +1,8 @@
 -- View `logs`: the lines that count, one row each.
 --
--- `log_lines` has every line of every object below the month. The month's row in `manifests` says which export counts;
--- older exports of the same month, failed ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out.
+-- `log_lines` has every line of every object below the month. The month's rows in `manifests` say which export tasks
+-- count: one for each window, and windows never overlap, so that no event shows twice. Older exports of the same window,
+-- failed ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out.
 -- A line is numbered in the order it is read, before anything is joined. The window has the partition columns and "$path"
 -- alone: so a WHERE on them reaches the scan, which an injected partition column needs, and Trino numbers the rows as they
 -- come, without a sort. The folder is compared as a prefix, which is no equality: so lines are not sent to the one worker
@@ -34,6 +35,8 @@ JOIN manifests AS manifest
   ON manifest.log_group = numbered.log_group
   AND manifest.year = numbered.year
   AND manifest.month = numbered.month
+  AND manifest.schema_version = 2
+  AND manifest.outcome = 'exported'
   AND starts_with(
     numbered.object,
     's3://' || manifest.bucket || '/' || manifest.destination_prefix || '/' || manifest.task_id || '/'

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
-    documents::{code, code_blocks, headings, rows, section},
+    documents::{code, headings, rows, section},
     files, read, read_json,
     state_machine::{EXPORT_LOGS, WATCH_ARCHIVE, state, states},
     template::{ARCHIVE, Template, load, resources},
@@ -55,27 +55,19 @@ const OF_AWS: [(&str, &str, &[&str]); 3] = [
 
 const OWN: &str = "CloudWatchLogsArchive";
 
-/// Of the metric filters and of the watcher.
-fn reported_by_infrastructure() -> BTreeSet<Metric> {
-    let template = load(MONITORING);
-    let mut metrics = BTreeSet::new();
-    for (_, filter) in resources(&template, "AWS::Logs::MetricFilter") {
-        for to in list(&filter["MetricTransformations"]) {
-            metrics.insert(metric(text(&to["MetricNamespace"]), text(&to["MetricName"]), None));
-        }
-    }
+fn reported_by_watcher() -> Metric {
     let put = &state(&read_json(WATCH_ARCHIVE), "PublishDays").fields["Arguments"];
     let data = &put["MetricData"][0];
     let field = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-    metrics.insert((field(&put["Namespace"]), field(&data["MetricName"]), Some(field(&data["Dimensions"][0]["Name"]))));
-    metrics
+    (field(&put["Namespace"]), field(&data["MetricName"]), Some(field(&data["Dimensions"][0]["Name"])))
 }
 
 /// A function's metric is written by its name, as a text in the code.
-fn is_reported((namespace, name, dimension): &Metric, by_infrastructure: &BTreeSet<Metric>, code: &str) -> bool {
+fn is_reported(metric: &Metric, by_watcher: &Metric, code: &str) -> bool {
+    let (namespace, name, dimension) = metric;
     let of_aws = OF_AWS.iter().any(|(of, by, names)| of == namespace && dimension.as_deref() == Some(by) && names.contains(&name.as_str()));
     let by_function = namespace == OWN && dimension.as_deref() == Some("Archive") && code.contains(&format!("\"{name}\""));
-    of_aws || by_function || by_infrastructure.contains(&(namespace.clone(), name.clone(), dimension.clone()))
+    of_aws || by_function || metric == by_watcher
 }
 
 fn of_alarms() -> Vec<Metric> {
@@ -111,12 +103,12 @@ fn of_dashboard() -> Vec<Metric> {
 
 #[test]
 fn every_metric_of_an_alarm_or_of_the_dashboard_is_reported_by_something() {
-    let by_infrastructure = reported_by_infrastructure();
+    let by_watcher = reported_by_watcher();
     // Without the unit tests at the end of each file.
     let program = |file: &String| read(file).split("#[cfg(test)]").next().unwrap_or_default().to_owned();
     let code: String = files("lambdas", "rs").iter().filter(|file| file.contains("/src/")).map(program).collect();
     for metric in of_alarms().into_iter().chain(of_dashboard()) {
-        assert!(is_reported(&metric, &by_infrastructure, &code), "nothing reports {metric:?}");
+        assert!(is_reported(&metric, &by_watcher, &code), "nothing reports {metric:?}");
     }
 }
 
@@ -125,55 +117,33 @@ fn every_metric_of_an_alarm_or_of_the_dashboard_is_reported_by_something() {
 fn every_own_metric_is_explained_and_used() {
     let document = read(DOCUMENT);
     let rows = rows(section(&document, "### Of this project"));
-    let explained: BTreeSet<(String, String)> =
-        rows[2..].iter().map(|row| (code(row[1]).concat().replace("<stack>", "${ArchiveStackName}"), code(row[0]).concat())).collect();
+    let explained: BTreeSet<(String, String)> = rows[2..].iter().map(|row| (code(row[1]).concat(), code(row[0]).concat())).collect();
     let own = |metric: &Metric| metric.0.starts_with(OWN);
     let names =
         |metrics: Vec<Metric>| metrics.into_iter().filter(own).map(|(namespace, name, _)| (namespace, name)).collect::<BTreeSet<_>>();
     let used = names(of_alarms().into_iter().chain(of_dashboard()).collect());
     assert_eq!(explained, used);
-    assert!(names(reported_by_infrastructure().into_iter().collect()).is_subset(&used));
-}
-
-/// CloudWatch's filter pattern for fields with spaces between: names, one with a value that the field must have, and `...`. Without these
-/// dots it would match only lines of exactly as many fields.
-fn matches(pattern: &str, line: &str) -> bool {
-    assert!(pattern.ends_with(", ...]"), "{pattern}");
-    let mut fields = pattern.trim_matches(['[', ']']).split(',').map(str::trim);
-    let mut words = line.split(' ');
-    fields.all(|field| field == "..." || words.next().is_some_and(|word| field.split_once(" = ").is_none_or(|(_, value)| value == word)))
-}
-
-/// The audit's lines as the document shows them.
-#[test]
-fn every_line_of_the_audit_is_counted_once() {
-    let template = load(MONITORING);
-    let filters = resources(&template, "AWS::Logs::MetricFilter");
-    let document = read(DOCUMENT);
-    let lines = code_blocks(section(&document, "## Audit"), "text")[0].lines();
-    let counted = lines.map(|line| {
-        let counting = filters.iter().filter(|(_, filter)| matches(text(&filter["FilterPattern"]), line));
-        counting.map(|(_, filter)| text(&filter["MetricTransformations"][0]["MetricName"])).collect::<Vec<_>>()
-    });
-    assert_eq!(counted.collect::<Vec<_>>(), [["EntriesExported"], ["EntriesEmpty"], ["EntriesSkipped"], ["EntriesFailed"]]);
+    assert!(names(vec![reported_by_watcher()]).is_subset(&used));
 }
 
 // ---- alarms ---------------------------------------------------------------------------------------------------------
 
 /// Alarm, namespace, metric, the dimension's value, and the treatment of missing data. Lambda's own metric Errors is in none of them: it
 /// counts each poll of a task that is under way.
-const CONDITIONS: [[&str; 5]; 11] = [
+const CONDITIONS: [[&str; 5]; 13] = [
     ["CheckExportTaskThrottled", "AWS/Lambda", "Throttles", "CheckExportTaskFunctionName", "notBreaching"],
     ["CompactionFailed", "AWS/States", "ExecutionsFailed", "CompactionStateMachineArn", "notBreaching"],
     ["CreateExportTaskThrottled", "AWS/Lambda", "Throttles", "CreateExportTaskFunctionName", "notBreaching"],
-    ["EntriesThrottled", "AWS/States", "ExecutionThrottled", "${StateMachineArn}/LogGroup", "notBreaching"],
     ["FunctionErrors", OWN, "FunctionErrors", "ArchiveStackName", "notBreaching"],
     ["NoSuccessfulRun", OWN, "DaysSinceSuccessfulRun", "ArchiveStackName", "breaching"],
+    ["PlanExportsThrottled", "AWS/Lambda", "Throttles", "PlanExportsFunctionName", "notBreaching"],
+    ["ReportArchiveThrottled", "AWS/Lambda", "Throttles", "ReportArchiveFunctionName", "notBreaching"],
     ["RunAborted", "AWS/States", "ExecutionsAborted", "StateMachineArn", "notBreaching"],
     ["RunFailed", "AWS/States", "ExecutionsFailed", "StateMachineArn", "notBreaching"],
     ["RunThrottled", "AWS/States", "ExecutionThrottled", "StateMachineArn", "notBreaching"],
     ["RunTimedOut", "AWS/States", "ExecutionsTimedOut", "StateMachineArn", "notBreaching"],
     ["StartFailed", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "DeadLetterQueueName", "ignore"],
+    ["WindowsThrottled", "AWS/States", "ExecutionThrottled", "${StateMachineArn}/ExportWindows", "notBreaching"],
 ];
 
 #[test]
@@ -221,7 +191,7 @@ fn document_and_dashboard_have_every_alarm_and_no_other() {
 fn the_alarm_on_the_maps_executions_has_its_label() {
     let states = states(&read_json(EXPORT_LOGS));
     let label = states.iter().find_map(|state| state.fields.get("Label")?.as_str()).expect("a label");
-    assert_eq!(text(&alarms()["EntriesThrottled"]["Dimensions"][0]["Value"]), format!("${{StateMachineArn}}/{label}"));
+    assert_eq!(text(&alarms()["WindowsThrottled"]["Dimensions"][0]["Value"]), format!("${{StateMachineArn}}/{label}"));
 }
 
 /// Where no run is scheduled, the alarm that misses one is silent; every other goes on telling.

@@ -4,12 +4,15 @@ Names and months are those that the queries in infra/athena have for examples. T
 
 * `/aws/lambda/orders`, October 2026, has every kind of message, an older export beside the one that counts, and another
   export of some of its streams below another prefix.
-* `/ecs/batch` has months missing, over the turn of a year.
+* `/ecs/batch` has months missing, over the turn of a year, and a month of which the end is missing.
+* `/ecs/nightly`, October 2026, was exported in two windows, because the time zone of the runs changed.
 """
 
 import gzip
 import hashlib
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 BUCKET = "log-archive"
 PREFIX = "cloudwatch-logs"
@@ -19,6 +22,7 @@ ORDERS = "/aws/lambda/orders"
 PAYMENTS = "/aws/lambda/payments"
 WEB = "/ecs/web"
 BATCH = "/ecs/batch"
+NIGHTLY = "/ecs/nightly"
 
 REQUEST_ID = "6f1f5d3a-2b1c-4c55-9a51-0d6f6f2c7b10"
 OTHER_REQUEST_ID = "0b0c7a54-5b0a-4a53-8f0e-1f2e3d4c5b6a"
@@ -27,6 +31,11 @@ LONG_MESSAGE = "x" * 1_048_576
 # The export of orders' October that counts, and an earlier one that failed half-way.
 TASK = "b3f1c7d2-0000-4000-8000-000000000010"
 FAILED_TASK = "0a1b2c3d-0000-4000-8000-000000000010"
+# Of a manifest of schema 1, which nothing reads.
+OLD_TASK = "01d00000-0000-4000-8000-000000000010"
+# Of nightly's October: the month in Tokyo, and the hours that it has more in UTC.
+TOKYO_TASK = "ce5e0000-0000-4000-8000-000000000010"
+UTC_TASK = "ce5e0000-0000-4000-8000-000000000011"
 STREAM_A = "2026-10-05-[$LATEST]aaaaaaaaaaaa"
 STREAM_B = "2026-10-06-[$LATEST]bbbbbbbbbbbb"
 
@@ -100,13 +109,12 @@ class Archive:
         self.prefix = prefix
         self.objects = {}
 
-    def export(self, log_group, month, task_id, streams, prefix=None, counts=True):
-        """One export: per log stream its objects, per object its events. Only one that counts has manifests.
+    def export(self, log_group, month, task_id, streams, prefix=None, counts=True, **changes):
+        """One export: per log stream its objects, per object its events. Only one that counts has a manifest.
 
-        `prefix` is that of an entry which has its own.
+        `prefix` is that of an entry which has its own, `changes` are the manifest's.
         """
-        below = self.prefix if prefix is None else prefix
-        destination = f"{_slash(below)}log_group={log_group}/year={month[:4]}/month={month[5:]}"
+        destination = self.destination(log_group, month, prefix)
         self.objects[f"{destination}/aws-logs-write-test"] = b"Permission Check Successful"
         objects = {
             f"{destination}/{task_id}/{stream}/{number:06}.gz": gzip.compress("".join(events).encode(), mtime=0)
@@ -114,35 +122,59 @@ class Archive:
             for number, events in enumerate(contents)
         }
         self.objects.update(objects)
-        if not counts:
-            return
-        size = sum(map(len, objects.values()))
-        # The one that Athena must not see as a log line, and the one that it reads as a row.
-        self.objects[f"{destination}/_manifest.json"] = json.dumps({"taskId": task_id}, indent=2).encode()
+        if counts:
+            counted = {
+                "outcome": "exported" if objects else "empty",
+                "task_id": task_id,
+                "objects": len(objects),
+                "hidden_objects": sum(len(contents) for stream, contents in streams.items() if stream.startswith(("_", "."))),
+                "bytes": sum(map(len, objects.values())),
+            }
+            self.manifest(log_group, month, prefix, **counted | changes)
+
+    def manifest(self, log_group, month, prefix=None, **changes):
+        """What became of a window: the whole month in Tokyo, and skipped, unless the changes say otherwise."""
+        destination = self.destination(log_group, month, prefix)
         row = {
-            "schema_version": 1,
-            "log_group": log_group,
-            "timezone": "Asia/Tokyo",
-            "window_from": 0,
-            "window_to": 1,
-            "task_id": task_id,
+            "schema_version": 2,
+            "outcome": "skipped",
+            "reason": None,
+            "account": "111122223333",
+            "region": "ap-northeast-1",
             "bucket": BUCKET,
+            "log_group": log_group,
+            "log_stream_name_prefix": None,
+            "timezone": "Asia/Tokyo",
+            "window_from": month_begins(month),
+            "window_to": month_begins(month, later=1) - 1,
             "destination_prefix": destination,
-            "objects": len(objects),
-            "hidden_objects": sum(len(contents) for stream, contents in streams.items() if stream.startswith(("_", "."))),
-            "bytes": size,
+            "task_id": None,
+            "objects": 0,
+            "hidden_objects": 0,
+            "bytes": 0,
+            "digest": hashlib.sha256(b"").hexdigest(),
             "created": "2026-11-01T04:00:01Z",
             "completed": "2026-11-01T04:03:21Z",
             "execution": None,
             "warnings": [{"name": "RetentionShorterThanMonth", "message": "a text"}],
-        }
+        } | changes
         place = hashlib.sha256(destination.encode()).hexdigest()[:32]
-        key = f"{_slash(self.prefix)}manifests/year={month[:4]}/month={month[5:]}/{place}.json"
+        name = f"{place}-{row['window_from']}-{row['window_to']}.json"
+        key = f"{_slash(self.prefix)}manifests/year={month[:4]}/month={month[5:]}/{name}"
         self.objects[key] = (json.dumps(row) + "\n").encode()
+
+    def destination(self, log_group, month, prefix=None):
+        return f"{_slash(self.prefix if prefix is None else prefix)}log_group={log_group}/year={month[:4]}/month={month[5:]}"
 
     def size(self, prefix):
         """Bytes of the gz objects whose keys begin so."""
         return sum(len(body) for key, body in self.objects.items() if key.startswith(prefix) and key.endswith(".gz"))
+
+
+def month_begins(month, zone="Asia/Tokyo", later=0):
+    """Epoch milliseconds; `later` months after it."""
+    months = int(month[:4]) * 12 + int(month[5:]) - 1 + later
+    return int(datetime(months // 12, months % 12 + 1, 1, tzinfo=ZoneInfo(zone)).timestamp()) * 1000
 
 
 def _slash(prefix):
@@ -156,6 +188,8 @@ def build():
         archive.export(log_group, month, task_id, {stream: [[event(time, message)]]}, **options)
 
     one(ORDERS, "2026-10", FAILED_TASK, STREAM_A, "2026-10-05T01:00:00.000Z", f"ERROR of a failed export {REQUEST_ID}", counts=False)
+    old = {"schema_version": 1, "window_from": 0, "window_to": 1}
+    one(ORDERS, "2026-10", OLD_TASK, STREAM_A, "2026-10-05T01:00:00.000Z", f"ERROR of schema 1 {REQUEST_ID}", **old)
     archive.export(ORDERS, "2026-10", TASK, {STREAM_A: [ORDERS_A0, ORDERS_A1], STREAM_B: [ORDERS_B0]})
     # Some of orders' streams once more, as an entry with a prefix of its own exports them.
     other, message = "c0ffee00-0000-4000-8000-000000000010", f"ERROR below another prefix {REQUEST_ID}"
@@ -176,4 +210,12 @@ def build():
     for month in ("2025-12", "2026-02", "2026-10"):
         task_id = f"ba7c4000-0000-4000-8000-0000000{month[:4]}{month[5:]}"[:36]
         one(BATCH, month, task_id, "batch", f"{month}-15T00:00:00.000Z", "done")
+    # Without an event in it; the same, but only up to the 10th; and of schema 1.
+    archive.manifest(BATCH, "2026-03", reason="NoEventsInMonth")
+    archive.manifest(BATCH, "2026-04", reason="NoEventsInMonth", window_to=month_begins("2026-04") + 10 * 86_400_000 - 1)
+    one(BATCH, "2026-05", "ba7c4000-0000-4000-8000-000000000001", "batch", "2026-05-15T00:00:00.000Z", "of schema 1", schema_version=1)
+    begin, change, end = month_begins("2026-10"), month_begins("2026-11"), month_begins("2026-11", "UTC")
+    one(NIGHTLY, "2026-10", TOKYO_TASK, "nightly", "2026-10-31T14:59:59.999Z", "last in Tokyo", window_from=begin, window_to=change - 1)
+    parts = {"timezone": "UTC", "window_from": change, "window_to": end - 1}
+    one(NIGHTLY, "2026-10", UTC_TASK, "nightly", "2026-10-31T15:00:00.000Z", "first that Tokyo has in November", **parts)
     return archive

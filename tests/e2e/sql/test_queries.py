@@ -108,6 +108,27 @@ class Queries(unittest.TestCase):
         del contents.objects[key]
         self.assertEqual(LocalAthena(contents).rows(sql), [])
 
+    def test_a_month_exported_in_windows(self):
+        """Each window has a task of its own. All of them show, and no event shows twice."""
+        sql = f"SELECT task_id, event_time, message FROM events WHERE log_group = '{a.NIGHTLY}' AND year = 2026 AND month = 10 ORDER BY event_time"
+        wanted = [
+            (a.TOKYO_TASK, "2026-10-31 14:59:59.999", "last in Tokyo"),
+            (a.UTC_TASK, "2026-10-31 15:00:00.000", "first that Tokyo has in November"),
+        ]
+        self.assertEqual(self.athena.rows(sql), wanted)
+
+    def test_only_exported_windows_of_schema_2_show(self):
+        for changes, shown in (({}, [("here",)]), ({"schema_version": 1}, []), ({"outcome": "empty"}, []), ({"outcome": "skipped"}, [])):
+            with self.subTest(changes):
+                contents = a.Archive()
+                contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]}, **changes)
+                self.assertEqual(LocalAthena(contents).rows(f"SELECT message FROM logs {OF_ORDERS}"), shown)
+
+    def test_a_skipped_window_is_a_row_without_a_task(self):
+        sql = f"SELECT month, outcome, reason, task_id FROM manifests WHERE year = 2026 AND log_group = '{a.BATCH}' AND task_id IS NULL ORDER BY month"
+        wanted = [(month, "skipped", "NoEventsInMonth", None) for month in ("3", "4")]
+        self.assertEqual(self.athena.rows(sql), wanted)
+
     def test_log_streams_that_athena_hides(self):
         """Their names begin with `_` or `.`, and so do their folders: Athena takes no notice of these."""
         athena = LocalAthena(with_hidden_streams())
@@ -230,18 +251,15 @@ class Compaction(unittest.TestCase):
                 self.assertEqual(verdict[-1], "OBJECTS MISSING")
 
     def test_verdicts(self):
-        nothing, empty, old, at_root = a.build(), a.Archive(), a.build(), of_one_event(prefix="")
+        nothing, empty, at_root = a.build(), a.Archive(), of_one_event(prefix="")
         nothing.objects = {key: body for key, body in nothing.objects.items() if "/manifests/" not in key}
         empty.export(a.ORDERS, "2026-10", a.TASK, {})
-        key, body = manifest_of_orders(old.objects)
-        old.objects[key] = json.dumps({name: value for name, value in json.loads(body).items() if name != "hidden_objects"}).encode()
         event = a.event("2026-10-05T01:00:00.000Z", "here")
         at_root.export(a.ORDERS, "2026-10", "c0ffee", {a.STREAM_A: [[event]], a.STREAM_B: [[event]]}, prefix=a.OTHER_PREFIX)
         verdicts = {
             "nothing is not equal to nothing": (nothing, (None, *"00000", None, None, "NOTHING ARCHIVED")),
             "a month exported and empty is nothing": (empty, (*"000000", None, None, "NOTHING ARCHIVED")),
             "hidden objects are not missed": (with_hidden_streams(), self.ALL_OF_ONE_EVENT),
-            "a manifest from before hidden objects were counted hides none": (old, self.ALL_OF_ORDERS),
             "at the root of its bucket, whose place is no other prefix's": (at_root, self.ALL_OF_ONE_EVENT),
         }
         for name, (contents, verdict) in verdicts.items():

@@ -13,13 +13,15 @@ use contract::{
     read,
     template::{self, ARCHIVE, Template, resources},
 };
-use needs::{needs_of_key, needs_of_schedule, needs_of_workflow};
+use needs::{needs_of_keys, needs_of_schedule, needs_of_workflow};
 use serde_json::{Value, json};
 
 /// Role, the template that makes it, what takes it on, and the resource whose work it is.
-const ROLES: [(&str, &str, &str, &str); 7] = [
+const ROLES: [(&str, &str, &str, &str); 9] = [
+    ("PlanExportsRole", "infra/roles.yaml", "lambda.amazonaws.com", "PlanExportsFunction"),
     ("CreateExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CreateExportTaskFunction"),
     ("CheckExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CheckExportTaskFunction"),
+    ("ReportArchiveRole", "infra/roles.yaml", "lambda.amazonaws.com", "ReportArchiveFunction"),
     ("ExportLogsStateMachineRole", "infra/template.yaml", "states.amazonaws.com", "ExportLogsStateMachine"),
     ("CompactLogsStateMachineRole", "infra/compaction.yaml", "states.amazonaws.com", "CompactLogsStateMachine"),
     ("WatchArchiveStateMachineRole", "infra/monitoring.yaml", "states.amazonaws.com", "WatchArchiveStateMachine"),
@@ -28,24 +30,30 @@ const ROLES: [(&str, &str, &str, &str); 7] = [
 ];
 
 /// What references stand for, written as the document writes it.
-const VALUES: [(&str, &str); 35] = [
+const VALUES: [(&str, &str); 40] = [
     ("AWS::Partition", "aws"),
     ("AWS::Region", "<Region>"),
     ("AWS::AccountId", "<account>"),
     ("AWS::StackName", "<stack>"),
     ("ArchiveStackName", "<stack>"),
     ("BucketArn", "arn:aws:s3:::<bucket>"),
+    ("BucketIsOfAnotherAccount", "true"),
     ("ArchiveBucketName", "<bucket>"),
     ("S3PrefixSlash", "<S3Prefix>/"),
-    ("QueryResultsBucketName", "<results bucket>"),
-    ("QueryResultsBucket", "<results bucket>"),
+    ("WorkBucketName", "<work bucket>"),
+    ("WorkBucketArn", "arn:aws:s3:::<work bucket>"),
+    ("Archive.Outputs.WorkBucketArn", "arn:aws:s3:::<work bucket>"),
     ("DatabaseName", "<database>"),
     ("CompactionWorkGroupName", "<stack>-compaction"),
     ("KmsKeyArn", "<KmsKeyArn>"),
+    ("PlanExportsLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/plan-exports:*"),
     ("CreateExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/create-export-task:*"),
     ("CheckExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/check-export-task:*"),
+    ("ReportArchiveLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/report-archive:*"),
+    ("PlanExportsFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<plan-exports>"),
     ("CreateExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<create-export-task>"),
     ("CheckExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<check-export-task>"),
+    ("ReportArchiveFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<report-archive>"),
     ("ExportLogsStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<export-logs>"),
     ("ExportLogsStateMachine.Name", "<export-logs>"),
     ("StateMachineArn", "arn:aws:states:<Region>:<account>:stateMachine:<export-logs>"),
@@ -56,9 +64,8 @@ const VALUES: [(&str, &str); 35] = [
     ("WatchArchiveStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<watch-archive>"),
     ("WatchArchiveStateMachine.Name", "<watch-archive>"),
     ("ExportLogsScheduleDeadLetterQueue.Arn", "arn:aws:sqs:<Region>:<account>:<dead-letter queue>"),
-    ("Notification.Outputs.TopicArn", "arn:aws:sns:<Region>:<account>:<topic>"),
-    ("Notification.Outputs.KeyArn", "arn:aws:kms:<Region>:<account>:key/<topic's key>"),
-    ("NotifyOnSuccess", "false"),
+    ("NotificationTopicArn", "arn:aws:sns:<Region>:<account>:<topic>"),
+    ("NotificationKeyArn", "arn:aws:kms:<Region>:<account>:key/<topic's key>"),
     // Which role a resource has.
     ("ExportLogsStateMachineRole.Arn", "ExportLogsStateMachineRole"),
     ("CompactLogsStateMachineRole.Arn", "CompactLogsStateMachineRole"),
@@ -166,7 +173,7 @@ fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
             "scheduler.amazonaws.com" => needs_of_schedule(&template, holder),
             _ => continue,
         };
-        needs.extend(needs_of_key(&statements));
+        needs.extend(needs_of_keys(&statements));
         let lacking: Vec<_> = lacking(&statements, &needs).iter().map(ToString::to_string).collect();
         assert!(lacking.is_empty(), "{name} lacks\n{}", lacking.join("\n"));
         let superfluous: Vec<_> = superfluous(&statements, &needs).iter().map(ToString::to_string).collect();
@@ -174,14 +181,15 @@ fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
     }
 }
 
-/// The rest of what the functions may do is compared with what they do, in a stack without a key.
+/// The rest of what the functions may do is compared with what they do, in a stack without a key, by `tests/e2e`.
 #[test]
-fn the_roles_of_functions_may_use_the_archives_key_for_what_they_read_and_write() {
+fn the_roles_of_functions_may_use_keys_for_what_they_read_write_and_publish() {
     for Role { name, statements, .. } in roles().iter().filter(|role| role.service == "lambda.amazonaws.com") {
-        let (of_key, others): (Vec<_>, Vec<_>) = statements.iter().cloned().partition(|statement| statement.sid == "UseKeyOfArchive");
-        let needs = needs_of_key(&others);
-        assert_eq!(lacking(&of_key, &needs), [], "{name}");
-        assert_eq!(superfluous(&of_key, &needs), [], "{name}");
+        let uses_key = |statement: &Statement| statement.actions.iter().any(|action| action.starts_with("kms:"));
+        let (of_keys, others): (Vec<_>, Vec<_>) = statements.iter().cloned().partition(uses_key);
+        let needs = needs_of_keys(&others);
+        assert_eq!(lacking(&of_keys, &needs), [], "{name}");
+        assert_eq!(superfluous(&of_keys, &needs), [], "{name}");
     }
 }
 
@@ -191,9 +199,40 @@ fn the_compaction_writes_its_answers_where_its_role_may() {
     let configuration = &property(&athena, "CompactionWorkGroup", "WorkGroupConfiguration")["ResultConfiguration"];
     let location = athena.text(&configuration["OutputLocation"]);
     assert!(
-        matches(&format!("{}*", location.replace("s3://", "arn:aws:s3:::")), "arn:aws:s3:::<results bucket>/compaction/query.csv"),
+        matches(&format!("{}*", location.replace("s3://", "arn:aws:s3:::")), "arn:aws:s3:::<work bucket>/compaction/query.csv"),
         "{location}"
     );
+}
+
+/// In another account's bucket, the roles need the owner's leave as well, for the folder of this account.
+#[test]
+fn the_owner_of_the_bucket_permits_what_roles_do_there_and_nothing_else() {
+    let mut owner = load("infra/archive.yaml");
+    let given = [("ExistingBucketName", "<bucket>"), ("ExistingBucketOwnerAccountId", "<owner>")];
+    owner.values.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let output = owner.text(&owner.document["Outputs"]["BucketPolicyStatements"]["Value"]);
+    let mut policy: Vec<Value> = serde_json::from_str(&output).expect("the output is JSON");
+    policy.retain(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("ArchiveRoles")));
+    for statement in policy.iter_mut().filter_map(Value::as_object_mut) {
+        let condition = json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::<account>:role/cloudwatch-logs-archive/*"}});
+        assert_eq!(statement.remove("Condition"), Some(condition));
+        assert_eq!(statement.remove("Principal"), Some(json!({"AWS": "arn:aws:iam::<account>:root"})));
+    }
+    let policy = statements(&json!({"Statement": policy}));
+
+    let bucket = "arn:aws:s3:::<bucket>";
+    let in_folder = |path: &str| match path.strip_prefix("/<S3Prefix>/").or(path.strip_prefix('/')) {
+        Some(below) => format!("{bucket}/<S3Prefix>/account=<account>/{}", below.replace('*', "object")),
+        None => bucket.to_owned(),
+    };
+    let mut needs = Vec::new();
+    for statement in roles().into_iter().flat_map(|role| role.statements) {
+        for path in statement.resources.iter().filter_map(|resource| resource.strip_prefix(bucket)) {
+            needs.extend(statement.actions.iter().map(|action| Need::new(action, in_folder(path))));
+        }
+    }
+    assert_eq!(lacking(&policy, &needs), []);
+    assert_eq!(superfluous(&policy, &needs), []);
 }
 
 /// The tables are those below the heading that has the role's name.
@@ -215,12 +254,12 @@ fn security_shows_every_statement_of_every_role() {
 fn a_wildcard_stands_for_any_characters() {
     for (pattern, text, expected) in [
         ("*", "", true),
-        ("arn:b/*/_manifest.json", "arn:b/x/y/_manifest.json", true),
+        ("arn:b/*/object.gz", "arn:b/x/y/object.gz", true),
         ("a*bc", "abcbc", true),
         ("a", "ab", false),
         ("a*", "b", false),
         ("a*b", "a", false),
-        ("arn:b/*/_manifest.json", "arn:b/_manifest.json", false),
+        ("arn:b/*/object.gz", "arn:b/object.gz", false),
     ] {
         assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
     }

@@ -13,7 +13,7 @@ use super::property;
 const KEY: &str = "<KmsKeyArn>";
 const TOPICS_KEY: &str = "arn:aws:kms:<Region>:<account>:key/<topic's key>";
 const BUCKET: &str = "arn:aws:s3:::<bucket>";
-const RESULTS: &str = "arn:aws:s3:::<results bucket>";
+const WORK_BUCKET: &str = "arn:aws:s3:::<work bucket>";
 
 /// Its definition with the substitutions done.
 fn definition(template: &Template, machine: &str) -> Value {
@@ -59,16 +59,6 @@ fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
     let integration = resource.as_str().and_then(|resource| resource.strip_prefix("arn:aws:states:::"));
     match integration.unwrap_or_else(|| panic!("{}: {resource}", state.name)) {
         "lambda:invoke" => vec![Need::new("lambda:InvokeFunction", argument("FunctionName"))],
-        // Amazon SNS encrypts in the name of the publisher.
-        "sns:publish" => {
-            let of_key = |action| Need::new(action, TOPICS_KEY).with("kms:ViaService", "sns.<Region>.amazonaws.com");
-            vec![Need::new("sns:Publish", argument("TopicArn")), of_key("kms:GenerateDataKey"), of_key("kms:Decrypt")]
-        }
-        "aws-sdk:cloudwatchlogs:describeLogGroups" => vec![Need::new("logs:DescribeLogGroups", LIST_OF_LOG_GROUPS)],
-        "aws-sdk:cloudwatchlogs:putLogEvents" => {
-            let stream = format!("log-group:{}:log-stream:{}", argument("LogGroupName"), argument("LogStreamName"));
-            vec![Need::new("logs:PutLogEvents", format!("arn:aws:logs:<Region>:<account>:{stream}"))]
-        }
         "aws-sdk:cloudwatch:putMetricData" => {
             vec![Need::new("cloudwatch:PutMetricData", "*").with("cloudwatch:namespace", argument("Namespace"))]
         }
@@ -77,18 +67,17 @@ fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
         "states:startExecution.sync:2" => needs_of_nested(&argument("StateMachineArn")),
         "athena:startQueryExecution.sync" => needs_of_query(&argument("QueryString"), &argument("WorkGroup")),
         "athena:getQueryResults" => {
-            vec![Need::new("athena:GetQueryResults", WORKGROUP), Need::new("s3:GetObject", format!("{RESULTS}/compaction/query.csv"))]
+            vec![Need::new("athena:GetQueryResults", WORKGROUP), Need::new("s3:GetObject", format!("{WORK_BUCKET}/compaction/query.csv"))]
         }
         other => panic!("{}: which permissions does {other} need?", state.name),
     }
 }
 
 /// A Distributed Map starts, follows and ends executions of the state machine itself. The developer guide's "IAM policies for
-/// using Distributed Map states" has the executions as `<machine>:*`, and redriven ones as `<machine>/<label>:*`; the latter is
-/// how the executions of the items are named.
+/// using Distributed Map states" has the executions as `<machine>:*`; the executions of the items are named `<machine>/<label>:*`.
+/// Nothing is redriven: what a run left undone is for a new one.
 fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
     assert_eq!(state.fields["ItemProcessor"]["ProcessorConfig"]["Mode"], "DISTRIBUTED", "{}", state.name);
-    assert!(!state.fields.contains_key("ItemReader") && !state.fields.contains_key("ResultWriter"), "{} reads or writes S3", state.name);
     let label = state.fields["Label"].as_str().expect("a label");
     let run = format!("arn:aws:states:<Region>:<account>:execution:{machine}:run");
     let item = format!("arn:aws:states:<Region>:<account>:execution:{machine}/{label}:item");
@@ -96,8 +85,20 @@ fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
     for action in ["states:DescribeExecution", "states:StopExecution"] {
         needs.extend([Need::new(action, &run), Need::new(action, &item)]);
     }
-    needs.push(Need::new("states:RedriveExecution", item));
+    needs.extend(state.fields.get("ItemReader").into_iter().flat_map(|reader| needs_of_plan(reader, "s3:getObject", &["s3:GetObject"])));
+    // Large results are written in parts, and read again to make the list of them.
+    let writes = ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"];
+    needs.extend(state.fields.get("ResultWriter").into_iter().flat_map(|writer| needs_of_plan(writer, "s3:putObject", &writes)));
     needs
+}
+
+/// The same guide, "Reading from an Amazon S3 dataset" and "Writing results to an Amazon S3 bucket". Which object it is, plan-exports
+/// says; that is below `plans/` of the work bucket.
+fn needs_of_plan(field: &Value, integration: &str, actions: &[&str]) -> Vec<Need> {
+    assert_eq!(field["Resource"], format!("arn:aws:states:::{integration}"), "{field}");
+    let bucket = field["Parameters"]["Bucket.$"].as_str();
+    assert!(bucket.is_some_and(|bucket| bucket.starts_with("$.plan.")), "{field}");
+    actions.iter().map(|action| Need::new(action, format!("{WORK_BUCKET}/plans/run/object.json"))).collect()
 }
 
 /// The developer guide's "IAM policies for Step Functions workflow executions", Run a Job (.sync): it hears of the end by a rule
@@ -152,12 +153,12 @@ fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
     }
     let writes_parquet = query.contains("CREATE TABLE");
     let (of_bucket, of_object) = (["GetBucketLocation", "ListBucket"], ["PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"]);
-    for bucket in [BUCKET, RESULTS] {
+    for bucket in [BUCKET, WORK_BUCKET] {
         needs.extend(of_bucket.map(|action| Need::new(&format!("s3:{action}"), bucket)));
     }
     // The answer of each query is written, too.
-    needs.push(Need::new("s3:ListBucketMultipartUploads", RESULTS));
-    needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{RESULTS}/compaction/query.csv"))));
+    needs.push(Need::new("s3:ListBucketMultipartUploads", WORK_BUCKET));
+    needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{WORK_BUCKET}/compaction/query.csv"))));
     if query.contains("SELECT") {
         needs.extend(
             ["log_group=/x/year=2026/month=10/task/stream/000000.gz", "manifests/year=2026/month=10/row.json", "parquet/file"]
@@ -180,14 +181,21 @@ pub fn needs_of_schedule(template: &Template, schedule: &str) -> Vec<Need> {
     needs
 }
 
-/// With a key for the archive, S3 uses it in the name of whoever reads or writes there.
-pub fn needs_of_key(statements: &[Statement]) -> Vec<Need> {
-    let in_archive = statements.iter().filter(|it| it.resources.iter().any(|resource| resource.starts_with(&format!("{BUCKET}/"))));
+/// S3 uses the archive's key in the name of whoever reads or writes there, and Amazon SNS the topic's in the name of the publisher.
+pub fn needs_of_keys(statements: &[Statement]) -> Vec<Need> {
     let via_s3 = |action| Need::new(action, KEY).with("kms:ViaService", "s3.<Region>.amazonaws.com");
-    let of_action = |action: &String| match action.as_str() {
-        "s3:GetObject" => Some(via_s3("kms:Decrypt")),
-        "s3:PutObject" => Some(via_s3("kms:GenerateDataKey")),
-        _ => None,
-    };
-    in_archive.flat_map(|statement| statement.actions.iter().filter_map(of_action)).collect()
+    let via_sns = |action| Need::new(action, TOPICS_KEY).with("kms:ViaService", "sns.<Region>.amazonaws.com");
+    let mut needs = Vec::new();
+    for statement in statements {
+        let in_archive = statement.resources.iter().any(|resource| resource.starts_with(&format!("{BUCKET}/")));
+        for action in &statement.actions {
+            match action.as_str() {
+                "s3:GetObject" if in_archive => needs.push(via_s3("kms:Decrypt")),
+                "s3:PutObject" if in_archive => needs.push(via_s3("kms:GenerateDataKey")),
+                "sns:Publish" => needs.extend(["kms:Decrypt", "kms:GenerateDataKey"].map(via_sns)),
+                _ => {}
+            }
+        }
+    }
+    needs
 }
