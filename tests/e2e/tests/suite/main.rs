@@ -1,13 +1,4 @@
 //! The end-to-end tests: one program, since each program of tests takes seconds to compile and link with the AWS SDK. A module's tests alone:
 //! `cargo test -p e2e outcomes::`.
 
-mod athena;
-mod bad_input;
 mod faults;
-mod idempotence;
-mod month;
-mod outcomes;
-mod roles;
-mod scale;
-mod sql;
-mod watch;

@@ -1,0 +1,144 @@
+//! The archive bucket: what lies there, what the table and the view say of it, and what a person does to it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::{primitives::ByteStream, types::{Delete, ObjectIdentifier}};
+use local_aws::archive::StoredObject;
+use serde_json::{Value, json};
+
+use crate::{Archive, FROM, S3_PREFIX, TO, place};
+
+impl Archive {
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.local.sdk_config()).force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// The keys below a prefix of the archive bucket.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        self.keys_in(&self.stack.bucket, prefix).await
+    }
+
+    pub async fn keys_in(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let mut pages = self.s3().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.expect("the bucket can be listed");
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        keys
+    }
+
+    /// The text of an object, unpacked.
+    pub async fn text(&self, key: &str) -> String {
+        let object = self.s3().get_object().bucket(&self.stack.bucket).key(key).send().await;
+        let body = object.unwrap_or_else(|error| panic!("{key}: {error:?}")).body.collect().await.expect("its body").to_vec();
+        let object = StoredObject { key: key.to_owned(), body };
+        let body = if key.ends_with(".gz") { object.gunzip().expect("the object is gzip") } else { object.body };
+        String::from_utf8(body).expect("the tests write UTF-8")
+    }
+
+    pub async fn json(&self, key: &str) -> Value {
+        serde_json::from_str(&self.text(key).await).expect("the object is JSON")
+    }
+
+    /// The objects below a prefix with their text, by the rest of the key.
+    pub async fn stored(&self, prefix: &str) -> BTreeMap<String, String> {
+        let mut stored = BTreeMap::new();
+        for key in self.keys(prefix).await {
+            stored.insert(key[prefix.len()..].to_owned(), self.text(&key).await);
+        }
+        stored
+    }
+
+    /// Objects with events of a log group's month, all tasks'.
+    pub async fn data_keys(&self, log_group: &str) -> Vec<String> {
+        let keys = self.keys(&format!("{}/", place(S3_PREFIX, log_group))).await;
+        keys.into_iter().filter(|key| key.ends_with(".gz")).collect()
+    }
+
+    pub async fn put(&self, key: &str, text: impl Into<Vec<u8>>) {
+        let put = self.s3().put_object().bucket(&self.stack.bucket).key(key).body(ByteStream::from(text.into()));
+        put.send().await.expect("the object is stored");
+    }
+
+    pub async fn delete(&self, keys: &[String]) {
+        for keys in keys.chunks(1000) {
+            let objects = keys.iter().map(|key| ObjectIdentifier::builder().key(key).build().expect("a key")).collect();
+            let delete = Delete::builder().set_objects(Some(objects)).build().expect("objects");
+            self.s3().delete_objects().bucket(&self.stack.bucket).delete(delete).send().await.expect("the objects go");
+        }
+    }
+
+    /// The manifests of a log group, of all months, with their keys.
+    pub async fn manifests(&self, log_group: &str) -> Vec<(String, Value)> {
+        let mut manifests = Vec::new();
+        for key in self.keys(&format!("{S3_PREFIX}/manifests/")).await {
+            let text = self.text(&key).await;
+            if let Ok(manifest) = serde_json::from_str::<Value>(&text) && manifest["log_group"] == log_group {
+                manifests.push((key, manifest));
+            }
+        }
+        manifests
+    }
+
+    /// The only manifest of a log group.
+    pub async fn manifest(&self, log_group: &str) -> (String, Value) {
+        let mut manifests = self.manifests(log_group).await;
+        assert_eq!(manifests.len(), 1, "{manifests:#?}");
+        manifests.remove(0)
+    }
+
+    /// The messages of a log group as the view `events` has them, in the order of time.
+    pub async fn events(&self, log_group: &str) -> Vec<String> {
+        let sql = format!("SELECT message FROM events WHERE log_group = '{log_group}' ORDER BY event_time, message");
+        let answer = self.local.query(&self.stack, &sql).await.expect("the view answers");
+        answer.rows.into_iter().map(|row| row.into_iter().next().flatten().expect("a message")).collect()
+    }
+
+    /// The report of a run, also of one that failed.
+    pub async fn report(&self, execution_arn: &str) -> Value {
+        let name = execution_arn.rsplit(':').next().expect("an ARN ends in the name");
+        let keys = self.keys(&format!("{S3_PREFIX}/runs/")).await;
+        let of_run: Vec<_> = keys.iter().filter(|key| key.ends_with(&format!("-{name}.json"))).collect();
+        let [key] = of_run[..] else { panic!("one report of {name}, not {of_run:?}") };
+        self.json(key).await
+    }
+
+    /// Removes the reports: a scheduled run then is the first ever.
+    pub async fn forget_runs(&self) {
+        let keys = self.keys(&format!("{S3_PREFIX}/runs/")).await;
+        self.delete(&keys).await;
+    }
+
+    /// The month of a log group whose only event is `hello` at [`FROM`] is in the archive: whole, once, and the manifest says so.
+    /// Returns the manifest.
+    pub async fn assert_archived_once(&self, log_group: &str) -> Value {
+        let (_, manifest) = self.manifest(log_group).await;
+        let task_id = manifest["task_id"].as_str().expect("the manifest names its task");
+        assert_eq!(Some(task_id), self.created(log_group).await.last().map(String::as_str), "the manifest is of the last task");
+        let mut stored = self.stored(&format!("{}/", place(S3_PREFIX, log_group))).await;
+        // What a person put there, or an earlier task wrote, stays.
+        stored.retain(|key, _| key.starts_with(task_id) || !key.contains('/'));
+        let expected = [
+            (format!("{task_id}/main/000000.gz"), "2024-09-30T15:00:00.000Z hello\n".to_owned()),
+            ("aws-logs-write-test".to_owned(), "Permission Check Successful".to_owned()),
+        ];
+        assert_eq!(stored, expected.into());
+        let stated = ["schema_version", "outcome", "window_from", "window_to", "objects", "hidden_objects"].map(|field| manifest[field].clone());
+        assert_eq!(stated, [json!(2), json!("exported"), json!(FROM), json!(TO), json!(1), json!(0)]);
+        manifest
+    }
+}
+
+/// What a report says of its log-group-months: log group and month, then what became of it, and why.
+pub fn decided(report: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |decided: &Value| {
+        let why = [&decided["reason"], &decided["warning"]["name"], &decided["failure"]["error"]].map(text).concat();
+        format!("{} {} {} {why}", text(&decided["source"]["logGroupName"]), text(&decided["month"]), text(&decided["became"])).trim_end().to_owned()
+    };
+    let mut lines: Vec<_> = report["decided"].as_array().expect("a list").iter().map(line).collect();
+    lines.sort();
+    lines
+}
