@@ -1,6 +1,6 @@
 //! Expands the entries of a run's input to log groups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use archive::Archive;
 use export_core::{
@@ -26,10 +26,10 @@ pub async fn expand(archive: &Archive, input: &RunInput) -> Result<(Vec<Group>, 
     known.extend(archive.named_log_groups(&named).await?);
 
     let mut groups = Vec::new();
-    let mut matched: HashMap<*const Entry, usize> = HashMap::new();
+    let unmatched = input.entries.iter().filter(|entry| !known.keys().any(|name| entry.rank(name).is_some()));
+    let warnings = unmatched.filter_map(matches_nothing).collect();
     for (name, log_group) in known {
         for entry in best_entries(&input.entries, &name) {
-            *matched.entry(std::ptr::from_ref(entry)).or_default() += 1;
             let source = entry.source(name.clone(), &input.bucket, &input.s3_prefix);
             let place = source.place(&archive.stack).map_err(|problem| {
                 ExportError::new(ErrorName::InvalidInput, format!("logGroups matches {:?}: {problem}", name.as_str()))
@@ -37,8 +37,7 @@ pub async fn expand(archive: &Archive, input: &RunInput) -> Result<(Vec<Group>, 
             groups.push(Group { source, place, log_group: log_group.clone() });
         }
     }
-    let unmatched = input.entries.iter().filter(|entry| !matched.contains_key(&std::ptr::from_ref(*entry)));
-    Ok((groups, unmatched.filter_map(matches_nothing).collect()))
+    Ok((groups, warnings))
 }
 
 /// The prefixes that have all others in them: each is listed once.
@@ -58,6 +57,6 @@ fn shortest_prefixes(entries: &[Entry]) -> Vec<&LogGroupName> {
 fn matches_nothing(entry: &Entry) -> Option<Warning> {
     let Selector::Prefix { log_group_name_prefix, exclude } = &entry.selector else { return None };
     let excluding = if exclude.is_empty() { String::new() } else { format!(" without {}", exclude.join(", ")) };
-    let message = format!("the entry {log_group_name_prefix}*{excluding} has no log group of its own: none exists, or other entries name them all");
+    let message = format!("the entry {log_group_name_prefix}*{excluding} matches no log group");
     Some(Warning::new(WarningName::EntryMatchesNothing, message))
 }

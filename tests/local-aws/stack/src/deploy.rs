@@ -58,12 +58,18 @@ pub struct Deployment {
     pub state_machine_arn: String,
     #[serde(rename = "ArchiveBucketName")]
     pub bucket: String,
+    #[serde(rename = "WorkBucketName")]
+    pub work_bucket: String,
     #[serde(rename = "NotificationTopicArn")]
     pub topic_arn: String,
+    #[serde(rename = "PlanExportsFunctionName")]
+    pub plan_function_name: String,
     #[serde(rename = "CreateExportTaskFunctionName")]
     pub create_function_name: String,
     #[serde(rename = "CheckExportTaskFunctionName")]
     pub check_function_name: String,
+    #[serde(rename = "ReportArchiveFunctionName")]
+    pub report_function_name: String,
     #[serde(rename = "CompactLogsStateMachineArn")]
     pub compact_state_machine_arn: String,
     /// The Glue database with the archive's tables and views.

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::cargo;
 
 /// The packages of the functions; each has one binary of the same name.
-pub const FUNCTIONS: [&str; 2] = ["create-export-task", "check-export-task"];
+pub const FUNCTIONS: [&str; 4] = ["plan-exports", "create-export-task", "check-export-task", "report-archive"];
 
 /// The executable of each function, by the name of its package.
 pub type Executables = BTreeMap<String, PathBuf>;

@@ -20,7 +20,8 @@ Usage: cargo local-aws [--wait-scale <factor>]
   --help                 print this
 
 When the stack is ready, one line of JSON goes to stdout:
-  {\"endpoint\",\"region\",\"accountId\",\"stateMachineArn\",\"bucket\",\"topicArn\",\"createFunctionName\",\"checkFunctionName\"}
+  {\"endpoint\",\"region\",\"accountId\",\"stateMachineArn\",\"bucket\",\"workBucket\",\"topicArn\",
+   \"planFunctionName\",\"createFunctionName\",\"checkFunctionName\",\"reportFunctionName\"}
 Any AWS SDK or CLI works against `endpoint` and `region`, with any credentials; Athena's workgroup is cloudwatch-logs-archive, its database
 cloudwatch_logs_archive. Everything else goes to stderr.
 Ctrl-C or SIGTERM ends it: exit code 0 once it was ready, 128 + the signal's number before.";
@@ -65,9 +66,12 @@ async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitC
         "accountId": local.account_id(),
         "stateMachineArn": deployment.state_machine_arn,
         "bucket": deployment.bucket,
+        "workBucket": deployment.work_bucket,
         "topicArn": deployment.topic_arn,
+        "planFunctionName": deployment.plan_function_name,
         "createFunctionName": deployment.create_function_name,
         "checkFunctionName": deployment.check_function_name,
+        "reportFunctionName": deployment.report_function_name,
     });
     cli::print(&ready.to_string());
     eprintln!("Ready. Ctrl-C ends it and removes everything.");
