@@ -358,3 +358,6 @@ fn smaller_than_before(old: &Found, export: &Export) -> Option<Warning> {
     );
     Some(Warning::new(WarningName::SmallerThanBefore, message))
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,3 +234,6 @@ pub fn best_entries<'a>(entries: &'a [Entry], name: &LogGroupName) -> Vec<&'a En
 
 /// The time that a run may use to start windows.
 pub const RUN_TIME_LIMIT: TimeDelta = TimeDelta::hours(20);
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,19 @@ impl fmt::Display for ManifestKey {
     }
 }
 
+/// The stack of this crate's tests.
+#[cfg(test)]
+pub(crate) fn stack() -> Stack {
+    Stack {
+        account: "111122223333".into(),
+        region: "ap-northeast-1".into(),
+        partition: "aws".into(),
+        bucket: BucketName::parse("my-archive").unwrap(),
+        s3_prefix: Prefix::parse("logs").unwrap(),
+        timezone: chrono_tz::Asia::Tokyo,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -258,3 +258,6 @@ pub struct Finished {
     pub items: Vec<OpenWindow>,
     pub decided: Vec<Decided>,
 }
+
+#[cfg(test)]
+mod tests;
