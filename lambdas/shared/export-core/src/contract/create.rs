@@ -244,3 +244,6 @@ pub struct Response {
     pub reason: Option<Reason>,
     pub warnings: Vec<Warning>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ pub struct Item<'a> {
     pub start_time: String,
     pub execution: &'a ExecutionArn,
 }
+
+#[cfg(test)]
+mod tests;
