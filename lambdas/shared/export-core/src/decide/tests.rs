@@ -217,14 +217,18 @@ fn what_an_export_replaces() {
 
 #[test]
 fn a_task_that_wrote_nothing_goes_by_the_log_group() {
-    let days = |retention_in_days| LogGroup::Present { created: None, retention_in_days: Some(retention_in_days), is_exportable: true };
-    let mut unknown_time = lie([]).group(days(3653)).exports(&[]);
-    unknown_time.evidence.export.as_mut().unwrap().created = None;
+    let kept = |days, task_created| {
+        let log_group = LogGroup::Present { created: None, retention_in_days: Some(days), is_exportable: true };
+        let mut case = lie([]).group(log_group).exports(&[]);
+        case.evidence.export.as_mut().unwrap().created = task_created;
+        case
+    };
+    let after_32_days = october().from + TimeDelta::days(32);
+    let later = after_32_days + TimeDelta::milliseconds(1);
     check([
-        // The task was created 31 days and 14 hours after the window's beginning.
-        ("retention kept all of it", lie([]).group(days(32)).exports(&[]), "Write(Empty)"),
-        ("retention may have deleted some", lie([]).group(days(31)).exports(&[]), "Skip(ExpiredBeforeFirstRun)"),
-        ("so it may where the task's time is unknown", unknown_time, "Skip(ExpiredBeforeFirstRun)"),
+        ("retention kept all of it", kept(32, Some(after_32_days)), "Write(Empty)"),
+        ("retention may have deleted some", kept(32, Some(later)), "Skip(ExpiredBeforeFirstRun)"),
+        ("so it may where the task's time is unknown", kept(3653, None), "Skip(ExpiredBeforeFirstRun)"),
         (
             "a deleted log group",
             lie([]).group(LogGroup::Absent).exports(&[]),

@@ -197,12 +197,18 @@ fn two_entries_of_one_place_are_refused() {
 
 #[test]
 fn the_name_wins_and_then_the_longest_prefix() {
-    let entries = json!([{"logGroupNamePrefix": "/aws/"}, "/aws/lambda/orders", {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*", "/aws/lambda/x"]},
-        {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*"], "s3Prefix": "second"}]);
+    let entries = json!([
+        {"logGroupNamePrefix": "/aws/"},
+        "/aws/lambda/orders",
+        {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*", "/aws/lambda/x"]},
+        {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*"], "s3Prefix": "second"},
+        {"logGroupNamePrefix": "/aws/lambda/orders"},
+    ]);
     let run = taken(json!({"logGroups": entries}));
     for (name, best) in [
         ("/aws/lambda/orders", &[1][..]),
-        ("/aws/lambda/orders-2", &[2, 3]),
+        ("/aws/lambda/orders-2", &[4]),
+        ("/aws/lambda/other", &[2, 3]),
         ("/aws/lambda/x", &[3]),
         ("/aws/lambda/debug-x", &[0]),
         ("/aws/ecs", &[0]),

@@ -124,6 +124,7 @@ fn a_round_has_500_windows_and_the_next_goes_on() {
     for _ in 0..4 {
         let finished = round(&run, &groups, progress, false, &archive, &[]);
         finished.items.iter().for_each(|item| archive.gets(&groups[item.group], item.group, "exported", EXECUTION));
+        assert_eq!(finished.progress.open, finished.items);
         sizes.push((finished.next, finished.items.len(), finished.decided.len()));
         progress = serde_json::from_value(json!(finished.progress)).unwrap();
     }
