@@ -260,11 +260,12 @@ impl Question<'_> {
         let lies = match (old.manifest(), old.folder()) {
             (None, None) => return Replaces::Freely,
             (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Skipped => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Empty && old.is_valid() => {
+            // Two that hold nothing: the one that covers more stays.
+            (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
                 return match outcome {
                     Outcome::Exported => Replaces::Freely,
-                    _ if old.key.window.contains(self.window) => Replaces::Nothing,
+                    _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
+                    _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
                     _ => Replaces::Refused(overlap_refused(old, self)),
                 };
             }
