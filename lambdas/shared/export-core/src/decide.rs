@@ -211,9 +211,11 @@ impl Question<'_> {
         let own: Vec<&&Found> = found.iter().filter(|found| found.manifest().is_some()).collect();
         let (covering, replaced): (Vec<_>, Vec<_>) = own.into_iter().partition(|found| self.is_covering(found));
         let windows = |found: &[&&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
-        let mut uncovered = self.window.without(&[windows(&covering), windows(&replaced)].concat());
+        // What is exported again is covered when this run ends.
+        let held = [windows(&covering), windows(&replaced)].concat();
+        let mut uncovered = self.window.without(&held);
         if self.after_first_covered {
-            let first = windows(&covering).into_iter().map(|window| window.from).min();
+            let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
         let replaced = replaced.into_iter().map(|found| (found.month(), found.key.window, found.content.task_id().is_some()));
