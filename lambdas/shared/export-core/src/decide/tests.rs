@@ -27,7 +27,7 @@ fn what_valid_manifests_cover_is_archived() {
     let half = || wrote(0, 300, &[("a", 1)]);
     check([
         ("exported", lie([exported()]), "Archived"),
-        ("empty", lie([wrote(0, 744, &[])]), "Archived"),
+        ("empty", lie([empty()]), "Archived"),
         ("skipped", lie([skipped()]), "Archived"),
         ("two that adjoin", lie([half(), wrote(300, 744, &[])]), "Archived"),
         ("one of more than the month", lie([wrote(-9, 745, &[])]), "Archived"),
@@ -69,7 +69,7 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
         ("damaged, with its own bounds", open([wrote(9, 300, &[("a", 9)]).damaged(&[])]), "9..300 Export | 0..9 Export | 300..744 Export"),
         ("damaged, whatever the streams say", open([damaged()]).newest(NewestEvent::None), "Export"),
         ("one byte is missing", open([exported().damaged(&[("a", 999)])]), "Export"),
-        ("one byte too many", open([wrote(0, 744, &[]).damaged(&[("a", 1)])]), "Export"),
+        ("one byte too many", open([empty().damaged(&[("a", 1)])]), "Export"),
         (
             "damaged, of September",
             open([wrote(-711, 9, &[]).of_september().damaged(&[("a", 1)])]),
@@ -134,6 +134,11 @@ fn behind_the_first_covered_millisecond_no_hole_stays() {
         ("nothing covers", open([]).after_first_covered(), "Archived"),
         ("a hole that a changed zone left", open([wrote(-9, 735, &[])]).after_first_covered(), "735..744 Export"),
         ("before the first one", open([wrote(9, 744, &[])]).after_first_covered(), "Archived"),
+        (
+            "behind a damaged one",
+            open([wrote(-9, 735, &[("a", 1)]).damaged(&[])]).after_first_covered(),
+            "-9..735 Export | 735..744 Export",
+        ),
         ("between two", open([wrote(9, 20, &[]), wrote(30, 745, &[])]).after_first_covered(), "20..30 Export"),
     ]);
 }
@@ -148,11 +153,14 @@ fn what_an_export_replaces() {
         ("nothing", lie([]).group(NO_LIMIT).exports(some), "Write(Exported)"),
         ("nothing, by nothing", lie([]).group(NO_LIMIT).exports(none), "Write(Empty)"),
         ("skipped", lasting([skipped()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("skipped, by nothing", lasting([skipped()]).exports(none), "Write(Empty), replaces 0..744"),
+        ("skipped, by nothing", lasting([skipped()]).exports(none), "Written(Empty)"),
+        ("skipped, by nothing in fewer streams", lasting([skipped()]).of_streams("prod/").exports(none), "Written(Empty)"),
+        ("skipped for fewer streams, by nothing", lasting([skipped().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
+        ("empty for fewer streams, by nothing", lasting([empty().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
         ("skipped for other streams", lasting([skipped().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
-        ("empty", lasting([wrote(0, 744, &[])]).exports(some), "Write(Exported), replaces 0..744"),
+        ("empty", lasting([empty()]).exports(some), "Write(Exported), replaces 0..744"),
         ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "Write(Exported), replaces 9..745"),
-        ("empty, by nothing", lasting([wrote(0, 744, &[])]).exports(none), "Written(Empty)"),
+        ("empty, by nothing", lasting([empty()]).exports(none), "Written(Empty)"),
         (
             "a part that is empty, by nothing",
             lasting([wrote(9, 20, &[])]).exports(none),
@@ -281,7 +289,7 @@ fn a_manifest_is_valid_if_it_fits_its_key_and_its_objects() {
 fn a_skip_replaces_nothing_that_is_good_or_that_a_task_stands_behind() {
     for (name, manifest, expected) in [
         ("valid", exported(), false),
-        ("empty", wrote(0, 744, &[]), false),
+        ("empty", empty(), false),
         ("damaged", exported().damaged(&[]), false),
         ("unreadable", denied(), false),
         ("skipped", skipped(), false),

@@ -67,8 +67,12 @@ pub fn exported() -> Lying {
     wrote(0, 744, &[("a", 1000)])
 }
 
+pub fn empty() -> Lying {
+    wrote(0, 744, &[])
+}
+
 pub fn skipped() -> Lying {
-    wrote(0, 744, &[]).with(json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null}))
+    empty().with(json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null}))
 }
 
 impl Lying {
