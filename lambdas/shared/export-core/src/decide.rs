@@ -88,7 +88,11 @@ pub enum Verdict {
     /// It is not covered: a task is to export it.
     Export,
     /// The export counts: its manifest is written, then those that it replaces are removed.
-    Write { outcome: Outcome, replaces: Vec<ManifestKey>, warnings: Vec<Warning> },
+    Write {
+        outcome: Outcome,
+        replaces: Vec<ManifestKey>,
+        warnings: Vec<Warning>,
+    },
     /// The task's manifest, or one that says the same, is in place.
     Written(Outcome),
     /// There is certainly nothing to export: a manifest says so.
@@ -240,13 +244,13 @@ impl Question<'_> {
     /// A manifest that does not answer is replaced only by an export that includes its streams.
     fn place_is_taken(&self, found: &Found) -> bool {
         let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| {
-            !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref())
-        })
+        held.is_some_and(|held| !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
     }
 
     fn place_taken(&self, found: &Found) -> ExportError {
-        let prefix = |prefix: Option<&StreamPrefix>| prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"));
+        let prefix = |prefix: Option<&StreamPrefix>| {
+            prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"))
+        };
         let held = found.manifest().and_then(|manifest| manifest.log_stream_name_prefix.as_ref());
         ExportError::new(
             ErrorName::PlaceTaken,
@@ -283,7 +287,10 @@ impl Question<'_> {
         match lies {
             _ if outcome != Outcome::Exported => Replaces::Refused(ExportError::new(
                 ErrorName::SmallerExport,
-                format!("the new export wrote nothing, and manifest {} of log group {} has a task: it stays", old.key, self.place.log_group),
+                format!(
+                    "the new export wrote nothing, and manifest {} of log group {} has a task: it stays",
+                    old.key, self.place.log_group
+                ),
             )),
             Some(lies) if fits => Replaces::IfNotSmaller(lies),
             _ => Replaces::Refused(overlap_refused(old, self)),

@@ -68,7 +68,9 @@ impl RunInput {
         fields.require("logGroups", &mut problems);
         for name in ["month", "since", "force", "allowIncompleteMonth"] {
             if fields.has("scheduledTime") && fields.has(name) {
-                problems.add_text(|| format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out"));
+                problems.add_text(|| {
+                    format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out")
+                });
             }
         }
         if fields.has("month") && fields.has("since") {
@@ -119,7 +121,9 @@ impl RunInput {
                     self.warnings.push(Warning::new(WarningName::EntryRepeated, message));
                 }
                 Some((first, _)) => problems.add_text(|| {
-                    format!("logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix")
+                    format!(
+                        "logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix"
+                    )
                 }),
                 None => {
                     holders.insert(key, (index, entry.clone()));

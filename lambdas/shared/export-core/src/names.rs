@@ -169,7 +169,11 @@ mod tests {
     #[test]
     fn a_log_group_is_named_or_given_by_its_arn() {
         let read = |text: &str| log_group(text, "111122223333", "ap-northeast-1").map(|name| name.to_string());
-        for text in ["/ecs/web", "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web", "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*"] {
+        for text in [
+            "/ecs/web",
+            "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web",
+            "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*",
+        ] {
             assert_eq!(read(text).as_deref(), Ok("/ecs/web"), "{text}");
         }
         for (text, fix) in [
