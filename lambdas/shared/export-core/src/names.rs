@@ -112,7 +112,7 @@ impl ExecutionArn {
 
 /// A log group by its name, or by its ARN in this account and Region, with or without `:*` behind it.
 pub(crate) fn log_group(text: &str, account: &str, region: &str) -> Read<LogGroupName> {
-    if let Some(beginning) = text.strip_suffix('*').filter(|_| !text.starts_with("arn:")) {
+    if let Some(beginning) = text.strip_suffix('*').filter(|beginning| !beginning.is_empty() && !text.starts_with("arn:")) {
         return Err(format!("to take every log group whose name begins so, write {{\"logGroupNamePrefix\": {beginning:?}}}"));
     }
     let Some(arn) = text.strip_prefix("arn:") else { return LogGroupName::parse(text) };

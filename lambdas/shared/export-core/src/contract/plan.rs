@@ -8,7 +8,6 @@ use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
     contract::{check::SkippedBecause, create::Reason},
     entry::Source,
-    error::Retry,
     fields::Fields,
     input::Look,
     manifest::{Outcome, SkipReason},
@@ -243,21 +242,12 @@ impl Child {
         }
     }
 
-    /// Whether the next round plans the window again.
+    /// What it failed with, in the words of this project.
     pub fn error(&self) -> Option<ExportError> {
         match self {
             Self::Failed(error) => Some(error.clone()),
             Self::Broken { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
             Self::Skipped(_) | Self::Checked { .. } => None,
-        }
-    }
-
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Failed(error) => error.name.retry() == Retry::Never,
-            Self::Skipped(reason) => *reason == Reason::RunTimeOver,
-            Self::Checked { outcome, .. } => *outcome == Outcome::Skipped,
-            Self::Broken { .. } => false,
         }
     }
 }

@@ -109,14 +109,14 @@ fn a_planned_window_is_an_event_of_create_export_task() {
         super::super::create::Request::parse(&json!({"logGroupName": "/a", "logStreamNamePrefix": "p", "month": "2026-10"}), &stack)
             .unwrap();
     let item = Item {
-        source: &created.source,
-        timezone: "UTC",
+        source: created.source.clone(),
+        timezone: "UTC".into(),
         month: "2026-10".parse().unwrap(),
         from: Millis(1),
         to: Millis(2),
         force: true,
         start_time: crate::time::format_instant(request.start_time),
-        execution: &request.execution,
+        execution: request.execution.clone(),
     };
     let read = super::super::create::Request::parse(&json!(item), &stack).unwrap();
     let window = Some(Window { from: Millis(1), to: Millis(2) });
