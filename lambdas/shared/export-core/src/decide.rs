@@ -122,7 +122,13 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
         return Ok(decision(Verdict::Archived));
     }
     let verdicts = windows.into_iter().map(|(month, window, has_task)| {
-        before_export(question, window, has_task, evidence).map(|verdict| Decision { month, window, verdict })
+        // What is wrong covers nothing, but an export replaces the task that it names only if it has all of it.
+        let claims = || found.iter().filter(|found| found.key.window.overlaps(window) && found.is_claim());
+        let verdict = match claims().find(|found| !window.contains(found.key.window)) {
+            Some(claim) => Verdict::Fail(overlap_refused(claim, question.place, window)),
+            None => before_export(question, window, has_task || claims().next().is_some(), evidence)?,
+        };
+        Ok(Decision { month, window, verdict })
     });
     verdicts.collect()
 }
@@ -270,15 +276,14 @@ impl Question<'_> {
             return Replaces::Refused(self.place_taken(old));
         }
         let lies = match (old.manifest(), old.folder()) {
-            (None, None) => return Replaces::Freely,
-            (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
+            (None, _) if !old.is_claim() => return Replaces::Freely,
             // Two that hold nothing: the one that covers more stays.
             (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
                 return match outcome {
                     Outcome::Exported => Replaces::Freely,
                     _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
                     _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
-                    _ => Replaces::Refused(overlap_refused(old, self)),
+                    _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
                 };
             }
             (_, lies) => lies,
@@ -293,7 +298,7 @@ impl Question<'_> {
                 ),
             )),
             Some(lies) if fits => Replaces::IfNotSmaller(lies),
-            _ => Replaces::Refused(overlap_refused(old, self)),
+            _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
         }
     }
 }
@@ -307,7 +312,7 @@ pub fn replaced_by_skip(question: &Question, found: &[Found]) -> Option<Vec<Mani
         (_, Some(manifest)) => {
             manifest.outcome == Outcome::Skipped && !question.answers(found) && question.window.contains(found.key.window)
         }
-        (_, None) => found.folder().is_none_or(|lies| lies.objects == 0),
+        (_, None) => !found.is_claim(),
     };
     overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()
 }
@@ -323,11 +328,10 @@ fn no_export_can_replace(why: &str) -> ExportError {
     ExportError::new(ErrorName::SmallerExport, message)
 }
 
-fn overlap_refused(old: &Found, question: &Question) -> ExportError {
-    let Window { from, to } = question.window;
+fn overlap_refused(old: &Found, place: &Place, Window { from, to }: Window) -> ExportError {
     let message = format!(
         "the window {from} to {to} of log group {} overlaps manifest {}, whose window is {} to {}",
-        question.place.log_group, old.key, old.key.window.from, old.key.window.to
+        place.log_group, old.key, old.key.window.from, old.key.window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)
 }

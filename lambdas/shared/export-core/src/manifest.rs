@@ -199,6 +199,11 @@ impl Found {
         }
     }
 
+    /// A manifest that is wrong, and names a task of this place whose objects lie there.
+    pub fn is_claim(&self) -> bool {
+        self.manifest().is_none() && self.folder().is_some_and(|lies| lies.objects > 0)
+    }
+
     /// How the objects differ in number and bytes from what the manifest states. `None` for a valid manifest.
     pub fn damage(&self) -> Option<String> {
         let Content::Manifest { manifest, folder } = &self.content else { return None };

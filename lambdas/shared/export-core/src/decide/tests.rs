@@ -75,6 +75,9 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
             open([wrote(-711, 9, &[]).of_september().damaged(&[("a", 1)])]),
             "2026-09 -711..9 Export | 9..744 Export",
         ),
+        ("wrong, and its task's objects lie there", open([exported().wrong()]).newest(NewestEvent::None), "Export"),
+        ("wrong, and nothing lies there", open([exported().wrong().damaged(&[])]).newest(NewestEvent::None), "NothingYet"),
+        ("wrong, and beyond the window", open([wrote(-9, 744, &[("a", 9)]).wrong()]), "OverlapRefused: the window 2026-09-30T15:00:00.000Z..."),
         ("of fewer streams", open([exported().of_streams("prod/")]), "Export"),
         ("of fewer streams than wanted", open([exported().of_streams("prod/web")]).of_streams("prod/"), "Export"),
         (
