@@ -240,7 +240,9 @@ impl<'a> Planner<'a> {
                 });
                 self.settle(group, month, window, Settled::Failed { failure: failure.into() });
             }
-            let next = self.last_step();
+            // The rest of the list has its turn all the same: every log-group-month ends in an outcome.
+            self.progress.idle_rounds = 0;
+            let next = if is_compared { self.last_step() } else { Next::Plan };
             return self.finished(next, Vec::new());
         }
         let next = match (planned.is_empty(), is_compared) {

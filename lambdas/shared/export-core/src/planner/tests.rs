@@ -250,6 +250,19 @@ fn three_rounds_that_export_nothing_end_the_run() {
 }
 
 #[test]
+fn what_a_full_round_of_failures_kept_waiting_has_its_turn() {
+    let (run, groups, archive) = (run(), groups(ROUND_SIZE + 1), Archive::default());
+    let mut finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    for _ in 0..IDLE_ROUNDS {
+        assert_eq!((finished.next, finished.items.len()), (Next::Export, ROUND_SIZE));
+        finished = round(&run, &groups, finished.progress, false, &archive, &[]);
+    }
+    assert_eq!((finished.next, finished.decided.len()), (Next::Plan, ROUND_SIZE));
+    let last = round(&run, &groups, finished.progress, false, &archive, &[]);
+    assert_eq!(shown(&last), format!("Export [{ROUND_SIZE}]"));
+}
+
+#[test]
 fn the_last_error_outlives_results_that_cannot_be_read() {
     let (run, groups, archive) = (run(), groups(1), Archive::default());
     let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
