@@ -124,8 +124,14 @@ impl ReportArchive {
             lost_plan.then(|| ExportError::new(ErrorName::Unexpected, "what the run decided cannot be read; see the warning").into())
         });
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
-            let ended = || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
-            Decided { source, month, window, settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) } }
+            let ended =
+                || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
+            Decided {
+                source,
+                month,
+                window,
+                settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) },
+            }
         }));
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
@@ -136,7 +142,8 @@ impl ReportArchive {
         warnings.dedup();
         let stack = &self.archive.stack;
         let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
-        let mut months: Vec<Month> = run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+        let mut months: Vec<Month> =
+            run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
         months.dedup();
         Report {
             schema_version: SCHEMA_VERSION,

@@ -75,7 +75,14 @@ fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object
     }
     lines.push(format!(
         "Exported: {} ({} objects, {} bytes). Empty: {}. Skipped: {}. Nothing yet: {}. Failed: {}. Archived already: {}.",
-        counts.exported, counts.objects, counts.bytes, counts.empty, counts.skipped, counts.nothing_yet, counts.failed, counts.already_archived
+        counts.exported,
+        counts.objects,
+        counts.bytes,
+        counts.empty,
+        counts.skipped,
+        counts.nothing_yet,
+        counts.failed,
+        counts.already_archived
     ));
     if !report.warnings.is_empty() {
         let shown = report.warnings.iter().take(WARNINGS).map(|warning| format!("- {}: {}", warning.name.as_str(), warning.message));

@@ -88,7 +88,11 @@ pub enum Verdict {
     /// It is not covered: a task is to export it.
     Export,
     /// The export counts: its manifest is written, then those that it replaces are removed.
-    Write { outcome: Outcome, replaces: Vec<ManifestKey>, warnings: Vec<Warning> },
+    Write {
+        outcome: Outcome,
+        replaces: Vec<ManifestKey>,
+        warnings: Vec<Warning>,
+    },
     /// The task's manifest, or one that says the same, is in place.
     Written(Outcome),
     /// There is certainly nothing to export: a manifest says so.
@@ -118,7 +122,13 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
         return Ok(decision(Verdict::Archived));
     }
     let verdicts = windows.into_iter().map(|(month, window, has_task)| {
-        before_export(question, window, has_task, evidence).map(|verdict| Decision { month, window, verdict })
+        // What is wrong covers nothing, but an export replaces the task that it names only if it has all of it.
+        let claims = || found.iter().filter(|found| found.key.window.overlaps(window) && found.is_claim());
+        let verdict = match claims().find(|found| !window.contains(found.key.window)) {
+            Some(claim) => Verdict::Fail(overlap_refused(claim, question.place, window)),
+            None => before_export(question, window, has_task || claims().next().is_some(), evidence)?,
+        };
+        Ok(Decision { month, window, verdict })
     });
     verdicts.collect()
 }
@@ -217,9 +227,11 @@ impl Question<'_> {
         let own: Vec<&&Found> = found.iter().filter(|found| found.manifest().is_some()).collect();
         let (covering, replaced): (Vec<_>, Vec<_>) = own.into_iter().partition(|found| self.is_covering(found));
         let windows = |found: &[&&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
-        let mut uncovered = self.window.without(&[windows(&covering), windows(&replaced)].concat());
+        // What is exported again is covered when this run ends.
+        let held = [windows(&covering), windows(&replaced)].concat();
+        let mut uncovered = self.window.without(&held);
         if self.after_first_covered {
-            let first = windows(&covering).into_iter().map(|window| window.from).min();
+            let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
         let replaced = replaced.into_iter().map(|found| (found.month(), found.key.window, found.content.task_id().is_some()));
@@ -238,13 +250,13 @@ impl Question<'_> {
     /// A manifest that does not answer is replaced only by an export that includes its streams.
     fn place_is_taken(&self, found: &Found) -> bool {
         let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| {
-            !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref())
-        })
+        held.is_some_and(|held| !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
     }
 
     fn place_taken(&self, found: &Found) -> ExportError {
-        let prefix = |prefix: Option<&StreamPrefix>| prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"));
+        let prefix = |prefix: Option<&StreamPrefix>| {
+            prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"))
+        };
         let held = found.manifest().and_then(|manifest| manifest.log_stream_name_prefix.as_ref());
         ExportError::new(
             ErrorName::PlaceTaken,
@@ -264,14 +276,14 @@ impl Question<'_> {
             return Replaces::Refused(self.place_taken(old));
         }
         let lies = match (old.manifest(), old.folder()) {
-            (None, None) => return Replaces::Freely,
-            (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Skipped => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Empty && old.is_valid() => {
+            (None, _) if !old.is_claim() => return Replaces::Freely,
+            // Two that hold nothing: the one that covers more stays.
+            (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
                 return match outcome {
                     Outcome::Exported => Replaces::Freely,
-                    _ if old.key.window.contains(self.window) => Replaces::Nothing,
-                    _ => Replaces::Refused(overlap_refused(old, self)),
+                    _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
+                    _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
+                    _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
                 };
             }
             (_, lies) => lies,
@@ -280,10 +292,13 @@ impl Question<'_> {
         match lies {
             _ if outcome != Outcome::Exported => Replaces::Refused(ExportError::new(
                 ErrorName::SmallerExport,
-                format!("the new export wrote nothing, and manifest {} of log group {} has a task: it stays", old.key, self.place.log_group),
+                format!(
+                    "the new export wrote nothing, and manifest {} of log group {} has a task: it stays",
+                    old.key, self.place.log_group
+                ),
             )),
             Some(lies) if fits => Replaces::IfNotSmaller(lies),
-            _ => Replaces::Refused(overlap_refused(old, self)),
+            _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
         }
     }
 }
@@ -297,7 +312,7 @@ pub fn replaced_by_skip(question: &Question, found: &[Found]) -> Option<Vec<Mani
         (_, Some(manifest)) => {
             manifest.outcome == Outcome::Skipped && !question.answers(found) && question.window.contains(found.key.window)
         }
-        (_, None) => found.folder().is_none_or(|lies| lies.objects == 0),
+        (_, None) => !found.is_claim(),
     };
     overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()
 }
@@ -313,11 +328,10 @@ fn no_export_can_replace(why: &str) -> ExportError {
     ExportError::new(ErrorName::SmallerExport, message)
 }
 
-fn overlap_refused(old: &Found, question: &Question) -> ExportError {
-    let Window { from, to } = question.window;
+fn overlap_refused(old: &Found, place: &Place, Window { from, to }: Window) -> ExportError {
     let message = format!(
         "the window {from} to {to} of log group {} overlaps manifest {}, whose window is {} to {}",
-        question.place.log_group, old.key, old.key.window.from, old.key.window.to
+        place.log_group, old.key, old.key.window.from, old.key.window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)
 }
@@ -364,3 +378,6 @@ fn smaller_than_before(old: &Found, export: &Export) -> Option<Warning> {
     );
     Some(Warning::new(WarningName::SmallerThanBefore, message))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
     contract::{check::SkippedBecause, create::Reason},
     entry::Source,
-    error::Retry,
     fields::Fields,
     input::Look,
     manifest::{Outcome, SkipReason},
@@ -173,10 +172,21 @@ impl From<ExportError> for Failure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Child {
     Skipped(Reason),
-    Checked { outcome: Outcome, reason: Option<SkippedBecause>, task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64, warnings: Vec<Warning> },
+    Checked {
+        outcome: Outcome,
+        reason: Option<SkippedBecause>,
+        task_id: Option<TaskId>,
+        objects: u64,
+        bytes: u64,
+        seconds: f64,
+        warnings: Vec<Warning>,
+    },
     Failed(ExportError),
     /// By an error that is not one of the functions' own.
-    Broken { error: String, cause: String },
+    Broken {
+        error: String,
+        cause: String,
+    },
 }
 
 impl Child {
@@ -194,7 +204,9 @@ impl Child {
 
     fn of_output(output: &Value) -> Self {
         let field = |name: &str| output.get(name).cloned().unwrap_or(Value::Null);
-        if output["status"] == "SKIPPED" && let Ok(reason) = serde_json::from_value(field("reason")) {
+        if output["status"] == "SKIPPED"
+            && let Ok(reason) = serde_json::from_value(field("reason"))
+        {
             return Self::Skipped(reason);
         }
         match serde_json::from_value::<Outcome>(field("outcome")) {
@@ -205,9 +217,17 @@ impl Child {
                 objects: output["objects"].as_u64().unwrap_or_default(),
                 bytes: output["bytes"].as_u64().unwrap_or_default(),
                 seconds: output["seconds"].as_f64().unwrap_or_default(),
-                warnings: field("warnings").as_array().into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect(),
+                warnings: field("warnings")
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|one| serde_json::from_value(one.clone()).ok())
+                    .collect(),
             },
-            Err(_) => Self::Broken { error: "Unexpected".to_owned(), cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())) },
+            Err(_) => Self::Broken {
+                error: "Unexpected".to_owned(),
+                cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())),
+            },
         }
     }
 
@@ -222,21 +242,12 @@ impl Child {
         }
     }
 
-    /// Whether the next round plans the window again.
+    /// What it failed with, in the words of this project.
     pub fn error(&self) -> Option<ExportError> {
         match self {
             Self::Failed(error) => Some(error.clone()),
             Self::Broken { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
             Self::Skipped(_) | Self::Checked { .. } => None,
-        }
-    }
-
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Failed(error) => error.name.retry() == Retry::Never,
-            Self::Skipped(reason) => *reason == Reason::RunTimeOver,
-            Self::Checked { outcome, .. } => *outcome == Outcome::Skipped,
-            Self::Broken { .. } => false,
         }
     }
 }
@@ -255,3 +266,6 @@ pub struct Item {
     pub start_time: String,
     pub execution: ExecutionArn,
 }
+
+#[cfg(test)]
+mod tests;
