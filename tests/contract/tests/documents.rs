@@ -63,6 +63,13 @@ fn every_output_and_resource_that_a_document_asks_for_is_one_of_the_stack() {
     }
 }
 
+/// That description's diagram is generated from the definition.
+#[test]
+fn the_readme_shows_the_diagram_of_the_workflow() {
+    let [readme, workflow] = ["README.md", "statemachine/README.md"].map(read);
+    assert_eq!(code_blocks(&readme, "mermaid"), code_blocks(&workflow, "mermaid"));
+}
+
 #[test]
 fn the_readmes_input_is_a_valid_one() {
     let readme = read("README.md");
