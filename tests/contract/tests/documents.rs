@@ -128,7 +128,8 @@ fn operations_has_one_entry_for_every_name_that_an_operator_can_meet() {
     }));
     names.extend(UNCAUGHT.map(str::to_owned));
     names.insert(Failure::RUN_TIME_OVER.to_owned());
-    let of_aws = |name: &String| ["Lambda.", "Runtime.", "Sandbox.", "Athena.", "StepFunctions."].iter().any(|start| name.starts_with(start));
+    let of_aws =
+        |name: &String| ["Lambda.", "Runtime.", "Sandbox.", "Athena.", "StepFunctions."].iter().any(|start| name.starts_with(start));
     let mut entered: Vec<String> = entries.iter().map(|(name, _)| name.clone()).filter(|name| !of_aws(name)).collect();
     entered.sort();
     assert_eq!(entered, names.into_iter().collect::<Vec<_>>());
