@@ -270,7 +270,7 @@ impl Question<'_> {
             (None, None) => return Replaces::Freely,
             (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
             _ if holds_nothing => {
-                let is_replaced = outcome == Outcome::Exported || (!self.answers(old) && self.window.contains(old.key.window));
+                let is_replaced = self.window.contains(old.key.window) && (outcome == Outcome::Exported || !self.answers(old));
                 return if is_replaced { Replaces::Freely } else { Replaces::Refused(overlap_refused(old, self)) };
             }
             (_, lies) => lies,
