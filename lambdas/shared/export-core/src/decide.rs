@@ -247,10 +247,15 @@ impl Question<'_> {
         found.manifest().is_some_and(|manifest| StreamPrefix::includes(manifest.log_stream_name_prefix.as_ref(), self.stream_prefix))
     }
 
-    /// A manifest that does not answer is replaced only by an export that includes its streams.
+    /// The place holds a task's manifest that does not cover this, and no export of this entry's streams can replace it.
     fn place_is_taken(&self, found: &Found) -> bool {
+        self.is_narrower(found) && !self.is_covering(found)
+    }
+
+    /// An export replaces a task's manifest only if it includes its streams: what a narrower one leaves out would be covered no more.
+    fn is_narrower(&self, found: &Found) -> bool {
         let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
+        held.is_some_and(|held| !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
     }
 
     fn place_taken(&self, found: &Found) -> ExportError {
@@ -272,19 +277,18 @@ impl Question<'_> {
 
     /// What an export of exactly this window does to an overlapping manifest.
     fn replaces<'a>(&self, old: &'a Found, outcome: Outcome) -> Replaces<'a> {
-        if self.place_is_taken(old) {
+        let holds_nothing = old.is_valid() && old.manifest().is_some_and(|manifest| manifest.outcome != Outcome::Exported);
+        if holds_nothing && outcome != Outcome::Exported && self.answers(old) && old.key.window.contains(self.window) {
+            return Replaces::Nothing;
+        }
+        if self.is_narrower(old) {
             return Replaces::Refused(self.place_taken(old));
         }
         let lies = match (old.manifest(), old.folder()) {
             (None, _) if !old.is_claim() => return Replaces::Freely,
-            // Two that hold nothing: the one that covers more stays.
-            (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
-                return match outcome {
-                    Outcome::Exported => Replaces::Freely,
-                    _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
-                    _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
-                    _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
-                };
+            _ if holds_nothing => {
+                let is_replaced = self.window.contains(old.key.window) && (outcome == Outcome::Exported || !self.answers(old));
+                return if is_replaced { Replaces::Freely } else { Replaces::Refused(overlap_refused(old, self.place, self.window)) };
             }
             (_, lies) => lies,
         };
