@@ -138,7 +138,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     let name = &question.place.log_group;
     let cannot = |warning: WarningName, why: &str| {
         let message = format!("log group {name} {why}");
-        if has_task { Verdict::Fail(no_export_can_replace(&message)) } else { Verdict::Warn(Warning::new(warning, message)) }
+        if has_task { Verdict::Fail(no_export_can_replace(&message, window)) } else { Verdict::Warn(Warning::new(warning, message)) }
     };
     let created = match evidence.log_group.as_ref().ok_or(Need::LogGroup)? {
         LogGroup::Absent => return Ok(cannot(WarningName::LogGroupNotFound, "does not exist")),
@@ -149,7 +149,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     };
     if created.is_some_and(|created| created > window.to + LATE_EVENTS) {
         return Ok(match has_task {
-            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"))),
+            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"), window)),
             false => Verdict::Skip(SkipReason::CreatedAfterMonth),
         });
     }
@@ -327,8 +327,8 @@ fn unreadable(found: &Found) -> Option<ExportError> {
     Some(ExportError::new(ErrorName::ArchiveUnreadable, message))
 }
 
-fn no_export_can_replace(why: &str) -> ExportError {
-    let message = format!("objects of a manifest are gone or do not answer, and no export can replace them: {why}");
+fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {
+    let message = format!("the manifest for {from} to {to} is damaged or of other log streams, and no export can replace it: {why}");
     ExportError::new(ErrorName::SmallerExport, message)
 }
 

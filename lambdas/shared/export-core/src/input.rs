@@ -145,7 +145,10 @@ impl RunInput {
         if self.scheduled_time.is_some() {
             let first = last.unwrap_or(due).min(due);
             for month in newest_first(first, due).take(MOST_MONTHS) {
-                months.extend(self.look(month, start).ok());
+                match self.look(month, start) {
+                    Ok(look) => months.push(look),
+                    Err(error) => self.warnings.push(Warning::new(WarningName::MonthNotComplete, error.message)),
+                }
             }
             // A hole that a changed time zone left.
             months.extend(self.look(first.previous(), start).ok().map(|look| Look { after_first_covered: true, ..look }));

@@ -13,7 +13,7 @@ use crate::{
     manifest::{Outcome, SkipReason},
     names,
     problems::Problems,
-    time::Millis,
+    time::{Millis, parse_instant},
     warning::Warning,
 };
 
@@ -49,9 +49,14 @@ impl Request {
 
     /// The plan that this state follows. An input of a run that has a field `plan` is an input with an unknown field.
     pub fn plan(&self) -> Option<Plan> {
-        const FIELDS: [&str; 6] = ["plan", "exported", "exportError", "error", "compaction", "compactionError"];
+        const FIELDS: [&str; 7] = ["plan", "exported", "exportError", "error", "scheduledTime", "compaction", "compactionError"];
         let state = self.state.as_object().filter(|state| state.keys().all(|name| FIELDS.contains(&name.as_str())))?;
         serde_json::from_value(state.get("plan")?.clone()).ok()
+    }
+
+    /// Of a run whose first plan failed: all that is kept of its input.
+    pub fn scheduled_time(&self) -> Option<DateTime<Utc>> {
+        self.state.get("scheduledTime").and_then(Value::as_str).and_then(parse_instant)
     }
 }
 

@@ -243,7 +243,7 @@ fn a_scheduled_run_looks_from_the_last_one_on() {
         ("2026-11-01T04:00:07Z", Some("2026-07"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08 2026-07 2026-06+"),
         ("2026-11-01T04:00:07Z", Some("2026-11"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
         // A scheduled time ahead of the clock makes no month complete.
-        ("2026-11-01T02:59:59Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-09 2026-08+"),
+        ("2026-11-01T02:59:59Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"),
         ("2026-12-05T00:00:00Z", Some("2026-11"), true, "by hand for 2026-11: 2026-11, ScheduledTimeOvertaken"),
     ] {
         assert_eq!(looks(scheduled.clone(), start, last, overtaken).as_deref(), Ok(expected), "{start} {last:?}");
