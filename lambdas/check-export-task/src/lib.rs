@@ -165,7 +165,10 @@ fn refuse_other_task(request: &Request, target: &Target, task: &CompletedTask) -
         task.name.clone().unwrap_or_default(),
     );
     let describe = |(log_group, bucket, prefix, window, name): (&str, &str, String, export_core::Window, String)| {
-        format!("name {name}, log group {log_group}, bucket {bucket}, destination prefix {prefix}, window {} to {}", window.from.0, window.to.0)
+        format!(
+            "name {name}, log group {log_group}, bucket {bucket}, destination prefix {prefix}, window {} to {}",
+            window.from.0, window.to.0
+        )
     };
     if asked == is {
         return Ok(());

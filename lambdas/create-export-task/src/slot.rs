@@ -40,7 +40,8 @@ impl<'a> Own<'a> {
         let mut tasks: Vec<ExportTask> = Vec::new();
         let mut token = None;
         loop {
-            let page = logs.describe_export_tasks().limit(50).set_next_token(token).customize().config_override(config.clone()).send().await;
+            let page =
+                logs.describe_export_tasks().limit(50).set_next_token(token).customize().config_override(config.clone()).send().await;
             let page = page.map_err(|error| service_failure("DescribeExportTasks", &error))?;
             tasks.extend(page.export_tasks.unwrap_or_default());
             token = page.next_token;

@@ -8,7 +8,7 @@ mod results;
 
 use std::time::Duration;
 
-use archive::{Archive, ManifestIndex, Step, Work};
+use archive::{Archive, LastRuns, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
@@ -83,7 +83,8 @@ impl PlanExports {
     /// Validates the input, and fixes what the run is: its months and its log groups.
     async fn first_step(&self, request: &Request, work: &Work<'_>) -> Result<Step, ExportError> {
         let mut input = RunInput::parse(&request.state, &self.archive.stack)?;
-        let last = self.archive.last_runs().await?;
+        // A run by hand fixes its months itself.
+        let last = if input.scheduled_time.is_some() { self.archive.last_runs().await? } else { LastRuns::default() };
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
         let (groups, warnings) = entries::expand(&self.archive, &input).await?;

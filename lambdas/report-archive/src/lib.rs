@@ -14,13 +14,14 @@ use export_core::{
     },
     entry::Source,
     error::Retry,
+    manifest::SkipReason,
     planner::Progress,
     time::{Millis, format_instant},
-    warning::Warning,
+    warning::{Warning, WarningName},
 };
 use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
-use tracing::info;
+use tracing::{error, info};
 
 use notification::Notification;
 
@@ -83,6 +84,9 @@ impl ReportArchive {
         let end = end_of(&report, &place);
         let notification = Notification::of(&self.topic, &report, end.as_ref().err(), &place);
         let notified = self.topic.publish(notification).await;
+        if let Err(error) = &notified {
+            error!(cause = error.message, "nobody was told");
+        }
         end?;
         notified?;
         let warnings = report.warnings.iter().take(WARNINGS_IN_OUTPUT).cloned().collect();
@@ -110,7 +114,7 @@ impl ReportArchive {
             Err(error @ ExportError { name, .. }) if name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {
                 let message = format!("what the run decided cannot be read: {}", error.message);
-                let warning = Warning::new(export_core::warning::WarningName::ResultsUnreadable, message);
+                let warning = Warning::new(WarningName::ResultsUnreadable, message);
                 Ok(Left { progress: Progress { warnings: vec![warning], ..Progress::default() }, ..Left::default() })
             }
             left => left,
@@ -124,28 +128,35 @@ impl ReportArchive {
             lost_plan.then(|| ExportError::new(ErrorName::Unexpected, "what the run decided cannot be read; see the warning").into())
         });
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
-            let ended = || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
-            Decided { source, month, window, settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) } }
+            let ended =
+                || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
+            Decided {
+                source,
+                month,
+                window,
+                settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) },
+            }
         }));
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
-        warnings.extend(decided.iter().filter_map(|decided| match &decided.settled {
-            Settled::Warned { warning } => Some(warning.clone()),
-            _ => None,
-        }));
+        warnings.extend(decided.iter().filter_map(warning_of));
         warnings.dedup();
         let stack = &self.archive.stack;
+        let scheduled_time = run.as_ref().map_or_else(|| request.scheduled_time(), |run| run.scheduled_time);
         let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
-        let mut months: Vec<Month> = run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+        let mut months: Vec<Month> =
+            run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
         months.dedup();
         Report {
             schema_version: SCHEMA_VERSION,
             execution: request.execution.to_string(),
             started: format_instant(request.start_time),
-            ended: format_instant(invocation.now()),
-            scheduled_time: run.as_ref().and_then(|run| run.scheduled_time).map(format_instant),
+            ended: Millis::of(invocation.now()).to_string(),
+            scheduled_time: scheduled_time.map(format_instant),
             compared_everything,
-            due_month: run.as_ref().map_or_else(|| Month::at(request.start_time, stack.timezone).previous(), |run| run.due_month),
+            due_month: run
+                .as_ref()
+                .map_or_else(|| Month::at(scheduled_time.unwrap_or(request.start_time), stack.timezone).previous(), |run| run.due_month),
             timezone: run.as_ref().map_or_else(|| stack.timezone.name().to_owned(), |run| run.timezone.clone()),
             months,
             counts: Counts::of(&progress.archived, &decided),
@@ -154,6 +165,19 @@ impl ReportArchive {
             warnings,
             decided,
         }
+    }
+}
+
+/// What a person should know of what was not exported.
+fn warning_of(decided: &Decided) -> Option<Warning> {
+    match &decided.settled {
+        Settled::Warned { warning } => Some(warning.clone()),
+        Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
+            let Decided { source, month, .. } = decided;
+            let message = format!("{} {month}: retention had deleted the events before their first export", source.log_group_name);
+            Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
+        }
+        _ => None,
     }
 }
 

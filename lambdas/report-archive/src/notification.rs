@@ -75,7 +75,14 @@ fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object
     }
     lines.push(format!(
         "Exported: {} ({} objects, {} bytes). Empty: {}. Skipped: {}. Nothing yet: {}. Failed: {}. Archived already: {}.",
-        counts.exported, counts.objects, counts.bytes, counts.empty, counts.skipped, counts.nothing_yet, counts.failed, counts.already_archived
+        counts.exported,
+        counts.objects,
+        counts.bytes,
+        counts.empty,
+        counts.skipped,
+        counts.nothing_yet,
+        counts.failed,
+        counts.already_archived
     ));
     if !report.warnings.is_empty() {
         let shown = report.warnings.iter().take(WARNINGS).map(|warning| format!("- {}: {}", warning.name.as_str(), warning.message));
@@ -93,7 +100,10 @@ pub fn failures(decided: &[Decided], limit: usize) -> String {
     });
     let mut failed: Vec<(&Decided, &Failure)> = failed.collect();
     failed.sort_by(|(_, one), (_, other)| one.error.cmp(&other.error));
-    let mut text = format!("{} log-group-months are not archived.", failed.len());
+    let mut text = match failed.len() {
+        1 => "1 log-group-month is not archived.".to_owned(),
+        count => format!("{count} log-group-months are not archived."),
+    };
     for of_error in failed.chunk_by(|(_, one), (_, other)| one.error == other.error) {
         let (_, failure) = of_error[0];
         let name = |(decided, _): &(&Decided, &Failure)| format!("{} {}", decided.source.log_group_name, decided.month);
@@ -101,7 +111,8 @@ pub fn failures(decided: &[Decided], limit: usize) -> String {
         if of_error.len() > NAMES {
             names.push(format!("... {} in all", of_error.len()));
         }
-        text += &format!("\n{}: {}. {} What to do: {}", failure.error, names.join(", "), failure.message, failure.advice());
+        let message = failure.message.trim_end_matches('.');
+        text += &format!("\n{}: {}. {message}. What to do: {}", failure.error, names.join(", "), failure.advice());
     }
     match text.char_indices().find(|(at, _)| *at >= limit) {
         Some((end, _)) => format!("{}...", &text[..end]),

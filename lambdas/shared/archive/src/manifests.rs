@@ -124,9 +124,8 @@ impl Archive {
             false => None,
         };
         self.write_json(bucket, &name, manifest, WRITE).await?;
-        let is_new = |other: &ManifestKey| {
-            other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other)
-        };
+        let is_new =
+            |other: &ManifestKey| other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other);
         if let Some(other) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
             match present {
                 Some(bytes) => self.write(bucket, &name, bytes, WRITE).await?,

@@ -59,7 +59,8 @@ impl Archive {
             Err(error) if matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_))) => return Ok(None),
             Err(error) => return Err(service_failure("GetObject", &error)),
         };
-        let broken = |error| ServiceFailure { operation: "GetObject", code: None, message: format!("the answer broke off: {error}"), status: None };
+        let broken =
+            |error| ServiceFailure { operation: "GetObject", code: None, message: format!("the answer broke off: {error}"), status: None };
         object.body.collect().await.map(|bytes| Some(bytes.to_vec())).map_err(broken)
     }
 

@@ -12,7 +12,7 @@ const WRITE: Permissions = "s3:PutObject on the reports in runs/";
 /// Of the scheduled runs that have ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LastRuns {
-    /// The due month of the last one that compared everything.
+    /// The due month of the last one that compared everything; where none has, of the first one. None: there was no scheduled run.
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
 }
@@ -37,8 +37,8 @@ impl Archive {
             let Some(header) = bytes.and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok()) else { continue };
             let Some(scheduled) = header.scheduled_time.as_deref().and_then(parse_instant) else { continue };
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
+            last.compared_through = Some(header.due_month);
             if header.compared_everything {
-                last.compared_through = Some(header.due_month);
                 break;
             }
         }

@@ -45,7 +45,8 @@ impl<'a> Work<'a> {
     async fn read<T: DeserializeOwned>(&self, key: String) -> Result<T, ExportError> {
         let value = self.archive.read_json(self.bucket, &key, READ).await?;
         value.ok_or_else(|| {
-            let message = format!("plan is not a known field of a run's input, and no plan of this run lies at {key} of bucket {}", self.bucket);
+            let message =
+                format!("plan is not a known field of a run's input, and no plan of this run lies at {key} of bucket {}", self.bucket);
             ExportError::new(ErrorName::InvalidInput, message)
         })
     }

@@ -88,7 +88,11 @@ pub enum Verdict {
     /// It is not covered: a task is to export it.
     Export,
     /// The export counts: its manifest is written, then those that it replaces are removed.
-    Write { outcome: Outcome, replaces: Vec<ManifestKey>, warnings: Vec<Warning> },
+    Write {
+        outcome: Outcome,
+        replaces: Vec<ManifestKey>,
+        warnings: Vec<Warning>,
+    },
     /// The task's manifest, or one that says the same, is in place.
     Written(Outcome),
     /// There is certainly nothing to export: a manifest says so.
@@ -118,7 +122,13 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
         return Ok(decision(Verdict::Archived));
     }
     let verdicts = windows.into_iter().map(|(month, window, has_task)| {
-        before_export(question, window, has_task, evidence).map(|verdict| Decision { month, window, verdict })
+        // What is wrong covers nothing, but an export replaces the task that it names only if it has all of it.
+        let claims = || found.iter().filter(|found| found.key.window.overlaps(window) && found.is_claim());
+        let verdict = match claims().find(|found| !window.contains(found.key.window)) {
+            Some(claim) => Verdict::Fail(overlap_refused(claim, question.place, window)),
+            None => before_export(question, window, has_task || claims().next().is_some(), evidence)?,
+        };
+        Ok(Decision { month, window, verdict })
     });
     verdicts.collect()
 }
@@ -128,7 +138,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     let name = &question.place.log_group;
     let cannot = |warning: WarningName, why: &str| {
         let message = format!("log group {name} {why}");
-        if has_task { Verdict::Fail(no_export_can_replace(&message)) } else { Verdict::Warn(Warning::new(warning, message)) }
+        if has_task { Verdict::Fail(no_export_can_replace(&message, window)) } else { Verdict::Warn(Warning::new(warning, message)) }
     };
     let created = match evidence.log_group.as_ref().ok_or(Need::LogGroup)? {
         LogGroup::Absent => return Ok(cannot(WarningName::LogGroupNotFound, "does not exist")),
@@ -139,7 +149,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     };
     if created.is_some_and(|created| created > window.to + LATE_EVENTS) {
         return Ok(match has_task {
-            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"))),
+            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"), window)),
             false => Verdict::Skip(SkipReason::CreatedAfterMonth),
         });
     }
@@ -217,9 +227,11 @@ impl Question<'_> {
         let own: Vec<&&Found> = found.iter().filter(|found| found.manifest().is_some()).collect();
         let (covering, replaced): (Vec<_>, Vec<_>) = own.into_iter().partition(|found| self.is_covering(found));
         let windows = |found: &[&&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
-        let mut uncovered = self.window.without(&[windows(&covering), windows(&replaced)].concat());
+        // What is exported again is covered when this run ends.
+        let held = [windows(&covering), windows(&replaced)].concat();
+        let mut uncovered = self.window.without(&held);
         if self.after_first_covered {
-            let first = windows(&covering).into_iter().map(|window| window.from).min();
+            let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
         let replaced = replaced.into_iter().map(|found| (found.month(), found.key.window, found.content.task_id().is_some()));
@@ -235,16 +247,21 @@ impl Question<'_> {
         found.manifest().is_some_and(|manifest| StreamPrefix::includes(manifest.log_stream_name_prefix.as_ref(), self.stream_prefix))
     }
 
-    /// A manifest that does not answer is replaced only by an export that includes its streams.
+    /// The place holds a task's manifest that does not cover this, and no export of this entry's streams can replace it.
     fn place_is_taken(&self, found: &Found) -> bool {
+        self.is_narrower(found) && !self.is_covering(found)
+    }
+
+    /// An export replaces a task's manifest only if it includes its streams: what a narrower one leaves out would be covered no more.
+    fn is_narrower(&self, found: &Found) -> bool {
         let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| {
-            !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref())
-        })
+        held.is_some_and(|held| !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
     }
 
     fn place_taken(&self, found: &Found) -> ExportError {
-        let prefix = |prefix: Option<&StreamPrefix>| prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"));
+        let prefix = |prefix: Option<&StreamPrefix>| {
+            prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"))
+        };
         let held = found.manifest().and_then(|manifest| manifest.log_stream_name_prefix.as_ref());
         ExportError::new(
             ErrorName::PlaceTaken,
@@ -260,19 +277,18 @@ impl Question<'_> {
 
     /// What an export of exactly this window does to an overlapping manifest.
     fn replaces<'a>(&self, old: &'a Found, outcome: Outcome) -> Replaces<'a> {
-        if self.place_is_taken(old) {
+        let holds_nothing = old.is_valid() && old.manifest().is_some_and(|manifest| manifest.outcome != Outcome::Exported);
+        if holds_nothing && outcome != Outcome::Exported && self.answers(old) && old.key.window.contains(self.window) {
+            return Replaces::Nothing;
+        }
+        if self.is_narrower(old) {
             return Replaces::Refused(self.place_taken(old));
         }
         let lies = match (old.manifest(), old.folder()) {
-            (None, None) => return Replaces::Freely,
-            (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Skipped => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Empty && old.is_valid() => {
-                return match outcome {
-                    Outcome::Exported => Replaces::Freely,
-                    _ if old.key.window.contains(self.window) => Replaces::Nothing,
-                    _ => Replaces::Refused(overlap_refused(old, self)),
-                };
+            (None, _) if !old.is_claim() => return Replaces::Freely,
+            _ if holds_nothing => {
+                let is_replaced = self.window.contains(old.key.window) && (outcome == Outcome::Exported || !self.answers(old));
+                return if is_replaced { Replaces::Freely } else { Replaces::Refused(overlap_refused(old, self.place, self.window)) };
             }
             (_, lies) => lies,
         };
@@ -280,10 +296,13 @@ impl Question<'_> {
         match lies {
             _ if outcome != Outcome::Exported => Replaces::Refused(ExportError::new(
                 ErrorName::SmallerExport,
-                format!("the new export wrote nothing, and manifest {} of log group {} has a task: it stays", old.key, self.place.log_group),
+                format!(
+                    "the new export wrote nothing, and manifest {} of log group {} has a task: it stays",
+                    old.key, self.place.log_group
+                ),
             )),
             Some(lies) if fits => Replaces::IfNotSmaller(lies),
-            _ => Replaces::Refused(overlap_refused(old, self)),
+            _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
         }
     }
 }
@@ -297,7 +316,7 @@ pub fn replaced_by_skip(question: &Question, found: &[Found]) -> Option<Vec<Mani
         (_, Some(manifest)) => {
             manifest.outcome == Outcome::Skipped && !question.answers(found) && question.window.contains(found.key.window)
         }
-        (_, None) => found.folder().is_none_or(|lies| lies.objects == 0),
+        (_, None) => !found.is_claim(),
     };
     overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()
 }
@@ -308,16 +327,15 @@ fn unreadable(found: &Found) -> Option<ExportError> {
     Some(ExportError::new(ErrorName::ArchiveUnreadable, message))
 }
 
-fn no_export_can_replace(why: &str) -> ExportError {
-    let message = format!("objects of a manifest are gone or do not answer, and no export can replace them: {why}");
+fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {
+    let message = format!("the manifest for {from} to {to} is damaged or of other log streams, and no export can replace it: {why}");
     ExportError::new(ErrorName::SmallerExport, message)
 }
 
-fn overlap_refused(old: &Found, question: &Question) -> ExportError {
-    let Window { from, to } = question.window;
+fn overlap_refused(old: &Found, place: &Place, Window { from, to }: Window) -> ExportError {
     let message = format!(
         "the window {from} to {to} of log group {} overlaps manifest {}, whose window is {} to {}",
-        question.place.log_group, old.key, old.key.window.from, old.key.window.to
+        place.log_group, old.key, old.key.window.from, old.key.window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)
 }
@@ -364,3 +382,6 @@ fn smaller_than_before(old: &Found, export: &Export) -> Option<Warning> {
     );
     Some(Warning::new(WarningName::SmallerThanBefore, message))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, Window,
-    destination::Destination,
+    destination::{self, Destination},
     entry::{Entry, Selector},
     fields::Fields,
     names,
@@ -68,7 +68,9 @@ impl RunInput {
         fields.require("logGroups", &mut problems);
         for name in ["month", "since", "force", "allowIncompleteMonth"] {
             if fields.has("scheduledTime") && fields.has(name) {
-                problems.add_text(|| format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out"));
+                problems.add_text(|| {
+                    format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out")
+                });
             }
         }
         if fields.has("month") && fields.has("since") {
@@ -108,8 +110,9 @@ impl RunInput {
                     }
                 },
                 Selector::Prefix { log_group_name_prefix: prefix, .. } => {
-                    let layout = format!("{prefix}* {:?} {:?}", entry.s3_prefix, entry.destination_prefix);
-                    (layout, None)
+                    let s3_prefix = entry.s3_prefix.as_ref().unwrap_or(&self.s3_prefix);
+                    let template = entry.destination_prefix.as_ref().unwrap_or(&destination::DEFAULT);
+                    (format!("{prefix}* {s3_prefix} {template:?}"), None)
                 }
             };
             match holders.get(&key) {
@@ -118,7 +121,9 @@ impl RunInput {
                     self.warnings.push(Warning::new(WarningName::EntryRepeated, message));
                 }
                 Some((first, _)) => problems.add_text(|| {
-                    format!("logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix")
+                    format!(
+                        "logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix"
+                    )
                 }),
                 None => {
                     holders.insert(key, (index, entry.clone()));
@@ -140,7 +145,10 @@ impl RunInput {
         if self.scheduled_time.is_some() {
             let first = last.unwrap_or(due).min(due);
             for month in newest_first(first, due).take(MOST_MONTHS) {
-                months.extend(self.look(month, start).ok());
+                match self.look(month, start) {
+                    Ok(look) => months.push(look),
+                    Err(error) => self.warnings.push(Warning::new(WarningName::MonthNotComplete, error.message)),
+                }
             }
             // A hole that a changed time zone left.
             months.extend(self.look(first.previous(), start).ok().map(|look| Look { after_first_covered: true, ..look }));
@@ -234,3 +242,6 @@ pub fn best_entries<'a>(entries: &'a [Entry], name: &LogGroupName) -> Vec<&'a En
 
 /// The time that a run may use to start windows.
 pub const RUN_TIME_LIMIT: TimeDelta = TimeDelta::hours(20);
+
+#[cfg(test)]
+mod tests;

@@ -166,7 +166,8 @@ impl<'a> Planner<'a> {
             self.settle(subject.group, month, window, settled);
         }
         for changed in found.iter().filter(|found| found.is_changed() && !subject.was_open) {
-            let message = format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
+            let message =
+                format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
             self.progress.warnings.push(Warning::new(crate::warning::WarningName::ObjectsChanged, message));
         }
     }
@@ -184,7 +185,8 @@ impl<'a> Planner<'a> {
     fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<(Settled, Vec<Warning>)> {
         let own = |manifest: &&Manifest| {
             manifest.window() == subject.window
-                && (manifest.execution.as_deref() == Some(self.run.execution.as_str()) || matches!(subject.child, Some(Child::Checked { .. })))
+                && (manifest.execution.as_deref() == Some(self.run.execution.as_str())
+                    || matches!(subject.child, Some(Child::Checked { .. })))
         };
         let manifest = found.iter().filter_map(Found::manifest).find(own)?;
         let instant = |text: Option<&str>| text.and_then(parse_instant).map(Millis::of);
@@ -211,7 +213,8 @@ impl<'a> Planner<'a> {
                 Ok(Settled::Skipped { reason: *reason })
             }
             Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Warning(name)), .. }) => {
-                let message = format!("log group {} was deleted before its export wrote anything", self.groups[subject.group].source.log_group_name);
+                let message =
+                    format!("log group {} was deleted before its export wrote anything", self.groups[subject.group].source.log_group_name);
                 Ok(Settled::Warned { warning: Warning::new(*name, message) })
             }
             Some(Child::Failed(error)) if !error.name.is_planned_again() => failed(error.clone().into()),
@@ -230,11 +233,16 @@ impl<'a> Planner<'a> {
         if self.progress.idle_rounds >= IDLE_ROUNDS {
             for OpenWindow { group, month, window, last } in planned {
                 let failure = last.unwrap_or_else(|| {
-                    ExportError::new(ErrorName::Unexpected, format!("{IDLE_ROUNDS} rounds ended without an export, and their results tell no reason"))
+                    ExportError::new(
+                        ErrorName::Unexpected,
+                        format!("{IDLE_ROUNDS} rounds ended without an export, and their results tell no reason"),
+                    )
                 });
                 self.settle(group, month, window, Settled::Failed { failure: failure.into() });
             }
-            let next = self.last_step();
+            // The rest of the list has its turn all the same: every log-group-month ends in an outcome.
+            self.progress.idle_rounds = 0;
+            let next = if is_compared { self.last_step() } else { Next::Plan };
             return self.finished(next, Vec::new());
         }
         let next = match (planned.is_empty(), is_compared) {
@@ -264,3 +272,6 @@ pub struct Finished {
     pub items: Vec<OpenWindow>,
     pub decided: Vec<Decided>,
 }
+
+#[cfg(test)]
+mod tests;

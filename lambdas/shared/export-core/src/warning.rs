@@ -37,6 +37,8 @@ pub enum WarningName {
     ExpiredBeforeFirstRun,
     /// The results of a round cannot be read; the run looked at the archive instead.
     ResultsUnreadable,
+    /// A scheduled run started before its due month was complete, and left it to the next.
+    MonthNotComplete,
     /// The input has a scheduledTime that a later scheduled run has overtaken: this run counts as one by hand.
     ScheduledTimeOvertaken,
 }
