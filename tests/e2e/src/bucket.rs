@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::{primitives::ByteStream, types::{Delete, ObjectIdentifier}};
 use local_aws::archive::StoredObject;
 use serde_json::{Value, json};
 
@@ -20,19 +19,12 @@ impl Archive {
     }
 
     pub async fn keys_in(&self, bucket: &str, prefix: &str) -> Vec<String> {
-        let mut pages = self.s3().list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.expect("the bucket can be listed");
-            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
-        }
-        keys
+        self.local.keys(bucket, prefix).await.expect("the bucket can be listed")
     }
 
     /// The text of an object, unpacked.
     pub async fn text(&self, key: &str) -> String {
-        let object = self.s3().get_object().bucket(&self.stack.bucket).key(key).send().await;
-        let body = object.unwrap_or_else(|error| panic!("{key}: {error:?}")).body.collect().await.expect("its body").to_vec();
+        let body = self.local.read_object(&self.stack.bucket, key).await.expect("the object can be read");
         let object = StoredObject { key: key.to_owned(), body };
         let body = if key.ends_with(".gz") { object.gunzip().expect("the object is gzip") } else { object.body };
         String::from_utf8(body).expect("the tests write UTF-8")
@@ -58,15 +50,12 @@ impl Archive {
     }
 
     pub async fn put(&self, key: &str, text: impl Into<Vec<u8>>) {
-        let put = self.s3().put_object().bucket(&self.stack.bucket).key(key).body(ByteStream::from(text.into()));
-        put.send().await.expect("the object is stored");
+        self.local.write_object(&self.stack.bucket, key, text).await.expect("the object is stored");
     }
 
     pub async fn delete(&self, keys: &[String]) {
-        for keys in keys.chunks(1000) {
-            let objects = keys.iter().map(|key| ObjectIdentifier::builder().key(key).build().expect("a key")).collect();
-            let delete = Delete::builder().set_objects(Some(objects)).build().expect("objects");
-            self.s3().delete_objects().bucket(&self.stack.bucket).delete(delete).send().await.expect("the objects go");
+        for key in keys {
+            self.local.delete_object(&self.stack.bucket, key).await.expect("the object goes");
         }
     }
 
@@ -98,11 +87,7 @@ impl Archive {
 
     /// The report of a run, also of one that failed.
     pub async fn report(&self, execution_arn: &str) -> Value {
-        let name = execution_arn.rsplit(':').next().expect("an ARN ends in the name");
-        let keys = self.keys(&format!("{S3_PREFIX}/runs/")).await;
-        let of_run: Vec<_> = keys.iter().filter(|key| key.ends_with(&format!("-{name}.json"))).collect();
-        let [key] = of_run[..] else { panic!("one report of {name}, not {of_run:?}") };
-        self.json(key).await
+        self.local.report(&self.stack.bucket, execution_arn).await.expect("the bucket can be read").expect("the run wrote a report")
     }
 
     /// Removes the reports: a scheduled run then is the first ever.

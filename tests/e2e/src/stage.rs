@@ -47,13 +47,13 @@ impl Stage {
         };
         archive.local.clear_faults().await.expect("the stand-in takes it");
         archive.let_tasks_go().await;
+        wait_for("the tasks of the scenario before", async || {
+            let tasks = archive.local.export_tasks().await.expect("the tasks can be listed");
+            tasks.iter().all(|task| !["PENDING", "RUNNING", "PENDING_CANCEL"].contains(&task.status.as_str())).then_some(())
+        })
+        .await;
         archive.forget_runs().await;
         Self { archive: Some(archive) }
-    }
-
-    /// Ends the stack: something in it goes on that would disturb the next scenario.
-    pub fn end(mut self) {
-        drop(self.archive.take());
     }
 }
 

@@ -1,4 +1,8 @@
 //! The end-to-end tests: one program, since each program of tests takes seconds to compile and link with the AWS SDK. A module's tests alone:
-//! `cargo test -p e2e outcomes::`.
+//! `cargo test -p e2e keeps::`.
 
+mod bad_input;
+mod entries;
 mod faults;
+mod keeps;
+mod months;

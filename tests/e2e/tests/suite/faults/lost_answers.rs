@@ -49,13 +49,13 @@ async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
         ("/timeout/report", &stack.report_function_name, json!({"operation": "GetObject", "keySuffix": "/decided.json", "delayMs": HOUR_MS})),
     ] {
         stage.hello(log_group).await;
-        let was = stage.configure(function, &json!({"Timeout": 2})).await;
+        let was = stage.set_timeout(function, &json!(2)).await;
         stage.fault(fault).await;
         stage.run_exports(&[log_group]).await;
         stage.assert_no_faults_left().await;
         assert_eq!(stage.created(log_group).await.len(), 1, "{log_group}");
         stage.assert_archived_once(log_group).await;
-        stage.configure(function, &json!({"Timeout": was["Timeout"]})).await;
+        stage.set_timeout(function, &was).await;
     }
 }
 

@@ -20,7 +20,7 @@ async fn what_was_not_started_in_time_is_left_to_the_next_run(engine: Engine) {
     stage.hold_tasks().await;
     let arn = stage.start(json!(log_groups)).await;
     stage.wait_for_task("/late/1", 1).await;
-    let restore = let_time_run_out(&stage).await;
+    limit_time(&stage, Some("0")).await;
     stage.let_tasks_go().await;
     let (error, cause) = badly(stage.wait(&arn).await);
     assert_eq!(error, "ArchiveIncomplete");
@@ -29,7 +29,7 @@ async fn what_was_not_started_in_time_is_left_to_the_next_run(engine: Engine) {
     assert_eq!(decided(&stage.report(&arn).await), expected);
     assert_eq!(stage.created("/late/2").await, [""; 0]);
 
-    restore_time(&stage, restore).await;
+    limit_time(&stage, None).await;
     assert_counts(&stage.run_well(&stage.input(json!(log_groups))).await, json!({"alreadyArchived": 1, "exported": 2}));
     for log_group in log_groups {
         assert_eq!(stage.created(log_group).await.len(), 1);
@@ -46,31 +46,17 @@ async fn a_queue_for_a_busy_slot_ends_with_the_runs_time(engine: Engine) {
     stage.foreign_task("/queue/theirs").await;
     let arn = stage.start(json!(["/queue/mine"])).await;
     stage.wait_for_refusals("/queue/mine", 1).await;
-    let restore = let_time_run_out(&stage).await;
+    limit_time(&stage, Some("0")).await;
     let (error, cause) = badly(stage.wait(&arn).await);
     assert_eq!(error, "ArchiveIncomplete", "{cause}");
     assert_eq!(decided(&stage.report(&arn).await), ["/queue/mine 2024-10 failed RunTimeOver"]);
     assert_eq!(stage.created("/queue/mine").await, [""; 0]);
-    restore_time(&stage, restore).await;
+    limit_time(&stage, None).await;
 }
 
-type Settings = Vec<(String, serde_json::Value)>;
-
-/// From now on 20 h are over. Returns what the functions had.
-async fn let_time_run_out(stage: &Stage) -> Settings {
-    let mut were = Vec::new();
+/// The time of a run; `None` is the 20 h.
+async fn limit_time(stage: &Stage, seconds: Option<&str>) {
     for function in [&stage.stack.create_function_name, &stage.stack.plan_function_name] {
-        let was = stage.configure(function, &json!({})).await["Environment"].clone();
-        let mut variables = was["Variables"].clone();
-        variables["RUN_TIME_LIMIT_SECONDS"] = json!("0");
-        stage.configure(function, &json!({"Environment": {"Variables": variables}})).await;
-        were.push((function.clone(), json!({"Variables": was["Variables"]})));
-    }
-    were
-}
-
-async fn restore_time(stage: &Stage, were: Settings) {
-    for (function, environment) in were {
-        stage.configure(&function, &json!({"Environment": environment})).await;
+        stage.local.set_variable(function, "RUN_TIME_LIMIT_SECONDS", seconds).await.expect("the function takes it");
     }
 }
