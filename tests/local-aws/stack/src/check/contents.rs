@@ -120,10 +120,10 @@ pub(super) fn strays(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
     strays.chain(changed.map(|object| format!("{}: expected it as it was", place(&object.key)))).collect()
 }
 
-/// Log groups with archived events are those that Athena answers with.
-pub(super) fn counts(archived: &[Archived], evidence: &Evidence) -> Vec<String> {
-    let expected = archived.iter().filter(|archived| archived.events > 0);
-    let expected: BTreeMap<&str, usize> = expected.map(|archived| (archived.log_group_name.as_str(), archived.events)).collect();
+/// Athena answers with the log groups that have events in the month.
+pub(super) fn counts(samples: &SampleLogs, evidence: &Evidence) -> Vec<String> {
+    let expected = samples.groups.iter().map(|group| (group.name.as_str(), group.events_in(samples.window)));
+    let expected: BTreeMap<&str, usize> = expected.filter(|(_, events)| *events > 0).collect();
     let found: BTreeMap<&str, usize> = evidence.answers.iter().map(|(name, events)| (name.as_str(), *events)).collect();
     let names: BTreeSet<&str> = expected.keys().chain(found.keys()).copied().collect();
     let differing = names.into_iter().filter(|name| expected.get(name) != found.get(name));

@@ -34,10 +34,11 @@ pub(super) fn of_archive(samples: &SampleLogs, evidence: &Evidence, report: &Rep
 /// The archive after it was damaged, and the next run.
 pub(super) fn of_repair(damaged: &Damaged, evidence: &Evidence, report: &Report, elapsed: Duration) -> Vec<String> {
     let name = &damaged.log_group_name;
-    let again = report.archived.iter().filter(|archived| archived.log_group_name == *name).map(row);
-    let mut lines = vec![format!("Removed:   s3://{}/{}", evidence.bucket, damaged.removed.key)];
-    lines.extend(again.map(|row| format!("Exported again:\n{row}")));
-    lines.push(format!("Already archived: {} log groups.", evidence.output["alreadyArchived"]));
+    let repaired = report.archived.iter().filter(|archived| archived.log_group_name == *name).map(row);
+    let mut lines = vec!["removed before the run:".to_owned(), format!("{name:19} {:>7} {:18}  {}", 1, "", damaged.removed.key)];
+    lines.push("in the archive after it:".to_owned());
+    lines.extend(repaired);
+    lines.push(format!("already archived, by the run's word: {} log groups", evidence.output["alreadyArchived"]));
     lines.push(String::new());
     lines.extend(checks(report));
     lines.push(match failed(report) {
