@@ -1,7 +1,7 @@
 //! The JSON Schema accepts exactly the inputs that the code accepts, as far as a schema can say it.
 
 use contract::read_json;
-use export_core::run::RunInput;
+use export_core::{BucketName, Prefix, input::RunInput, place::Stack};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -86,6 +86,14 @@ const TEXTS: &[&str] = &[
     "{{year}}/{month}",
     "\u{1F600}",
     "a\n",
+    "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/lambda/orders",
+    "arn:aws-cn:logs:ap-northeast-1:123456789012:log-group:a:*",
+    "arn:aws:logs:eu-west-1:123456789012:log-group:/a",
+    "arn:aws:logs:ap-northeast-1:123456789012:log-group:/a:log-stream:b",
+    "arn:aws:logs:ap-northeast-1:123456789012:log-group:/a*",
+    "arn:aws:logs:ap-northeast-1:123456789012:log-group:/a:*:*",
+    "arn:aws:s3:::my-log-archive",
+    "arn:",
     "\n",
 ];
 
@@ -97,7 +105,8 @@ fn texts() -> Vec<String> {
 }
 
 fn text() -> impl Strategy<Value = Value> {
-    prop_oneof![8 => select(texts()), 1 => "[a-zA-Z0-9/:*={}._ -]{0,12}"].prop_map(Value::from)
+    let arn = "arn:aws:logs:(ap-northeast-1|):(123456789012|):log-group:[a-z/:*]{0,4}";
+    prop_oneof![16 => select(texts()), 2 => "[a-zA-Z0-9/:*={}._ -]{0,12}", 1 => arn].prop_map(Value::from)
 }
 
 fn other() -> impl Strategy<Value = Value> {
@@ -121,35 +130,47 @@ fn entry() -> impl Strategy<Value = Value> {
 }
 
 fn input() -> impl Strategy<Value = Value> {
-    const FIELDS: &[&str] = &["s3BucketName", "s3Prefix", "timezone", "month", "scheduledTime", "force", "allowIncompleteMonth", "other"];
-    let flags = prop::collection::vec((select(vec!["force", "allowIncompleteMonth"]), any::<bool>()), 0..2);
+    const FIELDS: &[&str] = &["s3BucketName", "s3Prefix", "timezone", "month", "since", "scheduledTime", "force", "compact", "plan"];
+    let flags = prop::collection::vec((select(vec!["force", "allowIncompleteMonth", "compact"]), any::<bool>()), 0..2);
+    let months =
+        prop::collection::vec(select(vec![("month", "2026-10"), ("since", "2026-09"), ("scheduledTime", "2026-11-01T04:00:00Z")]), 0..3);
     let log_groups = prop_oneof![8 => prop::collection::vec(entry(), 0..3).prop_map(Value::from), 1 => other()];
-    let object =
-        (prop::collection::vec(field(FIELDS), 0..3), flags, log_groups, any::<bool>()).prop_map(|(fields, flags, log_groups, whole)| {
+    let object = (prop::collection::vec(field(FIELDS), 0..3), flags, months, prop::option::weighted(0.95, log_groups)).prop_map(
+        |(fields, flags, months, log_groups)| {
             let mut object = serde_json::Map::new();
-            if whole {
-                object.insert("s3BucketName".into(), json!("my-log-archive"));
-            }
-            object.insert("logGroups".into(), log_groups);
+            object.extend(log_groups.map(|log_groups| ("logGroups".to_owned(), log_groups)));
+            object.extend(months.into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
             object.extend(flags.into_iter().map(|(name, flag)| (name.to_owned(), json!(flag))));
             object.extend(fields);
             Value::Object(object)
-        });
+        },
+    );
     prop_oneof![20 => object, 1 => other()]
 }
 
 /// What a schema has no words for.
 fn beyond_a_schema(message: &str) -> bool {
     message.contains("would write to the same place")
-        || message.contains("which would be exported twice")
+        || message.contains("the log group must be of account ")
         || message.contains("the destination prefix has ")
+}
+
+fn stack() -> Stack {
+    Stack {
+        account: "123456789012".into(),
+        region: "ap-northeast-1".into(),
+        partition: "aws".into(),
+        bucket: BucketName::parse("my-log-archive").expect("a bucket"),
+        s3_prefix: Prefix::parse("cloudwatch-logs").expect("a prefix"),
+        timezone: "Asia/Tokyo".parse().expect("a time zone"),
+    }
 }
 
 /// What is wrong if schema and code do not agree on an input.
 fn disagreement(input: &Value) -> Option<String> {
     thread_local!(static VALIDATOR: jsonschema::Validator = jsonschema::validator_for(&read_json(SCHEMA)).expect("the schema is valid"));
     let by_schema = VALIDATOR.with(|validator| validator.validate(input).map_err(|error| format!("{error} at {}", error.instance_path())));
-    let by_code = RunInput::parse(input).map_err(|error| error.message);
+    let by_code = RunInput::parse(input, &stack()).map_err(|error| error.message);
     let excused = by_code.as_ref().is_err_and(|message| beyond_a_schema(message));
     (!excused && by_schema.is_ok() != by_code.is_ok()).then(|| format!("schema: {by_schema:?}\ncode: {by_code:?}\ninput: {input}"))
 }
@@ -157,8 +178,8 @@ fn disagreement(input: &Value) -> Option<String> {
 #[test]
 fn the_schema_and_the_code_agree_on_every_text_in_every_field() {
     for text in texts() {
-        for field in ["s3BucketName", "s3Prefix", "timezone", "month", "scheduledTime", "force", "logGroups"] {
-            let mut input = json!({"s3BucketName": "my-log-archive", "logGroups": ["/a"]});
+        for field in ["s3BucketName", "s3Prefix", "timezone", "month", "since", "scheduledTime", "force", "compact", "plan", "logGroups"] {
+            let mut input = json!({"logGroups": ["/a"]});
             input[field] = json!(text);
             assert_eq!(disagreement(&input), None);
         }
@@ -166,10 +187,27 @@ fn the_schema_and_the_code_agree_on_every_text_in_every_field() {
             for field in ["logGroupName", "logGroupNamePrefix", "s3Prefix", "logStreamNamePrefix", "destinationPrefix", "exclude"] {
                 let mut entry = json!({name: "/a"});
                 entry[field] = if field == "exclude" { json!([text]) } else { json!(text) };
-                assert_eq!(disagreement(&json!({"s3BucketName": "my-log-archive", "logGroups": [entry]})), None);
+                assert_eq!(disagreement(&json!({"logGroups": [entry]})), None);
             }
         }
-        assert_eq!(disagreement(&json!({"s3BucketName": "my-log-archive", "logGroups": [text]})), None);
+        assert_eq!(disagreement(&json!({"logGroups": [text]})), None);
+    }
+}
+
+#[test]
+fn the_schema_and_the_code_agree_on_fields_that_exclude_one_another() {
+    let fields = [
+        ("month", json!("2026-10")),
+        ("since", json!("2026-09")),
+        ("scheduledTime", json!("2026-11-01T04:00:00Z")),
+        ("force", json!(false)),
+        ("allowIncompleteMonth", json!(true)),
+        ("compact", json!(true)),
+    ];
+    for (first, value) in &fields {
+        for (second, other) in &fields {
+            assert_eq!(disagreement(&json!({"logGroups": ["/a"], *first: value, *second: other})), None);
+        }
     }
 }
 

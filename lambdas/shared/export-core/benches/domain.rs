@@ -1,4 +1,4 @@
-//! Parsing, planning and window math, so that a regression shows: `cargo bench -p export-core`.
+//! Parsing, deciding and window math, so that a regression shows: `cargo bench -p export-core`.
 //!
 //! What they are made of is timed beside them: on any machine, a regression is a larger multiple of its baseline.
 
@@ -7,11 +7,15 @@ use std::hint::black_box;
 use chrono::{DateTime, Utc};
 use divan::Bencher;
 use export_core::{
-    Month, Window,
-    create::Request,
-    plan::ValidateRequest,
-    run::RunInput,
+    BucketName, LogGroupName, Month, Prefix, Window,
+    contract::create::Request,
+    decide::{Evidence, decide},
+    destination,
+    input::RunInput,
+    manifest::{Content, Folder, Found},
+    place::Stack,
     service::{ServiceFailure, logs_error},
+    target::Target,
 };
 use serde_json::{Value, json};
 
@@ -26,6 +30,33 @@ fn run(log_groups: usize) -> Value {
 
 fn event() -> Value {
     json!({"s3BucketName": "my-log-archive", "s3Prefix": "logs", "logGroupName": "/aws/lambda/orders", "month": "2024-10"})
+}
+
+fn stack() -> Stack {
+    Stack {
+        account: "123456789012".into(),
+        region: "ap-northeast-1".into(),
+        partition: "aws".into(),
+        bucket: BucketName::parse("my-log-archive").expect("a bucket"),
+        s3_prefix: Prefix::parse("logs").expect("a prefix"),
+        timezone: chrono_tz::Asia::Tokyo,
+    }
+}
+
+fn target() -> Target {
+    let request = Request::parse(&event(), &stack()).expect("a valid event");
+    request.target(&stack(), now()).expect("a month that is over")
+}
+
+/// The manifest of what a task wrote, and its task's folder.
+fn manifest(target: &Target) -> (String, Folder) {
+    let Target { place, window, .. } = target;
+    let manifest = json!({"schema_version": 2, "outcome": "exported", "reason": null, "account": place.account, "region": place.region,
+        "bucket": place.bucket, "log_group": place.log_group, "log_stream_name_prefix": null, "timezone": "Asia/Tokyo", "window_from": window.from,
+        "window_to": window.to, "destination_prefix": target.destination_prefix(), "task_id": "cda45419-90ea-4db5-9833-aade86253e66", "objects": 4,
+        "hidden_objects": 0, "bytes": 4000, "digest": "d", "created": "2024-11-01T04:00:05.000Z", "completed": "2024-11-01T04:01:05.000Z",
+        "execution": "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1", "warnings": []});
+    (manifest.to_string(), Folder { objects: 4, bytes: 4000, digest: "d".into(), ..Folder::default() })
 }
 
 fn now() -> DateTime<Utc> {
@@ -76,30 +107,48 @@ fn month_from_text() -> Month {
 
 #[divan::bench]
 fn event_of_create_export_task(bencher: Bencher) {
-    let now = now();
+    let (stack, now) = (stack(), now());
     bencher.with_inputs(event).bench_refs(|event| {
-        let request = Request::parse(event).expect("a valid event");
-        request.export(black_box(now)).expect("a month that is over")
+        let request = Request::parse(event, &stack).expect("a valid event");
+        request.target(&stack, black_box(now)).expect("a month that is over")
     });
 }
 
 #[divan::bench(args = [1, 100, 4_000])]
 fn input_of_a_run(bencher: Bencher, log_groups: usize) {
-    bencher.with_inputs(|| run(log_groups)).bench_refs(|input| RunInput::parse(input).expect("a valid input"));
+    let stack = stack();
+    bencher.with_inputs(|| run(log_groups)).bench_refs(|input| RunInput::parse(input, &stack).expect("a valid input"));
 }
 
-#[divan::bench(args = [100, 4_000])]
-fn plan_of_a_run(bencher: Bencher, log_groups: usize) {
-    let event = json!({"validate": run(log_groups), "startTime": "2024-11-02T04:00:00Z"});
-    let request = ValidateRequest::parse(&event).expect("a valid event");
-    bencher.bench(|| request.plan().expect("a plan"));
+/// What a run does for each log-group-month that is archived, beside its calls.
+#[divan::bench]
+fn archived_log_group_month(bencher: Bencher) {
+    let (target, now) = (target(), now());
+    let key = target.manifest_key();
+    let (text, folder) = manifest(&target);
+    bencher.with_inputs(|| folder.clone()).bench_values(|folder| {
+        let content = Content::read(black_box(text.as_bytes()), &target.place, &key, now).with_folder(folder);
+        let evidence = Evidence { manifests: Some(vec![Found { key: key.clone(), content }]), ..Evidence::default() };
+        decide(&target.question(None, now), &evidence).expect("it is archived")
+    });
+}
+
+/// A place in the archive, by which a run finds its manifests.
+#[divan::bench]
+fn place_of_a_log_group(bencher: Bencher) {
+    let stack = stack();
+    let log_group = LogGroupName::parse("/aws/lambda/production-order-service-00001-handler").expect("a log group");
+    bencher.bench(|| {
+        let destination = destination::DEFAULT.render(&stack.s3_prefix, black_box(&log_group)).expect("a destination");
+        stack.place(stack.bucket.clone(), log_group.clone(), destination).hash()
+    });
 }
 
 #[divan::bench]
 fn name_of_a_failure(bencher: Bencher) {
     let failure = ServiceFailure {
         operation: "DescribeExportTasks",
-        code: Some("ThrottlingException".to_owned()),
+        code: Some("ThrottlingException".into()),
         message: "Rate exceeded".to_owned(),
         status: Some(400),
     };

@@ -217,9 +217,11 @@ impl Question<'_> {
         let own: Vec<&&Found> = found.iter().filter(|found| found.manifest().is_some()).collect();
         let (covering, replaced): (Vec<_>, Vec<_>) = own.into_iter().partition(|found| self.is_covering(found));
         let windows = |found: &[&&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
-        let mut uncovered = self.window.without(&[windows(&covering), windows(&replaced)].concat());
+        // What is exported again is covered when this run ends.
+        let held = [windows(&covering), windows(&replaced)].concat();
+        let mut uncovered = self.window.without(&held);
         if self.after_first_covered {
-            let first = windows(&covering).into_iter().map(|window| window.from).min();
+            let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
         let replaced = replaced.into_iter().map(|found| (found.month(), found.key.window, found.content.task_id().is_some()));
@@ -266,11 +268,12 @@ impl Question<'_> {
         let lies = match (old.manifest(), old.folder()) {
             (None, None) => return Replaces::Freely,
             (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Skipped => return Replaces::Freely,
-            (Some(manifest), _) if manifest.outcome == Outcome::Empty && old.is_valid() => {
+            // Two that hold nothing: the one that covers more stays.
+            (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
                 return match outcome {
                     Outcome::Exported => Replaces::Freely,
-                    _ if old.key.window.contains(self.window) => Replaces::Nothing,
+                    _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
+                    _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
                     _ => Replaces::Refused(overlap_refused(old, self)),
                 };
             }
@@ -364,3 +367,6 @@ fn smaller_than_before(old: &Found, export: &Export) -> Option<Warning> {
     );
     Some(Warning::new(WarningName::SmallerThanBefore, message))
 }
+
+#[cfg(test)]
+mod tests;

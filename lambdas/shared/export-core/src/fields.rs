@@ -7,9 +7,6 @@ use crate::{
     time::Millis,
 };
 
-/// The year 9999: what is later is no time that this project can write down.
-const LAST_MILLIS: i64 = 253_370_764_800_000;
-
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     /// Where the object stands in the input, such as `logGroups[3].`; empty at the top.
@@ -64,7 +61,7 @@ impl<'a> Fields<'a> {
 
     pub fn millis(&self, name: &str, problems: &mut Problems) -> Option<Millis> {
         let value = self.get(name)?;
-        let millis = value.as_i64().filter(|millis| (0..LAST_MILLIS).contains(millis)).map(Millis);
+        let millis = value.as_i64().filter(|millis| (0..Millis::LAST.0).contains(millis)).map(Millis);
         if millis.is_none() {
             problems.add(&self.path_of(name), value, "give UTC epoch milliseconds as a number, such as 1790780400000");
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, Window,
-    destination::Destination,
+    destination::{self, Destination},
     entry::{Entry, Selector},
     fields::Fields,
     names,
@@ -108,8 +108,9 @@ impl RunInput {
                     }
                 },
                 Selector::Prefix { log_group_name_prefix: prefix, .. } => {
-                    let layout = format!("{prefix}* {:?} {:?}", entry.s3_prefix, entry.destination_prefix);
-                    (layout, None)
+                    let s3_prefix = entry.s3_prefix.as_ref().unwrap_or(&self.s3_prefix);
+                    let template = entry.destination_prefix.as_ref().unwrap_or(&destination::DEFAULT);
+                    (format!("{prefix}* {s3_prefix} {template:?}"), None)
                 }
             };
             match holders.get(&key) {
@@ -234,3 +235,6 @@ pub fn best_entries<'a>(entries: &'a [Entry], name: &LogGroupName) -> Vec<&'a En
 
 /// The time that a run may use to start windows.
 pub const RUN_TIME_LIMIT: TimeDelta = TimeDelta::hours(20);
+
+#[cfg(test)]
+mod tests;

@@ -86,8 +86,10 @@ impl Manifest {
             wrong("window", &self.window(), &key.window)
         } else if self.destination_prefix != prefix {
             wrong("destination_prefix", &self.destination_prefix, &prefix)
-        } else if self.task_id.is_none() != (self.outcome == Outcome::Skipped) || self.reason.is_some() != (self.outcome == Outcome::Skipped) {
-            Some("its outcome, reason and task_id do not go together".to_owned())
+        } else if [self.task_id.is_none(), self.reason.is_some()] != [self.outcome == Outcome::Skipped; 2]
+            || (self.objects > 0) != (self.outcome == Outcome::Exported)
+        {
+            Some("its outcome, reason, task_id and objects do not go together".to_owned())
         } else {
             match parse_instant(&self.created) {
                 None => wrong("created", &self.created, &"an instant"),

@@ -101,7 +101,7 @@ impl ManifestKey {
     pub fn parse(month: Month, file_name: &str) -> Option<Self> {
         let mut parts = file_name.strip_suffix(".json")?.split('-');
         let place = parts.next().filter(|place| place.len() == 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-        let mut millis = || parts.next().and_then(|part| part.parse().ok()).map(Millis);
+        let mut millis = || parts.next().and_then(|part| part.parse().ok()).map(Millis).filter(|millis| *millis < Millis::LAST);
         let window = Window { from: millis()?, to: millis()? };
         let key = Self { place: PlaceHash(place.to_owned()), month, window };
         (key.to_string() == file_name && window.from <= window.to).then_some(key)
@@ -115,6 +115,19 @@ impl fmt::Display for ManifestKey {
     }
 }
 
+/// The stack of this crate's tests.
+#[cfg(test)]
+pub(crate) fn stack() -> Stack {
+    Stack {
+        account: "111122223333".into(),
+        region: "ap-northeast-1".into(),
+        partition: "aws".into(),
+        bucket: BucketName::parse("my-archive").unwrap(),
+        s3_prefix: Prefix::parse("logs").unwrap(),
+        timezone: chrono_tz::Asia::Tokyo,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +137,7 @@ mod tests {
         let month = "2026-10".parse().unwrap();
         let name = format!("{}-1790780400000-1793458799999.json", "0123456789abcdef".repeat(2));
         assert_eq!(ManifestKey::parse(month, &name).unwrap().to_string(), name);
-        for other in ["x.json", &name.replace("1790780400000", "01790780400000"), &name.replace(".json", ".txt"), &name.replace("-1793458799999", "-1")] {
+        for other in ["x.json", &name.replace("1790780400000", "01790780400000"), &name.replace(".json", ".txt"), &name.replace("-1793458799999", "-1"), &name.replace("1793458799999", &i64::MAX.to_string())] {
             assert_eq!(ManifestKey::parse(month, other), None, "{other}");
         }
     }

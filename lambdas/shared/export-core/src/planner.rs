@@ -264,3 +264,6 @@ pub struct Finished {
     pub items: Vec<OpenWindow>,
     pub decided: Vec<Decided>,
 }
+
+#[cfg(test)]
+mod tests;

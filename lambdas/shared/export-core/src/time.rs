@@ -30,6 +30,9 @@ pub fn format_instant(instant: DateTime<Utc>) -> String {
 pub struct Millis(pub i64);
 
 impl Millis {
+    /// The year 9999: what is later is no time that this project can write down.
+    pub(crate) const LAST: Self = Self(253_370_764_800_000);
+
     pub fn of(instant: DateTime<Utc>) -> Self {
         Self(instant.timestamp_millis())
     }

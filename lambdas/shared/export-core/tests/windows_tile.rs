@@ -1,10 +1,11 @@
-//! The windows of adjacent months tile the time line: for every time zone chrono-tz knows, every month from 1970 to 2100.
+//! The windows of adjacent months tile the time line: for every time zone chrono-tz knows, every month from 1970 to 2100. What is
+//! covered of a window, and what is not, tile it too.
 //!
 //! The exhaustive test walks all of them; the properties draw their own instants and months and shrink what fails.
 
 use chrono::{DateTime, Datelike, NaiveTime, TimeZone, Timelike};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use export_core::{Month, Window};
+use export_core::{Month, Window, time::Millis};
 use proptest::prelude::*;
 
 fn months() -> impl Iterator<Item = Month> {
@@ -20,17 +21,17 @@ fn all_windows_of_all_time_zones_tile_and_begin_at_midnight() {
             assert_eq!(window.from, expected, "{month} {timezone}: a gap or an overlap");
             assert!(window.to > window.from, "{month} {timezone}");
             assert_begins_at_midnight(month, timezone);
-            expected = window.to + 1;
+            expected = Millis(window.to.0 + 1);
         }
     }
 }
 
 /// `from` is local midnight of day 1, or, where the clocks skip that midnight, the first instant that exists.
 fn assert_begins_at_midnight(month: Month, timezone: Tz) {
-    let instant = |milliseconds| DateTime::from_timestamp_millis(milliseconds).unwrap().with_timezone(&timezone);
+    let instant = |millis: Millis| millis.instant().unwrap().with_timezone(&timezone);
     let window = Window::of(month, timezone);
     let first = instant(window.from);
-    let just_before = instant(window.from - 1);
+    let just_before = instant(Millis(window.from.0 - 1));
     let midnight = first.date_naive().with_day(1).unwrap().and_time(NaiveTime::MIN);
     if first.naive_local() == midnight {
         assert_eq!((first.year(), first.month()), (month.year(), month.month()), "{month} {timezone} begins at {first}");
@@ -49,6 +50,10 @@ fn any_timezone() -> impl Strategy<Value = Tz> {
     prop::sample::select(TZ_VARIANTS.to_vec())
 }
 
+fn any_window() -> impl Strategy<Value = Window> {
+    (0i64..60, 0i64..20).prop_map(|(from, length)| Window { from: Millis(from), to: Millis(from + length) })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -58,7 +63,7 @@ proptest! {
     fn an_instant_lies_in_exactly_one_window(timezone in any_timezone(), seconds in 0i64..4_133_980_800, milliseconds in 0i64..1000) {
         let timestamp = seconds * 1000 + milliseconds;
         let month = Month::at(DateTime::from_timestamp_millis(timestamp).unwrap(), timezone);
-        let holds = |month: Month| { let window = Window::of(month, timezone); window.from <= timestamp && timestamp <= window.to };
+        let holds = |month: Month| { let window = Window::of(month, timezone); window.from.0 <= timestamp && timestamp <= window.to.0 };
         let holding: Vec<Month> = [month.previous(), month, month.next()].into_iter().filter(|month| holds(*month)).collect();
         prop_assert_eq!(holding.len(), 1, "{} {} in {:?}", timezone, timestamp, holding);
         if holding[0] != month {
@@ -72,5 +77,17 @@ proptest! {
         let written = Month::new(year, month).unwrap();
         prop_assert_eq!(written.to_string().parse::<Month>(), Ok(written));
         prop_assert_eq!(written.next().previous(), written);
+    }
+
+    /// Each millisecond is in one of the others or in what is left, never in both; and nothing is left but maximal gaps, in order.
+    #[test]
+    fn a_window_is_what_others_cover_and_what_is_left((window, others) in (any_window(), prop::collection::vec(any_window(), 0..6))) {
+        let left = window.without(&others);
+        let holds = |windows: &[Window], at| windows.iter().filter(|window| window.from.0 <= at && at <= window.to.0).count();
+        for at in window.from.0..=window.to.0 {
+            prop_assert_eq!(holds(&left, at), usize::from(holds(&others, at) == 0), "{} of {:?}", at, left);
+        }
+        prop_assert!(left.iter().all(|part| window.contains(*part)), "{left:?}");
+        prop_assert!(left.windows(2).all(|pair| pair[0].to.0 + 1 < pair[1].from.0), "{left:?}");
     }
 }

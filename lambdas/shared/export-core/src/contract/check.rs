@@ -115,3 +115,6 @@ pub enum SkippedBecause {
     /// A warning's name.
     Warning(crate::warning::WarningName),
 }
+
+#[cfg(test)]
+mod tests;

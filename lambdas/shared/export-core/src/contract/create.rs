@@ -64,28 +64,40 @@ impl Request {
         fields.refuse_unknown(&Self::FIELDS, &mut problems);
         fields.require("logGroupName", &mut problems);
         let log_group_name = fields.text("logGroupName", |text| names::log_group(text, &stack.account, &stack.region), &mut problems);
+        let bucket = fields.text("s3BucketName", BucketName::parse, &mut problems);
+        let s3_prefix = fields.text("s3Prefix", Prefix::parse, &mut problems);
+        let log_stream_name_prefix = fields.text("logStreamNamePrefix", StreamPrefix::parse, &mut problems);
+        let destination_prefix = fields.text("destinationPrefix", Template::parse, &mut problems);
+        let timezone = fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone);
+        let scheduled_time = fields.text("scheduledTime", names::instant, &mut problems);
+        let month = fields.text("month", names::month, &mut problems);
+        let window = read_window(&fields, month.is_some(), &mut problems);
+        let force = fields.flag("force", &mut problems);
+        let allow_incomplete_month = fields.flag("allowIncompleteMonth", &mut problems);
+        let start_time = fields.text("startTime", names::instant, &mut problems);
+        let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
+        let queued_since = fields.text("queuedSince", names::instant, &mut problems);
         let source = log_group_name.map(|log_group_name| Source {
-            s3_bucket_name: fields.text("s3BucketName", BucketName::parse, &mut problems).unwrap_or_else(|| stack.bucket.clone()),
-            s3_prefix: fields.text("s3Prefix", Prefix::parse, &mut problems).unwrap_or_else(|| stack.s3_prefix.clone()),
+            s3_bucket_name: bucket.unwrap_or_else(|| stack.bucket.clone()),
+            s3_prefix: s3_prefix.unwrap_or_else(|| stack.s3_prefix.clone()),
             log_group_name,
-            log_stream_name_prefix: fields.text("logStreamNamePrefix", StreamPrefix::parse, &mut problems),
-            destination_prefix: fields.text("destinationPrefix", Template::parse, &mut problems),
+            log_stream_name_prefix,
+            destination_prefix,
         });
         if let Some(problem) = source.as_ref().and_then(|source| source.destination().err()) {
             problems.add("logGroupName", &event["logGroupName"], problem);
         }
-        let month = fields.text("month", names::month, &mut problems);
         let request = source.map(|source| Self {
             source,
-            timezone: fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone),
+            timezone,
             month,
-            scheduled_time: fields.text("scheduledTime", names::instant, &mut problems),
-            window: read_window(&fields, month.is_some(), &mut problems),
-            force: fields.flag("force", &mut problems),
-            allow_incomplete_month: fields.flag("allowIncompleteMonth", &mut problems),
-            start_time: fields.text("startTime", names::instant, &mut problems),
-            execution: fields.text("execution", ExecutionArn::parse, &mut problems),
-            queued_since: fields.text("queuedSince", names::instant, &mut problems),
+            scheduled_time,
+            window,
+            force,
+            allow_incomplete_month,
+            start_time,
+            execution,
+            queued_since,
         });
         problems.into_result(request)
     }
@@ -232,3 +244,6 @@ pub struct Response {
     pub reason: Option<Reason>,
     pub warnings: Vec<Warning>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ pub struct Item {
     pub start_time: String,
     pub execution: ExecutionArn,
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,37 @@ pub struct Output {
     /// Where the report lies.
     pub report: crate::contract::plan::Object,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_decided_is_counted_and_reads_back() {
+        let source = json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "logGroupName": "/a"});
+        let line = |became: serde_json::Value| {
+            let mut line = json!({"source": source, "month": "2026-10", "window": {"from": 1, "to": 2}});
+            line.as_object_mut().unwrap().extend(became.as_object().unwrap().clone());
+            let decided: Decided = serde_json::from_value(line.clone()).unwrap();
+            assert_eq!(json!(decided), line);
+            decided
+        };
+        let decided = [
+            line(json!({"became": "exported", "task_id": "t", "objects": 2, "bytes": 7, "seconds": 1.5})),
+            line(json!({"became": "exported", "task_id": null, "objects": 3, "bytes": 8, "seconds": 2.0})),
+            line(json!({"became": "empty", "task_id": "t", "seconds": 0.25})),
+            line(json!({"became": "skipped", "reason": "CreatedAfterMonth"})),
+            line(json!({"became": "nothingYet"})),
+            line(json!({"became": "warned", "warning": {"name": "LogGroupNotFound", "message": "m"}})),
+            line(json!({"became": "failed", "failure": {"error": "RunTimeOver", "message": "m"}})),
+        ];
+        let archived = BTreeMap::from([("2026-09".parse().unwrap(), 4), ("2026-10".parse().unwrap(), 5)]);
+        assert_eq!(
+            json!(Counts::of(&archived, &decided)),
+            json!({"alreadyArchived": 9, "exported": 2, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
+                "slotSeconds": 3.75})
+        );
+    }
+}

@@ -1,15 +1,5 @@
 use super::*;
-
-fn stack() -> Stack {
-    Stack {
-        account: "111122223333".into(),
-        region: "ap-northeast-1".into(),
-        partition: "aws".into(),
-        bucket: bucket(),
-        s3_prefix: crate::Prefix::parse("logs").unwrap(),
-        timezone: chrono_tz::Asia::Tokyo,
-    }
-}
+use crate::place::stack;
 
 fn bucket() -> BucketName {
     BucketName::parse("my-archive").unwrap()

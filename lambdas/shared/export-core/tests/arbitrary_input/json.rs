@@ -6,7 +6,7 @@ use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
 /// Texts at the edges of the rules, and texts that have broken parsers before.
-const TEXTS: [&str; 59] = [
+const TEXTS: [&str; 62] = [
     "",
     " ",
     "/",
@@ -18,6 +18,9 @@ const TEXTS: [&str; 59] = [
     "/aws/*",
     "**",
     "/aws/lambda/orders",
+    "arn:aws:logs:ap-northeast-1:123456789012:log-group:/aws/lambda/orders:*",
+    "arn:aws:logs:ap-northeast-1:210987654321:log-group:/a",
+    "arn:",
     "/aws/",
     "log_group=x",
     "my-log-archive",
@@ -71,11 +74,12 @@ const TEXTS: [&str; 59] = [
 /// Lengths around every limit the rules have.
 const LENGTHS: [usize; 12] = [2, 119, 121, 255, 256, 300, 301, 511, 512, 513, 901, 40_000];
 
-pub const FIELDS: [&str; 25] = [
+pub const FIELDS: [&str; 26] = [
     "s3BucketName",
     "s3Prefix",
     "timezone",
     "month",
+    "since",
     "scheduledTime",
     "force",
     "allowIncompleteMonth",
@@ -86,7 +90,7 @@ pub const FIELDS: [&str; 25] = [
     "exclude",
     "logStreamNamePrefix",
     "destinationPrefix",
-    "validate",
+    "state",
     "startTime",
     "queuedSince",
     "execution",
@@ -96,7 +100,7 @@ pub const FIELDS: [&str; 25] = [
     "to",
     "status",
     "reason",
-    "cancel",
+    "destination",
 ];
 
 pub fn text() -> impl Strategy<Value = String> {
@@ -156,35 +160,42 @@ pub fn wrapped(value: Value, depth: usize, name: &str) -> Value {
     (0..depth).fold(value, |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({name: inner}) })
 }
 
-/// A run's input that is valid, with an instant at which its month is complete. Log groups and prefixes are numbered, so
+/// A run's input that is valid, with an instant at which its months are complete. Log groups and prefixes are numbered, so
 /// that no two are in each other's way.
 pub fn valid_run() -> impl Strategy<Value = (Value, String)> {
     let entry = || (0u8..6, "[A-Za-z0-9._/#-]{0,20}", placement());
     // Seldom more than a page or two: the long ones take most of the time and rarely find what short ones do not.
     let entries = prop_oneof![19 => prop::collection::vec(entry(), 1..6), 1 => prop::collection::vec(entry(), 45..130)];
     let settings = (
-        "[A-Za-z0-9._-]{3,40}",
+        prop::option::of("[A-Za-z0-9._-]{3,40}"),
         prop::option::of(select(vec!["", "logs", "a/b", "p=1/(x)!"])),
         prop::option::of(select(TZ_VARIANTS.to_vec())),
         any::<[bool; 3]>(),
-        (1971i32..=9996, 1u32..=12, 62i64..400),
+        (0u8..4, 1971i32..=9996, 1u32..=12, 62i64..400),
     );
-    (settings, entries).prop_map(|((bucket, s3_prefix, timezone, [force, incomplete, by_schedule], (year, month, days)), entries)| {
+    (settings, entries).prop_map(|((bucket, s3_prefix, timezone, flags, (kind, year, month, days)), entries)| {
         let groups: Vec<Value> = entries.into_iter().enumerate().map(|(index, entry)| valid_entry(index, entry)).collect();
-        let mut input = json!({"s3BucketName": bucket, "force": force, "allowIncompleteMonth": incomplete, "logGroups": groups});
-        if let Some(s3_prefix) = s3_prefix {
-            input["s3Prefix"] = s3_prefix.into();
-        }
-        if let Some(timezone) = timezone {
-            input["timezone"] = timezone.name().into();
+        let [force, incomplete, compact] = flags;
+        let mut input = json!({"compact": compact, "logGroups": groups});
+        for (name, value) in
+            [("s3BucketName", bucket.as_deref()), ("s3Prefix", s3_prefix), ("timezone", timezone.map(|timezone| timezone.name()))]
+        {
+            if let Some(value) = value {
+                input[name] = value.into();
+            }
         }
         let first = NaiveDate::from_ymd_opt(year, month, 1).expect("a first of a month");
-        let instant = |days| (first + TimeDelta::days(days)).format("%Y-%m-%dT04:00:00Z").to_string();
-        if by_schedule {
-            // The middle of the month after it: the same month in every time zone.
-            input["scheduledTime"] = instant(45).into();
-        } else {
-            input["month"] = first.format("%Y-%m").to_string().into();
+        // The middle of a month: the same month in every time zone, and the one before it is complete.
+        let instant = |days| (first + TimeDelta::days(days)).format("%Y-%m-15T04:00:00Z").to_string();
+        match kind {
+            0 => input["scheduledTime"] = instant(45).into(),
+            1 => input["month"] = first.format("%Y-%m").to_string().into(),
+            2 => input["since"] = first.format("%Y-%m").to_string().into(),
+            _ => {}
+        }
+        if kind > 0 {
+            input["force"] = force.into();
+            input["allowIncompleteMonth"] = incomplete.into();
         }
         (input, instant(days))
     })
@@ -216,33 +227,15 @@ fn valid_entry(index: usize, (kind, suffix, (s3_prefix, streams, template)): (u8
 /// An event of `create-export-task` for one log group.
 pub fn valid_create_event() -> impl Strategy<Value = Value> {
     (valid_run(), placement(), "[A-Za-z0-9._/#-]{1,60}").prop_map(|((mut event, start_time), (_, streams, template), name)| {
-        event.as_object_mut().expect("an object").remove("logGroups");
+        event.as_object_mut().expect("an object").retain(|field, _| !["logGroups", "since", "compact"].contains(&field.as_str()));
         event["logGroupName"] = name.into();
         event["startTime"] = start_time.into();
         event["execution"] = "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1".into();
-        if let Some(streams) = streams {
-            event["logStreamNamePrefix"] = streams.into();
-        }
-        if let Some(template) = template {
-            event["destinationPrefix"] = template.into();
+        for (name, value) in [("logStreamNamePrefix", streams.as_deref()), ("destinationPrefix", template)] {
+            if let Some(value) = value {
+                event[name] = value.into();
+            }
         }
         event
     })
-}
-
-/// An event of `check-export-task`: what create answers, with the fields that check reads.
-pub fn valid_check_event() -> impl Strategy<Value = Value> {
-    (select(TZ_VARIANTS.to_vec()), 1971i32..=9998, 1u32..=12, prop::option::of("[^:*]{1,12}")).prop_map(
-        |(timezone, year, month, streams)| {
-            let mut event = json!({
-                "taskId": "cda45419-90ea-4db5-9833-aade86253e66", "timezone": timezone.name(), "month": format!("{year:04}-{month:02}"),
-                "execution": "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1", "status": "CREATED",
-                "warnings": [{"name": "RetentionShorterThanMonth", "message": "m"}],
-            });
-            if let Some(streams) = streams {
-                event["logStreamNamePrefix"] = streams.into();
-            }
-            event
-        },
-    )
 }

@@ -1,0 +1,306 @@
+//! The table of docs/architecture.md, row by row.
+
+mod case;
+
+use case::*;
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn each_stage_asks_for_what_it_needs_and_for_no_more() {
+    let mut nothing = lie([]);
+    nothing.evidence.manifests = None;
+    check([
+        ("nothing is known", nothing, "needs Manifests"),
+        ("no manifest", lie([]), "needs LogGroup"),
+        ("a log group", lie([]).group(NO_LIMIT), "needs NewestEvent"),
+        ("a manifest that a task stands behind", lie([exported().damaged(&[])]).group(NO_LIMIT), "Export"),
+        ("an export", lie([]).exports(&[("a", 1)]), "Write(Exported)"),
+        ("an export of nothing", lie([]).exports(&[]), "needs LogGroup"),
+        ("an export in place of another", lie([exported()]).exports(&[("a", 1)]), "needs LogGroup"),
+    ]);
+}
+
+#[test]
+fn what_valid_manifests_cover_is_archived() {
+    let half = || wrote(0, 300, &[("a", 1)]);
+    check([
+        ("exported", lie([exported()]), "Archived"),
+        ("empty", lie([empty()]), "Archived"),
+        ("skipped", lie([skipped()]), "Archived"),
+        ("two that adjoin", lie([half(), wrote(300, 744, &[])]), "Archived"),
+        ("one of more than the month", lie([wrote(-9, 745, &[])]), "Archived"),
+        ("all streams answer for some", lie([exported()]).of_streams("prod/"), "Archived"),
+        ("some streams answer for fewer", lie([exported().of_streams("prod/")]).of_streams("prod/web"), "Archived"),
+        ("the rest", open([half()]), "300..744 Export"),
+        ("both sides", open([wrote(9, 300, &[])]), "0..9 Export | 300..744 Export"),
+        ("a neighbour that reaches in", open([wrote(-700, 9, &[]).of_september()]), "9..744 Export"),
+        ("a neighbour that does not", open([wrote(-700, 0, &[]).of_september()]), "Export"),
+        ("other contents, same number and bytes", lie([exported().with(json!({"digest": "other"}))]), "Archived"),
+    ]);
+}
+
+#[test]
+fn what_is_not_covered_goes_by_the_log_group_and_its_events() {
+    let Window { from, to } = october();
+    let ms = TimeDelta::milliseconds(1);
+    check([
+        ("an event may be there", open([]), "Export"),
+        ("an event is there", open([]).newest(NewestEvent::At(from)), "Export"),
+        ("events behind the window", open([]).newest(NewestEvent::At(to + TimeDelta::days(400))), "Export"),
+        ("the newest, by a margin", open([]).newest(NewestEvent::At(from - TIMESTAMP_MARGIN)), "Export"),
+        ("none, and one can arrive", open([]).newest(NewestEvent::At(from - TIMESTAMP_MARGIN - ms)), "NothingYet"),
+        ("none at all, and one can arrive", open([]).newest(NewestEvent::None).at("2026-11-14T14:59:59.999Z"), "NothingYet"),
+        ("none any more", open([]).newest(NewestEvent::None).at("2026-11-14T15:00:00Z"), "Skip(NoEventsInMonth)"),
+        ("none in the rest", open([wrote(0, 9, &[])]).newest(NewestEvent::None), "9..744 NothingYet"),
+        ("created long after", lie([]).group(created(to + LATE_EVENTS + ms)), "Skip(CreatedAfterMonth)"),
+        ("created after, and late events are taken", lie([]).group(created(to + LATE_EVENTS)), "needs NewestEvent"),
+        ("no such log group", lie([]).group(LogGroup::Absent), "LogGroupNotFound: log group /a does not exist"),
+        ("another class", lie([]).group(INFREQUENT), "LogClassNotExportable: log group /a is not of the class Standard..."),
+    ]);
+}
+
+#[test]
+fn what_a_task_stands_behind_is_exported_again_or_fails() {
+    let damaged = || exported().damaged(&[]);
+    let after = created(october().to + LATE_EVENTS + TimeDelta::days(1));
+    check([
+        ("damaged, with its own bounds", open([wrote(9, 300, &[("a", 9)]).damaged(&[])]), "9..300 Export | 0..9 Export | 300..744 Export"),
+        ("damaged, whatever the streams say", open([damaged()]).newest(NewestEvent::None), "Export"),
+        ("one byte is missing", open([exported().damaged(&[("a", 999)])]), "Export"),
+        ("one byte too many", open([empty().damaged(&[("a", 1)])]), "Export"),
+        (
+            "damaged, of September",
+            open([wrote(-711, 9, &[]).of_september().damaged(&[("a", 1)])]),
+            "2026-09 -711..9 Export | 9..744 Export",
+        ),
+        ("of fewer streams", open([exported().of_streams("prod/")]), "Export"),
+        ("of fewer streams than wanted", open([exported().of_streams("prod/web")]).of_streams("prod/"), "Export"),
+        (
+            "of other streams",
+            open([exported().of_streams("prod/")]).of_streams("dev/"),
+            "PlaceTaken: manifest ...-1793458799999.json of log group /a is of an export with log stream prefix prod/, and this one is with log \
+             stream prefix dev/: give the entry another s3Prefix",
+        ),
+        ("damaged, of other streams", open([damaged().of_streams("prod/")]).of_streams("dev/"), "PlaceTaken: ..."),
+        ("skipped for other streams", open([skipped().of_streams("prod/")]).of_streams("dev/"), "Export"),
+        (
+            "damaged, and no log group",
+            open([damaged()]).group(LogGroup::Absent),
+            "SmallerExport: ...no export can replace them: log group /a does not exist",
+        ),
+        (
+            "damaged, and another class",
+            open([damaged()]).group(INFREQUENT),
+            "SmallerExport: ...no export can replace them: log group /a is not of the class...",
+        ),
+        (
+            "damaged, and created anew",
+            open([damaged()]).group(after),
+            "SmallerExport: ...no export can replace them: log group /a was created anew after this window",
+        ),
+    ]);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_may_be_good() {
+    let refused = "ArchiveUnreadable: manifest ...-1793458799999.json cannot be read, so nothing is exported in its place: \
+                   GetObject answered AccessDenied: no";
+    check([
+        ("alone", open([denied()]), refused),
+        ("beside a valid one", open([exported(), denied()]), refused),
+        ("with force", open([denied()]).forced_since("2026-11-01T05:00:00Z"), refused),
+        ("after an export", open([denied()]).exports(&[("a", 1)]), refused),
+    ]);
+}
+
+#[test]
+fn force_passes_over_what_is_older_than_the_run() {
+    let forced = |manifest: Lying| open([manifest]).newest(NewestEvent::None).forced_since("2026-11-01T04:00:00.001Z");
+    check([
+        ("a task stands behind it, so events do not matter", forced(exported()), "Export"),
+        ("its bounds, and what is uncovered", forced(wrote(0, 300, &[("a", 1)])), "0..300 Export | 300..744 NothingYet"),
+        ("skipped: by the table", forced(skipped()), "NothingYet"),
+        ("of this run", forced(exported()).forced_since("2026-11-01T04:00:00Z"), "Archived"),
+        ("of this run, and damaged", forced(exported().damaged(&[])).forced_since("2026-11-01T04:00:00Z"), "Export"),
+        ("no log group", forced(exported()).group(LogGroup::Absent), "SmallerExport: ..."),
+    ]);
+}
+
+#[test]
+fn behind_the_first_covered_millisecond_no_hole_stays() {
+    check([
+        ("nothing covers", open([]).after_first_covered(), "Archived"),
+        ("a hole that a changed zone left", open([wrote(-9, 735, &[])]).after_first_covered(), "735..744 Export"),
+        ("before the first one", open([wrote(9, 744, &[])]).after_first_covered(), "Archived"),
+        (
+            "behind a damaged one",
+            open([wrote(-9, 735, &[("a", 1)]).damaged(&[])]).after_first_covered(),
+            "-9..735 Export | 735..744 Export",
+        ),
+        ("between two", open([wrote(9, 20, &[]), wrote(30, 745, &[])]).after_first_covered(), "20..30 Export"),
+    ]);
+}
+
+/// Each replacement rule of the manifest, by what lies there and what task t-new wrote in all of October.
+#[test]
+fn what_an_export_replaces() {
+    let lasting = |manifests: [Lying; 1]| lie(manifests).group(NO_LIMIT);
+    let expiring = |manifests: [Lying; 1]| lie(manifests).group(ONE_DAY);
+    let (some, none): (Streams, Streams) = (&[("a", 1000)], &[]);
+    check([
+        ("nothing", lie([]).group(NO_LIMIT).exports(some), "Write(Exported)"),
+        ("nothing, by nothing", lie([]).group(NO_LIMIT).exports(none), "Write(Empty)"),
+        ("skipped", lasting([skipped()]).exports(some), "Write(Exported), replaces 0..744"),
+        ("skipped, by nothing", lasting([skipped()]).exports(none), "Written(Empty)"),
+        ("skipped, by nothing in fewer streams", lasting([skipped()]).of_streams("prod/").exports(none), "Written(Empty)"),
+        ("skipped for fewer streams, by nothing", lasting([skipped().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
+        ("empty for fewer streams, by nothing", lasting([empty().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
+        ("skipped for other streams", lasting([skipped().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
+        ("empty", lasting([empty()]).exports(some), "Write(Exported), replaces 0..744"),
+        ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "Write(Exported), replaces 9..745"),
+        ("empty, by nothing", lasting([empty()]).exports(none), "Written(Empty)"),
+        (
+            "a part that is empty, by nothing",
+            lasting([wrote(9, 20, &[])]).exports(none),
+            "OverlapRefused: the window 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z of log group /a overlaps manifest ..., whose \
+             window is ...",
+        ),
+        ("the same, again", lasting([exported().with(json!({"task_id": "t-new"}))]).exports(some), "Written(Exported)"),
+        ("the same bounds", lasting([exported()]).exports(some), "Write(Exported), replaces 0..744"),
+        (
+            "the same bounds, by nothing",
+            lasting([exported()]).exports(none),
+            "SmallerExport: the new export wrote nothing, and manifest ... of log group /a has a task: it stays",
+        ),
+        ("other bounds", lasting([wrote(9, 744, some)]).exports(some), "OverlapRefused: ..."),
+        ("other bounds, not answering", lasting([wrote(9, 744, some).of_streams("prod/")]).exports(some), "OverlapRefused: ..."),
+        (
+            "damaged, inside",
+            lasting([wrote(9, 744, &[("a", 2000)]).damaged(some)]).exports(some),
+            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... stated 2000 bytes of task t-old, and the new task t-new wrote 1000",
+        ),
+        ("damaged, beyond the window", lasting([wrote(9, 745, some).damaged(none)]).exports(some), "OverlapRefused: ..."),
+        (
+            "damaged, all gone, by nothing",
+            lasting([exported().damaged(none)]).exports(none),
+            "SmallerExport: the new export wrote nothing...",
+        ),
+        ("fewer streams", lasting([exported().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
+        ("other streams", lasting([exported().of_streams("prod/")]).of_streams("dev/").exports(some), "PlaceTaken: ..."),
+        ("wrong, and nothing lies there", lasting([exported().wrong().damaged(none)]).exports(some), "Write(Exported), replaces 0..744"),
+        ("wrong, and more lies there", lasting([exported().wrong()]).exports(&[("a", 1)]), "SmallerExport: ...folder of task t-old..."),
+        (
+            "wrong, of another place",
+            lasting([exported().with(json!({"bucket": "other"}))]).exports(&[("a", 1)]),
+            "Write(Exported), replaces 0..744",
+        ),
+        (
+            "95 % of a stream",
+            lasting([exported()]).exports(&[("a", 950)]),
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1000 bytes of task t-old, and the new task t-new wrote 950",
+        ),
+        (
+            "less",
+            lasting([exported()]).exports(&[("a", 949), ("b", 9000)]),
+            "SmallerExport: log stream folder a has 1000 bytes in the folder of task t-old of manifest ..., and 949 in that of \
+             the new task t-new: the old manifest stays",
+        ),
+        (
+            "a stream is missing",
+            lasting([wrote(0, 744, &[("a", 1000), ("b", 1)])]).exports(some),
+            "SmallerExport: log stream folder b has 1 bytes ..., and 0 in ...",
+        ),
+        (
+            "less than stated, as much as still lies there",
+            lasting([wrote(0, 744, &[("a", 1000), ("b", 1)]).damaged(some)]).exports(&[("a", 950)]),
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1001 bytes...",
+        ),
+        ("under retention, all of it", expiring([exported()]).exports(some), "Write(Exported), replaces 0..744"),
+        ("under retention, one byte less", expiring([exported()]).exports(&[("a", 999)]), "SmallerExport: ..."),
+        ("a deleted log group, one byte less", lie([exported()]).group(LogGroup::Absent).exports(&[("a", 999)]), "SmallerExport: ..."),
+    ]);
+}
+
+#[test]
+fn a_task_that_wrote_nothing_goes_by_the_log_group() {
+    let kept = |days, task_created| {
+        let log_group = LogGroup::Present { created: None, retention_in_days: Some(days), is_exportable: true };
+        let mut case = lie([]).group(log_group).exports(&[]);
+        case.evidence.export.as_mut().unwrap().created = task_created;
+        case
+    };
+    let after_32_days = october().from + TimeDelta::days(32);
+    let later = after_32_days + TimeDelta::milliseconds(1);
+    check([
+        ("retention kept all of it", kept(32, Some(after_32_days)), "Write(Empty)"),
+        ("retention may have deleted some", kept(32, Some(later)), "Skip(ExpiredBeforeFirstRun)"),
+        ("so it may where the task's time is unknown", kept(3653, None), "Skip(ExpiredBeforeFirstRun)"),
+        (
+            "a deleted log group",
+            lie([]).group(LogGroup::Absent).exports(&[]),
+            "LogGroupNotFound: log group /a was deleted before its export wrote anything",
+        ),
+    ]);
+}
+
+#[test]
+fn a_manifest_is_valid_if_it_fits_its_key_and_its_objects() {
+    for (changes, why) in [
+        (json!({}), None),
+        (json!({"execution": null, "completed": null, "timezone": "Mars/Base", "warnings": []}), None),
+        (json!({"created": "2026-11-01T03:00:00Z"}), None),
+        (json!({"created": "2026-11-02T00:05:00Z"}), None),
+        (json!({"created": "2026-11-02T00:05:00.001Z"}), Some("in the future")),
+        (json!({"created": "2026-11-01T02:59:59.999Z"}), Some("before its window was complete")),
+        (json!({"created": "yesterday"}), Some("its created is \"yesterday\"")),
+        (json!({"schema_version": 1}), Some("its schema_version is 1, not 2")),
+        (json!({"account": "444455556666"}), Some("its account and Region")),
+        (json!({"region": "eu-west-1"}), Some("its account and Region")),
+        (json!({"bucket": "other"}), Some("its place")),
+        (json!({"log_group": "/b"}), Some("its place")),
+        (json!({"window_from": 0}), Some("its window")),
+        (json!({"window_to": 1_793_458_799_998_i64}), Some("its window")),
+        (json!({"destination_prefix": "x"}), Some("its destination_prefix is \"x\", not \"logs/log_group=/a/year=2026/month=10\"")),
+        (json!({"outcome": "skipped"}), Some("do not go together")),
+        (json!({"outcome": "empty"}), Some("do not go together")),
+        (json!({"reason": "NoEventsInMonth"}), Some("do not go together")),
+        (json!({"task_id": null}), Some("do not go together")),
+        (json!({"objects": 0}), Some("do not go together")),
+        (json!({"objects": 1}), Some("it states 1 objects of 1000 bytes, and 2 of 1000 bytes lie in its task's folder")),
+        (json!({"bytes": 1001}), Some("it states 2 objects of 1001 bytes, and 2 of 1000 bytes lie in its task's folder")),
+        (json!({"objects": -1}), Some("it cannot be read as a manifest")),
+        (json!({"outcome": "lost"}), Some("it cannot be read as a manifest")),
+    ] {
+        let found = exported().with(changes.clone()).found(instant("2026-11-02T00:00:00Z"));
+        let wrong = match &found.content {
+            Content::Wrong { why, .. } => Some(why.clone()),
+            _ => found.damage(),
+        };
+        assert_eq!(found.is_valid(), why.is_none(), "{changes}: {wrong:?}");
+        assert!(why.is_none_or(|why| wrong.as_ref().is_some_and(|wrong| wrong.contains(why))), "{changes}: {wrong:?}");
+    }
+    let changed = exported().with(json!({"digest": "other"})).found(instant("2026-11-02T00:00:00Z"));
+    assert!(changed.is_valid() && changed.is_changed());
+}
+
+#[test]
+fn a_skip_replaces_nothing_that_is_good_or_that_a_task_stands_behind() {
+    for (name, manifest, expected) in [
+        ("valid", exported(), false),
+        ("empty", empty(), false),
+        ("damaged", exported().damaged(&[]), false),
+        ("unreadable", denied(), false),
+        ("skipped", skipped(), false),
+        ("wrong, with objects", exported().wrong(), false),
+        ("wrong, without objects", exported().wrong().damaged(&[]), true),
+        ("skipped for fewer streams", skipped().of_streams("prod/"), true),
+        ("beside the window", wrote(744, 745, &[]), true),
+    ] {
+        let case = lie([manifest]);
+        let place = place();
+        let found = case.evidence.manifests.as_ref().unwrap();
+        assert_eq!(replaced_by_skip(&case.question(&place), found).is_some(), expected, "{name}");
+    }
+}

@@ -1,0 +1,228 @@
+//! A case: what is known of October 2026 in Tokyo, and its verdicts as one text.
+
+use serde_json::{Value, json};
+
+use super::super::*;
+use crate::place::stack;
+
+pub const NO_LIMIT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, is_exportable: true };
+pub const ONE_DAY: LogGroup = LogGroup::Present { created: None, retention_in_days: Some(1), is_exportable: true };
+pub const INFREQUENT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, is_exportable: false };
+
+/// Log stream folders with their bytes.
+pub type Streams<'a> = &'a [(&'a str, u64)];
+
+pub fn october() -> Window {
+    Window::of("2026-10".parse().unwrap(), stack().timezone)
+}
+
+/// Hours after the month's start; the last one excluded. October has 744.
+pub fn hours(from: i64, to: i64) -> Window {
+    let at = |hours| october().from + TimeDelta::hours(hours);
+    Window { from: at(from), to: Millis(at(to).0 - 1) }
+}
+
+pub fn place() -> Place {
+    let log_group = crate::LogGroupName::parse("/a").unwrap();
+    let destination = crate::destination::DEFAULT.render(&stack().s3_prefix, &log_group).unwrap();
+    stack().place(stack().bucket, log_group, destination)
+}
+
+pub fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn folder(streams: Streams) -> Folder {
+    let bytes = streams.iter().map(|(_, bytes)| bytes).sum();
+    let streams = streams.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes)).collect();
+    Folder { objects: if bytes == 0 { 0 } else { 2 }, hidden_objects: 0, bytes, digest: "d".into(), streams }
+}
+
+pub fn created(at: Millis) -> LogGroup {
+    LogGroup::Present { created: Some(at), retention_in_days: None, is_exportable: true }
+}
+
+/// A manifest as it lies in the archive, with its task's folder.
+pub struct Lying {
+    month: &'static str,
+    window: Window,
+    json: Value,
+    folder: Folder,
+}
+
+/// Valid, of a task that wrote these streams: none is `empty`.
+pub fn wrote(from: i64, to: i64, streams: Streams) -> Lying {
+    let (window, folder) = (hours(from, to), folder(streams));
+    let json = json!({
+        "schema_version": 2, "outcome": if streams.is_empty() { "empty" } else { "exported" }, "reason": null, "account": "111122223333",
+        "region": "ap-northeast-1", "bucket": "my-archive", "log_group": "/a", "log_stream_name_prefix": null, "timezone": "Asia/Tokyo",
+        "window_from": window.from, "window_to": window.to, "destination_prefix": "logs/log_group=/a/year=2026/month=10", "task_id": "t-old",
+        "objects": folder.objects, "hidden_objects": 0, "bytes": folder.bytes, "digest": "d", "created": "2026-11-01T04:00:00.000Z",
+        "completed": "2026-11-01T04:01:00.000Z", "execution": "arn:other", "warnings": [{"name": "NewInAnotherVersion", "message": "m"}],
+    });
+    Lying { month: "2026-10", window, json, folder }
+}
+
+pub fn exported() -> Lying {
+    wrote(0, 744, &[("a", 1000)])
+}
+
+pub fn empty() -> Lying {
+    wrote(0, 744, &[])
+}
+
+pub fn skipped() -> Lying {
+    empty().with(json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null}))
+}
+
+impl Lying {
+    pub fn with(mut self, changes: Value) -> Self {
+        self.json.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self
+    }
+
+    /// What lies in the task's folder by now.
+    pub fn damaged(self, streams: Streams) -> Self {
+        Self { folder: folder(streams), ..self }
+    }
+
+    pub fn of_streams(self, prefix: &str) -> Self {
+        self.with(json!({"log_stream_name_prefix": prefix}))
+    }
+
+    pub fn of_september(self) -> Self {
+        Self { month: "2026-09", ..self }.with(json!({"destination_prefix": "logs/log_group=/a/year=2026/month=09"}))
+    }
+
+    pub fn wrong(self) -> Self {
+        self.with(json!({"schema_version": 1}))
+    }
+
+    fn key(&self) -> ManifestKey {
+        ManifestKey { place: place().hash(), month: self.month.parse().unwrap(), window: self.window }
+    }
+
+    pub fn found(self, now: DateTime<Utc>) -> Found {
+        let key = self.key();
+        let content = match self.json {
+            Value::Null => Content::Unreadable("GetObject answered AccessDenied: no".into()),
+            json => Content::read(json.to_string().as_bytes(), &place(), &key, now).with_folder(self.folder),
+        };
+        Found { key, content }
+    }
+}
+
+pub fn denied() -> Lying {
+    Lying { json: Value::Null, ..exported() }
+}
+
+pub struct Case {
+    stream_prefix: Option<StreamPrefix>,
+    force_since: Option<&'static str>,
+    after_first_covered: bool,
+    now: &'static str,
+    pub evidence: Evidence,
+}
+
+pub fn lie<const N: usize>(manifests: [Lying; N]) -> Case {
+    let found = manifests.into_iter().map(|manifest| manifest.found(instant("2026-11-02T00:00:00Z"))).collect();
+    let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
+    Case { stream_prefix: None, force_since: None, after_first_covered: false, now: "2026-11-02T00:00:00Z", evidence }
+}
+
+/// Events may lie in the window.
+pub fn open<const N: usize>(manifests: [Lying; N]) -> Case {
+    lie(manifests).group(NO_LIMIT).newest(NewestEvent::Unknown)
+}
+
+impl Case {
+    pub fn group(mut self, log_group: LogGroup) -> Self {
+        self.evidence.log_group = Some(log_group);
+        self
+    }
+
+    pub fn newest(mut self, newest: NewestEvent) -> Self {
+        self.evidence.newest_event = Some(newest);
+        self
+    }
+
+    /// Task t-new is COMPLETED.
+    pub fn exports(self, streams: Streams) -> Self {
+        self.exports_as("t-new", streams)
+    }
+
+    pub fn exports_as(mut self, task_id: &str, streams: Streams) -> Self {
+        let created = Some(Millis::of(instant("2026-11-01T05:00:00Z")));
+        self.evidence.export = Some(Export { task_id: TaskId::parse(task_id).unwrap(), folder: folder(streams), created });
+        self
+    }
+
+    pub fn of_streams(self, prefix: &str) -> Self {
+        Self { stream_prefix: Some(StreamPrefix::parse(prefix).unwrap()), ..self }
+    }
+
+    pub fn forced_since(self, start: &'static str) -> Self {
+        Self { force_since: Some(start), ..self }
+    }
+
+    pub fn after_first_covered(self) -> Self {
+        Self { after_first_covered: true, ..self }
+    }
+
+    pub fn at(self, now: &'static str) -> Self {
+        Self { now, ..self }
+    }
+
+    pub fn question<'a>(&'a self, place: &'a Place) -> Question<'a> {
+        Question {
+            place,
+            stream_prefix: self.stream_prefix.as_ref(),
+            month: "2026-10".parse().unwrap(),
+            window: october(),
+            after_first_covered: self.after_first_covered,
+            force_since: self.force_since.map(instant),
+            now: instant(self.now),
+        }
+    }
+
+    fn verdicts(&self) -> String {
+        let place = place();
+        match decide(&self.question(&place), &self.evidence) {
+            Ok(decisions) => decisions.iter().map(shown).collect::<Vec<_>>().join(" | "),
+            Err(need) => format!("needs {need:?}"),
+        }
+    }
+}
+
+/// The whole of October 2026 goes without saying.
+fn shown(decision: &Decision) -> String {
+    let hour = |at: Millis| (at - october().from).num_hours();
+    let range = |window: Window| format!("{}..{}", hour(window.from), hour(Millis(window.to.0 + 1)));
+    let verdict = match &decision.verdict {
+        Verdict::Write { outcome, replaces, warnings } => {
+            let replaces = replaces.iter().map(|key| format!(", replaces {}", range(key.window)));
+            let warnings = warnings.iter().map(|warning| format!(", {:?}: {}", warning.name, warning.message));
+            format!("Write({outcome:?}){}", replaces.chain(warnings).collect::<String>())
+        }
+        Verdict::Warn(warning) => format!("{:?}: {}", warning.name, warning.message),
+        Verdict::Fail(error) => error.to_string(),
+        other => format!("{other:?}"),
+    };
+    let month = Some(decision.month.to_string()).filter(|month| month != "2026-10");
+    let window = Some(range(decision.window)).filter(|_| decision.window != october());
+    month.into_iter().chain(window).chain([verdict]).collect::<Vec<_>>().join(" ")
+}
+
+/// Three dots in `expected` stand for any text.
+#[track_caller]
+pub fn check<const N: usize>(cases: [(&str, Case, &str); N]) {
+    for (name, case, expected) in cases {
+        let verdicts = case.verdicts();
+        let mut rest = Some(verdicts.as_str());
+        for (index, part) in expected.split("...").enumerate() {
+            rest = rest.and_then(|rest| rest.find(part).filter(|at| index > 0 || *at == 0).map(|at| &rest[at + part.len()..]));
+        }
+        let fits = rest.is_some_and(|rest| rest.is_empty() || expected.ends_with("..."));
+        assert!(fits, "{name}\nverdicts: {verdicts}\nexpected: {expected}");
+    }
+}

@@ -1,0 +1,323 @@
+use serde_json::json;
+
+use super::*;
+use crate::place::stack;
+
+fn with(changes: Value) -> Value {
+    let mut input = json!({"logGroups": ["/aws/lambda/orders"]});
+    input.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    input
+}
+
+#[track_caller]
+fn taken(changes: Value) -> RunInput {
+    RunInput::parse(&with(changes), &stack()).unwrap()
+}
+
+#[track_caller]
+fn refused(changes: Value) -> String {
+    let error = RunInput::parse(&with(changes), &stack()).unwrap_err();
+    assert_eq!(error.name, ErrorName::InvalidInput);
+    error.message
+}
+
+#[test]
+fn what_the_input_leaves_out_comes_from_the_stack() {
+    let entry = |name: &str| Entry {
+        selector: Selector::Name(LogGroupName::parse(name).unwrap()),
+        s3_prefix: None,
+        log_stream_name_prefix: None,
+        destination_prefix: None,
+    };
+    let defaults = RunInput {
+        bucket: stack().bucket,
+        s3_prefix: stack().s3_prefix,
+        timezone: chrono_tz::Asia::Tokyo,
+        scheduled_time: None,
+        months: Months::Due,
+        force: false,
+        allow_incomplete_month: false,
+        compact: false,
+        entries: vec![entry("/aws/lambda/orders")],
+        warnings: Vec::new(),
+    };
+    assert_eq!(taken(json!({})), defaults);
+    let all = json!({"s3BucketName": "other", "s3Prefix": "", "timezone": "UTC", "month": "2026-09", "force": true,
+        "allowIncompleteMonth": true, "compact": true, "logGroups": ["arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*"]});
+    let given = RunInput {
+        bucket: BucketName::parse("other").unwrap(),
+        s3_prefix: Prefix::parse("").unwrap(),
+        timezone: chrono_tz::UTC,
+        months: Months::Only("2026-09".parse().unwrap()),
+        force: true,
+        allow_incomplete_month: true,
+        compact: true,
+        entries: vec![entry("/ecs/web")],
+        ..defaults
+    };
+    assert_eq!(taken(all), given);
+}
+
+#[test]
+fn each_wrong_field_is_named_with_its_value_and_the_fix() {
+    let by_hand = "a scheduled run fixes its months itself; leave one of them out";
+    for (changes, message) in [
+        (
+            json!({"month": "2026-13"}),
+            "month is \"2026-13\": it is not a calendar month between 1971-01 and 9998-12; write it as YYYY-MM, such as 2026-10",
+        ),
+        (json!({"since": "2026-1"}), "since is \"2026-1\": it is not a calendar month"),
+        (json!({"month": 202610}), "month is 202610: write it as a text in double quotes"),
+        (json!({"month": "2026-10", "since": "2026-09"}), "since is given together with month: leave one of them out"),
+        (
+            json!({"scheduledTime": "2026-11-01T04:00:00Z", "month": "2026-10"}),
+            &format!("month is given together with scheduledTime: {by_hand}"),
+        ),
+        (
+            json!({"scheduledTime": "2026-11-01T04:00:00Z", "since": "2026-10"}),
+            &format!("since is given together with scheduledTime: {by_hand}"),
+        ),
+        (
+            json!({"scheduledTime": "2026-11-01T04:00:00Z", "force": false}),
+            &format!("force is given together with scheduledTime: {by_hand}"),
+        ),
+        (json!({"scheduledTime": "2026-11-01T04:00:00Z", "allowIncompleteMonth": true}), "allowIncompleteMonth is given together"),
+        (json!({"timezone": "Tokyo"}), "timezone is \"Tokyo\": give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or UTC"),
+        (json!({"scheduledTime": "2026-11-01"}), "scheduledTime is \"2026-11-01\": write an instant with its time zone, such as"),
+        (json!({"force": "yes"}), "force is \"yes\": write true or false, without quotes"),
+        (json!({"s3BucketName": "s3://logs"}), "s3BucketName is \"s3://logs\": give the bucket's bare name"),
+        (json!({"s3Prefix": "a/../b"}), "s3Prefix is \"a/../b\": write parts of"),
+        (json!({"s3Prefix": null}), "s3Prefix is null: write it as a text in double quotes"),
+        (json!({"s3prefix": "logs"}), "s3prefix is not a known field: use one of s3BucketName, s3Prefix, timezone"),
+        (json!({"plan": {"sequence": 1}}), "plan is not a known field"),
+        (json!({"logGroups": []}), "logGroups is []: name at least one log group"),
+        (json!({"logGroups": "/a"}), "logGroups is \"/a\": give a list of log groups, such as [\"/aws/lambda/orders\"]"),
+        (json!({"logGroups": ["/a", 7]}), "logGroups[1] is 7: give a log group name, or an object with logGroupName or logGroupNamePrefix"),
+        (
+            json!({"logGroups": ["/or:ders"]}),
+            "logGroups[0] is \"/or:ders\": a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #",
+        ),
+        (
+            json!({"logGroups": ["/aws/lambda/*"]}),
+            "logGroups[0] is \"/aws/lambda/*\": to take every log group whose name begins so, write {\"logGroupNamePrefix\": \"/aws/lambda/\"}",
+        ),
+        (
+            json!({"logGroups": [{"logGroupName": "/a*"}]}),
+            "logGroups[0].logGroupName is \"/a*\": to take every log group whose name begins so",
+        ),
+        (
+            json!({"logGroups": ["arn:aws:logs:ap-northeast-1:444455556666:log-group:/a"]}),
+            "logGroups[0] is \"arn:aws:logs:ap-northeast-1:444455556666:log-group:/a\": the log group must be of account 111122223333",
+        ),
+        (
+            json!({"logGroups": [{"s3Prefix": "x"}]}),
+            "logGroups[0] is {\"s3Prefix\":\"x\"}: give exactly one of logGroupName and logGroupNamePrefix",
+        ),
+        (
+            json!({"logGroups": [{"logGroupName": "/a", "prefix": "x"}]}),
+            "logGroups[0].prefix is not a known field: use one of logGroupName, s3Prefix, logStreamNamePrefix, destinationPrefix",
+        ),
+        (
+            json!({"logGroups": [{"logGroupName": "/a", "logStreamNamePrefix": "a:b"}]}),
+            "logGroups[0].logStreamNamePrefix is \"a:b\": a log stream",
+        ),
+        (
+            json!({"logGroups": [{"logGroupNamePrefix": "/a", "exclude": ["*x"]}]}),
+            "logGroups[0].exclude[0] is \"*x\": write a log group name, or",
+        ),
+        (json!({"logGroups": [{"logGroupNamePrefix": "/a", "exclude": "x"}]}), "logGroups[0].exclude is \"x\": give a list"),
+        (
+            json!({"logGroups": [{"logGroupNamePrefix": "/a", "destinationPrefix": "{year}/{month}/{s3Prefix}"}]}),
+            "logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup} where an entry matches many",
+        ),
+    ] {
+        let refused = refused(changes.clone());
+        assert!(refused.starts_with(message), "{changes}: {refused}");
+    }
+    let message = |input: Value| RunInput::parse(&input, &stack()).unwrap_err().message;
+    assert_eq!(message(json!(["/a"])), "the input is [\"/a\"]: give a JSON object");
+    assert_eq!(message(json!({})), "logGroups is missing: it is required");
+}
+
+#[test]
+fn every_problem_is_named_at_once_and_the_cause_still_fits() {
+    let message = refused(json!({"s3BucketName": "x", "timezone": "Tokyo", "since": "2026-13", "logGroups": ["a b", 1], "extra": 1}));
+    for part in ["s3BucketName is", "timezone is", "since is", "logGroups[0] is", "logGroups[1] is", "extra is not"] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    let message = refused(json!({"logGroups": vec!["\"not\" \"a\" \"name\""; 9000]}));
+    let cause = json!({"errorType": "InvalidInput", "errorMessage": message}).to_string();
+    assert!(cause.len() < 32_768 && message.ends_with("; and more problems like these"), "{}", cause.len());
+    let long = "x".repeat(30_000);
+    let message = refused(json!({long.clone(): 1, "timezone": long}));
+    assert!(message.starts_with(&format!("{}... is not a known field", "x".repeat(120))), "{message}");
+    assert!(message.contains(&format!("timezone is \"{}...: give", "x".repeat(119))), "{message}");
+}
+
+#[test]
+fn an_entry_that_is_given_twice_counts_once() {
+    let arn = "arn:aws:logs:ap-northeast-1:111122223333:log-group:/a";
+    let prefix = json!({"logGroupNamePrefix": "/p/", "exclude": ["/p/x"]});
+    for (entries, count, repeated) in [
+        (json!(["/a", "/b", {"logGroupName": "/a"}, arn]), 2, &[(2, 0), (3, 0)][..]),
+        (json!([prefix, prefix]), 1, &[(1, 0)]),
+        // Other entries of one log group: other places.
+        (json!(["/a", {"logGroupName": "/a", "s3Prefix": "second", "logStreamNamePrefix": "x"}]), 2, &[]),
+        (json!(["/a", {"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/"}]), 3, &[]),
+        (json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "s3Prefix": "second"}]), 2, &[]),
+        // One folder, and two log groups in it: two places.
+        (
+            json!([{"logGroupName": "/a", "destinationPrefix": "{year}/{month}"}, {"logGroupName": "/b", "destinationPrefix": "{year}/{month}"}]),
+            2,
+            &[],
+        ),
+    ] {
+        let run = taken(json!({"logGroups": entries}));
+        let message = |(index, first)| format!("logGroups[{index}] is the same as logGroups[{first}], and counts once");
+        let warnings: Vec<_> = repeated.iter().map(|pair| Warning::new(WarningName::EntryRepeated, message(*pair))).collect();
+        assert_eq!((run.entries.len(), run.warnings), (count, warnings), "{entries}");
+    }
+}
+
+#[test]
+fn two_entries_of_one_place_are_refused() {
+    let problem = "logGroups[0] and logGroups[1] would write to the same place: remove one, or give one another s3Prefix";
+    for entries in [
+        json!(["/a", {"logGroupName": "/a", "logStreamNamePrefix": "x"}]),
+        json!(["/a", {"logGroupName": "/a", "s3Prefix": "logs", "logStreamNamePrefix": "x"}]),
+        json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "exclude": ["/ab"]}]),
+        json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "s3Prefix": "logs", "logStreamNamePrefix": "x"}]),
+        json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "destinationPrefix": destination::DEFAULT_TEMPLATE, "exclude": ["/a"]}]),
+    ] {
+        assert_eq!(refused(json!({"logGroups": entries})), problem, "{entries}");
+    }
+    let long = json!({"logGroupName": "g".repeat(512), "s3Prefix": "p".repeat(300), "destinationPrefix": format!("{{s3Prefix}}/{}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))});
+    assert!(refused(json!({"logGroups": [long]})).contains("the destination prefix has 1021 bytes and may have 900: shorten s3Prefix"));
+}
+
+#[test]
+fn the_name_wins_and_then_the_longest_prefix() {
+    let entries = json!([
+        {"logGroupNamePrefix": "/aws/"},
+        "/aws/lambda/orders",
+        {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*", "/aws/lambda/x"]},
+        {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*"], "s3Prefix": "second"},
+        {"logGroupNamePrefix": "/aws/lambda/orders"},
+    ]);
+    let run = taken(json!({"logGroups": entries}));
+    for (name, best) in [
+        ("/aws/lambda/orders", &[1][..]),
+        ("/aws/lambda/orders-2", &[4]),
+        ("/aws/lambda/other", &[2, 3]),
+        ("/aws/lambda/x", &[3]),
+        ("/aws/lambda/debug-x", &[0]),
+        ("/aws/ecs", &[0]),
+        ("/ecs", &[]),
+    ] {
+        let best: Vec<&Entry> = best.iter().map(|index| &run.entries[*index]).collect();
+        assert_eq!(best_entries(&run.entries, &LogGroupName::parse(name).unwrap()), best, "{name}");
+    }
+}
+
+/// The months that a run looks at, each with a mark: `+` only behind its first covered millisecond, `<` not to its end.
+fn looks(changes: Value, start: &str, last: Option<&str>, overtaken: bool) -> Result<String, ExportError> {
+    let mut run = taken(changes);
+    let timezone = run.timezone;
+    let looks = run.looks(start.parse().unwrap(), last.map(|last| last.parse().unwrap()), overtaken)?;
+    let mark = |look: &Look| {
+        let is_whole = look.window == Window::of(look.month, timezone);
+        format!("{}{}{}", look.month, if look.after_first_covered { "+" } else { "" }, if is_whole { "" } else { "<" })
+    };
+    let months: Vec<String> = looks.months.iter().map(mark).collect();
+    let kind = if looks.is_scheduled { "scheduled" } else { "by hand" };
+    let warnings: Vec<String> = run.warnings.iter().map(|warning| format!(", {:?}", warning.name)).collect();
+    Ok(format!("{kind} for {}: {}{}", looks.due_month, months.join(" "), warnings.concat()))
+}
+
+#[test]
+fn a_scheduled_run_looks_from_the_last_one_on() {
+    let scheduled = json!({"scheduledTime": "2026-11-01T04:00:00Z"});
+    for (start, last, overtaken, expected) in [
+        ("2026-11-01T04:00:07Z", None, false, "scheduled for 2026-10: 2026-10 2026-09+"),
+        ("2026-11-01T04:00:07Z", Some("2026-10"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
+        ("2026-11-01T04:00:07Z", Some("2026-07"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08 2026-07 2026-06+"),
+        ("2026-11-01T04:00:07Z", Some("2026-11"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
+        // A scheduled time ahead of the clock makes no month complete.
+        ("2026-11-01T02:59:59Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-09 2026-08+"),
+        ("2026-12-05T00:00:00Z", Some("2026-11"), true, "by hand for 2026-11: 2026-11, ScheduledTimeOvertaken"),
+    ] {
+        assert_eq!(looks(scheduled.clone(), start, last, overtaken).as_deref(), Ok(expected), "{start} {last:?}");
+    }
+    let first = looks(scheduled, "2026-11-01T04:00:07Z", Some("1990-01"), false).unwrap();
+    assert_eq!(first.split_whitespace().count(), "scheduled for 2026-10:".split(' ').count() + MOST_MONTHS + 1, "{first}");
+}
+
+#[test]
+fn the_due_month_is_counted_in_the_time_zone() {
+    for (scheduled_time, timezone, due) in [
+        ("2026-10-31T15:30:00Z", "Asia/Tokyo", "2026-10"),
+        ("2026-10-31T14:59:59Z", "Asia/Tokyo", "2026-09"),
+        ("2027-01-01T04:00:00Z", "Asia/Tokyo", "2026-12"),
+        ("2028-02-29T15:00:00Z", "Asia/Tokyo", "2028-02"),
+        ("2024-02-29T14:59:59Z", "Asia/Tokyo", "2024-01"),
+        ("2026-11-01T03:59:59Z", "America/New_York", "2026-09"),
+        ("2026-11-01T04:00:00Z", "America/New_York", "2026-10"),
+    ] {
+        let mut run = taken(json!({"scheduledTime": scheduled_time, "timezone": timezone}));
+        let looks = run.looks("2030-01-01T00:00:00Z".parse().unwrap(), None, false).unwrap();
+        assert_eq!(looks.due_month.to_string(), due, "{scheduled_time} {timezone}");
+    }
+}
+
+#[test]
+fn a_run_by_hand_looks_at_what_it_names() {
+    let at = |changes| looks(changes, "2026-11-15T00:00:00Z", Some("2020-01"), false);
+    for (changes, expected) in [
+        (json!({}), "by hand for 2026-10: 2026-10"),
+        (json!({"month": "2025-02"}), "by hand for 2026-10: 2025-02"),
+        (json!({"since": "2026-10"}), "by hand for 2026-10: 2026-10"),
+        (json!({"since": "2026-07"}), "by hand for 2026-10: 2026-10 2026-09 2026-08 2026-07"),
+        (json!({"month": "2026-11", "allowIncompleteMonth": true}), "by hand for 2026-10: 2026-11<"),
+        (json!({"month": "2026-10", "allowIncompleteMonth": true}), "by hand for 2026-10: 2026-10"),
+    ] {
+        assert_eq!(at(changes.clone()).as_deref(), Ok(expected), "{changes}");
+    }
+    let longest = at(json!({"since": "2016-11"})).unwrap();
+    assert_eq!(longest.split_whitespace().count(), "by hand for 2026-10:".split(' ').count() + MOST_MONTHS, "{longest}");
+    for (changes, name, message) in [
+        (
+            json!({"since": "2016-10"}),
+            ErrorName::InvalidInput,
+            "since is \"2016-10\": a run looks at 120 months at most; start several, each of one month",
+        ),
+        (json!({"since": "2026-11"}), ErrorName::InvalidInput, "since is \"2026-11\": the last month that a run can look at is 2026-10"),
+        (json!({"month": "2026-11"}), ErrorName::MonthNotComplete, "month 2026-11 in Asia/Tokyo is complete from 2026-12-01T03:00:00Z on"),
+    ] {
+        let error = at(changes.clone()).unwrap_err();
+        assert!(error.name == name && error.message.starts_with(message), "{changes}: {error}");
+    }
+}
+
+#[test]
+fn a_month_is_complete_twelve_hours_after_its_end() {
+    let window = |month: &str, start: &str, allow| window_of(month.parse().unwrap(), chrono_tz::Asia::Tokyo, start.parse().unwrap(), allow);
+    let october = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
+    assert_eq!(window("2026-10", "2026-11-01T03:00:00Z", false), Ok(october));
+    assert_eq!(window("2026-10", "2026-11-01T03:00:00Z", true), Ok(october));
+    let error = window("2026-10", "2026-11-01T02:59:59Z", false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from 2026-11-01T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, and data may \
+         take 12 hours to become exportable), but the run started at 2026-11-01T02:59:59Z: start the run later, name an earlier month, or set \
+         allowIncompleteMonth to true"
+    );
+    // What has settled of it, if anything has.
+    let part = |hours| Window { to: october.from + TimeDelta::hours(hours) - TimeDelta::milliseconds(1), ..october };
+    assert_eq!(window("2026-10", "2026-10-01T15:00:00Z", true), Ok(part(12)));
+    assert_eq!(window("2026-10", "2026-10-01T03:00:00.001Z", true), Ok(Window { to: october.from, ..october }));
+    let error = window("2026-10", "2026-10-01T03:00:00Z", true).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "MonthNotComplete: month 2026-10 in Asia/Tokyo had not begun 12 hours before the run's start at 2026-10-01T03:00:00Z: name an earlier month"
+    );
+}

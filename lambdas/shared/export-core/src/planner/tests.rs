@@ -1,0 +1,353 @@
+//! Rounds of a run whose groups have one month each: what is planned, what is settled, and what comes next.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    ExecutionArn, LogGroupName,
+    manifest::{Content, Folder, SkipReason},
+    place::stack,
+    warning::WarningName,
+};
+
+const EXECUTION: &str = "arn:aws:states:ap-northeast-1:111122223333:execution:export-logs:one";
+
+fn october() -> Window {
+    Window::of("2026-10".parse().unwrap(), stack().timezone)
+}
+
+fn run() -> Run {
+    let month = "2026-10".parse().unwrap();
+    Run {
+        execution: ExecutionArn::parse(EXECUTION).unwrap(),
+        start_time: "2026-11-01T04:00:00Z".parse().unwrap(),
+        scheduled_time: None,
+        due_month: month,
+        timezone: "Asia/Tokyo".into(),
+        looks: vec![crate::input::Look { month, window: october(), after_first_covered: false }],
+        force: false,
+        compact: false,
+        warnings: Vec::new(),
+    }
+}
+
+fn groups(count: usize) -> Vec<Group> {
+    let group = |index| {
+        let source = Source {
+            s3_bucket_name: stack().bucket,
+            s3_prefix: stack().s3_prefix,
+            log_group_name: LogGroupName::parse(&format!("/g/{index}")).unwrap(),
+            log_stream_name_prefix: None,
+            destination_prefix: None,
+        };
+        Group { place: source.place(&stack()).unwrap(), source, log_group: LogGroup::Absent }
+    };
+    (0..count).map(group).collect()
+}
+
+/// What lies in the archive of each group: at first nothing, so that everything is to be exported.
+#[derive(Default)]
+struct Archive(BTreeMap<usize, (Verdict, Vec<Found>)>);
+
+impl Archive {
+    fn becomes(&mut self, group: usize, verdict: Verdict, found: Vec<Found>) {
+        self.0.insert(group, (verdict, found));
+    }
+
+    /// A task of `execution` wrote this window.
+    fn gets(&mut self, group: &Group, index: usize, outcome: &str, execution: &str) {
+        let (window, month) = (october(), "2026-10".parse().unwrap());
+        let objects = u64::from(outcome == "exported") * 2;
+        let is_skipped = outcome == "skipped";
+        let manifest = serde_json::from_value(json!({
+            "schema_version": 2, "outcome": outcome, "reason": is_skipped.then_some("NoEventsInMonth"), "account": "111122223333",
+            "region": "ap-northeast-1", "bucket": "my-archive", "log_group": group.place.log_group, "log_stream_name_prefix": null,
+            "timezone": "Asia/Tokyo", "window_from": window.from, "window_to": window.to, "destination_prefix": group.place.destination.prefix(month),
+            "task_id": (!is_skipped).then_some("t-1"), "objects": objects, "hidden_objects": 0, "bytes": 7 * objects, "digest": "d",
+            "created": "2026-11-01T04:01:00Z", "completed": "2026-11-01T04:01:30.500Z", "execution": execution, "warnings": [],
+        }));
+        let folder = Folder { objects, bytes: 7 * objects, digest: "d".into(), ..Folder::default() };
+        let key = crate::place::ManifestKey { place: group.place.hash(), month, window };
+        let content = Content::Manifest { manifest: Box::new(manifest.unwrap()), folder };
+        self.becomes(index, Verdict::Archived, vec![Found { key, content }]);
+    }
+}
+
+/// One call of plan-exports. `children`: what became of the windows of the last round, where that can be read.
+fn round(run: &Run, groups: &[Group], progress: Progress, is_time_over: bool, archive: &Archive, children: &[(usize, Child)]) -> Finished {
+    let mut planner = Planner::new(run, groups, progress, is_time_over);
+    let decide = |planner: &mut Planner, subject: Subject| {
+        let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export, Vec::new()));
+        let decision = Decision { month: subject.month, window: subject.window, verdict };
+        planner.take(&subject, vec![decision], &found);
+    };
+    let child = |open: &OpenWindow| children.iter().find(|(group, _)| *group == open.group).map(|(_, child)| child.clone());
+    for subject in planner.last_round(child) {
+        decide(&mut planner, subject);
+    }
+    loop {
+        let subjects = planner.to_compare(100);
+        if subjects.is_empty() {
+            return planner.finish(false);
+        }
+        subjects.into_iter().for_each(|subject| decide(&mut planner, subject));
+    }
+}
+
+fn failed(name: ErrorName) -> Child {
+    Child::Failed(ExportError::new(name, format!("{name} in AWS's words")))
+}
+
+fn checked(outcome: Outcome, reason: Option<SkippedBecause>) -> Child {
+    Child::Checked { outcome, reason, task_id: None, objects: 2, bytes: 14, seconds: 1.0, warnings: Vec::new() }
+}
+
+/// The groups of a round's items, and what was settled.
+fn shown(finished: &Finished) -> String {
+    let items: Vec<usize> = finished.items.iter().map(|item| item.group).collect();
+    let settled = finished.decided.iter().map(|decided| match &decided.settled {
+        Settled::Failed { failure } => format!(", {} {}: {}", decided.source.log_group_name, failure.error, failure.message),
+        Settled::Warned { warning } => format!(", {} {:?}", decided.source.log_group_name, warning.name),
+        settled => format!(", {} {settled:?}", decided.source.log_group_name),
+    });
+    format!("{:?} {items:?}{}", finished.next, settled.collect::<String>())
+}
+
+#[test]
+fn a_round_has_500_windows_and_the_next_goes_on() {
+    let (run, groups, mut archive) = (run(), groups(1203), Archive::default());
+    for index in 0..100 {
+        archive.becomes(index, Verdict::Archived, Vec::new());
+    }
+    let mut progress = Progress::default();
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        let finished = round(&run, &groups, progress, false, &archive, &[]);
+        finished.items.iter().for_each(|item| archive.gets(&groups[item.group], item.group, "exported", EXECUTION));
+        assert_eq!(finished.progress.open, finished.items);
+        sizes.push((finished.next, finished.items.len(), finished.decided.len()));
+        progress = serde_json::from_value(json!(finished.progress)).unwrap();
+    }
+    assert_eq!(sizes, [(Next::Export, 500, 0), (Next::Export, 500, 500), (Next::Export, 103, 500), (Next::Report, 0, 103)]);
+    assert!(progress.has_compared_everything(&run) && progress.open.is_empty());
+    assert_eq!(progress.archived, BTreeMap::from([(run.due_month, 100)]));
+}
+
+#[test]
+fn a_run_without_log_groups_ends_at_once() {
+    let finished = round(&run(), &[], Progress::default(), false, &Archive::default(), &[]);
+    assert_eq!(shown(&finished), "Report []");
+    assert!(finished.progress.has_compared_everything(&run()));
+}
+
+/// What the next call makes of one window of the last round: its child, what lies in the archive, and the time.
+#[test]
+fn a_window_is_settled_or_planned_again() {
+    let (groups, over) = (groups(1), true);
+    let warned = SkippedBecause::Warning(WarningName::LogGroupNotFound);
+    let expired = SkippedBecause::Skip(SkipReason::ExpiredBeforeFirstRun);
+    let broken = Child::Broken { error: "States.Timeout".into(), cause: "c".into() };
+    let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5 }";
+    let time_over = &format!("Report [], /g/0 RunTimeOver: {}", Failure::run_time_over().message);
+    for (child, manifest, is_over, expected) in [
+        (Some(checked(Outcome::Exported, None)), Some(("exported", EXECUTION)), false, exported),
+        (
+            Some(checked(Outcome::Empty, None)),
+            Some(("empty", EXECUTION)),
+            false,
+            "Report [], /g/0 Empty { task_id: Some(TaskId(\"t-1\")), seconds: 30.5 }",
+        ),
+        (None, Some(("exported", EXECUTION)), false, exported),
+        (None, Some(("skipped", EXECUTION)), false, "Report [], /g/0 Skipped { reason: NoEventsInMonth }"),
+        // Two runs adopt one task: its manifest names the other.
+        (Some(checked(Outcome::Exported, None)), Some(("exported", "arn:other")), false, exported),
+        (None, Some(("exported", "arn:other")), false, "Report []"),
+        (Some(Child::Skipped(Reason::AlreadyArchived)), Some(("exported", "arn:other")), false, "Report []"),
+        (Some(failed(ErrorName::ExportTaskFailed)), Some(("exported", "arn:other")), false, "Report []"),
+        (Some(failed(ErrorName::ExportTaskFailed)), None, false, "Export [0]"),
+        (Some(failed(ErrorName::ExportTaskCancelled)), None, false, "Export [0]"),
+        (Some(failed(ErrorName::LogsThrottled)), None, false, "Export [0]"),
+        (Some(failed(ErrorName::AccessDenied)), None, false, "Report [], /g/0 AccessDenied: AccessDenied in AWS's words"),
+        (Some(failed(ErrorName::SmallerExport)), None, false, "Report [], /g/0 SmallerExport: SmallerExport in AWS's words"),
+        (Some(broken.clone()), None, false, "Export [0]"),
+        (None, None, false, "Export [0]"),
+        (Some(Child::Skipped(Reason::PartlyArchived)), None, false, "Export [0]"),
+        (Some(Child::Skipped(Reason::NoEventsYet)), None, false, "Export [0]"),
+        (Some(checked(Outcome::Exported, None)), None, false, "Export [0]"),
+        (Some(checked(Outcome::Skipped, Some(expired))), None, false, "Report [], /g/0 Skipped { reason: ExpiredBeforeFirstRun }"),
+        (Some(checked(Outcome::Skipped, Some(warned))), None, false, "Report [], /g/0 LogGroupNotFound"),
+        (Some(Child::Skipped(Reason::RunTimeOver)), None, false, time_over),
+        (Some(failed(ErrorName::ExportTaskFailed)), None, over, "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words"),
+        (Some(broken.clone()), None, over, "Report [], /g/0 Unexpected: States.Timeout: c"),
+        (None, None, over, time_over),
+        (None, Some(("exported", EXECUTION)), over, exported),
+    ] {
+        let mut archive = Archive::default();
+        let first = round(&run(), &groups, Progress::default(), false, &archive, &[]);
+        assert_eq!(shown(&first), "Export [0]");
+        if let Some((outcome, execution)) = manifest {
+            archive.gets(&groups[0], 0, outcome, execution);
+        }
+        let children: Vec<_> = child.clone().into_iter().map(|child| (0, child)).collect();
+        let finished = round(&run(), &groups, first.progress, is_over, &archive, &children);
+        assert_eq!(shown(&finished), expected, "{child:?}, {manifest:?}, over: {is_over}");
+    }
+}
+
+#[test]
+fn what_is_compared_when_the_time_is_over_is_not_planned() {
+    let finished = round(&run(), &groups(2), Progress::default(), true, &Archive::default(), &[]);
+    assert_eq!(finished.next, Next::Report);
+    assert_eq!(
+        finished.decided.iter().filter(|decided| decided.settled == Settled::Failed { failure: Failure::run_time_over() }).count(),
+        2
+    );
+}
+
+#[test]
+fn each_verdict_is_settled_in_its_own_way() {
+    let (groups, mut archive) = (groups(7), Archive::default());
+    let warning = Warning::new(WarningName::LogClassNotExportable, "m");
+    for (group, verdict) in [
+        (0, Verdict::Archived),
+        (1, Verdict::Skip(SkipReason::CreatedAfterMonth)),
+        (2, Verdict::NothingYet),
+        (3, Verdict::Warn(warning)),
+        (4, Verdict::Fail(ExportError::new(ErrorName::PlaceTaken, "m"))),
+        (5, Verdict::Export),
+        (6, Verdict::Written(Outcome::Empty)),
+    ] {
+        archive.becomes(group, verdict, Vec::new());
+    }
+    let finished = round(&run(), &groups, Progress::default(), false, &archive, &[]);
+    let settled = "/g/1 Skipped { reason: CreatedAfterMonth }, /g/2 NothingYet, /g/3 LogClassNotExportable, /g/4 PlaceTaken: m";
+    assert_eq!(shown(&finished), format!("Export [5], {settled}"));
+    assert_eq!(finished.progress.archived, BTreeMap::from([(run().due_month, 2)]));
+}
+
+#[test]
+fn three_rounds_that_export_nothing_end_the_run() {
+    let (run, groups, mut archive) = (run(), groups(3), Archive::default());
+    let task_failed = [(0, failed(ErrorName::ExportTaskFailed))];
+    let mut finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    let mut next = |archive: &Archive| {
+        let progress = std::mem::take(&mut finished.progress);
+        finished = round(&run, &groups, progress, false, archive, &task_failed);
+        shown(&finished)
+    };
+    for _ in 0..2 {
+        assert_eq!(next(&archive), "Export [0, 1, 2]");
+    }
+    archive.gets(&groups[2], 2, "exported", EXECUTION);
+    assert!(next(&archive).starts_with("Export [0, 1], /g/2 Exported"), "an export begins the count anew");
+    for _ in 0..2 {
+        assert_eq!(next(&archive), "Export [0, 1]");
+    }
+    // Results that cannot be read lose no error that an earlier round told.
+    let told = "/g/0 ExportTaskFailed: ExportTaskFailed in AWS's words";
+    let untold = "/g/1 Unexpected: 3 rounds ended without an export, and their results tell no reason";
+    assert_eq!(next(&archive), format!("Report [], {told}, {untold}"));
+}
+
+#[test]
+fn the_last_error_outlives_results_that_cannot_be_read() {
+    let (run, groups, archive) = (run(), groups(1), Archive::default());
+    let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    let second = round(&run, &groups, first.progress, false, &archive, &[(0, failed(ErrorName::ExportTaskFailed))]);
+    let third = round(&run, &groups, second.progress, true, &archive, &[]);
+    assert_eq!(shown(&third), "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words");
+}
+
+#[test]
+fn a_call_that_is_short_of_time_goes_on_in_the_next() {
+    let (mut run, groups) = (run(), groups(5));
+    run.looks.push(crate::input::Look { month: "2026-09".parse().unwrap(), ..run.looks[0] });
+    let archived = |most, planner: &mut Planner| {
+        let subjects = planner.to_compare(most);
+        for subject in &subjects {
+            planner.take(subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Archived }], &[]);
+        }
+        subjects.iter().map(|subject| format!("{}{}", subject.group, subject.month)).collect::<Vec<_>>()
+    };
+    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    assert_eq!(archived(3, &mut planner), ["02026-10", "12026-10", "22026-10"]);
+    let finished = planner.finish(true);
+    assert_eq!((shown(&finished).as_str(), finished.progress.idle_rounds), ("Plan []", 0));
+    let mut planner = Planner::new(&run, &groups, finished.progress, false);
+    assert_eq!(archived(100, &mut planner), ["32026-10", "42026-10", "02026-09", "12026-09", "22026-09", "32026-09", "42026-09"]);
+    let finished = planner.finish(true);
+    assert_eq!(finished.next, Next::Report, "nothing is left to go on with");
+    assert_eq!(finished.progress.archived.into_values().collect::<Vec<_>>(), [5, 5]);
+    // What is planned is exported first; comparing goes on afterwards.
+    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    let subject = planner.to_compare(1).remove(0);
+    planner.take(&subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export }], &[]);
+    assert_eq!(shown(&planner.finish(true)), "Export [0]");
+}
+
+#[test]
+fn force_is_settled_once_this_run_has_checked_the_window() {
+    let (run, groups) = (Run { force: true, ..run() }, groups(1));
+    let first = round(&run, &groups, Progress::default(), false, &Archive::default(), &[]);
+    let now = run.start_time;
+    for (child, force_since) in [
+        (None, Some(run.start_time)),
+        (Some(failed(ErrorName::ExportTaskFailed)), Some(run.start_time)),
+        (Some(checked(Outcome::Exported, None)), None),
+    ] {
+        let mut planner = Planner::new(&run, &groups, first.progress.clone(), false);
+        let subject = planner.last_round(|_| child.clone()).remove(0);
+        assert_eq!(planner.question(&subject, now).force_since, force_since, "{child:?}");
+    }
+}
+
+#[test]
+fn months_in_which_something_was_archived_are_compacted_if_asked() {
+    let groups = groups(1);
+    for (compact, outcome, expected) in [
+        (true, "exported", Next::Compact),
+        (true, "empty", Next::Compact),
+        (true, "skipped", Next::Report),
+        (false, "exported", Next::Report),
+    ] {
+        let (run, mut archive) = (Run { compact, ..run() }, Archive::default());
+        let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
+        archive.gets(&groups[0], 0, outcome, EXECUTION);
+        let last = round(&run, &groups, first.progress, false, &archive, &[]);
+        assert_eq!(last.next, expected, "{compact} {outcome}");
+        assert_eq!(last.progress.exported.contains(&run.due_month), outcome != "skipped");
+    }
+}
+
+#[test]
+fn a_window_in_parts_stays_open_until_each_part_is_settled() {
+    let (run, groups) = (run(), groups(1));
+    let half = |from: i64, to: i64| Window { from: Millis(october().from.0 + from), to: Millis(october().from.0 + to) };
+    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    let subject = planner.to_compare(1).remove(0);
+    let september = "2026-09".parse().unwrap();
+    let part = |month, window, verdict| Decision { month, window, verdict };
+    let parts = vec![
+        part(september, half(0, 9), Verdict::Export),
+        part(run.due_month, half(10, 19), Verdict::NothingYet),
+        part(run.due_month, half(20, 29), Verdict::Export),
+    ];
+    planner.take(&subject, parts, &[]);
+    let finished = planner.finish(false);
+    let items: Vec<_> = finished.items.iter().map(|item| (item.month, item.window)).collect();
+    assert_eq!(items, [(september, half(0, 9)), (run.due_month, half(20, 29))]);
+    assert_eq!(finished.decided[0].window, half(10, 19));
+}
+
+#[test]
+fn changed_objects_are_a_warning_once() {
+    let (run, groups, mut archive) = (run(), groups(1), Archive::default());
+    archive.gets(&groups[0], 0, "exported", "arn:other");
+    let Content::Manifest { folder, .. } = &mut archive.0.get_mut(&0).unwrap().1[0].content else { unreachable!() };
+    folder.digest = "other".into();
+    let finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    assert_eq!(shown(&finished), "Report []");
+    let [warning] = &finished.progress.warnings[..] else { panic!("{:?}", finished.progress.warnings) };
+    assert_eq!(warning.name, WarningName::ObjectsChanged);
+    assert!(warning.message.starts_with("the objects of manifest "), "{warning:?}");
+}
