@@ -1,6 +1,7 @@
 //! The AWS that the functions and the stand-in are measured with: the stand-in as a process of its own, and behind it no ministack, which
-//! would be measured in its place, but a server that makes a log group up and keeps what is written.
+//! would be measured in its place, but a server that makes log groups up and keeps what is written.
 
+mod objects;
 mod source;
 
 use std::io::{BufRead, BufReader};
@@ -18,9 +19,25 @@ use serde_json::Value;
 
 use crate::candidates::Candidates;
 use crate::memory::peak_rss_mib;
-use source::{ACCOUNT, REGION, Source};
+use crate::archive::{PARTITION, S3_PREFIX, TIMEZONE};
 
-pub use source::{BUCKET, LOG_GROUP};
+pub use source::{ACCOUNT, BUCKET, Contents, LOG_GROUP, REGION, Source, WORK_BUCKET};
+
+/// The environment of the functions, as the template sets it, and Node.js's: its SDK looks for a home where the user has no entry among
+/// the system's users, and warns about versions at each start.
+pub const VARIABLES: [(&str, &str); 11] = [
+    ("ARCHIVE_NAME", "bench"),
+    ("ARCHIVE_BUCKET", BUCKET),
+    ("S3_PREFIX", S3_PREFIX),
+    ("TIME_ZONE", TIMEZONE),
+    ("ACCOUNT_ID", ACCOUNT),
+    ("PARTITION", PARTITION),
+    ("WORK_BUCKET", WORK_BUCKET),
+    ("TOPIC_ARN", "arn:aws:sns:ap-northeast-1:000000000000:bench"),
+    ("NOTIFY_ON_SUCCESS", "false"),
+    ("HOME", "/tmp"),
+    ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true"),
+];
 
 /// Generous: a million events take seconds.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -37,9 +54,9 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// With so many events in the log group, and with the stand-in's settings.
-    pub async fn start(candidates: &Candidates, events: usize, settings: &Value) -> Result<Self> {
-        let source = Source::start(events)?;
+    /// With the stand-in's settings.
+    pub async fn start(candidates: &Candidates, contents: Contents, settings: &Value) -> Result<Self> {
+        let source = Source::start(contents)?;
         let mut command = Command::new(candidates.stand_in());
         command.arg(source.addr().to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut stand_in = command.spawn().context("cannot start the stand-in")?;
@@ -56,6 +73,10 @@ impl Aws {
 
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     pub fn logs(&self) -> &Client {
@@ -86,15 +107,11 @@ impl Aws {
     /// Waits until the objects hold so many events.
     pub async fn wait_until_written(&self, events: usize) -> Result<()> {
         let since = Instant::now();
-        while self.written_lines()? < events {
+        while self.source.written_lines()? < events {
             ensure!(since.elapsed() < PATIENCE, "the stand-in has not written {events} events");
             tokio::time::sleep(FIRST_WAIT).await;
         }
         Ok(())
-    }
-
-    pub fn written_lines(&self) -> Result<usize> {
-        self.source.written_lines()
     }
 }
 

@@ -22,11 +22,11 @@ impl Bar {
     pub fn judge(self, value: f64) -> Verdict {
         const FAR: f64 = 1.5;
         // Above one where the bar is missed. What is not a number has missed it, by far.
-        let ratio = match self {
-            Self::AtLeast(bar) => bar / value,
-            Self::AtMost(bar) => value / bar,
+        let (is_held, ratio) = match self {
+            Self::AtLeast(bar) => (value >= bar, bar / value),
+            Self::AtMost(bar) => (value <= bar, value / bar),
         };
-        if ratio <= 1.0 {
+        if is_held {
             Verdict::Held
         } else if ratio <= FAR {
             Verdict::Missed
@@ -89,6 +89,7 @@ mod tests {
         let judge = |bar: Bar, values: [f64; 3]| values.map(|value| bar.judge(value));
         assert_eq!(judge(Bar::AtLeast(15.0), [15.0, 10.0, 9.9]), [Verdict::Held, Verdict::Missed, Verdict::MissedByFar]);
         assert_eq!(judge(Bar::AtMost(3.0), [3.0, 4.5, 4.6]), [Verdict::Held, Verdict::Missed, Verdict::MissedByFar]);
+        assert_eq!(judge(Bar::AtMost(0.0), [-1.0, 0.0, 1.0]), [Verdict::Held, Verdict::Held, Verdict::MissedByFar]);
         assert_eq!(Bar::AtLeast(1.0).judge(f64::NAN), Verdict::MissedByFar);
     }
 

@@ -1,6 +1,7 @@
-//! What is compared: the functions as they are deployed, and ones that make the same calls in Python and in Node.js. All of it is built
-//! here, below `target`; Python's bytecode lies beside its sources.
+//! What is compared: the functions as they are deployed, and baselines of two of them, which make the same calls in Python and in Node.js.
+//! All of it is built here, below `target`; Python's bytecode lies beside its sources.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -31,10 +32,13 @@ const NODE_FIX: &str = "The Node.js baseline needs Node.js 20 or newer with npm 
 /// The three languages, ours first.
 pub const NAMES: [&str; 3] = ["rust", "python", "node"];
 
-/// Programs that serve one of the two functions each, and the stand-in that answers them.
+/// The functions that have baselines: the design of 2019.
+pub const COMPARED: [&str; 2] = ["create-export-task", "check-export-task"];
+
+/// Programs that serve one function each, and the stand-in that answers them.
 #[derive(Clone, Debug)]
 pub struct Candidates {
-    rust: [PathBuf; 2],
+    rust: BTreeMap<&'static str, PathBuf>,
     stand_in: PathBuf,
     python: PathBuf,
     node: PathBuf,
@@ -47,7 +51,7 @@ impl Candidates {
             Some(folder) => in_sam_build(folder)?,
             None => {
                 eprintln!("           building the functions in the release profile, as they are deployed");
-                build_release(FUNCTIONS).await?
+                FUNCTIONS.into_iter().zip(build_release(FUNCTIONS).await?).collect()
             }
         };
         let [stand_in] = build_release(["export-tasks"]).await?;
@@ -59,11 +63,10 @@ impl Candidates {
     }
 
     /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
-    pub fn command(&self, candidate: &str, function: usize) -> Command {
-        let name = FUNCTIONS[function];
+    pub fn command(&self, candidate: &str, name: &str) -> Command {
         let baselines = root().join("tests/bench/baselines");
         match candidate {
-            "rust" => Command::new(&self.rust[function]),
+            "rust" => Command::new(self.executable(name)),
             "python" => {
                 let mut command = Command::new(&self.python);
                 command.args(["-m", "awslambdaric", &format!("{}.handler", name.replace('-', "_"))]).current_dir(baselines.join("python"));
@@ -78,8 +81,8 @@ impl Candidates {
     }
 
     /// The function's executable.
-    pub fn executable(&self, function: usize) -> &Path {
-        &self.rust[function]
+    pub fn executable(&self, name: &str) -> &Path {
+        &self.rust[name]
     }
 
     /// The program that is the stand-in.
@@ -125,14 +128,24 @@ impl std::io::Write for Counter {
     }
 }
 
-/// The executables by the logical ids of the template, create-export-task's first.
-fn in_sam_build(folder: &Path) -> Result<[PathBuf; 2]> {
-    let executables = ["CreateExportTaskFunction", "CheckExportTaskFunction"].map(|id| folder.join(id).join("bootstrap"));
-    match executables.iter().find(|executable| !executable.is_file()) {
-        Some(missing) => bail!("--functions {}: there is no {}; run sam build first", folder.display(), missing.display()),
+/// The executables by the logical ids of the template.
+fn in_sam_build(folder: &Path) -> Result<BTreeMap<&'static str, PathBuf>> {
+    let mut executables = BTreeMap::new();
+    for name in FUNCTIONS {
+        let executable = folder.join(logical_id(name)).join("bootstrap");
+        if !executable.is_file() {
+            bail!("--functions {}: there is no {}; run sam build first", folder.display(), executable.display());
+        }
         // The processes are started in other folders.
-        None => Ok([fs::canonicalize(&executables[0])?, fs::canonicalize(&executables[1])?]),
+        executables.insert(name, fs::canonicalize(&executable)?);
     }
+    Ok(executables)
+}
+
+/// `PlanExportsFunction` of `plan-exports`.
+fn logical_id(name: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    name.split('-').map(capital).collect::<String>() + "Function"
 }
 
 fn target() -> PathBuf {
@@ -173,7 +186,7 @@ fn bundle(cache: &Path) -> Result<PathBuf> {
         fs::write(folder.join(name), contents).with_context(|| format!("cannot write {name}"))?;
     }
     output(Command::new("npm").args(["ci", "--silent"]).current_dir(&folder)).context(NODE_FIX)?;
-    for name in FUNCTIONS {
+    for name in COMPARED {
         let mut esbuild = Command::new(folder.join("node_modules/.bin/esbuild"));
         esbuild.args(["--bundle", "--minify", "--platform=node", "--target=node20", "--format=cjs", "--log-level=warning"]);
         output(esbuild.arg(format!("{name}.mjs")).arg(format!("--outfile=dist/{name}.cjs")).current_dir(&folder))?;
@@ -188,4 +201,17 @@ fn output(command: &mut Command) -> Result<String> {
         bail!("{command:?} failed.\n{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     }
     Ok(String::from_utf8_lossy(&stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_has_every_function() {
+        let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+        for name in FUNCTIONS {
+            assert!(template.contains(&format!("\n  {}:\n", logical_id(name))), "{name}");
+        }
+    }
 }

@@ -1,20 +1,20 @@
-//! What a run costs: what the workflow does for each log group, counted in the histories of real runs, and calls to AWS by the stand-in's
-//! journal.
+//! What a run costs: what the workflow does for each log-group-month, each round and each run, counted in the histories of real runs, and
+//! calls to AWS by the stand-in's journal.
 
 mod dollars;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::HistoryEventType;
+use export_core::contract::plan::ROUND_SIZE;
 use hyper::Method;
 use local_aws::functions::FUNCTIONS;
+use local_aws::samples::LogGroup;
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
-use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Value, json};
 
-use crate::candidates::Candidates;
 use crate::month;
 use crate::polling::{POLL_SECONDS, Workflow, follow};
 pub use dollars::Prices;
@@ -23,15 +23,27 @@ pub use dollars::Prices;
 const TASK_SECONDS: f64 = 60.0;
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 const WAIT_SCALE: f64 = 0.02;
-/// Of a task that has next to nothing to write.
-const POLLS: usize = 1_000;
 const EVENTS_OF_A_RETRY: usize = 3;
+/// Log groups of a run beyond those of the run that it is compared with.
+const MORE: usize = 10;
 
 /// Calls to AWS by their operation.
-type Calls = BTreeMap<String, u32>;
+type Calls = BTreeMap<String, i64>;
+/// The one call of a poll.
+const POLL: &str = "DescribeExportTasks";
+
+/// The calls of `many` without those of `few`.
+fn difference(many: &Calls, few: &Calls) -> Calls {
+    let mut difference = many.clone();
+    for (operation, count) in few {
+        *difference.entry(operation.clone()).or_default() -= count;
+    }
+    difference.retain(|_, count| *count != 0);
+    difference
+}
 
 /// What one execution did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Effort {
     /// States entered, and retries, each of which Step Functions counts as one more.
     transitions: usize,
@@ -64,10 +76,19 @@ impl Effort {
         }
     }
 
+    fn without(self, other: Self) -> Self {
+        Self {
+            transitions: self.transitions - other.transitions,
+            events: self.events - other.events,
+            invocations: self.invocations - other.invocations,
+            retries: self.retries - other.retries,
+        }
+    }
+
     fn to_json(self, calls: &Calls) -> Value {
         json!({
             "transitions": self.transitions, "history_events": self.events, "lambda_invocations": self.invocations,
-            "api_calls": calls.values().sum::<u32>(), "calls": calls,
+            "api_calls": calls.values().sum::<i64>(), "calls": calls,
         })
     }
 }
@@ -77,67 +98,118 @@ struct Stack {
     deployment: Deployment,
 }
 
-pub async fn measure(candidates: &Candidates) -> Result<Value> {
+/// What a run did.
+struct Ran {
+    parent: Effort,
+    children: Vec<Effort>,
+    /// Of the functions, without polls.
+    calls: Calls,
+}
+
+pub async fn measure() -> Result<Value> {
     let local = LocalAws::start(&Options { engine: Engine::Moto, wait_scale: WAIT_SCALE, ..Options::default() }).await?;
     let deployment = local.deploy(&DeployOptions::default()).await?;
     let stack = Stack { local, deployment };
+    stack.load(&Stack::names("eventful")).await?;
+    stack.load(&["/bench/cost/long".to_owned()]).await?;
+    for name in Stack::names("silent") {
+        // Old enough, and without a log stream: that no event is there is told by its streams.
+        stack.local.load(&LogGroup { name, created: month::CREATED, streams: Vec::new() }).await?;
+    }
 
-    month::load(&stack.local, "/bench/cost/short").await?;
-    month::load(&stack.local, "/bench/cost/long").await?;
-    let (parent, exported) = stack.run_one("/bench/cost/short", Duration::ZERO, "exported").await?;
-    let (_, archived) = stack.run_one("/bench/cost/short", Duration::ZERO, "skipped").await?;
-    let (_, skipped) = stack.run_one("/bench/cost/missing", Duration::ZERO, "skipped").await?;
-    let polled = stack.run_one("/bench/cost/long", Duration::from_secs(5), "exported").await?.1;
+    let [exporting_one, exporting_more] = stack.run_both("eventful", "exported").await?;
+    let [comparing_one, comparing_more] = stack.run_both("eventful", "alreadyArchived").await?;
+    let [skipping_one, skipping_more] = stack.run_both("silent", "skipped").await?;
+    let child = *exporting_one.children.first().context("an export without a child")?;
+    let long = stack.run(&["/bench/cost/long".to_owned()], Duration::from_secs(5), "exported").await?;
+    let polled = *long.children.first().context("an export without a child")?;
     ensure!(
-        polled.retries > exported.retries + 3 && exported.with_retries(polled.retries) == polled,
-        "a retry is not one transition, {EVENTS_OF_A_RETRY} events and one invocation: {exported:?}, {polled:?}"
+        polled.retries > child.retries + 3 && child.with_retries(polled.retries) == polled,
+        "a retry is not one transition, {EVENTS_OF_A_RETRY} events and one invocation: {child:?}, {polled:?}"
     );
-    let two_pages = stack.run_missing(month::PAGE + 1).await?;
-    let (per_page, per_page_events) = (two_pages.transitions - parent.transitions, two_pages.events - parent.events);
+    for (one, more) in [(&exporting_one, &exporting_more), (&comparing_one, &comparing_more), (&skipping_one, &skipping_more)] {
+        ensure!(one.parent == more.parent, "the run's own history grows with its log groups: {:?}, {:?}", one.parent, more.parent);
+    }
 
     let polls = follow(&Workflow::read()?, TASK_SECONDS, POLL_SECONDS).1;
-    let exported = exported.with_retries(polls as usize - 1);
-    let calls = count_calls(candidates, &stack, polls).await?;
-    let run = dollars::Counts {
+    let exported = child.with_retries(polls as usize - 1);
+    let mut exported_calls = of_one(&exporting_one, &exporting_more)?;
+    let (archived_calls, skipped_calls) = (of_one(&comparing_one, &comparing_more)?, of_one(&skipping_one, &skipping_more)?);
+    let run_calls = difference(&comparing_one.calls, &archived_calls);
+    let round_calls = difference(&difference(&exporting_one.calls, &exported_calls), &run_calls);
+    *exported_calls.entry(POLL.to_owned()).or_default() += i64::from(polls);
+    let round = exporting_one.parent.without(comparing_one.parent);
+    let counts = dollars::Counts {
         group_transitions: exported.transitions,
         group_invocations: exported.invocations,
-        group_s3_requests: ["PutObject", "ListObjectsV2"].iter().filter_map(|name| calls.exported.get(*name)).sum(),
-        page_transitions: per_page,
-        page_size: month::PAGE,
-        run_transitions: parent.transitions - per_page,
-        run_invocations: parent.invocations,
+        group_s3_requests: ["PutObject", "ListObjectsV2"].iter().filter_map(|name| exported_calls.get(*name)).sum(),
+        round_transitions: round.transitions,
+        round_invocations: round.invocations,
+        round_size: ROUND_SIZE,
+        run_transitions: comparing_one.parent.transitions,
+        run_invocations: comparing_one.parent.invocations,
     };
     Ok(json!({
         "per_group_transitions": exported.transitions,
         "per_group_history_events": exported.events,
         "task_seconds": TASK_SECONDS,
         "polls": polls,
-        "exported": exported.to_json(&calls.exported),
-        "skipped": skipped.to_json(&calls.skipped),
-        "archived": archived.to_json(&calls.archived),
-        "per_page_transitions": per_page,
-        "per_page_history_events": per_page_events,
-        "per_run_transitions": run.run_transitions,
-        "per_run_history_events": parent.events - per_page_events,
+        "exported": exported.to_json(&exported_calls),
+        "archived": Effort::default().to_json(&archived_calls),
+        "skipped": Effort::default().to_json(&skipped_calls),
+        "round": round.to_json(&round_calls),
+        "round_size": ROUND_SIZE,
+        "run": comparing_one.parent.to_json(&run_calls),
         "prices": Prices::TOKYO.to_json(),
-        "dollars": dollars::table(&run, &Prices::TOKYO),
+        "dollars": dollars::table(&counts, &Prices::TOKYO),
     }))
 }
 
+/// The calls for one log-group-month, by two runs.
+fn of_one(one: &Ran, more: &Ran) -> Result<Calls> {
+    let mut calls = difference(&more.calls, &one.calls);
+    for (operation, count) in &mut calls {
+        ensure!(*count % MORE as i64 == 0, "{count} calls of {operation} for {MORE} log groups");
+        *count /= MORE as i64;
+    }
+    Ok(calls)
+}
+
 impl Stack {
-    /// A run over one log group: what the run itself did, and what its child.
-    async fn run_one(&self, log_group: &str, task: Duration, outcome: &str) -> Result<(Effort, Effort)> {
-        self.local.set_task_timing(Duration::ZERO, task).await?;
-        let input = month::input(&self.deployment.bucket, &[log_group.to_owned()]);
-        let execution = self.local.run_execution(&self.deployment, &input, RUN_LIMIT).await?;
-        let mut counts = json!({"exported": 0, "empty": 0, "skipped": 0, "failed": 0});
-        counts[outcome] = 1.into();
-        month::require_outcomes(&execution, &counts)?;
-        let parent = Effort::of(&self.local.history(&execution.arn).await?);
-        match &self.local.child_histories(&execution.arn).await?[..] {
-            [child] => Ok((parent, Effort::of(child))),
-            children => bail!("{} children of one log group", children.len()),
+    /// The first is a run's only log group, the others are the larger run's.
+    fn names(kind: &str) -> Vec<String> {
+        (0..MORE + 2).map(|index| format!("/bench/cost/{kind}/{index}")).collect()
+    }
+
+    async fn load(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            month::load(&self.local, name).await?;
         }
+        Ok(())
+    }
+
+    /// Runs over one log group, and over [`MORE`] others than one.
+    async fn run_both(&self, kind: &str, outcome: &str) -> Result<[Ran; 2]> {
+        let names = Self::names(kind);
+        Ok([self.run(&names[..1], Duration::ZERO, outcome).await?, self.run(&names[1..], Duration::ZERO, outcome).await?])
+    }
+
+    async fn run(&self, log_groups: &[String], task: Duration, outcome: &str) -> Result<Ran> {
+        self.local.set_task_timing(Duration::ZERO, task).await?;
+        let before = self.requests().await?.len();
+        let execution = self.local.run_execution(&self.deployment, &month::input(log_groups), RUN_LIMIT).await?;
+        month::require_run(&execution, outcome, log_groups.len())?;
+        let mut calls = Calls::new();
+        let is_own = |request: &&Value| request["app"].as_str().is_some_and(|app| FUNCTIONS.contains(&app));
+        for request in self.requests().await?.iter().skip(before).filter(is_own) {
+            let operation = request["operation"].as_str().with_context(|| format!("a request without an operation: {request}"))?;
+            *calls.entry(operation.to_owned()).or_default() += 1;
+        }
+        let parent = Effort::of(&self.local.history(&execution.arn).await?);
+        let children: Vec<Effort> = self.local.child_histories(&execution.arn).await?.iter().map(Effort::of).collect();
+        let polls: usize = children.iter().map(|child| child.retries + 1).sum();
+        *calls.entry(POLL.to_owned()).or_default() -= polls as i64;
+        Ok(Ran { parent, children, calls })
     }
 
     /// All requests that have passed through the stand-in.
@@ -146,79 +218,4 @@ impl Stack {
         ensure!(journal["forgotten"] == 0, "the journal is too short for what is counted");
         Ok(std::mem::take(journal["requests"].as_array_mut().context("a journal without requests")?))
     }
-
-    /// What a run itself does over so many log groups, none of which is there.
-    async fn run_missing(&self, count: usize) -> Result<Effort> {
-        let names: Vec<String> = (0..count).map(|index| format!("/bench/cost/missing/{index}")).collect();
-        let input = month::input(&self.deployment.bucket, &names);
-        let execution = self.local.run_execution(&self.deployment, &input, RUN_LIMIT).await?;
-        month::require_outcomes(&execution, &json!({"exported": 0, "empty": 0, "skipped": count, "failed": 0}))?;
-        Ok(Effort::of(&self.local.history(&execution.arn).await?))
-    }
-}
-
-/// The calls to AWS for one log group, by what becomes of it.
-struct CallsOfAGroup {
-    exported: Calls,
-    skipped: Calls,
-    archived: Calls,
-}
-
-/// Invokes the functions by hand.
-async fn count_calls(candidates: &Candidates, stack: &Stack, polls: u32) -> Result<CallsOfAGroup> {
-    let name = "/bench/cost/calls";
-    month::load(&stack.local, name).await?;
-    let invoke = async |function: usize, event: &Value| {
-        let before = stack.requests().await?.len();
-        let start = || FunctionProcess::start(candidates.command("rust", function), &[], stack.local.addr(), event);
-        let (_, outcome, _) =
-            tokio::task::block_in_place(start).with_context(|| format!("cannot count the calls of {}", FUNCTIONS[function]))?;
-        let mut calls = Calls::new();
-        for request in stack.requests().await?.iter().skip(before).filter(|request| request["app"] == FUNCTIONS[function]) {
-            let operation = request["operation"].as_str().with_context(|| format!("a request without an operation: {request}"))?;
-            *calls.entry(operation.to_owned()).or_default() += 1;
-        }
-        anyhow::Ok((outcome, calls))
-    };
-    let event = |name: &str| {
-        let mut event = month::input(&stack.deployment.bucket, &[]);
-        event.as_object_mut().map(|fields| fields.remove("logGroups"));
-        event["logGroupName"] = name.into();
-        event
-    };
-
-    stack.local.set_task_timing(Duration::ZERO, Duration::from_secs(3600)).await?;
-    let (created, mut exported) = invoke(0, &event(name)).await?;
-    let Outcome::Response(created) = created else { bail!("no task was created: {created:?}") };
-    let (pending, of_a_poll) = invoke(1, &created).await?;
-    ensure!(matches!(&pending, Outcome::Error(error) if error["errorType"] == "ExportTaskRunning"), "the task should run: {pending:?}");
-    stack.local.set_task_timing(Duration::ZERO, Duration::ZERO).await?;
-    let mut completed = None;
-    for _ in 0..POLLS {
-        match invoke(1, &created).await? {
-            (Outcome::Response(_), calls) => {
-                completed = Some(calls);
-                break;
-            }
-            // The task writes its data first.
-            (Outcome::Error(error), _) if error["errorType"] == "ExportTaskRunning" => tokio::task::yield_now().await,
-            (outcome, _) => bail!("the task should complete: {outcome:?}"),
-        }
-    }
-    let completed = completed.with_context(|| format!("the task still runs after {POLLS} polls"))?;
-    for (operation, count) in of_a_poll {
-        *exported.entry(operation).or_default() += count * (polls - 1);
-    }
-    for (operation, count) in completed {
-        *exported.entry(operation).or_default() += count;
-    }
-    let skip = |outcome: &Outcome, reason: &str| match outcome {
-        Outcome::Response(response) if response["reason"] == reason => Ok(()),
-        other => bail!("the log group should be skipped as {reason}: {other:?}"),
-    };
-    let (outcome, archived) = invoke(0, &event(name)).await?;
-    skip(&outcome, "AlreadyArchived")?;
-    let (outcome, skipped) = invoke(0, &event("/bench/cost/missing")).await?;
-    skip(&outcome, "LogGroupNotFound")?;
-    Ok(CallsOfAGroup { exported, skipped, archived })
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
-use local_aws::functions::FUNCTIONS;
 use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use crate::aws::{Aws, BUCKET, LOG_GROUP};
+use crate::archive;
+use crate::aws::{ACCOUNT, Aws, BUCKET, Contents, LOG_GROUP, REGION, Source, VARIABLES};
 use crate::bars::Bar;
-use crate::candidates::{Candidates, NAMES, zip_bytes};
+use crate::by_hand::{self, Ran, Used};
+use crate::candidates::{COMPARED, Candidates, NAMES, zip_bytes};
 use crate::machine;
 use crate::memory::peak_rss_mib;
 use crate::month;
@@ -19,8 +20,7 @@ use crate::stats::{median, rounded};
 
 const HOUR_MS: u32 = 3_600_000;
 const EVENTS: usize = 10;
-/// Node.js's SDK looks for a home where the user has no entry among the system's users, and warns about versions at each start.
-const VARIABLES: [(&str, &str); 2] = [("HOME", "/tmp"), ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true")];
+const CREATE: &str = COMPARED[0];
 
 /// How often each process is started, and how many more events each then gets.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +65,21 @@ pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
 
 async fn measure_functions(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let mut results = Map::new();
-    for (function, name) in FUNCTIONS.iter().enumerate() {
-        let short = name.split('-').next().unwrap_or(name);
-        results.insert(short.to_owned(), measure_function(candidates, function, effort).await?);
+    for name in COMPARED {
+        results.insert(short(name).to_owned(), measure_function(candidates, name, effort).await?);
     }
+    let [plan, report] = measure_frame(candidates, effort)?;
+    results.insert("plan".to_owned(), plan);
+    results.insert("report".to_owned(), report);
     Ok(Value::Object(results))
 }
 
-async fn measure_function(candidates: &Candidates, function: usize, effort: Effort) -> Result<Value> {
+/// `create` of `create-export-task`.
+pub fn short(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
+}
+
+async fn measure_function(candidates: &Candidates, function: &str, effort: Effort) -> Result<Value> {
     let mut samples: [Samples; 3] = Default::default();
     // The first round fills the page cache and Python's bytecode, and does not count.
     for round in 0..=effort.starts {
@@ -105,13 +112,40 @@ async fn measure_function(candidates: &Candidates, function: usize, effort: Effo
     Ok(figures)
 }
 
-async fn start_once(candidates: &Candidates, candidate: &str, function: usize, warm_events: usize) -> Result<Samples> {
+/// The functions that have no baseline, by runs over one log group that is archived: `plan-exports` and `report-archive`.
+fn measure_frame(candidates: &Candidates, effort: Effort) -> Result<[Value; 2]> {
+    let mut used: [Vec<Used>; 2] = Default::default();
+    let source = Source::start(Contents::one_log_group(EVENTS))?;
+    for (key, body) in archive::exported(&archive::stack(ACCOUNT, REGION, BUCKET)?, LOG_GROUP, month::MONTH.parse()?)? {
+        source.objects().put(BUCKET, &key, body);
+    }
+    for round in 0..=effort.starts {
+        let Ran { output, plan, report } = by_hand::run(candidates, source.addr(), &source, month::input(&[LOG_GROUP.to_owned()]))?;
+        month::require_outcome(&output, "alreadyArchived", 1)?;
+        if round > 0 {
+            used[0].push(plan);
+            used[1].push(report);
+        }
+    }
+    let figures = |name: &str, used: &[Used]| {
+        let of = |figure: fn(&Used) -> f64| rounded(median(&used.iter().map(figure).collect::<Vec<_>>()));
+        anyhow::Ok(json!({
+            "start_ms": {"rust": of(|used| used.first_seconds * 1000.0)},
+            "peak_rss_mib": {"rust": of(|used| used.peak_mib)},
+            "zip_mb": rounded(zip_bytes(candidates.executable(name))? as f64 / 1e6),
+        }))
+    };
+    Ok([figures("plan-exports", &used[0])?, figures("report-archive", &used[1])?])
+}
+
+async fn start_once(candidates: &Candidates, candidate: &str, function: &str, warm_events: usize) -> Result<Samples> {
     // One for each process: no connection and no task of a process before it is still about. A task that is created waits to be
     // cancelled, one that is looked at runs.
-    let (pending_ms, running_ms) = if function == 0 { (HOUR_MS, 0) } else { (0, HOUR_MS) };
+    let creates = function == CREATE;
+    let (pending_ms, running_ms) = if creates { (HOUR_MS, 0) } else { (0, HOUR_MS) };
     let settings = json!({"pendingMs": pending_ms, "runningMs": running_ms, "cancelMs": 0});
-    let aws = Aws::start(candidates, EVENTS, &settings).await?;
-    let event = if function == 0 { create_event() } else { check_event(&aws).await? };
+    let aws = Aws::start(candidates, Contents::one_log_group(EVENTS), &settings).await?;
+    let event = if creates { create_event() } else { check_event(&aws).await? };
 
     let command = candidates.command(candidate, function);
     let (mut process, outcome, took) = FunctionProcess::start(command, &VARIABLES, aws.addr(), &event)?;
@@ -139,23 +173,24 @@ async fn check_event(aws: &Aws) -> Result<Value> {
     // The stand-in writes them when the task begins to run, and would take its time from the process that is measured.
     aws.wait_until_written(EVENTS).await?;
     let mut event = create_event();
-    event["month"] = "2024-10".into();
-    event["taskId"] = task_id.into();
+    for (name, value) in [("month", json!(month::MONTH)), ("from", json!(month::FROM)), ("to", json!(month::TO)), ("taskId", json!(task_id))] {
+        event[name] = value;
+    }
     Ok(event)
 }
 
 /// A program that fails fast would look good: a task must have been created, or named as running. What was created is cancelled, so that
 /// the next event finds the slot free and no task to adopt.
-async fn finish(aws: &Aws, candidate: &str, function: usize, outcome: &Outcome) -> Result<()> {
+async fn finish(aws: &Aws, candidate: &str, function: &str, outcome: &Outcome) -> Result<()> {
     match outcome {
-        Outcome::Response(response) if function == 0 && response["status"] == "CREATED" => {
+        Outcome::Response(response) if function == CREATE && response["status"] == "CREATED" => {
             let task_id = response["taskId"].as_str().context("a task without id")?;
             aws.logs().cancel_export_task().task_id(task_id).send().await.context("the task cannot be cancelled")?;
             aws.task_after(task_id, &[ExportTaskStatusCode::PendingCancel]).await?;
             Ok(())
         }
-        Outcome::Error(error) if function == 1 && error["errorType"] == "ExportTaskRunning" => Ok(()),
-        other => bail!("{} in {candidate} answered {other:?}", FUNCTIONS[function]),
+        Outcome::Error(error) if function != CREATE && error["errorType"] == "ExportTaskRunning" => Ok(()),
+        other => bail!("{function} in {candidate} answered {other:?}"),
     }
 }
 

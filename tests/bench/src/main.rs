@@ -1,7 +1,9 @@
 //! `cargo bench-all`: how fast, how small, and how little it costs, as figures that anyone can measure again.
 
+mod archive;
 mod aws;
 mod bars;
+mod by_hand;
 mod candidates;
 mod compaction;
 mod cost;
@@ -47,7 +49,6 @@ Usage: cargo bench-all [--quick] [--write] [--only <part>]... [--functions <fold
 Without --quick and --only, the results are written: to docs/performance.json, to docs/performance.svg, and into the blocks of figures in
 README.md and docs. Progress goes to stderr, one table to stdout. Needs Linux, cargo, python3 and node with npm. Exit code: 0 done, 1 failed or a bar missed by far, 2 for wrong arguments.";
 
-const QUICK_LOG_GROUPS: [usize; 3] = [20, 50, 100];
 const QUICK_EVENTS: [usize; 3] = [10_000, 100_000, 300_000];
 const QUICK_OBJECTS: usize = 1_000;
 
@@ -147,8 +148,8 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let printed = cli::print(&report::table(&results));
     if arguments.quick {
         eprintln!(
-            "           --quick: n100, n500 and n2000 are {QUICK_LOG_GROUPS:?} log groups; n10k, n100k and n1m are {QUICK_EVENTS:?} events; \
-             compaction has {QUICK_OBJECTS} objects"
+            "           --quick: n100, n500 and n2000 are fewer log groups, as are those of history and memory; n10k, n100k and n1m are \
+             {QUICK_EVENTS:?} events; compaction has {QUICK_OBJECTS} objects"
         );
     }
     let missed = report::judged(&results).into_iter().filter(|judged| judged.verdict == Verdict::MissedByFar);
@@ -173,8 +174,8 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
             figures["confirmed"] = polling::confirm(effort).await?;
             Ok(figures)
         }
-        "cost" => cost::measure(candidates).await,
-        "scale" => scale::measure(scale::Sizes(if quick { QUICK_LOG_GROUPS } else { [100, 500, 2_000] })).await,
+        "cost" => cost::measure().await,
+        "scale" => scale::measure(candidates, if quick { scale::Sizes::QUICK } else { scale::Sizes::FULL }).await,
         "compaction" => compaction::measure(if quick { QUICK_OBJECTS } else { 10_000 }).await,
         "parsing" => parsing::measure().await,
         _ => stand_in::measure(candidates, if quick { QUICK_EVENTS } else { [10_000, 100_000, 1_000_000] }).await,

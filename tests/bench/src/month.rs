@@ -1,17 +1,14 @@
 //! The month that the runs of the benchmark archive, and what they share.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{Execution, LocalAws};
 use serde_json::{Value, json};
 
 /// Over whenever this runs; its window in Tokyo.
-const MONTH: &str = "2024-10";
+pub const MONTH: &str = "2024-10";
 pub const FROM: i64 = 1_727_708_400_000;
 pub const TO: i64 = 1_730_386_799_999;
-
-/// Entries in a page of a run's plan.
-pub const PAGE: usize = 50;
 
 /// A day before the month.
 pub const CREATED: i64 = FROM - 86_400_000;
@@ -23,20 +20,30 @@ pub async fn load(local: &LocalAws, name: &str) -> Result<()> {
     local.load(&LogGroup { name: name.to_owned(), created: CREATED, streams }).await
 }
 
-pub fn input(bucket: &str, log_groups: &[String]) -> Value {
-    json!({"s3BucketName": bucket, "s3Prefix": "logs", "month": MONTH, "logGroups": log_groups})
+pub fn input(log_groups: &[String]) -> Value {
+    json!({"month": MONTH, "logGroups": log_groups})
 }
 
-/// What is measured must have happened.
-pub fn require_outcomes(execution: &Execution, counts: &Value) -> Result<()> {
-    let output = execution.output.as_ref();
-    ensure!(
-        output.is_some_and(|output| output["counts"] == *counts),
-        "the run was to end with {counts}, and ended as {:?} with {:?}, {:?}, {:?}",
-        execution.status,
-        output.map(|output| &output["counts"]),
-        execution.error,
-        execution.cause
-    );
+/// With every log group whose name begins so.
+pub fn input_of_prefix(prefix: &str) -> Value {
+    json!({"month": MONTH, "logGroups": [{"logGroupNamePrefix": prefix}]})
+}
+
+/// What can become of a log-group-month in a run's output.
+const OUTCOMES: [&str; 7] = ["alreadyArchived", "exported", "empty", "skipped", "nothingYet", "warned", "failed"];
+
+/// What is measured must have happened: so many log-group-months with this outcome, and none with another.
+pub fn require_outcome(output: &Value, outcome: &str, count: usize) -> Result<()> {
+    for other in OUTCOMES {
+        let wanted = if other == outcome { count } else { 0 };
+        ensure!(output[other] == wanted, "{wanted} log-group-months were to become {other}: {output}");
+    }
     Ok(())
+}
+
+/// The same of a run that is to have ended well.
+pub fn require_run(execution: &Execution, outcome: &str, count: usize) -> Result<()> {
+    let Execution { status, output, error, cause, .. } = execution;
+    let output = output.as_ref().with_context(|| format!("the run ended as {status:?} with {error:?}: {cause:?}"))?;
+    require_outcome(output, outcome, count)
 }

@@ -12,12 +12,13 @@ use crate::bars::Bar;
 use crate::stats::rounded;
 
 /// A key, the benchmark, and its baseline in the same run.
-const PAIRS: [(&str, &str, &str); 5] = [
+const PAIRS: [(&str, &str, &str); 6] = [
     ("window_tokyo", "window_of_a_month/Asia/Tokyo", "baseline/two_local_midnights/Asia/Tokyo"),
     ("window_berlin", "window_of_a_month/Europe/Berlin", "baseline/two_local_midnights/Europe/Berlin"),
     ("event", "event_of_create_export_task", "baseline/json_of_a_run/1"),
     ("input_4000", "input_of_a_run/4000", "baseline/json_of_a_run/4000"),
-    ("plan_4000", "plan_of_a_run/4000", "baseline/json_of_a_run/4000"),
+    ("archived", "archived_log_group_month", "baseline/json_of_a_run/1"),
+    ("place", "place_of_a_log_group", "baseline/json_of_a_run/1"),
 ];
 
 /// Some one and a half times what they are, so that other processors hold them, too.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_cloudwatchlogs::types::ExportTaskStatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::aws::{Aws, BUCKET, LOG_GROUP};
+use crate::aws::{Aws, BUCKET, Contents, LOG_GROUP};
 use crate::bars::Bar;
 use crate::candidates::Candidates;
 use crate::month;
@@ -31,7 +31,7 @@ const MAX_FILE_BYTES: usize = 16 * 1024;
 
 async fn export(candidates: &Candidates, events: usize) -> Result<Value> {
     // Files of one size for all: otherwise memory would tell how far the largest has come to the usual 8 MiB.
-    let aws = Aws::start(candidates, events, &json!({"pendingMs": 0, "runningMs": 0, "maxFileBytes": MAX_FILE_BYTES})).await?;
+    let aws = Aws::start(candidates, Contents::one_log_group(events), &json!({"pendingMs": 0, "runningMs": 0, "maxFileBytes": MAX_FILE_BYTES})).await?;
     let create = aws.logs().create_export_task().log_group_name(LOG_GROUP).from(month::FROM).to(month::TO).destination(BUCKET);
     let task_id = create.send().await.context("no task was created")?.task_id.context("a task without id")?;
     let task = aws.task_after(&task_id, &[ExportTaskStatusCode::Pending, ExportTaskStatusCode::Running]).await?;
@@ -41,7 +41,7 @@ async fn export(candidates: &Candidates, events: usize) -> Result<Value> {
     let millis = info.completion_time().zip(info.creation_time()).map(|(end, start)| end - start).context("a task without times")?;
     let seconds = millis as f64 / 1000.0;
     let peak = aws.peak_rss_mib()?;
-    let written = aws.written_lines()?;
+    let written = aws.source().written_lines()?;
     ensure!(written == events, "{written} of {events} events were written");
     Ok(json!({
         "events": events,

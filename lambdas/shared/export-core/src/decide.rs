@@ -114,6 +114,9 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
     if let Some(export) = &evidence.export {
         return settle(question, &found, evidence.log_group.as_ref(), export).map(decision);
     }
+    if let Some(error) = overlapping(question, &found) {
+        return Ok(decision(Verdict::Fail(error)));
+    }
     if let Some(taken) = found.iter().find(|found| question.place_is_taken(found)) {
         return Ok(decision(Verdict::Fail(question.place_taken(taken))));
     }
@@ -171,13 +174,17 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
 /// What the archive records of a task that is COMPLETED.
 fn settle(question: &Question, found: &[&Found], log_group: Option<&LogGroup>, export: &Export) -> Result<Verdict, Need> {
     let outcome = if export.folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
-    let is_own = |found: &&&Found| found.key.window == question.window && found.content.task_id() == Some(&export.task_id);
-    if found.iter().find(is_own).is_some_and(|own| own.manifest().is_some()) {
+    let is_own = |found: &Found| {
+        found.key.window == question.window && found.manifest().is_some() && found.content.task_id() == Some(&export.task_id)
+    };
+    // Also where its own manifest lies there already: the call before this one may have ended before it removed the others.
+    let (own, others): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|found| is_own(found));
+    if !own.is_empty() && others.is_empty() {
         return Ok(Verdict::Written(outcome));
     }
     let mut replaces = Vec::new();
     let mut warnings = Vec::new();
-    for old in found {
+    for old in others {
         match question.replaces(old, outcome) {
             Replaces::Nothing => return Ok(Verdict::Written(outcome)),
             Replaces::Refused(error) => return Ok(Verdict::Fail(error)),
@@ -325,6 +332,16 @@ fn unreadable(found: &Found) -> Option<ExportError> {
     let Content::Unreadable(why) = &found.content else { return None };
     let message = format!("manifest {} cannot be read, so nothing is exported in its place: {why}", found.key);
     Some(ExportError::new(ErrorName::ArchiveUnreadable, message))
+}
+
+/// Two manifests of the same time. Whoever wrote the second one ended before it could look at the first; or somebody put it there.
+fn overlapping(question: &Question, found: &[&Found]) -> Option<ExportError> {
+    let fitting: Vec<&Found> = found.iter().filter(|found| found.manifest().is_some()).copied().collect();
+    let pairs = fitting.iter().enumerate().flat_map(|(index, one)| fitting[index + 1..].iter().map(move |other| (one, other)));
+    let (one, other) = pairs.into_iter().find(|(one, other)| one.key.window.overlaps(other.key.window))?;
+    let message =
+        format!("manifests {} and {} of log group {} overlap: one of them is too many", one.key, other.key, question.place.log_group);
+    Some(ExportError::new(ErrorName::OverlapRefused, message))
 }
 
 fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {

@@ -1,8 +1,9 @@
 // create-export-task of the 2019 design: exports the previous month of one log group.
 //
-// It makes the same calls as the Rust function, one for one: the manifest of an earlier export, the log group, its streams and the newest
-// tasks are looked at before a task is created.
+// It makes the same calls as the Rust function, one for one: the manifests of the month and its neighbours, the log group, its streams and
+// the newest tasks are looked at before a task is created.
 
+import { createHash } from "node:crypto";
 import {
   CloudWatchLogsClient,
   CreateExportTaskCommand,
@@ -10,8 +11,8 @@ import {
   DescribeLogGroupsCommand,
   DescribeLogStreamsCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { GetObjectCommand, NoSuchKey, S3Client } from "@aws-sdk/client-s3";
-import { previousMonth } from "./month.mjs";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { neighbour, previousMonth } from "./month.mjs";
 
 const logs = new CloudWatchLogsClient({});
 // Path style, as the endpoint is an address.
@@ -24,9 +25,13 @@ export async function handler(event) {
   const { year, month, start, end } = previousMonth(new Date(event.scheduledTime));
   const logGroupName = event.logGroupName;
 
-  const destinationPrefix = `${event.s3Prefix}/log_group=${logGroupName}/year=${year}/month=${month}`;
-  if (await hasManifest(event.s3BucketName, `${destinationPrefix}/_manifest.json`)) {
-    return { ...event, status: "SKIPPED" };
+  const folder = `${event.s3Prefix}/log_group=${logGroupName}`;
+  const prefixes = [-1, 0, 1].map((months) => manifestPrefix(event.s3BucketName, folder, logGroupName, neighbour(year, month, months)));
+  for (const prefix of prefixes) {
+    const { KeyCount } = await s3.send(new ListObjectsV2Command({ Bucket: event.s3BucketName, Prefix: prefix }));
+    if (KeyCount > 0) {
+      return { ...event, status: "SKIPPED" };
+    }
   }
   const { logGroups = [] } = await logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix: logGroupName }));
   const group = logGroups.find((candidate) => candidate.logGroupName === logGroupName);
@@ -53,21 +58,14 @@ export async function handler(event) {
       from: start,
       to: end - 1,
       destination: event.s3BucketName,
-      destinationPrefix,
+      destinationPrefix: `${folder}/year=${year}/month=${month}`,
     }),
   );
   return { ...event, taskId, status: "CREATED" };
 }
 
-async function hasManifest(bucket, key) {
-  try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    JSON.parse(await Body.transformToString());
-    return true;
-  } catch (error) {
-    if (error instanceof NoSuchKey) {
-      return false;
-    }
-    throw error;
-  }
+function manifestPrefix(bucket, folder, logGroupName, { year, month }) {
+  const place = JSON.stringify([process.env.ACCOUNT_ID, process.env.AWS_REGION, bucket, logGroupName, folder]);
+  const hash = createHash("sha256").update(place).digest("hex").slice(0, 32);
+  return `${process.env.S3_PREFIX}/manifests/year=${year}/month=${month}/${hash}-`;
 }

@@ -1,15 +1,17 @@
 """create-export-task of the 2019 design: exports the previous month of one log group.
 
-It makes the same calls as the Rust function, one for one: the manifest of an earlier export, the log group, its streams and the newest
-tasks are looked at before a task is created.
+It makes the same calls as the Rust function, one for one: the manifests of the month and its neighbours, the log group, its streams and
+the newest tasks are looked at before a task is created.
 """
 
 import json
+import os
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import boto3
-from month import epoch_millis, previous_month
+from month import epoch_millis, first_of_next, first_of_previous, previous_month
 
 logs = boto3.client("logs")
 s3 = boto3.client("s3")
@@ -23,8 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     start_ms, end_ms = epoch_millis(start), epoch_millis(end)
     name = event["logGroupName"]
 
-    prefix = f"{event['s3Prefix']}/log_group={name}/year={start:%Y}/month={start:%m}"
-    if has_manifest(event["s3BucketName"], f"{prefix}/_manifest.json"):
+    folder = f"{event['s3Prefix']}/log_group={name}"
+    if any(has_manifest(event["s3BucketName"], folder, name, month) for month in (first_of_previous(start), start, first_of_next(start))):
         return {**event, "status": "SKIPPED"}
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     group = next((group for group in groups if group["logGroupName"] == name), None)
@@ -45,14 +47,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         fromTime=start_ms,
         to=end_ms - 1,
         destination=event["s3BucketName"],
-        destinationPrefix=prefix,
+        destinationPrefix=f"{folder}/year={start:%Y}/month={start:%m}",
     )
     return {**event, "taskId": created["taskId"], "status": "CREATED"}
 
 
-def has_manifest(bucket: str, key: str) -> bool:
-    try:
-        json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-    except s3.exceptions.NoSuchKey:
-        return False
-    return True
+def has_manifest(bucket: str, folder: str, log_group: str, month: datetime) -> bool:
+    place = json.dumps([os.environ["ACCOUNT_ID"], os.environ["AWS_REGION"], bucket, log_group, folder])
+    prefix = f"{os.environ['S3_PREFIX']}/manifests/year={month:%Y}/month={month:%m}/{sha256(place.encode()).hexdigest()[:32]}-"
+    return s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"] > 0

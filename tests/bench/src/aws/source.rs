@@ -1,40 +1,55 @@
-//! What lies behind the stand-in here: one log group whose events are made up as they are asked for, and a bucket that keeps what is put.
+//! What lies behind the stand-in here: log groups whose events are made up as they are asked for, Amazon S3 in memory, and a topic that
+//! takes every notification.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use hyper::Method;
-use hyper::header::HeaderValue;
 use runtime_api::{Request, Response, TestServer, operation, response};
 use serde_json::{Value, json};
 
+use super::objects::Objects;
 use crate::month;
 
 pub const LOG_GROUP: &str = "/bench/stand-in";
 pub const BUCKET: &str = "bench-archive";
+pub const WORK_BUCKET: &str = "bench-work";
 pub const REGION: &str = "ap-northeast-1";
 pub const ACCOUNT: &str = "000000000000";
 const STREAMS: usize = 10;
+/// DescribeLogGroups answers so many at once.
+const LOG_GROUPS_OF_A_PAGE: usize = 50;
 
-/// What was put: path and body.
-type Objects = Mutex<Vec<(String, Bytes)>>;
+/// What is in CloudWatch Logs.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// In the order of their names; each has the same streams and events.
+    pub log_groups: Vec<String>,
+    pub created: i64,
+    /// Of a log group, spread over its streams.
+    pub events: usize,
+}
+
+impl Contents {
+    /// [`LOG_GROUP`] alone.
+    pub fn one_log_group(events: usize) -> Self {
+        Self { log_groups: vec![LOG_GROUP.to_owned()], created: month::CREATED, events }
+    }
+}
 
 pub struct Source {
     server: TestServer,
-    objects: Arc<Objects>,
+    objects: Arc<Mutex<Objects>>,
 }
 
 impl Source {
-    /// With so many events, spread over the streams.
-    pub fn start(events: usize) -> Result<Self> {
-        let objects = Arc::new(Objects::default());
+    pub fn start(contents: Contents) -> Result<Self> {
+        let objects = Arc::new(Mutex::new(Objects::default()));
         let kept = Arc::clone(&objects);
-        let server = TestServer::start(async move |request| respond(request, events / STREAMS, &kept))?;
+        let server = TestServer::start(async move |request| respond(request, &contents, &kept))?;
         Ok(Self { server, objects })
     }
 
@@ -42,11 +57,15 @@ impl Source {
         self.server.address()
     }
 
+    pub fn objects(&self) -> MutexGuard<'_, Objects> {
+        lock(&self.objects)
+    }
+
     /// Events in the objects that were put.
     pub fn written_lines(&self) -> Result<usize> {
-        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let objects = self.objects();
         let mut lines = 0;
-        for (_, body) in objects.iter().filter(|(path, _)| path.ends_with(".gz")) {
+        for body in objects.bodies_of(".gz") {
             for line in BufReader::new(MultiGzDecoder::new(&body[..])).split(b'\n') {
                 line?;
                 lines += 1;
@@ -56,31 +75,42 @@ impl Source {
     }
 }
 
-fn respond(request: Request, events: usize, objects: &Objects) -> Response {
+fn lock(objects: &Mutex<Objects>) -> MutexGuard<'_, Objects> {
+    objects.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn respond(request: Request, contents: &Contents, objects: &Mutex<Objects>) -> Response {
     let json = |body: String| response(200, "application/x-amz-json-1.1", body);
+    let input = || serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
     match operation(&request) {
-        "DescribeLogGroups" => json(
-            json!({"logGroups": [{"logGroupName": LOG_GROUP, "creationTime": month::CREATED, "logGroupClass": "STANDARD"}]}).to_string(),
-        ),
+        "DescribeLogGroups" => json(log_groups(&input(), contents)),
         "DescribeLogStreams" => {
             let streams: Vec<Value> = (0..STREAMS).map(|index| json!({"logStreamName": format!("stream-{index}")})).collect();
             json(json!({"logStreams": streams}).to_string())
         }
-        "GetLogEvents" => json(page(&serde_json::from_slice(request.body()).unwrap_or_default(), events)),
+        "GetLogEvents" => json(page(&input(), contents.events / STREAMS)),
         "GET" if request.uri().query() == Some("policy") => response(200, "application/json", policy()),
-        // No manifest lies in the archive.
-        "GET" => response(404, "application/xml", "<Error><Code>NoSuchKey</Code></Error>"),
-        "HEAD" | "PUT" => {
-            if request.method() == Method::PUT {
-                let path = request.uri().path().to_owned();
-                objects.lock().unwrap_or_else(PoisonError::into_inner).push((path, request.into_body()));
-            }
-            let mut response = response(200, "application/xml", "");
-            response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(REGION));
-            response
-        }
+        "GET" | "HEAD" | "PUT" | "DELETE" => lock(objects).respond(request),
+        // Amazon SNS speaks the query protocol.
+        "POST" => response(200, "text/xml", "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"),
         other => response(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string()),
     }
+}
+
+/// By prefix or by names; the token is the place of the next one.
+fn log_groups(input: &Value, contents: &Contents) -> String {
+    let prefix = input["logGroupNamePrefix"].as_str().unwrap_or_default();
+    let named = input["logGroupIdentifiers"].as_array();
+    let is_asked = |name: &&String| name.starts_with(prefix) && named.is_none_or(|named| named.iter().any(|one| *one == name.as_str()));
+    let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0);
+    let mut asked = contents.log_groups.iter().filter(is_asked).skip(first);
+    let group = |name: &String| json!({"logGroupName": name, "creationTime": contents.created, "logGroupClass": "STANDARD"});
+    let page: Vec<Value> = asked.by_ref().take(LOG_GROUPS_OF_A_PAGE).map(group).collect();
+    let mut answer = json!({"logGroups": page});
+    if asked.next().is_some() {
+        answer["nextToken"] = (first + LOG_GROUPS_OF_A_PAGE).to_string().into();
+    }
+    answer.to_string()
 }
 
 /// A page of GetLogEvents from the head: its token is the number of the next event.

@@ -58,9 +58,10 @@ impl Prices {
 pub struct Counts {
     pub group_transitions: usize,
     pub group_invocations: usize,
-    pub group_s3_requests: u32,
-    pub page_transitions: usize,
-    pub page_size: usize,
+    pub group_s3_requests: i64,
+    pub round_transitions: usize,
+    pub round_invocations: usize,
+    pub round_size: usize,
     pub run_transitions: usize,
     pub run_invocations: usize,
 }
@@ -71,13 +72,14 @@ pub fn table(counts: &Counts, prices: &Prices) -> Value {
 }
 
 fn row(counts: &Counts, prices: &Prices, size: usize) -> Value {
-    let transitions = size * counts.group_transitions + size.div_ceil(counts.page_size) * counts.page_transitions + counts.run_transitions;
-    let invocations = size * counts.group_invocations + counts.run_invocations;
+    let rounds = size.div_ceil(counts.round_size);
+    let transitions = size * counts.group_transitions + rounds * counts.round_transitions + counts.run_transitions;
+    let invocations = size * counts.group_invocations + rounds * counts.round_invocations + counts.run_invocations;
     let groups = size as f64;
     let step_functions = transitions as f64 / 1000.0 * prices.per_1000_transitions;
     let per_invocation = prices.per_million_requests / 1e6 + INVOCATION_SECONDS * FUNCTION_GB * prices.per_gb_second;
     let lambda = invocations as f64 * per_invocation;
-    let s3 = groups * f64::from(counts.group_s3_requests) / 1000.0 * prices.per_1000_put_or_list;
+    let s3 = groups * counts.group_s3_requests as f64 / 1000.0 * prices.per_1000_put_or_list;
     let own_logs = groups * OWN_LOGS_GB_PER_GROUP * prices.per_gb_ingested;
     json!({
         "transitions": transitions,
@@ -97,27 +99,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_costs_what_its_groups_pages_and_itself_cost() {
+    fn a_run_costs_what_its_groups_rounds_and_itself_cost() {
         let counts = Counts {
             group_transitions: 23,
             group_invocations: 20,
             group_s3_requests: 3,
-            page_transitions: 5,
-            page_size: 50,
-            run_transitions: 6,
-            run_invocations: 1,
+            round_transitions: 3,
+            round_invocations: 1,
+            round_size: 500,
+            run_transitions: 3,
+            run_invocations: 2,
         };
         let table = table(&counts, &Prices::TOKYO);
         let thousand = &table["1000"];
-        assert_eq!(thousand["transitions"], 23_106);
-        assert_eq!(thousand["invocations"], 20_001);
-        assert_eq!(thousand["step_functions"], 0.578);
+        assert_eq!(thousand["transitions"], 23_009);
+        assert_eq!(thousand["invocations"], 20_004);
+        assert_eq!(thousand["step_functions"], 0.575);
         // 1,000 GB, compressed to 150.
         assert_eq!(thousand["storage_of_a_month"], 3.75);
-        // 20,001 requests at 0.20 per million, and 0.025 GB-seconds each.
+        // 20,004 requests at 0.20 per million, and 0.025 GB-seconds each.
         assert_eq!(thousand["lambda"], 0.0107);
         assert_eq!(thousand["own_logs"], 0.114);
         assert_eq!(thousand["s3_requests"], 0.0141);
-        assert_eq!(thousand["total"], 0.716);
+        assert_eq!(thousand["total"], 0.714);
     }
 }

@@ -74,8 +74,8 @@ pub async fn confirm(effort: Effort) -> Result<Value> {
 async fn follow(local: &LocalAws, stack: &Deployment, policy: &dyn Policy, name: &str, length: f64) -> Result<Observed> {
     month::load(local, name).await?;
     local.set_task_timing(Duration::ZERO, Duration::from_secs_f64(length)).await?;
-    let execution = local.run_execution(stack, &month::input(&stack.bucket, &[name.to_owned()]), RUN_LIMIT).await?;
-    month::require_outcomes(&execution, &json!({"exported": 1, "empty": 0, "skipped": 0, "failed": 0}))?;
+    let execution = local.run_execution(stack, &month::input(&[name.to_owned()]), RUN_LIMIT).await?;
+    month::require_run(&execution, "exported", 1)?;
 
     let tasks = aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()).describe_export_tasks().limit(1).send().await?;
     let info = tasks.export_tasks().first().and_then(|task| task.execution_info()).context("no export task")?;

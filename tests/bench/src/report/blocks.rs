@@ -140,6 +140,12 @@ const FUNCTION_START: &str = "
 | `check-export-task`: answer when warm, ms | {function_start.check.warm_ms.rust} | {function_start.check.warm_ms.python} | {function_start.check.warm_ms.node} | {function_start.check.warm_vs_python}× | {function_start.check.warm_vs_node}× | {bar check.warm_vs_python}× |
 | `check-export-task`: peak memory, MiB | {function_start.check.peak_rss_mib.rust} | {function_start.check.peak_rss_mib.python} | {function_start.check.peak_rss_mib.node} | {function_start.check.rss_vs_python}× | {function_start.check.rss_vs_node}× | {bar check.rss_mib} MiB at most |
 | `check-export-task`: zip, MB | {function_start.check.zip_mb} | | | | | {bar check.zip_mb} at most |
+| `plan-exports`: process start to first answer, ms | {function_start.plan.start_ms.rust} | | | | | |
+| `plan-exports`: peak memory, MiB | {function_start.plan.peak_rss_mib.rust} | | | | | |
+| `plan-exports`: zip, MB | {function_start.plan.zip_mb} | | | | | |
+| `report-archive`: process start to first answer, ms | {function_start.report.start_ms.rust} | | | | | |
+| `report-archive`: peak memory, MiB | {function_start.report.peak_rss_mib.rust} | | | | | |
+| `report-archive`: zip, MB | {function_start.report.zip_mb} | | | | | |
 
 Each process is started {function_start.create.starts} times, and gets {function_start.create.warm_events_per_start} events when it is warm.
 ";
@@ -160,15 +166,17 @@ const POLLING_CONFIRMED: &str = "
 ";
 
 const COST: &str = "
-| A log group | Transitions | History events | Invocations | Calls to AWS |
+| What | Transitions | History events | Invocations | Calls to AWS |
 |---|---:|---:|---:|---:|
-| exported, by a task of a minute | {cost.exported.transitions} | {cost.exported.history_events} | {cost.exported.lambda_invocations} | {cost.exported.api_calls}: {cost.exported.calls} |
-| skipped: the log group is missing | {cost.skipped.transitions} | {cost.skipped.history_events} | {cost.skipped.lambda_invocations} | {cost.skipped.api_calls}: {cost.skipped.calls} |
-| skipped: already archived | {cost.archived.transitions} | {cost.archived.history_events} | {cost.archived.lambda_invocations} | {cost.archived.api_calls}: {cost.archived.calls} |
+| a log-group-month exported, by a task of a minute | {cost.exported.transitions} | {cost.exported.history_events} | {cost.exported.lambda_invocations} | {cost.exported.api_calls}: {cost.exported.calls} |
+| a log-group-month that is archived | {cost.archived.transitions} | {cost.archived.history_events} | {cost.archived.lambda_invocations} | {cost.archived.api_calls}: {cost.archived.calls} |
+| a log-group-month skipped: no event | {cost.skipped.transitions} | {cost.skipped.history_events} | {cost.skipped.lambda_invocations} | {cost.skipped.api_calls}: {cost.skipped.calls} |
+| a round of at most {cost.round_size} windows, besides | {cost.round.transitions} | {cost.round.history_events} | {cost.round.lambda_invocations} | {cost.round.api_calls}: {cost.round.calls} |
+| a run, besides | {cost.run.transitions} | {cost.run.history_events} | {cost.run.lambda_invocations} | {cost.run.api_calls}: {cost.run.calls} |
 ";
 
 const DOLLARS: &str = "
-With tasks of one minute, a log group costs {cost.exported.transitions} transitions and {cost.exported.lambda_invocations} invocations of about {cost.prices.assumed.invocation_seconds} s at 128 MB. Each page of 50 log groups adds {cost.per_page_transitions} transitions, and a run {cost.per_run_transitions}.
+With tasks of one minute, a log group costs {cost.exported.transitions} transitions and {cost.exported.lambda_invocations} invocations of about {cost.prices.assumed.invocation_seconds} s at 128 MB. A round of at most {cost.round_size} log groups adds {cost.round.transitions} transitions, and a run {cost.run.transitions}.
 
 | Log groups | Transitions | Invocations | Step Functions | Lambda | S3 requests | Own logs | A run, free tiers aside | Storage, each month kept |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -181,22 +189,32 @@ Computed with {cost.prices.per_1000_transitions} per 1,000 state transitions, {c
 ";
 
 const SCALE: &str = "
-| Log groups | Seconds | Seconds an entry | Events in the run's history | Largest payload, bytes |
+| Log groups | To export: seconds | for each | Archived: seconds | for each |
 |---|---:|---:|---:|---:|
-| {scale.n100.log_groups} | {scale.n100.seconds} | {scale.n100.seconds_per_entry} | {scale.n100.parent_events} | {scale.n100.largest_payload_bytes} |
-| {scale.n500.log_groups} | {scale.n500.seconds} | {scale.n500.seconds_per_entry} | {scale.n500.parent_events} | {scale.n500.largest_payload_bytes} |
-| {scale.n2000.log_groups} | {scale.n2000.seconds} | {scale.n2000.seconds_per_entry} | {scale.n2000.parent_events} | {scale.n2000.largest_payload_bytes} |
-| {scale.n2000.log_groups}, a second time: all archived | {scale.n2000.again.seconds} | {scale.n2000.again.seconds_per_entry} |  |  |
-| 10,000, computed: {scale.parent_events_per_page} events a page |  |  | {scale.parent_events_of_10000} |  |
+| {scale.n100.log_groups} | {scale.n100.seconds} | {scale.n100.seconds_per_export} | {scale.n100.again.seconds} | {scale.n100.again.seconds_per_archived} |
+| {scale.n500.log_groups} | {scale.n500.seconds} | {scale.n500.seconds_per_export} | {scale.n500.again.seconds} | {scale.n500.again.seconds_per_archived} |
+| {scale.n2000.log_groups} | {scale.n2000.seconds} | {scale.n2000.seconds_per_export} | {scale.n2000.again.seconds} | {scale.n2000.again.seconds_per_archived} |
 
-An entry of the longest run takes {scale.n2000_vs_n100} times as long as one of the shortest.
+An export of the longest run takes {scale.n2000_vs_n100} times as long as one of the shortest. A log-group-month that is archived takes {scale.archived_vs_child} of the time of a child execution.
+
+| History of the run itself, on the second engine | Events | Transitions | Largest payload, bytes |
+|---|---:|---:|---:|
+| {scale.history.exported.log_groups} log groups to export | {scale.history.exported.events} | {scale.history.exported.transitions} | {scale.history.exported.largest_payload_bytes} |
+| {scale.history.archived.log_groups} log groups, all archived | {scale.history.archived.events} | {scale.history.archived.transitions} | {scale.history.archived.largest_payload_bytes} |
+
+| A run with {scale.memory.log_group_months} log-group-months | `plan-exports`: peak, MiB | seconds | `report-archive`: peak, MiB |
+|---|---:|---:|---:|
+| all archived | {scale.memory.archived.plan_mib} | {scale.memory.archived.plan_seconds} | {scale.memory.archived.report_mib} |
+| all skipped: created after the month | {scale.memory.skipped.plan_mib} | {scale.memory.skipped.plan_seconds} | {scale.memory.skipped.report_mib} |
+
+A run makes {scale.objects.s3_calls} calls of Amazon S3, and {scale.objects.s3_calls_beside_them} where {scale.objects.added} other objects lie in the bucket.
 
 | Log groups | Peak memory of each process, MiB |
 |---:|---|
 | {scale.n100.log_groups} | {scale.n100.peak_rss_mib} |
 | {scale.n500.log_groups} | {scale.n500.peak_rss_mib} |
 | {scale.n2000.log_groups} | {scale.n2000.peak_rss_mib} |
-| all, on the second engine | {scale.moto_peak_rss_mib} moto |
+| all, on the second engine | {scale.history.moto_peak_rss_mib} moto |
 ";
 
 const STAND_IN: &str = "
@@ -225,5 +243,6 @@ const PARSING: &str = "
 | the window of a month in Berlin | {parsing.window_berlin.microseconds} | its two midnights by chrono-tz | {parsing.window_berlin.baseline_microseconds} | {parsing.window_berlin.times_baseline}× |
 | an event of `create-export-task` | {parsing.event.microseconds} | a similar text by serde_json | {parsing.event.baseline_microseconds} | {parsing.event.times_baseline}× |
 | the input of a run with 4,000 log groups | {parsing.input_4000.microseconds} | its text by serde_json | {parsing.input_4000.baseline_microseconds} | {parsing.input_4000.times_baseline}× |
-| the plan of that run | {parsing.plan_4000.microseconds} | its text by serde_json | {parsing.plan_4000.baseline_microseconds} | {parsing.plan_4000.times_baseline}× |
+| a log-group-month that is archived: its manifest, and the decision | {parsing.archived.microseconds} | a similar text by serde_json | {parsing.archived.baseline_microseconds} | {parsing.archived.times_baseline}× |
+| the place of a log group in the archive | {parsing.place.microseconds} | a similar text by serde_json | {parsing.place.baseline_microseconds} | {parsing.place.times_baseline}× |
 ";

@@ -1,0 +1,68 @@
+//! An archive as exports leave it, without the exports: manifests and objects in their real shapes.
+
+use anyhow::{Result, anyhow};
+use bytes::Bytes;
+use export_core::destination::{self, task_folder};
+use export_core::manifest::{Manifest, Outcome, SCHEMA_VERSION};
+use export_core::place::{Stack, hexadecimal};
+use export_core::target::Target;
+use export_core::{BucketName, LogGroupName, Month, Prefix, TaskId, Window};
+use sha2::{Digest, Sha256};
+
+/// Of the stack as it is deployed here.
+pub const S3_PREFIX: &str = "cloudwatch-logs";
+pub const TIMEZONE: &str = "Asia/Tokyo";
+pub const PARTITION: &str = "aws";
+
+const TASK_ID: &str = "cda45419-90ea-4db5-9833-aade86253e66";
+/// The only object of a task, and its ETag. Nobody unpacks it.
+const OBJECT: &str = "x";
+pub const ETAG: &str = "\"9dd4e461268c8034f5c8564e155c67a6\"";
+
+pub fn stack(account: &str, region: &str, bucket: &str) -> Result<Stack> {
+    Ok(Stack {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        partition: PARTITION.to_owned(),
+        bucket: BucketName::parse(bucket).map_err(|fix| anyhow!("{bucket}: {fix}"))?,
+        s3_prefix: Prefix::parse(S3_PREFIX).map_err(|fix| anyhow!("{S3_PREFIX}: {fix}"))?,
+        timezone: TIMEZONE.parse()?,
+    })
+}
+
+/// What the export of one log-group-month leaves, by key: its manifest and one object.
+pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String, Bytes); 2]> {
+    let log_group = LogGroupName::parse(log_group).map_err(|fix| anyhow!("{log_group}: {fix}"))?;
+    let destination = destination::DEFAULT.render(&stack.s3_prefix, &log_group).map_err(|problem| anyhow!(problem))?;
+    let place = stack.place(stack.bucket.clone(), log_group.clone(), destination);
+    let window = Window::of(month, stack.timezone);
+    let target = Target { place, stream_prefix: None, month, window };
+    let task_id = TaskId::parse(TASK_ID).map_err(|fix| anyhow!("{TASK_ID}: {fix}"))?;
+    let object = task_folder(&target.destination_prefix(), &task_id) + "main/000000.gz";
+    let completed = window.complete_at() + chrono::TimeDelta::hours(1);
+    let manifest = Manifest {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::Exported,
+        reason: None,
+        account: stack.account.clone(),
+        region: stack.region.clone(),
+        bucket: stack.bucket.clone(),
+        log_group,
+        log_stream_name_prefix: None,
+        timezone: TIMEZONE.to_owned(),
+        window_from: window.from,
+        window_to: window.to,
+        destination_prefix: target.destination_prefix(),
+        task_id: Some(task_id),
+        objects: 1,
+        hidden_objects: 0,
+        bytes: OBJECT.len() as u64,
+        digest: Some(hexadecimal(&Sha256::digest(format!("{object} {} {ETAG}\n", OBJECT.len())), 32)),
+        created: export_core::time::format_instant(window.complete_at()),
+        completed: Some(export_core::time::format_instant(completed)),
+        execution: None,
+        warnings: Vec::new(),
+    };
+    let key = stack.manifest_key(&target.manifest_key());
+    Ok([(key, Bytes::from(serde_json::to_vec(&manifest)?)), (object, Bytes::from_static(OBJECT.as_bytes()))])
+}
