@@ -120,7 +120,7 @@ impl Archive {
     pub async fn run_fails(&self, log_group: &str) -> String {
         let (error, cause) = self.run_badly(&self.input(json!([log_group]))).await;
         assert_eq!(error, "ArchiveIncomplete", "{cause}");
-        let text = cause.strip_prefix("1 log-group-months are not archived.\n").unwrap_or_else(|| panic!("{cause}"));
+        let text = cause.strip_prefix("1 log-group-month is not archived.\n").unwrap_or_else(|| panic!("{cause}"));
         text.replacen(&format!("{log_group} {MONTH}. "), "", 1)
     }
 

@@ -98,6 +98,15 @@ impl Archive {
         .await;
     }
 
+    /// How often create-export-task has looked for a task of its own: it alone looks at all.
+    pub async fn task_searches(&self) -> usize {
+        self.calls("DescribeExportTasks").await.iter().filter(|call| call["request"]["taskId"].is_null()).count()
+    }
+
+    pub async fn wait_for_task_search(&self, before: usize) {
+        wait_for("another search for a task", async || (self.task_searches().await > before).then_some(())).await;
+    }
+
     /// Waits until CreateExportTask was refused so often for a log group because the slot was busy.
     pub async fn wait_for_refusals(&self, log_group: &str, count: usize) {
         wait_for(&format!("{count} refusals of {log_group}"), async || {

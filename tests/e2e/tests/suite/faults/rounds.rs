@@ -9,6 +9,7 @@ e2e::on_both_engines! {
     a_task_that_fails_is_created_again_in_the_next_round,
     a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_the_next_run_exports,
     a_task_that_a_person_cancels_is_created_again,
+    a_task_that_is_never_done_is_cancelled_and_the_next_window_exported,
     what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names,
     a_bucket_policy_taken_away_half_way_names_the_statement_to_add,
     log_groups_that_go_and_come_during_a_run,
@@ -58,7 +59,7 @@ async fn a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_th
         let created = stage.created(log_group).await;
         assert_eq!(created.len(), times, "{log_group}: {failure}");
         let last = created.last().expect("a task");
-        let expected = format!("{error}: export task {last} of log group {log_group} is {status}; CloudWatch Logs says: trouble What to do: ");
+        let expected = format!("{error}: export task {last} of log group {log_group} is {status}; CloudWatch Logs says: trouble. What to do: ");
         assert!(failure.starts_with(&expected), "{failure}");
         assert_eq!(stage.manifests(log_group).await, []);
         assert_eq!(stage.data_keys(log_group).await, [""; 0]);
@@ -81,6 +82,25 @@ async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
     assert_counts(&stage.wait_well(&arn).await, json!({"exported": 1}));
     assert_eq!(stage.statuses("/cancelled/by-hand").await, ["COMPLETED", "CANCELLED"]);
     stage.assert_archived_once("/cancelled/by-hand").await;
+}
+
+async fn a_task_that_is_never_done_is_cancelled_and_the_next_window_exported(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    for log_group in ["/stuck/first", "/stuck/next"] {
+        stage.hello(log_group).await;
+    }
+    // CloudWatch Logs ends a task after 24 h; this one is older than 26.
+    stage.fault(json!({"logGroupName": "/stuck/first", "status": "RUNNING", "ageMs": 27 * 3_600_000})).await;
+    stage.fault(json!({"operation": "CancelExportTask", "error": "ThrottlingException", "times": 5})).await;
+    let arn = stage.start(json!(["/stuck/first", "/stuck/next"])).await;
+    let (error, cause) = badly(stage.wait(&arn).await);
+    assert_eq!(error, "ArchiveIncomplete");
+    assert!(cause.contains("\nExportTaskTimedOut: /stuck/first 2024-10. export task "), "{cause}");
+    assert_eq!(stage.statuses("/stuck/first").await, ["CANCELLED"]);
+    stage.assert_archived_once("/stuck/next").await;
+    stage.assert_no_faults_left().await;
+    stage.run_exports(&["/stuck/first"]).await;
+    stage.assert_archived_once("/stuck/first").await;
 }
 
 async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(engine: Engine) {
@@ -212,8 +232,8 @@ async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) 
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: 2024-10 FAILED, 1 not archived");
     for said in [
-        "1 log-group-months are not archived.\nExportTaskFailed: /one/bad 2024-10. export task ",
-        "is FAILED; CloudWatch Logs says: internal trouble What to do: Read what CloudWatch Logs says",
+        "1 log-group-month is not archived.\nExportTaskFailed: /one/bad 2024-10. export task ",
+        "is FAILED; CloudWatch Logs says: internal trouble. What to do: Read what CloudWatch Logs says",
         "Exported: 2 (2 objects, ",
         " bytes). Empty: 1. Skipped: 0. Nothing yet: 0. Failed: 1. Archived already: 0.",
         "Warnings, 1 in all:\n- LogGroupNotFound: log group /one/gone does not exist",

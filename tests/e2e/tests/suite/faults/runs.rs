@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use e2e::{Stage, assert_counts, decided};
-use local_aws::{Engine, wait_for};
+use local_aws::Engine;
 use serde_json::json;
 
 e2e::on_both_engines! {
@@ -68,11 +68,9 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(eng
     stage.local.step_functions().stop_execution().execution_arn(&stopped).send().await.expect("the execution stops");
     assert_eq!(stage.wait(&stopped).await.status, ExecutionStatus::Aborted);
 
-    // Only create-export-task looks at all tasks.
-    let looks = async || stage.calls("DescribeExportTasks").await.iter().filter(|call| call["request"]["taskId"].is_null()).count();
-    let before = looks().await;
+    let searches = stage.task_searches().await;
     let again = stage.start(json!(log_groups)).await;
-    wait_for("the new run to find the task", async || (looks().await > before).then_some(())).await;
+    stage.wait_for_task_search(searches).await;
     stage.let_tasks_go().await;
     assert_counts(&stage.wait_well(&again).await, json!({"exported": 3}));
     assert_eq!(stage.created("/stopped/1").await, [task_id], "the task of the stopped run is adopted");
@@ -85,17 +83,18 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(eng
 /// The schedule may do it. Which of the two checks a task is a matter of chance; both say that all is archived.
 async fn the_same_run_started_twice_exports_each_log_group_once(engine: Engine) {
     let stage = Stage::take(engine).await;
-    let log_groups = ["/twice/1", "/twice/2", "/twice/3", "/twice/4"];
+    let log_groups = ["/twice/1", "/twice/2"];
     for name in log_groups {
         stage.hello(name).await;
     }
-    stage.local.set_task_timing(Duration::from_millis(50), Duration::from_millis(100)).await.expect("the stand-in takes its timing");
+    // With tasks that are over at once, one run can find the slot free between its look at the tasks and its own creation, on AWS too.
+    stage.local.set_task_timing(Duration::ZERO, Duration::from_millis(500)).await.expect("the stand-in takes its timing");
     let input = json!({"scheduledTime": "2024-11-01T04:00:00Z", "logGroups": log_groups});
     let runs = [stage.start_input(&input).await, stage.start_input(&input).await];
     for arn in runs {
         let output = stage.wait_well(&arn).await;
         let of = |name: &str| output[name].as_u64().expect("a number");
-        assert_eq!((of("exported") + of("alreadyArchived"), of("failed")), (4, 0), "{output:#}");
+        assert_eq!((of("exported") + of("alreadyArchived"), of("failed")), (2, 0), "{output:#}");
     }
     for name in log_groups {
         assert_eq!(stage.created(name).await.len(), 1, "{name}");
