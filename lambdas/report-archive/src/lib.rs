@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use notification::Notification;
+pub use notification::Topic;
 
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
@@ -33,7 +34,7 @@ const WARNINGS_IN_OUTPUT: usize = 50;
 pub struct ReportArchive {
     archive: Archive,
     work_bucket: String,
-    topic: notification::Topic,
+    topic: Topic,
 }
 
 /// What a run left: nothing where its first plan failed.
@@ -50,16 +51,17 @@ impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
-        Ok(Self {
-            archive: Archive::new(function_runtime::stack_from_environment()?, logs, s3),
-            work_bucket: text("WORK_BUCKET")?,
-            topic: notification::Topic {
-                sns: aws_sdk_sns::Client::new(config),
-                arn: text("TOPIC_ARN")?,
-                archive_name: text("ARCHIVE_NAME")?,
-                notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
-            },
-        })
+        let topic = Topic {
+            sns: aws_sdk_sns::Client::new(config),
+            arn: text("TOPIC_ARN")?,
+            archive_name: text("ARCHIVE_NAME")?,
+            notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
+        };
+        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
+    }
+
+    pub fn with(archive: Archive, work_bucket: String, topic: Topic) -> Self {
+        Self { archive, work_bucket, topic }
     }
 
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
