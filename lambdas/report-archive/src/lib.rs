@@ -121,10 +121,9 @@ impl ReportArchive {
 
     fn report(&self, request: &Request, left: Left, invocation: &Invocation) -> Report {
         let Left { run, progress, mut decided, open } = left;
-        let lost_plan = request.plan().is_some() && run.is_none();
-        let error = failure(&request.state, "error").or_else(|| {
-            lost_plan.then(|| ExportError::new(ErrorName::Unexpected, "what the run decided cannot be read; see the warning").into())
-        });
+        // A run without a plan has compared nothing, whatever its state says.
+        let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
+        let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
             let ended = || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
             Decided { source, month, window, settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) } }
