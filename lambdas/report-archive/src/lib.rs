@@ -14,9 +14,10 @@ use export_core::{
     },
     entry::Source,
     error::Retry,
+    manifest::SkipReason,
     planner::Progress,
     time::{Millis, format_instant},
-    warning::Warning,
+    warning::{Warning, WarningName},
 };
 use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
@@ -112,7 +113,7 @@ impl ReportArchive {
             Err(error @ ExportError { name, .. }) if name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {
                 let message = format!("what the run decided cannot be read: {}", error.message);
-                let warning = Warning::new(export_core::warning::WarningName::ResultsUnreadable, message);
+                let warning = Warning::new(WarningName::ResultsUnreadable, message);
                 Ok(Left { progress: Progress { warnings: vec![warning], ..Progress::default() }, ..Left::default() })
             }
             left => left,
@@ -130,10 +131,7 @@ impl ReportArchive {
         }));
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
-        warnings.extend(decided.iter().filter_map(|decided| match &decided.settled {
-            Settled::Warned { warning } => Some(warning.clone()),
-            _ => None,
-        }));
+        warnings.extend(decided.iter().filter_map(warning_of));
         warnings.dedup();
         let stack = &self.archive.stack;
         let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
@@ -155,6 +153,18 @@ impl ReportArchive {
             warnings,
             decided,
         }
+    }
+}
+
+/// What a person should know of a log-group-month that did not fail.
+fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warning> {
+    match settled {
+        Settled::Warned { warning } => Some(warning.clone()),
+        Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
+            let message = format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
+            Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
+        }
+        _ => None,
     }
 }
 
