@@ -31,13 +31,14 @@ impl ManifestIndex {
         let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
         self.months.retain(|month, _| wanted.contains(month));
         for month in wanted {
-            if !self.months.contains_key(&month) {
-                let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
-                for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
-                    by_place.entry(key.place.clone()).or_default().push(key);
-                }
-                self.months.insert(month, by_place);
+            if self.months.contains_key(&month) {
+                continue;
             }
+            let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
+            for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
+                by_place.entry(key.place.clone()).or_default().push(key);
+            }
+            self.months.insert(month, by_place);
         }
         Ok(())
     }
@@ -124,9 +125,8 @@ impl Archive {
             false => None,
         };
         self.write_json(bucket, &name, manifest, WRITE).await?;
-        let is_new = |other: &ManifestKey| {
-            other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other)
-        };
+        let is_new =
+            |other: &ManifestKey| other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other);
         if let Some(other) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
             match present {
                 Some(bytes) => self.write(bucket, &name, bytes, WRITE).await?,
