@@ -126,8 +126,14 @@ impl ReportArchive {
         let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
         let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
-            let ended = || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
-            Decided { source, month, window, settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) } }
+            let ended =
+                || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
+            Decided {
+                source,
+                month,
+                window,
+                settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) },
+            }
         }));
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
@@ -135,7 +141,8 @@ impl ReportArchive {
         warnings.dedup();
         let stack = &self.archive.stack;
         let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
-        let mut months: Vec<Month> = run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+        let mut months: Vec<Month> =
+            run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
         months.dedup();
         Report {
             schema_version: SCHEMA_VERSION,
@@ -161,7 +168,8 @@ fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warnin
     match settled {
         Settled::Warned { warning } => Some(warning.clone()),
         Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
-            let message = format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
+            let message =
+                format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
             Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
         }
         _ => None,
