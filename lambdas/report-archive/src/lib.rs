@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tracing::{error, info};
 
 use notification::Notification;
+pub use notification::Topic;
 
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
@@ -34,7 +35,7 @@ const WARNINGS_IN_OUTPUT: usize = 50;
 pub struct ReportArchive {
     archive: Archive,
     work_bucket: String,
-    topic: notification::Topic,
+    topic: Topic,
 }
 
 /// What a run left: nothing where its first plan failed.
@@ -51,16 +52,17 @@ impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
-        Ok(Self {
-            archive: Archive::new(function_runtime::stack_from_environment()?, logs, s3),
-            work_bucket: text("WORK_BUCKET")?,
-            topic: notification::Topic {
-                sns: aws_sdk_sns::Client::new(config),
-                arn: text("TOPIC_ARN")?,
-                archive_name: text("ARCHIVE_NAME")?,
-                notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
-            },
-        })
+        let topic = Topic {
+            sns: aws_sdk_sns::Client::new(config),
+            arn: text("TOPIC_ARN")?,
+            archive_name: text("ARCHIVE_NAME")?,
+            notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
+        };
+        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
+    }
+
+    pub fn with(archive: Archive, work_bucket: String, topic: Topic) -> Self {
+        Self { archive, work_bucket, topic }
     }
 
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
@@ -123,10 +125,9 @@ impl ReportArchive {
 
     fn report(&self, request: &Request, left: Left, invocation: &Invocation) -> Report {
         let Left { run, progress, mut decided, open } = left;
-        let lost_plan = request.plan().is_some() && run.is_none();
-        let error = failure(&request.state, "error").or_else(|| {
-            lost_plan.then(|| ExportError::new(ErrorName::Unexpected, "what the run decided cannot be read; see the warning").into())
-        });
+        // A run without a plan has compared nothing, whatever its state says.
+        let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
+        let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
             let ended =
                 || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
@@ -168,13 +169,13 @@ impl ReportArchive {
     }
 }
 
-/// What a person should know of what was not exported.
-fn warning_of(decided: &Decided) -> Option<Warning> {
-    match &decided.settled {
+/// What a person should know of a log-group-month that did not fail.
+fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warning> {
+    match settled {
         Settled::Warned { warning } => Some(warning.clone()),
         Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
-            let Decided { source, month, .. } = decided;
-            let message = format!("{} {month}: retention had deleted the events before their first export", source.log_group_name);
+            let message =
+                format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
             Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
         }
         _ => None,

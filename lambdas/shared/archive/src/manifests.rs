@@ -31,13 +31,14 @@ impl ManifestIndex {
         let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
         self.months.retain(|month, _| wanted.contains(month));
         for month in wanted {
-            if !self.months.contains_key(&month) {
-                let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
-                for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
-                    by_place.entry(key.place.clone()).or_default().push(key);
-                }
-                self.months.insert(month, by_place);
+            if self.months.contains_key(&month) {
+                continue;
             }
+            let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
+            for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
+                by_place.entry(key.place.clone()).or_default().push(key);
+            }
+            self.months.insert(month, by_place);
         }
         Ok(())
     }
