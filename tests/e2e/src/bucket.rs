@@ -64,7 +64,9 @@ impl Archive {
         let mut manifests = Vec::new();
         for key in self.keys(&format!("{S3_PREFIX}/manifests/")).await {
             let text = self.text(&key).await;
-            if let Ok(manifest) = serde_json::from_str::<Value>(&text) && manifest["log_group"] == log_group {
+            if let Ok(manifest) = serde_json::from_str::<Value>(&text)
+                && manifest["log_group"] == log_group
+            {
                 manifests.push((key, manifest));
             }
         }
@@ -80,9 +82,19 @@ impl Archive {
 
     /// The messages of a log group as the view `events` has them, in the order of time.
     pub async fn events(&self, log_group: &str) -> Vec<String> {
-        let sql = format!("SELECT message FROM events WHERE log_group = '{log_group}' ORDER BY event_time, message");
-        let answer = self.local.query(&self.stack, &sql).await.expect("the view answers");
-        answer.rows.into_iter().map(|row| row.into_iter().next().flatten().expect("a message")).collect()
+        self.events_of(&[log_group.to_owned()]).await.remove(log_group).unwrap_or_default()
+    }
+
+    /// The same of several log groups; of one without events there is nothing.
+    pub async fn events_of(&self, log_groups: &[String]) -> BTreeMap<String, Vec<String>> {
+        let names = log_groups.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT log_group, message FROM events WHERE log_group IN ({names}) ORDER BY event_time, message");
+        let mut events: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.local.query(&self.stack, &sql).await.expect("the view answers").rows {
+            let [Some(log_group), Some(message)] = &row[..] else { panic!("{row:?}") };
+            events.entry(log_group.clone()).or_default().push(message.clone());
+        }
+        events
     }
 
     /// The report of a run, also of one that failed.
@@ -110,7 +122,8 @@ impl Archive {
             ("aws-logs-write-test".to_owned(), "Permission Check Successful".to_owned()),
         ];
         assert_eq!(stored, expected.into());
-        let stated = ["schema_version", "outcome", "window_from", "window_to", "objects", "hidden_objects"].map(|field| manifest[field].clone());
+        let stated =
+            ["schema_version", "outcome", "window_from", "window_to", "objects", "hidden_objects"].map(|field| manifest[field].clone());
         assert_eq!(stated, [json!(2), json!("exported"), json!(FROM), json!(TO), json!(1), json!(0)]);
         manifest
     }
@@ -121,7 +134,9 @@ pub fn decided(report: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let line = |decided: &Value| {
         let why = [&decided["reason"], &decided["warning"]["name"], &decided["failure"]["error"]].map(text).concat();
-        format!("{} {} {} {why}", text(&decided["source"]["logGroupName"]), text(&decided["month"]), text(&decided["became"])).trim_end().to_owned()
+        format!("{} {} {} {why}", text(&decided["source"]["logGroupName"]), text(&decided["month"]), text(&decided["became"]))
+            .trim_end()
+            .to_owned()
     };
     let mut lines: Vec<_> = report["decided"].as_array().expect("a list").iter().map(line).collect();
     lines.sort();

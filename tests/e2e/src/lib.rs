@@ -111,7 +111,8 @@ impl Archive {
     }
 
     /// A run that must succeed and that exports these log groups, one window each, and settles nothing else.
-    pub async fn run_exports(&self, log_groups: &[&str]) {
+    pub async fn run_exports<T: AsRef<str>>(&self, log_groups: &[T]) {
+        let log_groups: Vec<&str> = log_groups.iter().map(AsRef::as_ref).collect();
         let output = self.run_well(&self.input(json!(log_groups))).await;
         assert_counts(&output, json!({"exported": log_groups.len()}));
     }

@@ -111,9 +111,9 @@ impl Archive {
     pub async fn wait_for_refusals(&self, log_group: &str, count: usize) {
         wait_for(&format!("{count} refusals of {log_group}"), async || {
             let calls = self.calls("CreateExportTask").await;
-            let refused = calls.iter().filter(|call| {
-                call["request"]["logGroupName"] == log_group && call["outcome"]["error"] == "LimitExceededException"
-            });
+            let refused = calls
+                .iter()
+                .filter(|call| call["request"]["logGroupName"] == log_group && call["outcome"]["error"] == "LimitExceededException");
             (refused.count() >= count).then_some(())
         })
         .await;

@@ -29,7 +29,11 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: E
         (with("since", json!("2024-01")), "InvalidInput", "since is given together with month: leave one of them out"),
         (with("scheduledTime", json!("2024-11-01T04:00:00Z")), "InvalidInput", "month is given together with scheduledTime: "),
         (with("logGroups", json!([])), "InvalidInput", "logGroups is []: name at least one log group"),
-        (with("logGroups", json!(["/refused", "/b:c"])), "InvalidInput", "logGroups[1] is \"/b:c\": a log group name has 1 to 512 characters out of"),
+        (
+            with("logGroups", json!(["/refused", "/b:c"])),
+            "InvalidInput",
+            "logGroups[1] is \"/b:c\": a log group name has 1 to 512 characters out of",
+        ),
         (with("logGroups", json!(["/b/*"])), "InvalidInput", "logGroups[0] is \"/b/*\": "),
         (with("logGroups", two_of_a_place), "InvalidInput", "logGroups[0] and logGroups[1] would write to the same place: "),
         (json!([]), "InvalidInput", "the input is []: give a JSON object"),
@@ -39,7 +43,10 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: E
         let (found, text) = e2e::badly(execution);
         assert_eq!(found, error, "{input}: {text}");
         assert!(text.contains(cause), "{input}: {text}");
-        assert_eq!((&report["error"]["error"], &report["compared_everything"], &report["decided"]), (&json!(error), &json!(false), &json!([])));
+        assert_eq!(
+            (&report["error"]["error"], &report["compared_everything"], &report["decided"]),
+            (&json!(error), &json!(false), &json!([]))
+        );
         let (subject, message) = notifications.next().await;
         assert!(subject.starts_with("cloudwatch-logs-archive: ") && subject.ends_with(&format!(" FAILED, {error}")), "{subject}");
         assert!(message.contains(cause) && message.contains("\nWhat to do: "), "{message}");

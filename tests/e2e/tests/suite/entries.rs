@@ -32,10 +32,18 @@ async fn a_prefix_entry_matches_page_by_page_and_the_named_one_wins(engine: Engi
         // Without a prefix in input and entry, it is the stack's.
         (S3_PREFIX, vec!["/app/008", "/app/009"]),
         ("fifties", vec!["/app/050", "/app/051", "/app/052"]),
-        ("apps", names.iter().map(String::as_str).filter(|name| *name < "/app/050" && !["/app/007", "/app/008", "/app/009"].contains(name)).collect()),
+        (
+            "apps",
+            names
+                .iter()
+                .map(String::as_str)
+                .filter(|name| *name < "/app/050" && !["/app/007", "/app/008", "/app/009"].contains(name))
+                .collect(),
+        ),
     ] {
         let keys = stage.keys(&format!("{prefix}/log_group=/app/")).await;
-        let exported: Vec<_> = keys.iter().filter(|key| key.ends_with(".gz")).map(|key| key.split('/').take(4).collect::<Vec<_>>().join("/")).collect();
+        let exported: Vec<_> =
+            keys.iter().filter(|key| key.ends_with(".gz")).map(|key| key.split('/').take(4).collect::<Vec<_>>().join("/")).collect();
         let expected: Vec<_> = expected.iter().map(|name| format!("{prefix}/log_group={name}")).collect();
         assert_eq!(exported, expected, "{prefix}");
     }
@@ -87,7 +95,10 @@ async fn log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended(
     assert_eq!(decided(&stage.report(&execution.arn).await), expected);
     let (error, cause) = e2e::badly(execution);
     assert_eq!(error, "ArchiveIncomplete");
-    assert!(cause.starts_with("120 log-group-months are not archived.\nDestinationRejected: /many/000 2024-10, /many/001 2024-10, "), "{cause}");
+    assert!(
+        cause.starts_with("120 log-group-months are not archived.\nDestinationRejected: /many/000 2024-10, /many/001 2024-10, "),
+        "{cause}"
+    );
     assert_eq!(cause.matches("Add to the policy of bucket ").count(), 1, "said once: {cause}");
     assert!(cause.contains(", ... 120 in all. CreateExportTask answered "), "{cause}");
     assert_eq!(notifications.next().await.0, "cloudwatch-logs-archive: 2024-10 FAILED, 120 not archived");

@@ -200,7 +200,10 @@ async fn a_run_archives_exactly_the_month_and_says_where() {
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: 2024-10 archived");
     assert!(message.contains(&format!("Exported: 1 (2 objects, {bytes} bytes). Empty: 0. Skipped: 0.")), "{message}");
-    assert!(message.starts_with(&format!("Run {arn} looked at 2024-10 in Asia/Tokyo.\n\nEverything that it looked at is archived")), "{message}");
+    assert!(
+        message.starts_with(&format!("Run {arn} looked at 2024-10 in Asia/Tokyo.\n\nEverything that it looked at is archived")),
+        "{message}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,7 +137,9 @@ impl Faults {
     pub(crate) fn fate(&mut self, log_group: &str) -> Option<Fate> {
         let fault = self.take(Some(log_group), |effect| matches!(effect, Effect::Status { .. } | Effect::Vanish { .. }))?;
         match fault.effect {
-            Effect::Status { status, message, age_ms } => Some(Fate::Ordered(Ordered { status, message, age_ms: age_ms.unwrap_or_default() })),
+            Effect::Status { status, message, age_ms } => {
+                Some(Fate::Ordered(Ordered { status, message, age_ms: age_ms.unwrap_or_default() }))
+            }
             Effect::Vanish { .. } => Some(Fate::Vanish),
             Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } => None,
         }

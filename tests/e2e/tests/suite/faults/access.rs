@@ -18,7 +18,10 @@ async fn a_call_that_the_archive_denies_fails_the_log_group_month_or_the_run(eng
     stage.fault(json!({"operation": "ListObjectsV2", "error": "AccessDenied"})).await;
     let (error, cause) = stage.run_badly(&stage.input(json!(["/denied"]))).await;
     assert_eq!(error, "AccessDenied", "{cause}");
-    assert!(cause.contains("ListObjectsV2 answered AccessDenied: Access Denied") && cause.contains("Allow s3:ListBucket in bucket "), "{cause}");
+    assert!(
+        cause.contains("ListObjectsV2 answered AccessDenied: Access Denied") && cause.contains("Allow s3:ListBucket in bucket "),
+        "{cause}"
+    );
     assert_eq!(stage.created("/denied").await, [""; 0]);
 
     // The data is there, and its task is not this run's to the next one.

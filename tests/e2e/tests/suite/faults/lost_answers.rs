@@ -46,7 +46,11 @@ async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
         ("/timeout/plan", &stack.plan_function_name, json!({"operation": "PutObject", "keySuffix": "/progress.json", "delayMs": HOUR_MS})),
         ("/timeout/create", &stack.create_function_name, json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})),
         ("/timeout/check", &stack.check_function_name, json!({"operation": "PutObject", "keySuffix": manifest, "delayMs": HOUR_MS})),
-        ("/timeout/report", &stack.report_function_name, json!({"operation": "GetObject", "keySuffix": "/decided.json", "delayMs": HOUR_MS})),
+        (
+            "/timeout/report",
+            &stack.report_function_name,
+            json!({"operation": "GetObject", "keySuffix": "/decided.json", "delayMs": HOUR_MS}),
+        ),
     ] {
         stage.hello(log_group).await;
         let was = stage.set_timeout(function, &json!(2)).await;

@@ -59,7 +59,8 @@ async fn a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_th
         let created = stage.created(log_group).await;
         assert_eq!(created.len(), times, "{log_group}: {failure}");
         let last = created.last().expect("a task");
-        let expected = format!("{error}: export task {last} of log group {log_group} is {status}; CloudWatch Logs says: trouble. What to do: ");
+        let expected =
+            format!("{error}: export task {last} of log group {log_group} is {status}; CloudWatch Logs says: trouble. What to do: ");
         assert!(failure.starts_with(&expected), "{failure}");
         assert_eq!(stage.manifests(log_group).await, []);
         assert_eq!(stage.data_keys(log_group).await, [""; 0]);

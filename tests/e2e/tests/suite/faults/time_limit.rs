@@ -24,7 +24,10 @@ async fn what_was_not_started_in_time_is_left_to_the_next_run(engine: Engine) {
     stage.let_tasks_go().await;
     let (error, cause) = badly(stage.wait(&arn).await);
     assert_eq!(error, "ArchiveIncomplete");
-    assert!(cause.starts_with("2 log-group-months are not archived.\nRunTimeOver: /late/2 2024-10, /late/3 2024-10. the run had started "), "{cause}");
+    assert!(
+        cause.starts_with("2 log-group-months are not archived.\nRunTimeOver: /late/2 2024-10, /late/3 2024-10. the run had started "),
+        "{cause}"
+    );
     let expected = ["/late/1 2024-10 exported", "/late/2 2024-10 failed RunTimeOver", "/late/3 2024-10 failed RunTimeOver"];
     assert_eq!(decided(&stage.report(&arn).await), expected);
     assert_eq!(stage.created("/late/2").await, [""; 0]);
