@@ -13,7 +13,7 @@ use export_core::{
     contract::check::{Request, Response, SkippedBecause},
     decide::{Decision, Evidence, Export, Verdict},
     destination::task_folder,
-    manifest::{Folder, Manifest, Outcome, SCHEMA_VERSION},
+    manifest::{Folder, Found, Manifest, Outcome, SCHEMA_VERSION},
     target::Target,
     time::Millis,
     warning::{Warning, WarningName},
@@ -81,6 +81,11 @@ impl CheckExportTask {
                 let manifest = manifest(&request, &target, created, &task, &folder, outcome);
                 let found = evidence.manifests.unwrap_or_default();
                 self.archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await?;
+                let is_own = |found: &Found| found.key == target.manifest_key() && found.content.task_id() == Some(&request.task_id);
+                if found.iter().any(is_own) {
+                    // A call before this one wrote it, and ended before it had removed the others.
+                    return Ok(respond(&request, Some(&target), task, &folder, outcome, None));
+                }
                 task.duration().map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
                 invocation.report(Metric::ArchivedObjects(folder.objects));
                 invocation.report(Metric::ArchivedBytes(folder.bytes));

@@ -68,13 +68,17 @@ impl ReportArchive {
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         let request = Request::parse(&event)?;
         let left = self.left_by(&request).await?;
-        let report = self.report(&request, left, invocation);
+        let mut report = self.report(&request, left, invocation);
         invocation.set_log_field(LogField::Month, &report.due_month.to_string());
         let name = request.execution.execution_name();
         let key = self.archive.stack.report_key(report.due_month, Millis::of(request.start_time), name);
         // The report first: a run that dies here repeats rather than forgets.
         self.archive.write_report(&key, &report).await?;
-        skips::write(&self.archive, &report, invocation.now()).await?;
+        let refused = skips::write(&self.archive, &report, invocation.now()).await?;
+        if !refused.is_empty() {
+            report.fail(refused);
+            self.archive.write_report(&key, &report).await?;
+        }
         let Counts { exported, empty, skipped, failed, .. } = report.counts;
         for metric in
             [Metric::WindowsExported(exported), Metric::WindowsEmpty(empty), Metric::WindowsSkipped(skipped), Metric::WindowsFailed(failed)]

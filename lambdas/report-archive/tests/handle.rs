@@ -89,7 +89,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     let expected = json!({"dueMonth": "2026-10", "timezone": "Asia/Tokyo", "months": ["2026-10"], "warnings": [], "warningsInAll": 0,
         "report": {"bucket": "archive", "key": REPORT}});
     assert_eq!(output, merged(expected, counts.clone()));
-    let report = json!({"schema_version": 1, "execution": EXECUTION, "started": NOW, "ended": NOW, "scheduled_time": "2026-11-01T04:00:00Z",
+    let report = json!({"schema_version": 1, "execution": EXECUTION, "started": NOW, "ended": "2026-11-01T04:00:05.000Z", "scheduled_time": "2026-11-01T04:00:00Z",
         "compared_everything": true, "due_month": "2026-10", "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": counts, "error": null,
         "compaction_error": null, "warnings": [], "decided": [exported(), skipped("NoEventsInMonth")]});
     assert_eq!(aws.get(&format!("archive/{REPORT}")), Some(report));
@@ -237,19 +237,28 @@ async fn a_skip_gives_way_to_every_manifest_that_says_more() {
     let skipped_of = |prefix: &str| json!({"outcome": "skipped", "reason": "ExpiredBeforeFirstRun", "task_id": null, "objects": 0, "bytes": 0, "log_stream_name_prefix": prefix});
     let (first, second) = (part(0), part(1));
     let own = format!("PUT {}", path_of(&october("/idle")));
-    for (present, calls) in [
+    let (whole, empty) = (october("/idle"), json!({"outcome": "empty", "objects": 0, "bytes": 0}));
+    for (targets, present, calls, end) in [
         // Those that answer for fewer log streams go after the new one is there.
-        (skipped_of("prod/"), vec![own.clone(), format!("DELETE {}", path_of(&first)), format!("DELETE {}", path_of(&second))]),
-        (json!({"outcome": "empty", "objects": 0, "bytes": 0}), vec![]),
-        (json!({}), vec![]),
+        (
+            vec![&first, &second],
+            skipped_of("prod/"),
+            vec![own.clone(), format!("DELETE {}", path_of(&first)), format!("DELETE {}", path_of(&second))],
+            None,
+        ),
+        (vec![&whole], empty.clone(), vec![], None),
+        // The rest of the month is in no manifest: that is no success.
+        (vec![&first, &second], empty, vec![], Some(ArchiveIncomplete)),
     ] {
         let aws = Aws::default();
         let state = left(&aws, json!([skipped("NoEventsInMonth")]), json!({})).await;
-        for target in [&first, &second] {
+        for target in targets {
             aws.state().put(&path_of(target), &manifest(target, present.clone()));
         }
-        handle(&aws, state).await.unwrap();
+        assert_eq!(handle(&aws, state).await.err().map(|error| error.name), end, "{present}");
         assert_eq!(aws.names(&["PUT archive/logs/manifests/", "DELETE"]), calls, "{present}");
+        let failed = aws.get(&format!("archive/{REPORT}")).unwrap()["counts"]["failed"].clone();
+        assert_eq!(failed, u64::from(end.is_some()), "the report says so too: {present}");
     }
 }
 

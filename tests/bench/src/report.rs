@@ -28,7 +28,8 @@ fn figures() -> Vec<(String, Option<Bar>)> {
         }
     }
     for function in ["plan", "report"] {
-        figures.extend(["start_ms.rust", "peak_rss_mib.rust", "zip_mb"].map(|figure| (format!("function_start.{function}.{figure}"), None)));
+        figures
+            .extend(["start_ms.rust", "peak_rss_mib.rust", "zip_mb"].map(|figure| (format!("function_start.{function}.{figure}"), None)));
     }
     figures.extend(polling::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     figures.extend(["measured", "predicted"].map(|kind| (format!("polling.confirmed.{kind}.efficiency"), None)));
@@ -128,7 +129,10 @@ mod tests {
         // Others read these figures by their paths.
         let missing = figures().into_iter().map(|(path, _)| path).filter(|path| !figure(&results, path).is_some_and(Value::is_number));
         let missing: Vec<String> = missing.collect();
-        assert!(missing.is_empty(), "{JSON_FILE} is of other figures than cargo bench-all measures now: run it whole. Missing: {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "{JSON_FILE} is of other figures than cargo bench-all measures now: run it whole. Missing: {missing:?}"
+        );
         for (file, contents) in files(&results).unwrap() {
             assert!(fs::read_to_string(&file).unwrap() == contents, "{} is out of step: cargo bench-all --blocks", file.display());
         }
@@ -143,7 +147,9 @@ mod tests {
         let table = table(&results);
         let lines: Vec<String> = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert!(lines.iter().all(|line| line.starts_with("scale.")), "{table}");
-        for line in ["scale.history.archived.events 16 <= 40", "scale.n100.seconds_per_export null", "scale.n2000_vs_n100 1.4 <= 1.3 MISSED"] {
+        for line in
+            ["scale.history.archived.events 16 <= 40", "scale.n100.seconds_per_export null", "scale.n2000_vs_n100 1.4 <= 1.3 MISSED"]
+        {
             assert!(lines.contains(&line.to_owned()), "{line} is not in {table}");
         }
     }

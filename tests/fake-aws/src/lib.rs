@@ -99,7 +99,8 @@ impl State {
             None => {
                 let (_, rest) = request.uri().trim_start_matches("http://").split_once('/').expect("a path");
                 let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-                self.s3(request.method(), &decoded(path), &parameters(query), body)
+                let condition = ["if-match", "if-none-match"].into_iter().find_map(|name| request.headers().get(name));
+                self.s3(request.method(), &decoded(path), &parameters(query), body, condition)
             }
         }
     }
@@ -126,7 +127,8 @@ impl State {
         (200, answer)
     }
 
-    fn s3(&mut self, method: &str, path: &str, query: &BTreeMap<String, String>, body: &[u8]) -> (u16, Vec<u8>) {
+    /// `condition` is `*` where no object may be there, or the ETag of the one that must be.
+    fn s3(&mut self, method: &str, path: &str, query: &BTreeMap<String, String>, body: &[u8], condition: Option<&str>) -> (u16, Vec<u8>) {
         let token = query.get("continuation-token").cloned();
         let prefix = query.get("prefix").map(|prefix| format!("{}/{prefix}", path.trim_end_matches('/')));
         let name = match &prefix {
@@ -145,6 +147,9 @@ impl State {
                 Some(bytes) => (200, bytes.clone()),
                 None => refused((404, "NoSuchKey", "The specified key does not exist.")),
             },
+            ("PUT", None) if condition.is_some_and(|etag| self.objects.get(path).map_or("*".into(), |bytes| tag(bytes)) != etag) => {
+                refused((412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"))
+            }
             ("PUT", None) => {
                 self.objects.insert(path.to_owned(), body.to_vec());
                 (200, Vec::new())
@@ -252,10 +257,19 @@ impl Aws {
     }
 }
 
+/// The ETag is the object's text.
+fn tag(bytes: &[u8]) -> String {
+    format!("\"{}\"", String::from_utf8_lossy(bytes))
+}
+
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (status, body) = self.state().answer(&request);
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().expect("an HTTP status"), SdkBody::from(body))))
+        let etag = tag(&body);
+        let mut response = HttpResponse::new(status.try_into().expect("an HTTP status"), SdkBody::from(body));
+        // Only an object's answer is asked for it. A text that no header can hold has none.
+        let _unasked = response.headers_mut().try_insert("etag", etag);
+        HttpConnectorFuture::ready(Ok(response))
     }
 }
 

@@ -169,6 +169,18 @@ async fn a_manifest_is_withdrawn_where_another_one_was_written_meanwhile() {
     assert_eq!(aws.objects()[PATH], before);
 }
 
+/// Two checks of one window: the one that comes second writes nothing, whether a manifest lay there before or not.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_written_meanwhile_under_the_same_key_stays() {
+    let damaged = put(october("/ecs/web"), json!({"bytes": 100}));
+    for aws in [aws_with(|_| ()), aws_with(damaged)] {
+        aws.state().before("PUT ", put(october("/ecs/web"), json!({"task_id": "task-2"})));
+        let error = handle(&aws, event()).await.unwrap_err();
+        assert_eq!((error.name, aws.names(&["PUT", "DELETE"])), (OverlapRefused, vec![format!("PUT {PATH}")]), "{error}");
+        assert_eq!(aws.get(PATH).unwrap()["task_id"], "task-2");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_cannot_be_read_is_not_replaced() {
     let aws = aws_with(put(october("/ecs/web"), json!({})));

@@ -181,7 +181,8 @@ async fn what_may_pass_fails_the_call() {
     ];
     for (call, status, code, name) in cases {
         let aws = aws_with(|aws| aws.refuse(call, status, code, "no"));
-        let error = handle(&aws, run(json!({"logGroups": ["/ecs/web"]}))).await.unwrap_err();
+        let scheduled = json!({"logGroups": ["/ecs/web"], "scheduledTime": "2026-11-01T04:00:00Z"});
+        let error = handle(&aws, run(scheduled)).await.unwrap_err();
         assert_eq!(error.name, name, "{call}: {error}");
         assert!(error.message.contains(&format!("answered {code}: no")), "{error}");
     }

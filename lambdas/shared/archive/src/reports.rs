@@ -31,7 +31,7 @@ impl Archive {
         let mut last = LastRuns::default();
         let mut keys = self.list_keys(bucket, &self.stack.reports()).await?;
         keys.sort_unstable();
-        for key in keys.iter().rev().filter(|key| key.ends_with(".json")) {
+        for (key, _) in keys.iter().rev().filter(|(key, _)| key.ends_with(".json")) {
             let bytes = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
             // What is no report says nothing.
             let Some(header) = bytes.and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok()) else { continue };

@@ -129,6 +129,8 @@ pub fn is_hidden(key: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub key: ManifestKey,
+    /// S3's ETag of what was read: another one is another manifest.
+    pub etag: String,
     pub content: Content,
 }
 

@@ -13,10 +13,10 @@ use crate::{
     },
     decide::{Decision, LogGroup, Question, Verdict},
     entry::Source,
-    manifest::{Found, Manifest, Outcome},
+    manifest::{Found, Manifest, Outcome, SkipReason},
     place::Place,
     time::{Millis, parse_instant},
-    warning::Warning,
+    warning::{Warning, WarningName},
 };
 
 /// A log group of the run's list, as it was when the run began.
@@ -175,7 +175,7 @@ impl<'a> Planner<'a> {
         for changed in found.iter().filter(|found| found.is_changed() && !subject.was_open) {
             let message =
                 format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
-            self.progress.warnings.push(Warning::new(crate::warning::WarningName::ObjectsChanged, message));
+            self.progress.warnings.push(Warning::new(WarningName::ObjectsChanged, message));
         }
     }
 
@@ -216,6 +216,8 @@ impl<'a> Planner<'a> {
         let last = subject.child.as_ref().and_then(Child::error).or_else(|| subject.last.clone());
         match &subject.child {
             Some(Child::Skipped(Reason::RunTimeOver)) => failed(Failure::run_time_over()),
+            // Deleted, or found without events, since the run began: create-export-task looked later.
+            Some(Child::Skipped(reason)) if let Some(settled) = self.skipped(*reason, subject) => Ok(settled),
             Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Skip(reason)), .. }) => {
                 Ok(Settled::Skipped { reason: *reason })
             }
@@ -227,6 +229,21 @@ impl<'a> Planner<'a> {
             Some(Child::Failed(error)) if !error.name.is_planned_again() => failed(error.clone().into()),
             _ if self.is_time_over => failed(last.map_or_else(Failure::run_time_over, Failure::from)),
             _ => Err(last),
+        }
+    }
+
+    fn skipped(&self, reason: Reason, subject: &Subject) -> Option<Settled> {
+        let warned = |name, why: &str| {
+            let message = format!("log group {} {why}", self.groups[subject.group].source.log_group_name);
+            Some(Settled::Warned { warning: Warning::new(name, message) })
+        };
+        match reason {
+            Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "was deleted while the run went on"),
+            Reason::LogClassNotExportable => warned(WarningName::LogClassNotExportable, "is not of the class Standard any more"),
+            Reason::NoEventsInMonth => Some(Settled::Skipped { reason: SkipReason::NoEventsInMonth }),
+            Reason::CreatedAfterMonth => Some(Settled::Skipped { reason: SkipReason::CreatedAfterMonth }),
+            Reason::NoEventsYet => Some(Settled::NothingYet),
+            Reason::AlreadyArchived | Reason::PartlyArchived | Reason::RunTimeOver => None,
         }
     }
 

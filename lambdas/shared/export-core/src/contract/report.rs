@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Month,
+    ExportError, Month,
     contract::plan::{Decided, Failure, Settled},
     warning::Warning,
 };
@@ -34,6 +34,17 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// Everything but what was archived already.
     pub decided: Vec<Decided>,
+}
+
+impl Report {
+    /// What turned out not to be archived when it was to be recorded.
+    pub fn fail(&mut self, failed: Vec<(usize, ExportError)>) {
+        for (position, error) in failed {
+            self.decided[position].settled = Settled::Failed { failure: error.into() };
+        }
+        let already_archived = self.counts.already_archived;
+        self.counts = Counts { already_archived, ..Counts::of(&BTreeMap::new(), &self.decided) };
+    }
 }
 
 /// Log-group-months, or windows of one.

@@ -57,9 +57,14 @@ pub struct Context {
 
 /// A child of the map: a task is created, followed and recorded.
 pub async fn export(world: &Shared, context: &Context, target: &Target) -> Child {
-    match create(world, context, target).await {
-        Ok(task_id) => check(world, context, target, &task_id).await,
-        Err(child) => child,
+    let task_id = match create(world, context, target).await {
+        Ok(task_id) => task_id,
+        Err(child) => return child,
+    };
+    match check(world, context, target, &task_id).await {
+        // The state machine calls a function again that died.
+        Child::Broken { .. } => check(world, context, target, &task_id).await,
+        child => child,
     }
 }
 

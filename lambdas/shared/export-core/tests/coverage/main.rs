@@ -8,6 +8,7 @@
 //! | `functions.rs` | what `create-export-task`, `check-export-task` and `report-archive` do with one window |
 //! | `people.rs` | who delete, overwrite, hide, and change log groups |
 //! | `scenario.rs` | the random steps, and the engine that plays them |
+//! | `years.rs` | scheduled runs over half a year, while the zone changes |
 //! | `properties.rs` | what has to hold |
 //!
 //! A run is a future that stops before each write, and between a listing and the reads that follow. There, another run goes on, somebody
@@ -44,33 +45,41 @@ mod properties;
 mod run;
 mod scenario;
 mod world;
+mod years;
 
-use proptest::prelude::*;
+use proptest::{
+    prelude::*,
+    test_runner::{TestRng, TestRunner},
+};
 use scenario::{Adversity, play, steps};
 
-fn config() -> ProptestConfig {
+fn check<T: std::fmt::Debug>(cases: u32, what: impl Strategy<Value = T>, play: impl Fn(T) -> Result<(), String>) {
     let config = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 300, ..config } }
+    let config = if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } };
+    let mut runner = TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(config.rng_algorithm));
+    runner.run(&what, |what| play(what).map_err(TestCaseError::fail)).unwrap_or_else(|error| panic!("{error}"));
 }
 
-fn check(with: Adversity) {
-    let config = config();
-    let rng = proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm);
-    let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
-    runner.run(&steps(with), |steps| play(&steps, with).map_err(TestCaseError::fail)).unwrap_or_else(|error| panic!("{error}"));
+fn check_steps(cases: u32, with: Adversity) {
+    check(cases, steps(with), |steps| play(&steps, with));
 }
 
 #[test]
 fn one_run_after_another() {
-    check(Adversity { faults: false, people: false, pairs: false });
+    check_steps(100, Adversity { faults: false, people: false, pairs: false });
 }
 
 #[test]
 fn two_runs_at_a_time_with_faults() {
-    check(Adversity { faults: true, people: false, pairs: true });
+    check_steps(200, Adversity { faults: true, people: false, pairs: true });
 }
 
 #[test]
 fn two_runs_at_a_time_with_faults_and_people() {
-    check(Adversity { faults: true, people: true, pairs: true });
+    check_steps(300, Adversity { faults: true, people: true, pairs: true });
+}
+
+#[test]
+fn a_changed_zone_loses_no_event() {
+    check(12, years::half_a_year(), |days| years::play(&days));
 }

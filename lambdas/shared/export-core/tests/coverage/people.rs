@@ -1,7 +1,11 @@
 //! What people do to the archive and to the log groups, in the middle of a run too.
 
 use chrono::TimeDelta;
-use export_core::{Month, Window, place::ManifestKey, time::Millis};
+use export_core::{
+    Month, Window,
+    place::ManifestKey,
+    time::{Millis, format_instant},
+};
 use proptest::{option, prelude::*};
 use serde_json::{Value, json};
 
@@ -146,8 +150,7 @@ pub fn act(world: &mut World, person: &Person) {
 
 /// Somebody deletes, hides or overwrites a manifest: what lies in its window may leave the views.
 fn touch(world: &mut World, path: &str) {
-    let (folder, name) = path.rsplit_once('/').unwrap();
-    let key = ManifestKey::parse(month_of(folder), name).unwrap();
+    let key = key_of(path);
     for group in 0..world.groups.len() {
         if world.places[group].1 == key.place {
             let inside = world.events.iter().enumerate();
@@ -158,10 +161,13 @@ fn touch(world: &mut World, path: &str) {
     }
 }
 
-pub fn month_of(folder: &str) -> Month {
+/// Of a manifest's whole key in the bucket.
+pub fn key_of(path: &str) -> ManifestKey {
+    let (folder, name) = path.rsplit_once('/').unwrap();
     let parts: Vec<&str> = folder.split(['/', '=']).collect();
     let part = |name: &str| parts[parts.iter().position(|part| *part == name).unwrap() + 1];
-    format!("{}-{}", part("year"), part("month")).parse().unwrap()
+    let month = format!("{}-{}", part("year"), part("month")).parse().unwrap();
+    ManifestKey::parse(month, name).unwrap()
 }
 
 fn garbage(world: &mut World, pick: usize, over: bool, kind: &Garbage) {
@@ -174,13 +180,16 @@ fn garbage(world: &mut World, pick: usize, over: bool, kind: &Garbage) {
     });
     touch(world, &path);
     let before = world.manifests.get(&path).map(|stored| serde_json::from_slice::<Value>(&stored.bytes).unwrap_or_default());
-    // Without a manifest that lies there, one with all fields but no sense.
+    // Where none lies, one that would be right but for one field.
     let mut manifest = before.filter(Value::is_object).unwrap_or_else(|| {
+        let key = key_of(&path);
+        let (place, _) = world.places.iter().find(|(_, hash)| *hash == key.place).unwrap();
         json!({
-            "schema_version": 2, "outcome": "empty", "reason": null, "account": "111122223333", "region": "ap-northeast-1",
-            "bucket": "archive", "log_group": "/app/a", "log_stream_name_prefix": null, "timezone": "UTC", "window_from": 0,
-            "window_to": 1, "destination_prefix": "x", "task_id": "task-0", "objects": 0, "hidden_objects": 0, "bytes": 0,
-            "digest": null, "created": "2026-01-01T00:00:00Z", "completed": null, "execution": null, "warnings": [],
+            "schema_version": 2, "outcome": "skipped", "reason": "NoEventsInMonth", "account": "111122223333",
+            "region": "ap-northeast-1", "bucket": "archive", "log_group": place.log_group, "log_stream_name_prefix": null,
+            "timezone": "UTC", "window_from": key.window.from, "window_to": key.window.to,
+            "destination_prefix": place.destination.prefix(key.month), "task_id": null, "objects": 0, "hidden_objects": 0,
+            "bytes": 0, "digest": null, "created": format_instant(world.now), "completed": null, "execution": null, "warnings": [],
         })
     });
     match kind {

@@ -13,7 +13,7 @@ use export_core::{
 };
 
 use crate::{
-    people::month_of,
+    people::key_of,
     run::{Report, tasks_of},
     world::{Task, World},
 };
@@ -34,10 +34,7 @@ impl Seen {
 
 /// Every manifest of a place that fits.
 fn fitting(world: &World, (place, hash): &(Place, PlaceHash)) -> Vec<Found> {
-    let own = world.manifests.keys().filter_map(|path| {
-        let (folder, name) = path.rsplit_once('/').unwrap();
-        ManifestKey::parse(month_of(folder), name).filter(|key| key.place == *hash)
-    });
+    let own = world.manifests.keys().map(|path| key_of(path)).filter(|key| key.place == *hash);
     own.filter_map(|key| world.read_manifest(place, &key)).filter(|found| found.manifest().is_some()).collect()
 }
 
@@ -72,20 +69,20 @@ pub fn check_views(world: &mut World) -> Result<(), String> {
 
 /// (b) Windows of one place never overlap while no run writes. A run that died between two writes may have left both of its windows.
 pub fn check_overlaps(world: &mut World) -> Result<(), String> {
-    let mut torn = BTreeSet::new();
     for place in &world.places {
         let fitting = fitting(world, place);
         for (index, one) in fitting.iter().enumerate() {
-            for other in fitting[index + 1..].iter().filter(|other| one.key.window.overlaps(other.key.window)) {
-                let own: Vec<_> = [&one.key, &other.key].into_iter().filter(|key| world.torn.contains(key)).cloned().collect();
-                if own.is_empty() {
-                    return Err(format!("(b) {} overlaps {}: {:?} and {:?}", one.key, other.key, one.content, other.content));
-                }
-                torn.extend(own);
+            let overlaps = |other: &&Found| one.key.window.overlaps(other.key.window);
+            let is_torn = |found: &Found| world.torn.contains(&found.key);
+            if let Some(other) = fitting[index + 1..].iter().filter(overlaps).find(|other| !is_torn(one) && !is_torn(other)) {
+                return Err(format!("(b) {} overlaps {}: {:?} and {:?}", one.key, other.key, one.content, other.content));
             }
         }
     }
-    world.torn = torn;
+    // What is left of a torn write is gone when nothing overlaps it any more.
+    let keys: Vec<ManifestKey> = world.manifests.keys().map(|path| key_of(path)).collect();
+    let overlaps = |one: &ManifestKey, other: &ManifestKey| one != other && one.place == other.place && one.window.overlaps(other.window);
+    world.torn.retain(|torn| keys.contains(torn) && keys.iter().any(|key| overlaps(key, torn)));
     Ok(())
 }
 
@@ -114,7 +111,12 @@ fn covered(world: &World, group: &Group) -> Vec<Window> {
 }
 
 pub fn at_start(world: &World, run: &Run, groups: &[Group]) -> Start {
-    let covered = groups.iter().map(|group| covered(world, group)).collect();
+    // Nothing is exported where a manifest cannot be read.
+    let unreadable = |group: &Group| {
+        let own = world.manifests.iter().filter(|(_, stored)| stored.is_unreadable).map(|(path, _)| key_of(path));
+        own.filter(|key| key.place == of_group(world, group).1).map(|key| key.window).collect()
+    };
+    let covered = groups.iter().map(|group| [covered(world, group), unreadable(group)].concat()).collect();
     Start { changes: world.changes, now: Millis::of(run.start_time), force: run.force, withdrawn: world.withdrawn.len(), covered }
 }
 
@@ -211,5 +213,17 @@ fn misses(world: &World, manifest: &Manifest, event: usize) -> bool {
             world.tasks.iter().rev().filter(own).any(|task| put <= task.created && task.target.place.log_group == manifest.log_group)
         }
         (None, _) => true,
+    }
+}
+
+/// Every event from `first` on is in the object of exactly one task that a manifest names.
+pub fn every_event_is_archived(world: &World, first: Millis) -> Result<(), String> {
+    let manifests: Vec<Found> = world.places.iter().flat_map(|place| fitting(world, place)).collect();
+    let tasks = manifests.iter().filter_map(|found| found.content.task_id());
+    let named: Vec<&Task> = tasks.map(|task_id| world.tasks.iter().find(|task| task.id == *task_id).unwrap()).collect();
+    let times = |index: usize| named.iter().filter(|task| task.events.contains(&index)).count();
+    match world.events.iter().enumerate().find(|(index, event)| event.at >= first && times(*index) != 1) {
+        Some((index, event)) => Err(format!("{event:?} was archived {} times", times(index))),
+        None => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use export_core::time::Millis;
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
-    people::{Person, act, person},
+    people::{Person, act, key_of, person},
     properties,
     run::{REFUSED, Report, Shared, run, tasks_of},
     world::{Event, Fate, World, ZONES},
@@ -23,7 +23,7 @@ pub enum Step {
     Wait {
         hours: u16,
     },
-    /// Events of one log stream. Those that are older than 12 h are put into a log stream of their own.
+    /// Events of one log stream; of one of their own where their time was exported before.
     Log {
         group: usize,
         stream: &'static str,
@@ -186,7 +186,7 @@ pub fn play(steps: &[Step], with: Adversity) -> Result<(), String> {
 }
 
 /// Takes turns between the runs until all of them have ended or died.
-fn drive(world: &Shared, specs: Vec<RunSpec>, turns: &[bool], meanwhile: Option<&(u16, Person)>) -> Result<(), String> {
+pub fn drive(world: &Shared, specs: Vec<RunSpec>, turns: &[bool], meanwhile: Option<&(u16, Person)>) -> Result<(), String> {
     let mut runs: Vec<_> = specs
         .iter()
         .map(|spec| (Box::pin(run(world.clone(), spec.clone())) as Pin<Box<dyn Future<Output = Result<(), String>>>>, spec.dies_at, 0u16))
@@ -219,19 +219,23 @@ fn drive(world: &Shared, specs: Vec<RunSpec>, turns: &[bool], meanwhile: Option<
     properties::check_overlaps(&mut world.borrow_mut())
 }
 
-fn log(world: &mut World, group: usize, stream: &str, hours_old: i16, count: u8) {
+pub fn log(world: &mut World, group: usize, stream: &str, hours_old: i16, count: u8) {
     if !world.groups[group].exists {
         return;
     }
     let now = Millis::of(world.now);
     let number = world.events.len() as u64;
-    let stream = if hours_old < 12 {
+    // Its own stream only where the time was exported before.
+    let at = now - TimeDelta::hours(hours_old.into());
+    let is_exported =
+        world.manifests.keys().any(|path| (key_of(path).window.from..=key_of(path).window.to + TimeDelta::seconds(1)).contains(&at));
+    let stream = if !is_exported {
         format!("{stream}-{}-{}", number / 6, world.groups[group].generation)
     } else {
         format!("{stream}-late-{number}")
     };
     for index in 0..count {
-        let at = now - TimeDelta::hours(hours_old.into()) + TimeDelta::milliseconds(index.into());
+        let at = at + TimeDelta::milliseconds(index.into());
         let retention = world.groups[group].retention;
         if retention.is_some_and(|days| at < now - TimeDelta::days(days.into())) {
             return;

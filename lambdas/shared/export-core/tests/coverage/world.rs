@@ -312,7 +312,7 @@ impl World {
     /// Reads one manifest as it is now. `None`: it is not there any more.
     pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<Found> {
         let stored = self.manifests.get(&self.stack.manifest_key(key))?;
-        Some(Found { key: key.clone(), content: self.content(place, key, stored) })
+        Some(Found { key: key.clone(), etag: String::new(), content: self.content(place, key, stored) })
     }
 
     fn content(&self, place: &Place, key: &ManifestKey, stored: &StoredManifest) -> Content {
