@@ -1,8 +1,13 @@
 //! What the stack's topic publishes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 
 use crate::Archive;
+
+/// A queue that another scenario made still has what it was not asked for.
+static QUEUES: AtomicUsize = AtomicUsize::new(0);
 
 impl Archive {
     /// A queue that receives what the stack's topic publishes from now on.
@@ -10,8 +15,7 @@ impl Archive {
         let config = self.local.sdk_config();
         let sqs = aws_sdk_sqs::Client::new(&config);
         let sns = aws_sdk_sns::Client::new(&config);
-        let subscribed = sns.list_subscriptions_by_topic().topic_arn(&self.stack.topic_arn).send().await.expect("the topic is there");
-        let name = format!("notifications-{}", subscribed.subscriptions().len());
+        let name = format!("notifications-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
         let queue_url = sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url.expect("its URL");
         let queue_arn = format!("arn:aws:sqs:{}:{}:{name}", self.local.region(), self.local.account_id());
         sns.subscribe().topic_arn(&self.stack.topic_arn).protocol("sqs").endpoint(queue_arn).send().await.expect("a subscription");
