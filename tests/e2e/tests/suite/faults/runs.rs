@@ -87,10 +87,16 @@ async fn the_same_run_started_twice_exports_each_log_group_once(engine: Engine) 
     for name in log_groups {
         stage.hello(name).await;
     }
+    let input = json!({"scheduledTime": "2024-11-01T04:00:00Z", "logGroups": log_groups});
+    stage.hold_tasks().await;
+    // One after the other: of two executions that start in the same moment on moto's interpreter, one was seen to hang.
+    let first = stage.start_input(&input).await;
+    stage.wait_for_task(log_groups[0], 1).await;
+    let searches = stage.task_searches().await;
+    let runs = [first, stage.start_input(&input).await];
+    stage.wait_for_task_search(searches).await;
     // With tasks that are over at once, one run can find the slot free between its look at the tasks and its own creation, on AWS too.
     stage.local.set_task_timing(Duration::ZERO, Duration::from_millis(500)).await.expect("the stand-in takes its timing");
-    let input = json!({"scheduledTime": "2024-11-01T04:00:00Z", "logGroups": log_groups});
-    let runs = [stage.start_input(&input).await, stage.start_input(&input).await];
     for arn in runs {
         let output = stage.wait_well(&arn).await;
         let of = |name: &str| output[name].as_u64().expect("a number");
