@@ -71,7 +71,8 @@ fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object
     match end {
         Some(error) if error.name == ErrorName::ArchiveIncomplete => lines.push(failures(&report.decided, IN_A_NOTIFICATION)),
         Some(error) => lines.push(format!("{error}\nWhat to do: {}", error.name.advice())),
-        None => lines.push("Everything that it looked at is archived, or has nothing to archive.".to_owned()),
+        None if report.warnings.is_empty() => lines.push("Everything that it looked at is archived, or has nothing to archive.".to_owned()),
+        None => lines.push("Nothing failed. See the warnings.".to_owned()),
     }
     lines.push(format!(
         "Exported: {} ({} objects, {} bytes). Empty: {}. Skipped: {}. Nothing yet: {}. Failed: {}. Archived already: {}.",
