@@ -144,7 +144,9 @@ impl PlanExports {
         invocation: &Invocation,
     ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
         let question = planner.question(&subject, invocation.now());
-        let evidence = Evidence { log_group: Some(groups[subject.group].log_group.clone()), ..Evidence::default() };
+        // Since the list was made, a window's log group can have been deleted: in later rounds it is looked at anew.
+        let log_group = subject.is_new().then(|| groups[subject.group].log_group.clone());
+        let evidence = Evidence { log_group, ..Evidence::default() };
         match self.archive.decide(&question, evidence, Some(index)).await {
             Ok((decisions, evidence)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default())),
             Err(error) if error.name.retry() == Retry::AfterBackoff => Err(error),

@@ -63,6 +63,13 @@ pub struct Subject {
     last: Option<ExportError>,
 }
 
+impl Subject {
+    /// Compared for the first time in this run.
+    pub fn is_new(&self) -> bool {
+        !self.was_open
+    }
+}
+
 pub struct Planner<'a> {
     run: &'a Run,
     groups: &'a [Group],
