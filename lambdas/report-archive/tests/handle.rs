@@ -54,7 +54,7 @@ async fn left(aws: &Aws, decided: Value, progress: Value) -> Value {
         .unwrap();
     let source = from_value(source("/ecs/web")).unwrap();
     let group = Group { source, place: october("/ecs/web").place, log_group: LogGroup::Absent };
-    work.write_run(&run, &[group]).await.unwrap();
+    work.fix_run(run, vec![group]).await.unwrap();
     let nothing = json!({"look": 1, "group": 0, "open": [], "exporting": false, "idle_rounds": 0, "archived": {"2026-10": 3}, "exported": [], "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();
     let decided: Vec<Decided> = from_value(decided).unwrap();

@@ -53,6 +53,8 @@ impl Report {
 pub struct Counts {
     pub already_archived: u64,
     pub exported: u64,
+    /// Of these, in place of a manifest that was not valid.
+    pub repaired: u64,
     pub empty: u64,
     pub skipped: u64,
     pub nothing_yet: u64,
@@ -69,8 +71,9 @@ impl Counts {
         let mut counts = Self { already_archived: archived.values().sum(), ..Self::default() };
         for decided in decided {
             match &decided.settled {
-                Settled::Exported { objects, bytes, seconds, .. } => {
+                Settled::Exported { objects, bytes, seconds, repairs, .. } => {
                     counts.exported += 1;
+                    counts.repaired += u64::from(repairs.is_some());
                     counts.objects += objects;
                     counts.bytes += bytes;
                     counts.slot_seconds += seconds;
