@@ -41,7 +41,12 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     for key in scale::KEYS {
         figures.extend(["seconds_per_export", "again.seconds_per_archived"].map(|figure| (format!("scale.{key}.{figure}"), None)));
     }
-    figures.extend(["exported", "archived"].map(|run| (format!("scale.history.{run}.largest_payload_bytes"), None)));
+    for run in ["exported", "archived"] {
+        figures.extend(["seconds", "largest_payload_bytes"].map(|figure| (format!("scale.history.{run}.{figure}"), None)));
+    }
+    for run in ["archived", "skipped"] {
+        figures.extend(["plan_seconds", "report_mib", "report_seconds"].map(|figure| (format!("scale.memory.{run}.{figure}"), None)));
+    }
     figures.extend(scale::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     for key in stand_in::KEYS {
         figures.extend(["events_per_second", "peak_rss_mib"].map(|figure| (format!("stand_in.{key}.{figure}"), None)));

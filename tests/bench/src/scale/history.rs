@@ -1,7 +1,6 @@
 //! Events and payloads of the run's own history, which AWS limits: 25,000 events, and 262,144 bytes a payload.
 
 use anyhow::{Context, Result};
-use aws_sdk_s3::primitives::ByteStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Value, json};
@@ -47,7 +46,7 @@ async fn figures(local: &LocalAws, stack: &Deployment, outcome: &str, log_groups
 
 /// Log groups whose month is archived.
 async fn plant(local: &LocalAws, deployment: &Deployment, log_groups: std::ops::Range<usize>) -> Result<()> {
-    let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()), s3_client(local));
+    let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()), archive::s3_client(local));
     let stack = archive::stack(local.account_id(), local.region(), &deployment.bucket)?;
     let month = month::MONTH.parse()?;
     let planted = log_groups.map(|index| {
@@ -55,15 +54,10 @@ async fn plant(local: &LocalAws, deployment: &Deployment, log_groups: std::ops::
         async move {
             logs.create_log_group().log_group_name(name(index)).send().await?;
             for (key, body) in archive::exported(stack, &name(index), month)? {
-                s3.put_object().bucket(stack.bucket.as_str()).key(key).body(ByteStream::from(body)).send().await?;
+                s3.put_object().bucket(stack.bucket.as_str()).key(key).body(body.into()).send().await?;
             }
             anyhow::Ok(())
         }
     });
     stream::iter(planted).buffer_unordered(AT_ONCE).try_collect().await
-}
-
-fn s3_client(local: &LocalAws) -> aws_sdk_s3::Client {
-    // Path style, as the endpoint is an address.
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&local.sdk_config()).force_path_style(true).build())
 }
