@@ -7,6 +7,7 @@ use export_core::manifest::{Manifest, Outcome, SCHEMA_VERSION};
 use export_core::place::{Stack, hexadecimal};
 use export_core::target::Target;
 use export_core::{BucketName, LogGroupName, Month, Prefix, TaskId, Window};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use local_aws::LocalAws;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -67,6 +68,26 @@ pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String
     };
     let key = stack.manifest_key(&target.manifest_key());
     Ok([(key, Bytes::from(serde_json::to_vec(&manifest)?)), (object, Bytes::from_static(OBJECT.as_bytes()))])
+}
+
+/// Calls to the local AWS under way at once.
+const AT_ONCE: usize = 16;
+
+/// Log groups of the local AWS whose month is archived.
+pub async fn plant(local: &LocalAws, bucket: &str, log_groups: &[String], month: Month) -> Result<()> {
+    let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()), s3_client(local));
+    let stack = stack(local.account_id(), local.region(), bucket)?;
+    let planted = log_groups.iter().map(|name| {
+        let (logs, s3, stack) = (&logs, &s3, &stack);
+        async move {
+            logs.create_log_group().log_group_name(name).send().await?;
+            for (key, body) in exported(stack, name, month)? {
+                s3.put_object().bucket(bucket).key(key).body(body.into()).send().await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    stream::iter(planted).buffer_unordered(AT_ONCE).try_collect().await
 }
 
 pub fn s3_client(local: &LocalAws) -> aws_sdk_s3::Client {

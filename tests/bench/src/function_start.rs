@@ -178,7 +178,9 @@ async fn check_event(aws: &Aws) -> Result<Value> {
     // The stand-in writes them when the task begins to run, and would take its time from the process that is measured.
     aws.wait_until_written(EVENTS).await?;
     let mut event = create_event();
-    for (name, value) in [("month", json!(month::MONTH)), ("from", json!(month::FROM)), ("to", json!(month::TO)), ("taskId", json!(task_id))] {
+    for (name, value) in
+        [("month", json!(month::MONTH)), ("from", json!(month::FROM)), ("to", json!(month::TO)), ("taskId", json!(task_id))]
+    {
         event[name] = value;
     }
     Ok(event)

@@ -28,7 +28,8 @@ fn figures() -> Vec<(String, Option<Bar>)> {
         }
     }
     for function in ["plan", "report"] {
-        figures.extend(["start_ms.rust", "peak_rss_mib.rust", "zip_mb"].map(|figure| (format!("function_start.{function}.{figure}"), None)));
+        figures
+            .extend(["start_ms.rust", "peak_rss_mib.rust", "zip_mb"].map(|figure| (format!("function_start.{function}.{figure}"), None)));
     }
     figures.extend(polling::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     figures.extend(["measured", "predicted"].map(|kind| (format!("polling.confirmed.{kind}.efficiency"), None)));
@@ -39,11 +40,10 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     // The README says so.
     figures.push(("cost.dollars.1000.total".to_owned(), Some(Bar::AtMost(1.0))));
     for key in scale::KEYS {
-        figures.extend(["seconds_per_export", "again.seconds_per_archived"].map(|figure| (format!("scale.{key}.{figure}"), None)));
+        let of_run = ["seconds_each", "largest_payload_bytes", "again.seconds_each"];
+        figures.extend(of_run.map(|figure| (format!("scale.{key}.{figure}"), None)));
     }
-    for run in ["exported", "archived"] {
-        figures.extend(["seconds", "largest_payload_bytes"].map(|figure| (format!("scale.history.{run}.{figure}"), None)));
-    }
+    figures.extend(["seconds_each", "largest_payload_bytes"].map(|figure| (format!("scale.n10000.{figure}"), None)));
     for run in ["archived", "skipped"] {
         figures.extend(["plan_seconds", "report_mib", "report_seconds"].map(|figure| (format!("scale.memory.{run}.{figure}"), None)));
     }
@@ -133,7 +133,10 @@ mod tests {
         // Others read these figures by their paths.
         let missing = figures().into_iter().map(|(path, _)| path).filter(|path| !figure(&results, path).is_some_and(Value::is_number));
         let missing: Vec<String> = missing.collect();
-        assert!(missing.is_empty(), "{JSON_FILE} is of other figures than cargo bench-all measures now: run it whole. Missing: {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "{JSON_FILE} is of other figures than cargo bench-all measures now: run it whole. Missing: {missing:?}"
+        );
         for (file, contents) in files(&results).unwrap() {
             assert!(fs::read_to_string(&file).unwrap() == contents, "{} is out of step: cargo bench-all --blocks", file.display());
         }
@@ -144,11 +147,11 @@ mod tests {
 
     #[test]
     fn the_table_has_the_parts_that_were_measured_and_says_what_missed_its_bar() {
-        let results = json!({"scale": {"n2000_vs_n100": 1.4, "history": {"archived": {"events": 16}}}});
+        let results = json!({"scale": {"n2000_vs_n100": 1.4, "n10000": {"events": 16}}});
         let table = table(&results);
         let lines: Vec<String> = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert!(lines.iter().all(|line| line.starts_with("scale.")), "{table}");
-        for line in ["scale.history.archived.events 16 <= 40", "scale.n100.seconds_per_export null", "scale.n2000_vs_n100 1.4 <= 1.3 MISSED"] {
+        for line in ["scale.n10000.events 16 <= 40", "scale.n100.seconds_each null", "scale.n2000_vs_n100 1.4 <= 1.3 MISSED"] {
             assert!(lines.contains(&line.to_owned()), "{line} is not in {table}");
         }
     }

@@ -31,7 +31,9 @@ const MAX_FILE_BYTES: usize = 16 * 1024;
 
 async fn export(candidates: &Candidates, events: usize) -> Result<Value> {
     // Files of one size for all: otherwise memory would tell how far the largest has come to the usual 8 MiB.
-    let aws = Aws::start(candidates, Contents::one_log_group(events), &json!({"pendingMs": 0, "runningMs": 0, "maxFileBytes": MAX_FILE_BYTES})).await?;
+    let aws =
+        Aws::start(candidates, Contents::one_log_group(events), &json!({"pendingMs": 0, "runningMs": 0, "maxFileBytes": MAX_FILE_BYTES}))
+            .await?;
     let create = aws.logs().create_export_task().log_group_name(LOG_GROUP).from(month::FROM).to(month::TO).destination(BUCKET);
     let task_id = create.send().await.context("no task was created")?.task_id.context("a task without id")?;
     let task = aws.task_after(&task_id, &[ExportTaskStatusCode::Pending, ExportTaskStatusCode::Running]).await?;

@@ -98,7 +98,8 @@ impl Objects {
             let _infallible = write!(page, "<Contents><Key>{last}</Key><Size>{}</Size><ETag>{etag}</ETag></Contents>", body.len());
         }
         let token = if keys.next().is_some() { format!("<NextContinuationToken>{last}</NextContinuationToken>") } else { String::new() };
-        let _infallible = write!(page, "<KeyCount>{count}</KeyCount><IsTruncated>{}</IsTruncated>{token}</ListBucketResult>", !token.is_empty());
+        let _infallible =
+            write!(page, "<KeyCount>{count}</KeyCount><IsTruncated>{}</IsTruncated>{token}</ListBucketResult>", !token.is_empty());
         page
     }
 }

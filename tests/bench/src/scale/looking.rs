@@ -53,7 +53,9 @@ async fn calls_beside(candidates: &Candidates, objects: usize) -> Result<u64> {
         // Objects of other log groups, of other months of the same ones, and manifests of other years.
         let key = match index % 3 {
             0 => format!("{}/log_group=/elsewhere/{index}/year=2024/month=10/task/main/000000.gz", archive::S3_PREFIX),
-            1 => format!("{}/log_group={}/year=2020/month=01/task/main/{index:06}.gz", archive::S3_PREFIX, name(index % LOG_GROUPS_COUNTED)),
+            1 => {
+                format!("{}/log_group={}/year=2020/month=01/task/main/{index:06}.gz", archive::S3_PREFIX, name(index % LOG_GROUPS_COUNTED))
+            }
             _ => format!("{}/manifests/year=2020/month=01/{index:032x}-1577804400000-1580482799999.json", archive::S3_PREFIX),
         };
         aws.source().objects().put(BUCKET, &key, Bytes::new());
@@ -66,7 +68,8 @@ async fn calls_beside(candidates: &Candidates, objects: usize) -> Result<u64> {
 
 /// The most that a run over so many log-group-months needs: where all are archived, and where each is decided and written down.
 fn measure_memory(candidates: &Candidates, sizes: Sizes) -> Result<Value> {
-    let months: Vec<Month> = std::iter::successors(Some(month::MONTH.parse::<Month>()?), |month| Some(month.previous())).take(sizes.months).collect();
+    let months: Vec<Month> =
+        std::iter::successors(Some(month::MONTH.parse::<Month>()?), |month| Some(month.previous())).take(sizes.months).collect();
     let since = months.last().context("no month")?;
     let log_group_months = sizes.log_groups * months.len();
     let log_groups: Vec<String> = (0..sizes.log_groups).map(name).collect();
