@@ -84,7 +84,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     let state = left(&aws, json!([exported(), skipped("NoEventsInMonth")]), json!({})).await;
     let mut invocation = Invocation::new("request-1", NOW.parse().unwrap());
     let output = handle_in(&mut invocation, &aws, state, false).await.unwrap();
-    let counts = json!({"alreadyArchived": 3, "exported": 1, "empty": 0, "skipped": 1, "nothingYet": 0, "warned": 0, "failed": 0, "objects": 2,
+    let counts = json!({"alreadyArchived": 3, "exported": 1, "repaired": 0, "empty": 0, "skipped": 1, "nothingYet": 0, "warned": 0, "failed": 0, "objects": 2,
         "bytes": 5, "slotSeconds": 2.25});
     let expected = json!({"dueMonth": "2026-10", "timezone": "Asia/Tokyo", "months": ["2026-10"], "warnings": [], "warningsInAll": 0,
         "report": {"bucket": "archive", "key": REPORT}});

@@ -19,6 +19,7 @@ pub struct LastRuns {
 
 #[derive(Deserialize)]
 struct Header {
+    #[serde(default)]
     started: String,
     scheduled_time: Option<String>,
     compared_everything: bool,
@@ -38,7 +39,7 @@ impl Archive {
             let Some(header) = bytes.and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok()) else { continue };
             let Some(scheduled) = header.scheduled_time.as_deref().and_then(parse_instant) else { continue };
             // A run that was ahead of its time was refused.
-            if parse_instant(&header.started).is_none_or(|started| scheduled > started + CLOCK_SKEW) {
+            if parse_instant(&header.started).is_some_and(|started| scheduled > started + CLOCK_SKEW) {
                 continue;
             }
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));

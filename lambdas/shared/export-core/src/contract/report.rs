@@ -125,7 +125,7 @@ mod tests {
             decided
         };
         let decided = [
-            line(json!({"became": "exported", "task_id": "t", "objects": 2, "bytes": 7, "seconds": 1.5})),
+            line(json!({"became": "exported", "task_id": "t", "objects": 2, "bytes": 7, "seconds": 1.5, "repairs": "why"})),
             line(json!({"became": "exported", "task_id": null, "objects": 3, "bytes": 8, "seconds": 2.0})),
             line(json!({"became": "empty", "task_id": "t", "seconds": 0.25})),
             line(json!({"became": "skipped", "reason": "CreatedAfterMonth"})),
@@ -136,7 +136,7 @@ mod tests {
         let archived = BTreeMap::from([("2026-09".parse().unwrap(), 4), ("2026-10".parse().unwrap(), 5)]);
         assert_eq!(
             json!(Counts::of(&archived, &decided)),
-            json!({"alreadyArchived": 9, "exported": 2, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
+            json!({"alreadyArchived": 9, "exported": 2, "repaired": 1, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
                 "slotSeconds": 3.75})
         );
     }
