@@ -149,11 +149,20 @@ pub enum Settled {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repairs: Option<String>,
     },
-    Empty { task_id: Option<TaskId>, seconds: f64 },
-    Skipped { reason: SkipReason },
+    Empty {
+        task_id: Option<TaskId>,
+        seconds: f64,
+    },
+    Skipped {
+        reason: SkipReason,
+    },
     NothingYet,
-    Warned { warning: Warning },
-    Failed { failure: Failure },
+    Warned {
+        warning: Warning,
+    },
+    Failed {
+        failure: Failure,
+    },
 }
 
 /// Why a log-group-month is not archived. Beside the errors, there is the run's own end.
