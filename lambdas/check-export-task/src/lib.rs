@@ -13,7 +13,7 @@ use export_core::{
     contract::check::{Request, Response, SkippedBecause},
     decide::{Decision, Evidence, Export, Verdict},
     destination::task_folder,
-    manifest::{Folder, Manifest, Outcome, SCHEMA_VERSION},
+    manifest::{Folder, Found, Manifest, Outcome, SCHEMA_VERSION},
     target::Target,
     time::Millis,
     warning::{Warning, WarningName},
@@ -49,7 +49,8 @@ impl CheckExportTask {
         if let Some(target) = &request.target {
             refuse_other_task(&request, target, &task)?;
         }
-        let folder = self.archive.list_folder(&task.bucket, &task_folder(&task.destination_prefix, &request.task_id)).await?;
+        let folder = task_folder(&task.destination_prefix, &request.task_id);
+        let folder = self.archive.list_folder(&task.bucket, &folder, request.target.is_some()).await?;
         let response = self.settle(request, task, folder, invocation).await?;
         let answer = json!(response);
         info!(outcome = answer["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");
@@ -81,6 +82,11 @@ impl CheckExportTask {
                 let manifest = manifest(&request, &target, created, &task, &folder, outcome);
                 let found = evidence.manifests.unwrap_or_default();
                 self.archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await?;
+                let is_own = |found: &Found| found.key == target.manifest_key() && found.content.task_id() == Some(&request.task_id);
+                if found.iter().any(is_own) {
+                    // A call before this one wrote it, and ended before it had removed the others.
+                    return Ok(respond(&request, Some(&target), task, &folder, outcome, None));
+                }
                 task.duration().map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
                 invocation.report(Metric::ArchivedObjects(folder.objects));
                 invocation.report(Metric::ArchivedBytes(folder.bytes));
@@ -165,7 +171,10 @@ fn refuse_other_task(request: &Request, target: &Target, task: &CompletedTask) -
         task.name.clone().unwrap_or_default(),
     );
     let describe = |(log_group, bucket, prefix, window, name): (&str, &str, String, export_core::Window, String)| {
-        format!("name {name}, log group {log_group}, bucket {bucket}, destination prefix {prefix}, window {} to {}", window.from.0, window.to.0)
+        format!(
+            "name {name}, log group {log_group}, bucket {bucket}, destination prefix {prefix}, window {} to {}",
+            window.from.0, window.to.0
+        )
     };
     if asked == is {
         return Ok(());

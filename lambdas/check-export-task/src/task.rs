@@ -129,10 +129,7 @@ fn read(task_id: &TaskId, task: ExportTask) -> Result<CompletedTask, ExportError
     };
     Ok(CompletedTask {
         name: task.task_name,
-        window: Window {
-            from: Millis(task.from.ok_or_else(|| missing("from"))?),
-            to: Millis(task.to.ok_or_else(|| missing("to"))?),
-        },
+        window: Window { from: Millis(task.from.ok_or_else(|| missing("from"))?), to: Millis(task.to.ok_or_else(|| missing("to"))?) },
         log_group_name: task.log_group_name.ok_or_else(|| missing("logGroupName"))?,
         bucket: task.destination.ok_or_else(|| missing("destination"))?,
         destination_prefix: task.destination_prefix.ok_or_else(|| missing("destinationPrefix"))?,

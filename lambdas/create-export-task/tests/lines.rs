@@ -1,6 +1,7 @@
 //! What the program writes to its standard output, line by line, and as whom it calls AWS.
 
 use chrono::{TimeDelta, Utc};
+use fake_aws::STACK;
 use runtime_api::{Invocations, Outcome, Request, invoke, operation};
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ fn aws(request: &Request) -> (u16, String) {
         "DescribeLogStreams" => (200, json!({"logStreams": [{"logStreamName": "s"}]}).to_string()),
         "DescribeExportTasks" => (200, json!({"exportTasks": []}).to_string()),
         "CreateExportTask" => (200, json!({"taskId": "t-1"}).to_string()),
-        _ => (404, "<Error><Code>NoSuchKey</Code></Error>".to_owned()),
+        _ => (200, "<ListBucketResult/>".to_owned()),
     }
 }
 
@@ -33,12 +34,10 @@ fn event(changes: Value) -> Value {
     event
 }
 
-const ARCHIVE: [(&str, &str); 1] = [("ARCHIVE_NAME", "logs")];
-
 #[test]
 fn a_created_task_leaves_a_line_and_its_wait() {
     let since = Utc::now() - TimeDelta::minutes(10);
-    let mut invoked = run(&ARCHIVE, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
+    let mut invoked = run(&STACK, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
     let response = invoked.outcomes[0].response().unwrap();
     assert_eq!((&response["status"], &response["taskId"]), (&json!("CREATED"), &json!("t-1")));
     let wait = invoked.lines[1].as_object_mut().unwrap().remove("SlotWait").and_then(|wait| wait.as_f64());
@@ -53,7 +52,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
         [
             json!({"level": "INFO", "name": "invocation", "message": "decided", "status": "CREATED", "requestId": "request-1", "execution": "arn:aws:states:run",
                 "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
-            json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "logs", "level": "INFO", "requestId": "request-1",
+            json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "archive", "level": "INFO", "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10", "task_id": "t-1"}),
         ]
     );
@@ -62,7 +61,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
 #[test]
 fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
     let wrong = event(json!({"logGroupName": "/ecs/web", "timezone": 9}));
-    let invoked = run(&ARCHIVE, &[event(json!({})), wrong], denied);
+    let invoked = run(&STACK, &[event(json!({})), wrong], denied);
     let directive = json!({
         "Namespace": "CloudWatchLogsArchive",
         "Dimensions": [["Archive"], ["Archive", "Function"]],
@@ -75,7 +74,7 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
         [
             json!({"level": "ERROR", "name": "invocation", "message": "ends with an error", "error": "AccessDenied", "cause": cause, "requestId": "request-1",
                 "execution": "arn:aws:states:run", "log_group": "/ecs/web", "month": "2026-10"}),
-            json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "logs", "Function": "create-export-task", "FunctionErrors": 1,
+            json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "archive", "Function": "create-export-task", "FunctionErrors": 1,
                 "error": "AccessDenied", "level": "INFO", "requestId": "request-1", "execution": "arn:aws:states:run", "log_group": "/ecs/web",
                 "month": "2026-10"}),
             json!({"level": "ERROR", "name": "invocation", "message": "ends with an error", "error": "InvalidInput", "cause": refused, "requestId": "request-1",
@@ -88,30 +87,43 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
 
 /// A function that somebody calls without a stack around it.
 #[test]
-fn without_an_archive_there_are_lines_and_no_metrics() {
-    for variables in [&[][..], &[("ARCHIVE_NAME", "")]] {
-        let variables = [variables, &[("RUST_LOG", "create_export_task=info,function_runtime=debug")]].concat();
-        let invoked = run(&variables, &[event(json!({"queuedSince": "2026-11-01T04:00:05Z"}))], aws);
-        let messages: Vec<&str> = invoked.lines.iter().filter_map(|line| line["message"].as_str()).collect();
-        assert_eq!(messages, ["ARCHIVE_NAME is not set: no metrics", "decided"]);
-        assert_eq!(invoked.lines.len(), 2);
-    }
+fn without_the_archives_name_there_are_lines_and_no_metrics() {
+    let variables = [&STACK[1..], &[("ARCHIVE_NAME", ""), ("RUST_LOG", "create_export_task=info,function_runtime=debug")]].concat();
+    let invoked = run(&variables, &[event(json!({"queuedSince": "2026-11-01T04:00:05Z"}))], aws);
+    let messages: Vec<&str> = invoked.lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    assert_eq!((messages, invoked.lines.len()), (vec!["ARCHIVE_NAME is not set: no metrics", "decided"], 2));
 }
 
 #[test]
-fn a_runs_input_is_planned_and_says_for_which_run() {
-    let input = json!({"s3BucketName": "archive", "month": "2026-10", "logGroups": ["/ecs/web"]});
-    let event = json!({"validate": input, "startTime": "2026-11-01T04:00:05Z", "execution": "arn:aws:states:run"});
-    let invoked = run(&ARCHIVE, &[event], aws);
-    let line = json!({"level": "INFO", "name": "invocation", "message": "planned", "pages": 1, "requestId": "request-1", "execution": "arn:aws:states:run", "month": "2026-10"});
-    assert_eq!(invoked.lines, [line]);
+fn a_function_that_cannot_start_says_which_variable_is_wrong() {
+    for (name, value, why) in [
+        ("ACCOUNT_ID", None, "is missing"),
+        ("PARTITION", None, "is missing"),
+        ("ARCHIVE_BUCKET", Some("A"), "is \\\"A\\\": "),
+        ("S3_PREFIX", Some("/"), "is \\\"/\\\": "),
+        ("TIME_ZONE", Some("Tokyo"), "is \\\"Tokyo\\\": give an IANA time zone name"),
+        ("RUN_TIME_LIMIT_SECONDS", Some("1 h"), "is \\\"1 h\\\": give a number of seconds"),
+    ] {
+        let others = STACK.into_iter().filter(|(other, _)| *other != name);
+        let variables: Vec<_> = others.chain(value.map(|value| (name, value))).collect();
+        let error = invoke(env!("CARGO_BIN_EXE_create-export-task"), &variables, &[event(json!({}))], aws).unwrap_err();
+        assert!(format!("{error:#}").contains(&format!("the environment variable {name} {why}")), "{error:#}");
+    }
+}
+
+/// The limit of 20 h, which a test makes short.
+#[test]
+fn the_time_of_a_run_is_a_setting() {
+    let variables = [&STACK[..], &[("RUN_TIME_LIMIT_SECONDS", "1")]].concat();
+    let invoked = run(&variables, &[event(json!({"month": "2024-10", "startTime": "2024-11-01T04:00:05Z"}))], aws);
+    assert_eq!(invoked.outcomes[0].response().unwrap()["reason"], "RunTimeOver");
 }
 
 #[test]
 fn aws_sees_which_function_calls() {
-    let invoked = run(&[], &[event(json!({}))], aws);
+    let invoked = run(&STACK, &[event(json!({}))], aws);
     let operations: Vec<&str> = invoked.requests.iter().map(operation).collect();
-    assert_eq!(operations, ["GET", "DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "CreateExportTask"]);
+    assert_eq!(operations, ["GET", "GET", "GET", "DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "CreateExportTask"]);
     for request in &invoked.requests {
         let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.split(' ').any(|part| part == "app/create-export-task"), "{agent}");

@@ -8,7 +8,7 @@ mod results;
 
 use std::time::Duration;
 
-use archive::{Archive, ManifestIndex, Step, Work};
+use archive::{Archive, LastRuns, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
@@ -31,9 +31,12 @@ use tracing::info;
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// Log-group-months that are looked at at once, and between two looks at the clock.
+/// Log-group-months that are looked at at once, and between two looks at the clock: one can cost 20 calls at 20 a second.
 const AT_ONCE: usize = 32;
-const CHUNK: usize = 500;
+const CHUNK: usize = 100;
+
+/// Before a call that failed in passing is made again. One log-group-month must not throw away what was compared before it.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
 
 /// The function's timeout is 15 minutes; what is not compared by then is for its next call.
 const COMPARING_TIME: Duration = Duration::from_secs(10 * 60);
@@ -74,7 +77,7 @@ impl PlanExports {
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
         let planner = Planner::new(&run, &groups, progress, is_time_over);
-        let finished = self.compare(planner, &run, &groups, &children, began, invocation).await?;
+        let finished = self.compare(planner, &groups, &children, began, invocation).await?;
         let plan = write_plan(&work, sequence + 1, &run, &groups, finished).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
@@ -83,7 +86,8 @@ impl PlanExports {
     /// Validates the input, and fixes what the run is: its months and its log groups.
     async fn first_step(&self, request: &Request, work: &Work<'_>) -> Result<Step, ExportError> {
         let mut input = RunInput::parse(&request.state, &self.archive.stack)?;
-        let last = self.archive.last_runs().await?;
+        // A run by hand fixes its months itself.
+        let last = if input.scheduled_time.is_some() { self.archive.last_runs().await? } else { LastRuns::default() };
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
         let (groups, warnings) = entries::expand(&self.archive, &input).await?;
@@ -98,7 +102,7 @@ impl PlanExports {
             compact: input.compact,
             warnings: [input.warnings, warnings].concat(),
         };
-        work.write_run(&run, &groups).await?;
+        let (run, groups) = work.fix_run(run, groups).await?;
         Ok(Step { run, groups, progress: Progress::default() })
     }
 
@@ -106,14 +110,13 @@ impl PlanExports {
     async fn compare(
         &self,
         mut planner: Planner<'_>,
-        run: &Run,
         groups: &[Group],
         children: &results::Results,
         began: Instant,
         invocation: &Invocation,
     ) -> Result<Finished, ExportError> {
         let task_name = |open: &OpenWindow| target(&groups[open.group], open).task_name();
-        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).cloned());
+        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).or(children.of_all.as_ref()).cloned());
         let mut index = ManifestIndex::default();
         loop {
             if subjects.is_empty() {
@@ -129,7 +132,6 @@ impl PlanExports {
             for (subject, decisions, found) in decided {
                 planner.take(&subject, decisions, &found);
             }
-            info!(months = run.looks.len(), "compared");
         }
     }
 
@@ -143,8 +145,19 @@ impl PlanExports {
         invocation: &Invocation,
     ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
         let question = planner.question(&subject, invocation.now());
-        let evidence = Evidence { log_group: Some(groups[subject.group].log_group.clone()), ..Evidence::default() };
-        match self.archive.decide(&question, evidence, Some(index)).await {
+        // Since the list was made, a window's log group can have been deleted: in later rounds it is looked at anew.
+        let log_group = subject.is_new().then(|| groups[subject.group].log_group.clone());
+        let evidence = Evidence { log_group, ..Evidence::default() };
+        let mut pauses = PAUSES.into_iter();
+        let decided = loop {
+            let decided = self.archive.decide(&question, evidence.clone(), Some(index)).await;
+            let is_passing = decided.as_ref().is_err_and(|error| error.name.retry() == Retry::AfterBackoff);
+            match pauses.next().filter(|_| is_passing) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break decided,
+            }
+        };
+        match decided {
             Ok((decisions, evidence)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default())),
             Err(error) if error.name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {

@@ -1,6 +1,6 @@
 //! Wires the function to Lambda; what it does is in the library.
 
-use plan_exports::{PlanExports, NAME};
+use plan_exports::{NAME, PlanExports};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -14,15 +14,17 @@ use export_core::{
     },
     entry::Source,
     error::Retry,
+    manifest::SkipReason,
     planner::Progress,
     time::{Millis, format_instant},
-    warning::Warning,
+    warning::{Warning, WarningName},
 };
 use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
-use tracing::info;
+use tracing::{error, info};
 
 use notification::Notification;
+pub use notification::Topic;
 
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
@@ -33,7 +35,7 @@ const WARNINGS_IN_OUTPUT: usize = 50;
 pub struct ReportArchive {
     archive: Archive,
     work_bucket: String,
-    topic: notification::Topic,
+    topic: Topic,
 }
 
 /// What a run left: nothing where its first plan failed.
@@ -50,28 +52,33 @@ impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
-        Ok(Self {
-            archive: Archive::new(function_runtime::stack_from_environment()?, logs, s3),
-            work_bucket: text("WORK_BUCKET")?,
-            topic: notification::Topic {
-                sns: aws_sdk_sns::Client::new(config),
-                arn: text("TOPIC_ARN")?,
-                archive_name: text("ARCHIVE_NAME")?,
-                notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
-            },
-        })
+        let topic = Topic {
+            sns: aws_sdk_sns::Client::new(config),
+            arn: text("TOPIC_ARN")?,
+            archive_name: text("ARCHIVE_NAME")?,
+            notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
+        };
+        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
+    }
+
+    pub fn with(archive: Archive, work_bucket: String, topic: Topic) -> Self {
+        Self { archive, work_bucket, topic }
     }
 
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         let request = Request::parse(&event)?;
         let left = self.left_by(&request).await?;
-        let report = self.report(&request, left, invocation);
+        let mut report = self.report(&request, left, invocation);
         invocation.set_log_field(LogField::Month, &report.due_month.to_string());
         let name = request.execution.execution_name();
         let key = self.archive.stack.report_key(report.due_month, Millis::of(request.start_time), name);
         // The report first: a run that dies here repeats rather than forgets.
         self.archive.write_report(&key, &report).await?;
-        skips::write(&self.archive, &report, invocation.now()).await?;
+        let refused = skips::write(&self.archive, &report, invocation.now()).await?;
+        if !refused.is_empty() {
+            report.fail(refused);
+            self.archive.write_report(&key, &report).await?;
+        }
         let Counts { exported, empty, skipped, failed, .. } = report.counts;
         for metric in
             [Metric::WindowsExported(exported), Metric::WindowsEmpty(empty), Metric::WindowsSkipped(skipped), Metric::WindowsFailed(failed)]
@@ -83,6 +90,9 @@ impl ReportArchive {
         let end = end_of(&report, &place);
         let notification = Notification::of(&self.topic, &report, end.as_ref().err(), &place);
         let notified = self.topic.publish(notification).await;
+        if let Err(error) = &notified {
+            error!(cause = error.message, "nobody was told");
+        }
         end?;
         notified?;
         let warnings = report.warnings.iter().take(WARNINGS_IN_OUTPUT).cloned().collect();
@@ -110,7 +120,7 @@ impl ReportArchive {
             Err(error @ ExportError { name, .. }) if name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {
                 let message = format!("what the run decided cannot be read: {}", error.message);
-                let warning = Warning::new(export_core::warning::WarningName::ResultsUnreadable, message);
+                let warning = Warning::new(WarningName::ResultsUnreadable, message);
                 Ok(Left { progress: Progress { warnings: vec![warning], ..Progress::default() }, ..Left::default() })
             }
             left => left,
@@ -119,33 +129,40 @@ impl ReportArchive {
 
     fn report(&self, request: &Request, left: Left, invocation: &Invocation) -> Report {
         let Left { run, progress, mut decided, open } = left;
-        let lost_plan = request.plan().is_some() && run.is_none();
-        let error = failure(&request.state, "error").or_else(|| {
-            lost_plan.then(|| ExportError::new(ErrorName::Unexpected, "what the run decided cannot be read; see the warning").into())
-        });
+        // A run without a plan has compared nothing, whatever its state says.
+        let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
+        let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
         decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
-            let ended = || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
-            Decided { source, month, window, settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) } }
+            let ended =
+                || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
+            Decided {
+                source,
+                month,
+                window,
+                settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) },
+            }
         }));
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
-        warnings.extend(decided.iter().filter_map(|decided| match &decided.settled {
-            Settled::Warned { warning } => Some(warning.clone()),
-            _ => None,
-        }));
+        warnings.extend(decided.iter().filter_map(warning_of));
+        warnings.sort();
         warnings.dedup();
         let stack = &self.archive.stack;
+        let scheduled_time = run.as_ref().map_or_else(|| request.scheduled_time(), |run| run.scheduled_time);
         let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
-        let mut months: Vec<Month> = run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+        let mut months: Vec<Month> =
+            run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
         months.dedup();
         Report {
             schema_version: SCHEMA_VERSION,
             execution: request.execution.to_string(),
             started: format_instant(request.start_time),
-            ended: format_instant(invocation.now()),
-            scheduled_time: run.as_ref().and_then(|run| run.scheduled_time).map(format_instant),
+            ended: Millis::of(invocation.now()).to_string(),
+            scheduled_time: scheduled_time.map(format_instant),
             compared_everything,
-            due_month: run.as_ref().map_or_else(|| Month::at(request.start_time, stack.timezone).previous(), |run| run.due_month),
+            due_month: run
+                .as_ref()
+                .map_or_else(|| Month::at(scheduled_time.unwrap_or(request.start_time), stack.timezone).previous(), |run| run.due_month),
             timezone: run.as_ref().map_or_else(|| stack.timezone.name().to_owned(), |run| run.timezone.clone()),
             months,
             counts: Counts::of(&progress.archived, &decided),
@@ -154,6 +171,19 @@ impl ReportArchive {
             warnings,
             decided,
         }
+    }
+}
+
+/// What a person should know of a log-group-month that did not fail.
+fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warning> {
+    match settled {
+        Settled::Warned { warning } => Some(warning.clone()),
+        Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
+            let message =
+                format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
+            Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
+        }
+        _ => None,
     }
 }
 

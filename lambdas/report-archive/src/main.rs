@@ -1,6 +1,6 @@
 //! Wires the function to Lambda; what it does is in the library.
 
-use report_archive::{ReportArchive, NAME};
+use report_archive::{NAME, ReportArchive};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -3,19 +3,12 @@
 use std::collections::BTreeSet;
 
 use contract::{
-    documents::{code_blocks, headings, local_links, section},
+    documents::{code, code_blocks, local_links, rows, section},
     files, path, read, read_json,
     state_machine::{COMPACT_LOGS, EXPORT_LOGS, states},
     template::{ARCHIVE, keys, load},
 };
-use export_core::{
-    ErrorName,
-    check::Outcome,
-    create::{SkipReason, WarningName},
-    error::Retry,
-    run::RunInput,
-};
-use serde_json::json;
+use export_core::{BucketName, ErrorName, Prefix, contract::plan::Failure, error::Retry, input::RunInput, place::Stack};
 
 /// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
 const COMMANDS: [(&str, &str); 4] = [
@@ -70,12 +63,11 @@ fn every_output_and_resource_that_a_document_asks_for_is_one_of_the_stack() {
     }
 }
 
+/// That description's diagram is generated from the definition.
 #[test]
-fn the_readme_names_every_error() {
-    let readme = read("README.md");
-    for name in ErrorName::ALL {
-        assert!(readme.contains(&format!("`{name}`")), "the README does not name {name}");
-    }
+fn the_readme_shows_the_diagram_of_the_workflow() {
+    let [readme, workflow] = ["README.md", "statemachine/README.md"].map(read);
+    assert_eq!(code_blocks(&readme, "mermaid"), code_blocks(&workflow, "mermaid"));
 }
 
 #[test]
@@ -83,46 +75,68 @@ fn the_readmes_input_is_a_valid_one() {
     let readme = read("README.md");
     let [input] = code_blocks(&readme, "json")[..] else { panic!("one JSON block in the README") };
     let input = serde_json::from_str(input).expect("the README's input is JSON");
-    assert_eq!(RunInput::parse(&input).map(|run| run.entries.len()), Ok(3));
+    let stack = Stack {
+        account: "111122223333".to_owned(),
+        region: "ap-northeast-1".to_owned(),
+        partition: "aws".to_owned(),
+        bucket: BucketName::parse("my-log-archive").expect("a bucket's name"),
+        s3_prefix: Prefix::parse("cloudwatch-logs").expect("a prefix"),
+        timezone: "Asia/Tokyo".parse().expect("a time zone"),
+    };
+    assert_eq!(RunInput::parse(&input, &stack).map(|run| run.entries.len()), Ok(3));
     assert!(jsonschema::is_valid(&read_json("statemachine/input.schema.json"), &input));
 }
+
+/// Names beside the errors that an execution, a report, a manifest or a child shows: outcomes, reasons, warnings, and AWS's own ends.
+/// The variants of these enums are read from the code, so that a new one needs a row.
+const ENUMS: [(&str, &str); 4] = [
+    ("lambdas/shared/export-core/src/manifest.rs", "Outcome"),
+    ("lambdas/shared/export-core/src/manifest.rs", "SkipReason"),
+    ("lambdas/shared/export-core/src/contract/create.rs", "Reason"),
+    ("lambdas/shared/export-core/src/warning.rs", "WarningName"),
+];
 
 /// Ends of an execution that no catcher of the workflow can take, or that come from outside it. AWS's own names.
 const UNCAUGHT: [&str; 5] = ["States.DataLimitExceeded", "States.QueryEvaluationError", "States.Runtime", "TIMED_OUT", "ABORTED"];
 
-/// The names in an error or outcome of a state: written as it is, or in quotes in an expression.
-fn quoted(expression: &str) -> Vec<String> {
-    if !expression.starts_with("{%") {
-        return vec![expression.to_owned()];
-    }
-    expression.split('\'').skip(1).step_by(2).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+fn variants(file: &str, name: &str) -> Vec<String> {
+    let code = read(file);
+    let (_, rest) = code.split_once(&format!("pub enum {name} {{\n")).unwrap_or_else(|| panic!("{file} has no enum {name}"));
+    let body = rest.split("\n}").next().unwrap_or_default();
+    body.lines().map(str::trim).filter(|line| !line.starts_with("//")).map(|line| line.trim_end_matches(',').to_owned()).collect()
 }
 
-/// What the Fail states end an execution with, and the outcomes that the other states give an entry.
-fn names_of_the_workflows() -> Vec<String> {
+/// What the Fail states of the compaction end an execution with.
+fn ends_of_the_compaction() -> Vec<String> {
     let states = [EXPORT_LOGS, COMPACT_LOGS].iter().flat_map(|file| states(&read_json(file)));
-    let name = |field: &serde_json::Value| field.as_str().map(quoted).unwrap_or_default();
-    states
-        .flat_map(|state| [state.fields.get("Error").map(name), state.fields.get("Output").map(|output| name(&output["outcome"]))])
-        .flatten()
-        .flatten()
-        .collect()
+    let errors = states.filter_map(|state| state.fields.get("Error")?.as_str().map(str::to_owned));
+    errors.filter(|error| !error.starts_with("{%")).collect()
 }
 
-/// A heading of the third level has one name, or several with commas between.
+/// An entry is a row of a table below `## Names`; its first cell has the name.
 #[test]
 fn operations_has_one_entry_for_every_name_that_an_operator_can_meet() {
-    let mut entries: Vec<String> =
-        headings(&read("docs/operations.md"), 3).iter().flat_map(|heading| heading.split(", ")).map(str::to_owned).collect();
-    entries.sort();
-    let written = |name: serde_json::Value| name.as_str().expect("a name").to_owned();
-    let mut names: BTreeSet<String> = names_of_the_workflows().into_iter().collect();
-    names.extend(ErrorName::ALL.map(|name| name.to_string()));
-    names.extend(SkipReason::ALL.map(|reason| written(json!(reason))));
-    names.extend(WarningName::ALL.map(|warning| written(json!(warning))));
-    names.extend([0, 1].map(|objects| written(json!(Outcome::of(objects)))));
+    let document = read("docs/operations.md");
+    let names_section = section(&document, "## Names");
+    let entries: Vec<(String, String)> =
+        rows(names_section).iter().flat_map(|row| code(row[0]).into_iter().map(|name| (name, row.join("|")))).collect();
+    let mut names: BTreeSet<String> = ends_of_the_compaction().into_iter().collect();
+    names.extend(ErrorName::ALL.iter().map(|name| name.to_string()));
+    names.extend(ENUMS.iter().flat_map(|(file, name)| variants(file, name)).map(|name| match name.as_str() {
+        "Exported" | "Empty" | "Skipped" => name.to_lowercase(),
+        _ => name,
+    }));
     names.extend(UNCAUGHT.map(str::to_owned));
-    assert_eq!(entries, names.into_iter().collect::<Vec<_>>());
+    names.insert(Failure::RUN_TIME_OVER.to_owned());
+    let of_aws =
+        |name: &String| ["Lambda.", "Runtime.", "Sandbox.", "Athena.", "StepFunctions."].iter().any(|start| name.starts_with(start));
+    let mut entered: Vec<String> = entries.iter().map(|(name, _)| name.clone()).filter(|name| !of_aws(name)).collect();
+    entered.sort();
+    assert_eq!(entered, names.into_iter().collect::<Vec<_>>());
+    for name in ErrorName::ALL {
+        let (_, row) = entries.iter().find(|(entry, _)| entry == name.as_str()).expect("a row");
+        assert!(row.contains(name.advice()), "docs/operations.md does not give the advice on {name}: {}", name.advice());
+    }
 }
 
 /// Which errors ring at once, and which are left to the run's end.
@@ -134,6 +148,7 @@ fn monitoring_names_the_errors_that_the_metric_counts() {
     let (counted, others) = (paragraph("**Why.**"), paragraph("Other errors"));
     for name in ErrorName::ALL {
         let named = [counted, others].map(|paragraph| paragraph.contains(&format!("`{name}`")));
-        assert_eq!(named, [name.is_fault(), name.retry() == Retry::Never && !name.is_fault()], "{name}");
+        let is_other = matches!(name.retry(), Retry::Never | Retry::InNextRound) && !name.is_fault();
+        assert_eq!(named, [name.is_fault(), is_other], "{name}");
     }
 }

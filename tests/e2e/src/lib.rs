@@ -1,8 +1,13 @@
-//! What the end-to-end tests share: a deployed stack of their own, log groups in it, and a look into the archive.
+//! What the end-to-end tests share: a deployed stack, log groups in it, runs, and a look into the archive.
 //!
-//! Every test has its own local AWS, so that they run side by side and none finds another's objects.
+//! A stack takes seconds to deploy, and most scenarios take less than one. So a scenario takes a [`Stage`], which the next one gets
+//! when it is over; its log groups have names of their own.
 
-use std::{collections::BTreeMap, time::Duration};
+mod bucket;
+mod notifications;
+mod stage;
+
+use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use hyper::Method;
@@ -12,10 +17,18 @@ use local_aws::{
 };
 use serde_json::{Value, json};
 
+pub use bucket::decided;
+pub use notifications::Notifications;
+pub use stage::Stage;
+
 /// A month that is over whenever the tests run, and its window in Tokyo.
 pub const MONTH: &str = "2024-10";
 pub const FROM: i64 = 1_727_708_400_000;
 pub const TO: i64 = 1_730_386_799_999;
+pub const DAY: i64 = 86_400_000;
+
+/// The prefix of the deployed stack.
+pub const S3_PREFIX: &str = "cloudwatch-logs";
 
 /// No run of the tests comes near it; it ends those that hang.
 const RUN_LIMIT: Duration = Duration::from_secs(900);
@@ -45,25 +58,32 @@ pub struct Archive {
 }
 
 impl Archive {
-    pub async fn deploy(engine: Engine) -> Self {
-        Self::deploy_scaled(engine, Options::default().wait_scale).await
-    }
-
-    /// With the workflow's waits and retries multiplied by `wait_scale`.
-    pub async fn deploy_scaled(engine: Engine, wait_scale: f64) -> Self {
+    /// A stack whose export tasks take no time, with the workflow's waits and retries multiplied by `wait_scale`.
+    pub async fn deploy(engine: Engine, wait_scale: f64) -> Self {
         let local = LocalAws::start(&Options { engine, wait_scale, ..Options::default() }).await.expect("the local AWS starts");
         let stack = local.deploy(&DeployOptions::default()).await.expect("the template deploys");
-        local.set_task_timing(Duration::from_millis(20), Duration::from_millis(20)).await.expect("the stand-in takes its timing");
-        Self { local, stack }
+        let archive = Self { local, stack };
+        archive.let_tasks_go().await;
+        archive
     }
 
-    /// An input for [`MONTH`] with these log groups.
+    /// An input for [`MONTH`] with these log groups; the rest is the stack's.
     pub fn input(&self, log_groups: Value) -> Value {
-        json!({"s3BucketName": self.stack.bucket, "s3Prefix": "logs", "month": MONTH, "logGroups": log_groups})
+        json!({"month": MONTH, "logGroups": log_groups})
+    }
+
+    /// Starts a run over these log groups.
+    pub async fn start(&self, log_groups: Value) -> String {
+        self.start_input(&self.input(log_groups)).await
+    }
+
+    pub async fn start_input(&self, input: &Value) -> String {
+        self.local.start_execution(&self.stack, input).await.expect("the execution starts")
     }
 
     pub async fn run(&self, input: &Value) -> Execution {
-        self.local.run_execution(&self.stack, input, RUN_LIMIT).await.expect("the execution ends")
+        let arn = self.start_input(input).await;
+        self.wait(&arn).await
     }
 
     /// Runs another state machine of the stack.
@@ -72,22 +92,37 @@ impl Archive {
         self.local.run_execution(&stack, input, RUN_LIMIT).await.expect("the execution ends")
     }
 
+    pub async fn wait(&self, execution_arn: &str) -> Execution {
+        self.local.wait_for_execution(execution_arn, RUN_LIMIT).await.expect("the execution ends")
+    }
+
     /// Runs an input that must succeed, and returns its output.
     pub async fn run_well(&self, input: &Value) -> Value {
-        let execution = self.run(input).await;
-        assert_eq!(execution.status, ExecutionStatus::Succeeded, "{:?}: {:?}", execution.error, execution.cause);
-        execution.output.expect("a run that succeeded has an output")
+        well(self.run(input).await)
+    }
+
+    pub async fn wait_well(&self, execution_arn: &str) -> Value {
+        well(self.wait(execution_arn).await)
     }
 
     /// Runs an input that must fail, and returns error and cause.
     pub async fn run_badly(&self, input: &Value) -> (String, String) {
-        let execution = self.run(input).await;
-        assert_eq!(execution.status, ExecutionStatus::Failed, "{:?}", execution.output);
-        (execution.error.unwrap_or_default(), execution.cause.unwrap_or_default())
+        badly(self.run(input).await)
     }
 
-    pub async fn wait(&self, execution_arn: &str) -> Execution {
-        self.local.wait_for_execution(execution_arn, RUN_LIMIT).await.expect("the execution ends")
+    /// A run that must succeed and that exports these log groups, one window each, and settles nothing else.
+    pub async fn run_exports<T: AsRef<str>>(&self, log_groups: &[T]) {
+        let log_groups: Vec<&str> = log_groups.iter().map(AsRef::as_ref).collect();
+        let output = self.run_well(&self.input(json!(log_groups))).await;
+        assert_counts(&output, json!({"exported": log_groups.len()}));
+    }
+
+    /// A run that must fail for want of this log group alone. Returns error and message of its log-group-month, and advice.
+    pub async fn run_fails(&self, log_group: &str) -> String {
+        let (error, cause) = self.run_badly(&self.input(json!([log_group]))).await;
+        assert_eq!(error, "ArchiveIncomplete", "{cause}");
+        let text = cause.strip_prefix("1 log-group-month is not archived.\n").unwrap_or_else(|| panic!("{cause}"));
+        text.replacen(&format!("{log_group} {MONTH}. "), "", 1)
     }
 
     /// Creates a log group that existed before the month, with events of one stream: `(epoch ms, message)`.
@@ -101,55 +136,32 @@ impl Archive {
             .iter()
             .map(|(name, events)| LogStream { name: (*name).to_owned(), events: events.iter().map(event).collect() })
             .collect();
-        let group = LogGroup { name: name.to_owned(), created: FROM - 86_400_000, streams };
+        let group = LogGroup { name: name.to_owned(), created: FROM - 1000 * DAY, streams };
         self.local.load(&group).await.expect("the log group loads");
     }
 
-    /// Everything in the bucket by key, data unpacked; not the Parquet of the compaction, which is no text.
-    pub async fn stored(&self, bucket: &str) -> BTreeMap<String, String> {
-        let objects = self.local.read_bucket(bucket).await.expect("the bucket can be read");
-        objects
-            .into_iter()
-            .filter(|object| !object.key.contains("/parquet/"))
-            .map(|object| {
-                let body = if object.key.ends_with(".gz") { object.gunzip().expect("the object is gzip") } else { object.body.clone() };
-                (object.key, String::from_utf8(body).expect("the tests write UTF-8"))
-            })
-            .collect()
+    /// A log group with `hello` as the month's only event.
+    pub async fn hello(&self, log_group: &str) {
+        self.log_group(log_group, &[(FROM, "hello")]).await;
     }
 
-    /// The manifest below a destination prefix.
-    pub async fn manifest(&self, destination_prefix: &str) -> Value {
-        let stored = self.stored(&self.stack.bucket).await;
-        let key = format!("{destination_prefix}/_manifest.json");
-        let text = stored.get(&key).unwrap_or_else(|| panic!("{key} is not among {:?}", stored.keys()));
-        serde_json::from_str(text).expect("the manifest is JSON")
+    pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.local.sdk_config())
     }
 
-    /// The rows of the Athena table `manifests` for [`MONTH`], by log group.
-    pub async fn rows_of_manifests(&self) -> Vec<Value> {
-        let (year, month) = MONTH.split_once('-').expect("YYYY-MM");
-        let place = format!("cloudwatch-logs/manifests/year={year}/month={month}/");
-        let stored = self.stored(&self.stack.bucket).await;
-        let rows = stored.iter().filter(|(key, _)| key.starts_with(&place));
-        let mut rows: Vec<Value> = rows.map(|(_, text)| serde_json::from_str(text).expect("a row is JSON")).collect();
-        rows.sort_by_key(|row| row["log_group"].to_string());
-        rows
+    /// An export task that another tool creates.
+    pub async fn foreign_task(&self, log_group: &str) -> String {
+        let create = self.logs().create_export_task().log_group_name(log_group).from(FROM).to(TO);
+        let created = create.destination(&self.stack.bucket).destination_prefix("theirs").send().await.expect("the slot is free");
+        created.task_id.expect("an id")
     }
 
-    /// What the audit's log stream has, the oldest first.
-    pub async fn audit(&self) -> Vec<String> {
-        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.local.sdk_config());
-        let stream =
-            logs.get_log_events().log_group_name("/cloudwatch-logs-archive/cloudwatch-logs-archive/outcomes").log_stream_name("outcomes");
-        let events = stream.start_from_head(true).send().await.expect("the audit's log stream is there");
-        events.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect()
-    }
-
-    /// Invokes a function directly, as an operator would: its answer, or its error payload.
-    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
-        let path = format!("/2015-03-31/functions/{function}/invocations");
-        self.local.call(Method::POST, &path, Some(event)).await.expect("the function answers")
+    /// Sets a function's timeout; returns the one that it had.
+    pub async fn set_timeout(&self, function: &str, seconds: &Value) -> Value {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let was = self.local.call(Method::GET, &path, None).await.expect("the function's configuration");
+        self.local.call(Method::PUT, &path, Some(&json!({"Timeout": seconds}))).await.expect("the function takes its timeout");
+        was["Timeout"].clone()
     }
 
     /// The calls of an export operation that the stand-in has answered, the oldest first.
@@ -159,39 +171,38 @@ impl Archive {
         journal.iter().filter(|call| call["operation"] == operation).cloned().collect()
     }
 
-    /// A queue that receives what the stack's topic publishes.
-    pub async fn subscribe(&self) -> Notifications {
-        let config = self.local.sdk_config();
-        let sqs = aws_sdk_sqs::Client::new(&config);
-        let queue_url = sqs.create_queue().queue_name("notifications").send().await.expect("a queue").queue_url.expect("its URL");
-        let queue_arn = format!("arn:aws:sqs:{}:{}:notifications", self.local.region(), self.local.account_id());
-        let sns = aws_sdk_sns::Client::new(&config);
-        sns.subscribe().topic_arn(&self.stack.topic_arn).protocol("sqs").endpoint(queue_arn).send().await.expect("a subscription");
-        Notifications { sqs, queue_url }
+    /// The ids of the tasks created for a log group, the oldest first, those included whose answer was lost.
+    pub async fn created(&self, log_group: &str) -> Vec<String> {
+        let calls = self.calls("CreateExportTask").await;
+        let of_log_group = calls.iter().filter(|call| call["request"]["logGroupName"] == log_group);
+        of_log_group.filter_map(|call| Some(call["outcome"]["response"]["taskId"].as_str()?.to_owned())).collect()
+    }
+
+    /// The status of every task of a log group that CloudWatch Logs shows, the newest first.
+    pub async fn statuses(&self, log_group: &str) -> Vec<String> {
+        let tasks = self.local.export_tasks().await.expect("the tasks can be listed");
+        tasks.into_iter().filter(|task| task.log_group_name == log_group).map(|task| task.status).collect()
     }
 }
 
-pub struct Notifications {
-    sqs: aws_sdk_sqs::Client,
-    queue_url: String,
+pub fn well(execution: Execution) -> Value {
+    assert_eq!(execution.status, ExecutionStatus::Succeeded, "{:?}: {:?}", execution.error, execution.cause);
+    execution.output.expect("a run that succeeded has an output")
 }
 
-impl Notifications {
-    /// Subject and text of the next notification.
-    pub async fn next(&self) -> (String, String) {
-        let answer = self.sqs.receive_message().queue_url(&self.queue_url).wait_time_seconds(10).send().await.expect("the queue answers");
-        let [message] = answer.messages() else { panic!("one notification, not {:?}", answer.messages()) };
-        self.sqs
-            .delete_message()
-            .queue_url(&self.queue_url)
-            .receipt_handle(message.receipt_handle().expect("a receipt"))
-            .send()
-            .await
-            .expect("the message is taken from the queue");
-        let envelope: Value = serde_json::from_str(message.body().expect("a body")).expect("SNS's envelope is JSON");
-        let text = |field: &str| envelope[field].as_str().unwrap_or_default().to_owned();
-        (text("Subject"), text("Message"))
-    }
+/// Error and message. The cause is report-archive's `{"errorType", "errorMessage"}`.
+pub fn badly(execution: Execution) -> (String, String) {
+    assert_eq!(execution.status, ExecutionStatus::Failed, "{:?}", execution.output);
+    let cause: Value = serde_json::from_str(&execution.cause.expect("a cause")).expect("it is JSON");
+    (execution.error.expect("an error"), cause["errorMessage"].as_str().expect("a message").to_owned())
+}
+
+/// How many log-group-months became what. Those that are not named are none.
+pub fn assert_counts(output: &Value, expected: Value) {
+    let names = ["alreadyArchived", "exported", "empty", "skipped", "nothingYet", "warned", "failed"];
+    let counts: Vec<_> = names.into_iter().map(|name| (name, output[name].clone())).collect();
+    let expected: Vec<_> = names.into_iter().map(|name| (name, expected.get(name).cloned().unwrap_or(json!(0)))).collect();
+    assert_eq!(counts, expected, "{output:#}");
 }
 
 /// The place of a log group's month in the layout of the archive.

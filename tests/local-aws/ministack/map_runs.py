@@ -1,10 +1,14 @@
 """Corrects two things that ministack does with a Distributed Map.
 
-It passes over the ResultWriter: the state's output is the array of results, null for a child that failed.
+It passes over the ResultWriter: the state's output is the array of results, null for a child that failed. Results go to the stack's
+endpoint, so that a fault of S3 can strike them.
 
 After StopExecution it goes on with the children, which would export what the next run exports.
 """
 
+from botocore.exceptions import ClientError
+
+import athena_integration
 import map_results
 
 SHAPING = ("ResultSelector", "ResultPath", "OutputPath")
@@ -55,14 +59,14 @@ def _map_run(engine, state: dict, execution: dict) -> tuple[dict, list[dict]]:
 
 
 def _write(engine, parameters: dict, state: dict, execution: dict) -> dict:
-    from ministack.services import s3
-
     run, children = _map_run(engine, state, execution)
+    s3 = athena_integration.client("s3")
 
     def put(key: str, body: bytes) -> None:
-        status, _, answer = s3._put_object(parameters["Bucket"], key, body, {})
-        if status != 200:
-            raise engine._ExecutionError("States.ResultWriterFailed", f"{parameters['Bucket']}/{key}: {answer!r}")
+        try:
+            s3.put_object(Bucket=parameters["Bucket"], Key=key, Body=body)
+        except ClientError as error:
+            raise engine._ExecutionError("States.ResultWriterFailed", f"{parameters['Bucket']}/{key}: {error}") from error
 
     return map_results.write(put, parameters, run["mapRunArn"], children)
 

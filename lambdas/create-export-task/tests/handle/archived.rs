@@ -1,80 +1,105 @@
-//! The manifest of an archived month, and when it is not believed.
+//! Manifests: which are believed, which are not, and which cannot be read.
 
-use export_core::ErrorName;
+use export_core::ErrorName::{self, *};
+use fake_aws::{State, manifest, october, path_of};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-use crate::{
-    WINDOW,
-    aws::{create_answers, create_refuses, listing, log_groups, manifest, s3_refuses},
-    event, handle_with_s3,
-};
+use crate::{aws_with, creations, handle};
 
-fn manifest_of_the_month() -> Value {
-    json!({"schemaVersion": 1, "logGroupName": "/ecs/web", "month": "2026-10", "timezone": "Asia/Tokyo", "from": WINDOW.0, "to": WINDOW.1,
-        "taskId": "task-0", "objects": 1, "bytes": 1, "created": "2026-11-01T03:30:00.000Z", "completed": null, "execution": null, "warnings": []})
-}
+const OBJECT: &str = "archive/logs/log_group=/ecs/web/year=2026/month=10/task-0/s/000000.gz";
 
-#[tokio::test]
-async fn an_archived_month_is_skipped_without_a_look_at_cloudwatch() {
-    let mut empty = manifest_of_the_month();
-    empty["objects"] = json!(0);
-    for (body, listed) in [(manifest_of_the_month(), listing("task-0", "<Contents><Key>k</Key></Contents>")), (empty, listing("none", ""))]
-    {
-        let logs = log_groups(&["/ecs/web"]);
-        let answer = handle_with_s3(event(), &[&logs], &[&manifest(body.to_string()), &listed]).await.unwrap();
-        assert_eq!((&answer["status"], &answer["reason"]), (&json!("SKIPPED"), &json!("AlreadyArchived")));
-        assert_eq!(logs.num_calls(), 0);
+/// A manifest with changes, and the object that it states.
+fn archived(changes: Value) -> impl Fn(&mut State) {
+    move |aws| {
+        let target = october("/ecs/web");
+        aws.put(&path_of(&target), &manifest(&target, changes.clone()));
+        aws.objects.insert(OBJECT.to_owned(), b"abc".to_vec());
     }
 }
 
-#[tokio::test]
-async fn a_manifest_whose_objects_are_gone_is_not_believed() {
-    let there = manifest(manifest_of_the_month().to_string());
-    let rules = [&log_groups(&["/ecs/web"]), &create_answers(Arc::default())];
-    let answer = handle_with_s3(event(), &rules, &[&there, &listing("task-0", "")]).await.unwrap();
-    assert_eq!((&answer["status"], &answer["warnings"][0]["name"]), (&json!("CREATED"), &json!("ManifestReplaced")));
-    assert!(answer["warnings"][0]["message"].as_str().unwrap().contains("because the objects of its task task-0 are gone;"), "{answer}");
-}
-
-#[tokio::test]
-async fn force_exports_an_archived_month_again() {
-    let archived = manifest(manifest_of_the_month().to_string());
-    let mut event = event();
-    event["force"] = json!(true);
-    let answer = handle_with_s3(event, &[&log_groups(&["/ecs/web"]), &create_answers(Arc::default())], &[&archived]).await.unwrap();
-    assert_eq!((&answer["status"], &answer["warnings"], archived.num_calls()), (&json!("CREATED"), &json!([]), 0));
-}
-
-#[tokio::test]
-async fn a_manifest_of_something_else_is_replaced_and_said_to_be() {
-    let mut other = manifest_of_the_month();
-    other["month"] = json!("2026-09");
-    for (body, what) in
-        [("{".to_owned(), "because it is not JSON;"), (other.to_string(), "because its month is \"2026-09\", not \"2026-10\";")]
-    {
-        let answer =
-            handle_with_s3(event(), &[&log_groups(&["/ecs/web"]), &create_answers(Arc::default())], &[&manifest(body)]).await.unwrap();
-        assert_eq!((&answer["status"], &answer["warnings"][0]["name"]), (&json!("CREATED"), &json!("ManifestReplaced")));
-        assert!(answer["warnings"][0]["message"].as_str().unwrap().contains(what), "{answer}");
-    }
-}
-
-#[tokio::test]
-async fn a_manifest_that_cannot_be_read_is_an_error_and_a_missing_bucket_is_createexporttasks_to_tell() {
-    for (status, code, name) in [
-        (403, "AccessDenied", ErrorName::AccessDenied),
-        (400, "InvalidRequest", ErrorName::Unexpected),
-        (500, "InternalError", ErrorName::DestinationUnavailable),
+#[tokio::test(start_paused = true)]
+async fn an_archived_window_is_skipped_without_a_look_at_cloudwatch_logs() {
+    for changes in [
+        json!({}),
+        json!({"task_id": "nothing", "outcome": "empty", "objects": 0, "bytes": 0}),
+        json!({"task_id": null, "outcome": "skipped", "reason": "NoEventsInMonth", "objects": 0, "bytes": 0}),
     ] {
-        let error = handle_with_s3(event(), &[], &[&s3_refuses(status, code)]).await.unwrap_err();
-        assert_eq!(error.name, name, "{error}");
-        assert!(error.message.starts_with(&format!("GetObject answered {code}: m")), "{error}");
+        let aws = aws_with(archived(changes.clone()));
+        let answer = handle(&aws, json!({})).await.unwrap();
+        assert_eq!((&answer["status"], &answer["reason"]), (&json!("SKIPPED"), &json!("AlreadyArchived")), "{changes}");
+        assert_eq!(aws.names(&["Describe", "Create"]), [""; 0]);
     }
-    for (status, code) in [(404, "NoSuchBucket"), (301, "PermanentRedirect")] {
-        let refused =
-            create_refuses(400, "InvalidParameterException", "The given bucket does not exist. Please make sure the bucket is valid.");
-        let error = handle_with_s3(event(), &[&log_groups(&["/ecs/web"]), &refused], &[&s3_refuses(status, code)]).await.unwrap_err();
-        assert_eq!((error.name, refused.num_calls()), (ErrorName::DestinationRejected, 1), "{code}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_does_not_fit_is_not_believed() {
+    for changes in [
+        json!({"created": "2099-01-01T00:00:00.000Z", "execution": "arn:aws:states:foreign"}),
+        json!({"objects": 0, "bytes": 0, "task_id": "task-9", "created": "2099-01-01T00:00:00.000Z"}),
+        json!({"created": "2026-11-01T02:59:59.000Z"}),
+        json!({"account": "999999999999"}),
+        json!({"region": "us-east-1"}),
+        json!({"log_group": "/ecs/api"}),
+        json!({"window_from": 1}),
+        json!({"schema_version": 1}),
+        // What lies in the task's folder is not what it states: objects are deleted, or overwritten.
+        json!({"objects": 2}),
+        json!({"bytes": 4}),
+        json!({"task_id": "task-9"}),
+    ] {
+        let aws = aws_with(archived(changes.clone()));
+        assert_eq!(handle(&aws, json!({})).await.unwrap()["status"], "CREATED", "{changes}");
+        assert_eq!(aws.names(&["PUT", "DELETE"]), [""; 0], "the new export's check replaces it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn force_exports_what_is_archived_but_not_what_this_run_has_archived() {
+    for (start, status) in [("2026-11-01T03:30:01Z", "CREATED"), ("2026-11-01T03:30:00Z", "SKIPPED")] {
+        let aws = aws_with(archived(json!({})));
+        assert_eq!(handle(&aws, json!({"force": true, "startTime": start})).await.unwrap()["status"], status, "{start}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_with_other_log_streams_is_taken() {
+    for (held, asked, end) in [
+        (json!("dev/"), json!({"logStreamNamePrefix": "prod/"}), Err(PlaceTaken)),
+        (json!("prod/"), json!({"logStreamNamePrefix": "prod/a"}), Ok("SKIPPED")),
+        (json!(null), json!({"logStreamNamePrefix": "prod/"}), Ok("SKIPPED")),
+        (json!("prod/"), json!({}), Ok("CREATED")),
+    ] {
+        let aws = aws_with(archived(json!({"log_stream_name_prefix": held})));
+        let answer = handle(&aws, asked.clone()).await;
+        let ended = answer.as_ref().map(|answer| answer["status"].as_str().unwrap()).map_err(|error| error.name);
+        assert_eq!(ended, end, "{held} {asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_exported_in_the_place_of_what_cannot_be_read() {
+    type Case = (&'static str, u16, &'static str, &'static str, ErrorName);
+    let cases: [Case; 6] = [
+        (
+            "GET archive/logs/manifests/",
+            403,
+            "InvalidObjectState",
+            "The operation is not valid for the object's storage class",
+            ArchiveUnreadable,
+        ),
+        ("GET archive/logs/manifests/", 403, "AccessDenied", "Access Denied", ArchiveUnreadable),
+        ("GET archive/logs/manifests/", 503, "SlowDown", "Please reduce your request rate.", DestinationUnavailable),
+        ("LIST archive/logs/manifests/", 403, "AccessDenied", "Access Denied", AccessDenied),
+        // A listing that breaks off is not taken for the whole.
+        ("NEXT archive/logs/manifests/", 500, "InternalError", "We encountered an internal error.", DestinationUnavailable),
+        ("LIST archive/logs/log_group=", 404, "NoSuchBucket", "The specified bucket does not exist", DestinationRejected),
+    ];
+    for (call, status, code, message, name) in cases {
+        let aws = aws_with(archived(json!({})));
+        aws.state().refuse(call, status, code, message);
+        let error = handle(&aws, json!({"force": true})).await.unwrap_err();
+        assert_eq!(error.name, name, "{call} {code}: {error}");
+        assert!(error.message.contains(&format!("answered {code}: {message}")), "{error}");
+        assert_eq!(creations(&aws), 0, "{call} {code}");
     }
 }

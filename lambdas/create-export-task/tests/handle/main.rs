@@ -1,46 +1,52 @@
-//! The function as the state machine calls it, with the real SDK client and AWS's answers mocked on the wire.
+//! The function as the state machine calls it: the real SDK clients on AWS in memory.
 
-mod adoption;
 mod archived;
-mod aws;
-mod log;
-mod refusals;
-mod request;
-mod skips;
+mod create;
+mod slot;
 
-use aws_smithy_mocks::{Rule, RuleMode, mock_client};
-use chrono::{DateTime, Utc};
+use archive::Archive;
 use create_export_task::CreateExportTask;
-use export_core::ExportError;
+use export_core::{ExportError, input::RUN_TIME_LIMIT};
+use fake_aws::{Aws, FROM, NOW, State, merged, stack};
 use function_runtime::Invocation;
 use serde_json::{Value, json};
 
-use aws::{export_tasks, log_streams, s3_refuses};
+const DAY: i64 = 86_400_000;
 
-const WINDOW: (i64, i64) = (1_790_780_400_000, 1_793_458_799_999);
+/// `NOW` in milliseconds.
+const NOW_MILLIS: i64 = 1_793_505_605_000;
 
-fn now() -> DateTime<Utc> {
-    "2026-11-01T04:00:05Z".parse().unwrap()
+/// One log group with an event in October, beside one whose name begins with the same letters.
+fn aws() -> Aws {
+    let aws = Aws::default();
+    aws.state().log_groups = vec![json!({"logGroupName": "/ecs/web-api"}), json!({"logGroupName": "/ecs/web"})];
+    aws.state().log_streams = vec![json!({"logStreamName": "s", "lastEventTimestamp": FROM})];
+    aws
 }
 
-fn event() -> Value {
-    json!({"s3BucketName": "archive", "s3Prefix": "logs", "logGroupName": "/ecs/web"})
+fn aws_with(change: impl FnOnce(&mut State)) -> Aws {
+    let aws = aws();
+    change(&mut aws.state());
+    aws
 }
 
-/// Calls the function with these answers, and with harmless ones for what they leave open: no manifest, no export tasks,
-/// one log stream with events in the month.
-async fn handle(event: Value, rules: &[&Rule]) -> Result<Value, ExportError> {
-    handle_with_s3(event, rules, &[]).await
+async fn handle(aws: &Aws, event: Value) -> Result<Value, ExportError> {
+    handle_in(&mut invocation(), aws, event).await
 }
 
-async fn handle_with_s3(event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
-    handle_in(&mut Invocation::new("request-1", now()), event, logs, s3).await
+/// An event of `/ecs/web` alone has a month of its own: the one before `NOW`.
+async fn handle_in(invocation: &mut Invocation, aws: &Aws, changes: Value) -> Result<Value, ExportError> {
+    let config = aws.config();
+    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), function_runtime::s3_client(&config));
+    let event = if changes.is_object() { merged(json!({"logGroupName": "/ecs/web"}), changes) } else { changes };
+    CreateExportTask::with(archive, RUN_TIME_LIMIT).handle(event, invocation).await
 }
 
-async fn handle_in(invocation: &mut Invocation, event: Value, logs: &[&Rule], s3: &[&Rule]) -> Result<Value, ExportError> {
-    let (no_tasks, streams) = (export_tasks(json!([])), log_streams(json!([{"logStreamName": "s", "lastEventTimestamp": WINDOW.0}])));
-    let no_manifest = s3_refuses(404, "NoSuchKey");
-    let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, logs.iter().copied().chain([&no_tasks, &streams]));
-    let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, s3.iter().copied().chain([&no_manifest]));
-    CreateExportTask::with_clients(logs, s3, "ap-northeast-1".into()).handle(event, invocation).await
+fn invocation() -> Invocation {
+    Invocation::new("request-1", NOW.parse().unwrap())
+}
+
+/// How often CloudWatch Logs was asked to create a task.
+fn creations(aws: &Aws) -> usize {
+    aws.bodies("CreateExportTask").len()
 }

@@ -31,13 +31,14 @@ impl ManifestIndex {
         let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
         self.months.retain(|month, _| wanted.contains(month));
         for month in wanted {
-            if !self.months.contains_key(&month) {
-                let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
-                for key in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
-                    by_place.entry(key.place.clone()).or_default().push(key);
-                }
-                self.months.insert(month, by_place);
+            if self.months.contains_key(&month) {
+                continue;
             }
+            let mut by_place: HashMap<PlaceHash, Vec<ManifestKey>> = HashMap::new();
+            for (key, _) in archive.list_manifests(month, &archive.stack.manifests(month)).await? {
+                by_place.entry(key.place.clone()).or_default().push(key);
+            }
+            self.months.insert(month, by_place);
         }
         Ok(())
     }
@@ -53,14 +54,16 @@ fn with_neighbours(month: Month) -> [Month; 3] {
 }
 
 impl Archive {
-    async fn list_manifests(&self, month: Month, prefix: &str) -> Result<Vec<ManifestKey>, ExportError> {
+    /// With their ETags.
+    async fn list_manifests(&self, month: Month, prefix: &str) -> Result<Vec<(ManifestKey, String)>, ExportError> {
         let folder = self.stack.manifests(month);
         let keys = self.list_keys(self.stack.bucket.as_str(), prefix).await?;
-        Ok(keys.iter().filter_map(|key| ManifestKey::parse(month, key.strip_prefix(&folder)?)).collect())
+        let parse = |(key, etag): (String, String)| Some((ManifestKey::parse(month, key.strip_prefix(&folder)?)?, etag));
+        Ok(keys.into_iter().filter_map(parse).collect())
     }
 
     /// Of one place, in a month and both neighbours.
-    async fn manifests_near(&self, place: &PlaceHash, month: Month) -> Result<Vec<ManifestKey>, ExportError> {
+    async fn manifests_near(&self, place: &PlaceHash, month: Month) -> Result<Vec<(ManifestKey, String)>, ExportError> {
         let mut keys = Vec::new();
         for month in with_neighbours(month) {
             keys.extend(self.list_manifests(month, &self.stack.manifests_of(month, place)).await?);
@@ -69,46 +72,52 @@ impl Archive {
     }
 
     /// The manifests that overlap a question's window, with what lies behind them. `index` saves the listing.
-    pub async fn overlapping_manifests(&self, question: &Question<'_>, index: Option<&ManifestIndex>) -> Result<Vec<Found>, ExportError> {
+    pub async fn overlapping_manifests(
+        &self,
+        question: &Question<'_>,
+        index: Option<&ManifestIndex>,
+        tells_streams: bool,
+    ) -> Result<Vec<Found>, ExportError> {
         let place = question.place.hash();
         let keys = match index {
             Some(index) => index.of(&place, question.month),
-            None => self.manifests_near(&place, question.month).await?,
+            None => self.manifests_near(&place, question.month).await?.into_iter().map(|(key, _)| key).collect(),
         };
         let overlapping = keys.into_iter().filter(|key| key.window.overlaps(question.window));
-        let found = overlapping.map(|key| self.find_manifest(question, key));
+        let found = overlapping.map(|key| self.find_manifest(question, key, tells_streams));
         let found: Vec<Option<Found>> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
     /// `None`: somebody has removed it since it was listed.
-    async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey) -> Result<Option<Found>, ExportError> {
+    async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey, tells_streams: bool) -> Result<Option<Found>, ExportError> {
         let bucket = self.stack.bucket.as_str();
-        let content = match self.read(bucket, &self.stack.manifest_key(&key)).await {
+        let (content, etag) = match self.read_version(bucket, &self.stack.manifest_key(&key)).await {
             Ok(None) => return Ok(None),
-            Ok(Some(bytes)) => Content::read(&bytes, question.place, &key, question.now),
+            Ok(Some((bytes, etag))) => (Content::read(&bytes, question.place, &key, question.now), etag),
             Err(failure) => {
                 let error = self.refused(&failure, bucket, READ);
                 // What may pass is asked again; nothing else tells whether the manifest is good.
                 if error.name == ErrorName::DestinationUnavailable {
                     return Err(error);
                 }
-                Content::Unreadable(error.message)
+                (Content::Unreadable(error.message), String::new())
             }
         };
         let content = match content.task_id() {
             Some(task_id) => {
                 let folder = task_folder(&question.place.destination.prefix(key.month), task_id);
-                let listed = self.list_folder(question.place.bucket.as_str(), &folder).await?;
+                let listed = self.list_folder(question.place.bucket.as_str(), &folder, tells_streams).await?;
                 content.with_folder(listed)
             }
             None => content,
         };
-        Ok(Some(Found { key, content }))
+        Ok(Some(Found { key, etag, content }))
     }
 
-    /// Writes a manifest, then removes those that it replaces. `found` is what the decision stands on: if another manifest that overlaps
-    /// was written since, this one is withdrawn, and what lay under its key is put back.
+    /// Writes a manifest, then removes those that it replaces. `found` is what the decision stands on. Where its key has changed since,
+    /// nothing is written. Where another manifest that overlaps has come or changed since, this one is withdrawn, and what lay under its
+    /// key is put back.
     pub async fn write_manifest(
         &self,
         place: &Place,
@@ -119,43 +128,47 @@ impl Archive {
     ) -> Result<(), ExportError> {
         let key = ManifestKey { place: place.hash(), month, window: manifest.window() };
         let (bucket, name) = (self.stack.bucket.as_str(), self.stack.manifest_key(&key));
-        let present = match found.iter().any(|found| found.key == key) {
-            true => self.read(bucket, &name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?,
-            false => None,
+        let etag = found.iter().find(|found| found.key == key).map(|found| found.etag.as_str());
+        let present = match etag {
+            Some(_) => self.read(bucket, &name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?,
+            None => None,
         };
-        self.write_json(bucket, &name, manifest, WRITE).await?;
-        let is_new = |other: &ManifestKey| {
-            other.window.overlaps(key.window) && *other != key && !found.iter().any(|found| found.key == *other)
+        let json = serde_json::to_vec(manifest);
+        let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{name} cannot be written as JSON: {error}")))?;
+        let Some(written) = self.write_if_unchanged(bucket, &name, bytes, etag, WRITE).await? else {
+            return Err(overtaken(place, key.window, &key));
         };
-        if let Some(other) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
-            match present {
-                Some(bytes) => self.write(bucket, &name, bytes, WRITE).await?,
-                None => self.delete(bucket, &name, WRITE).await?,
-            }
-            return Err(withdrawn(place, key.window, &other));
+        let is_known = |other: &ManifestKey, etag: &str| found.iter().any(|found| found.key == *other && found.etag == etag);
+        let is_new = |(other, etag): &(ManifestKey, String)| other.window.overlaps(key.window) && *other != key && !is_known(other, etag);
+        if let Some((other, _)) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
+            self.withdraw(&name, &written, present).await?;
+            return Err(overtaken(place, key.window, &other));
         }
-        self.remove_manifests(&key, replaces).await
-    }
-
-    /// Writes a manifest that says `skipped`, then removes those that it replaces. Every manifest that a task stands behind goes before
-    /// it, so it needs no second look.
-    pub async fn write_skip(&self, place: &Place, month: Month, manifest: &Manifest, replaces: &[ManifestKey]) -> Result<(), ExportError> {
-        let key = ManifestKey { place: place.hash(), month, window: manifest.window() };
-        self.write_json(self.stack.bucket.as_str(), &self.stack.manifest_key(&key), manifest, WRITE).await?;
-        self.remove_manifests(&key, replaces).await
-    }
-
-    async fn remove_manifests(&self, written: &ManifestKey, replaces: &[ManifestKey]) -> Result<(), ExportError> {
-        for replaced in replaces.iter().filter(|replaced| *replaced != written) {
-            self.delete(self.stack.bucket.as_str(), &self.stack.manifest_key(replaced), WRITE).await?;
+        for replaced in replaces.iter().filter(|replaced| **replaced != key) {
+            self.delete(bucket, &self.stack.manifest_key(replaced), WRITE).await?;
         }
         Ok(())
     }
 }
 
-fn withdrawn(place: &Place, window: Window, other: &ManifestKey) -> ExportError {
+impl Archive {
+    /// Takes a manifest back, unless somebody has replaced it meanwhile.
+    async fn withdraw(&self, name: &str, written: &str, present: Option<Vec<u8>>) -> Result<(), ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        if let Some(bytes) = present {
+            return self.write_if_unchanged(bucket, name, bytes, Some(written), WRITE).await.map(drop);
+        }
+        let lies = self.read_version(bucket, name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?;
+        match lies {
+            Some((_, etag)) if etag == written => self.delete(bucket, name, WRITE).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+fn overtaken(place: &Place, window: Window, other: &ManifestKey) -> ExportError {
     let message = format!(
-        "while the manifest of log group {} for {} to {} was written, another one that overlaps it was written: {other}; this one is withdrawn",
+        "while the manifest of log group {} for {} to {} was written, {other}, which overlaps it, was written or removed: nothing is replaced",
         place.log_group, window.from, window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)

@@ -19,8 +19,8 @@ pub(crate) const LIST: Permissions = "s3:ListBucket";
 
 impl Archive {
     /// One listing of a task's folder, which has everything that the task wrote and nothing else: CloudWatch's `aws-logs-write-test` lies
-    /// beside it.
-    pub async fn list_folder(&self, bucket: &str, folder: &str) -> Result<Folder, ExportError> {
+    /// beside it. A task can have a million log streams: they are told apart only where `tells_streams`.
+    pub async fn list_folder(&self, bucket: &str, folder: &str, tells_streams: bool) -> Result<Folder, ExportError> {
         let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
         let mut listed = Folder::default();
         let mut digest = Sha256::new();
@@ -33,7 +33,9 @@ impl Archive {
                 listed.objects += 1;
                 listed.hidden_objects += u64::from(is_hidden(name));
                 listed.bytes += size;
-                *listed.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
+                if tells_streams {
+                    *listed.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
+                }
                 digest.update(format!("{key} {size} {}\n", object.e_tag().unwrap_or_default()));
             }
         }
@@ -41,26 +43,34 @@ impl Archive {
         Ok(listed)
     }
 
-    /// Every key that begins with `prefix`.
-    pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, ExportError> {
+    /// Every key that begins with `prefix`, with its ETag.
+    pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, String)>, ExportError> {
         let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+            let named = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key.zip(object.e_tag));
+            keys.extend(named);
         }
         Ok(keys)
     }
 
     /// `None`: it does not exist. The failure is told as it is: what it means differs from object to object.
     pub async fn read(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, ServiceFailure> {
+        Ok(self.read_version(bucket, key).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// With its ETag.
+    pub(crate) async fn read_version(&self, bucket: &str, key: &str) -> Result<Option<(Vec<u8>, String)>, ServiceFailure> {
         let object = match self.s3.get_object().bucket(bucket).key(key).send().await {
             Ok(object) => object,
             Err(error) if matches!(error.as_service_error(), Some(GetObjectError::NoSuchKey(_))) => return Ok(None),
             Err(error) => return Err(service_failure("GetObject", &error)),
         };
-        let broken = |error| ServiceFailure { operation: "GetObject", code: None, message: format!("the answer broke off: {error}"), status: None };
-        object.body.collect().await.map(|bytes| Some(bytes.to_vec())).map_err(broken)
+        let broken =
+            |error| ServiceFailure { operation: "GetObject", code: None, message: format!("the answer broke off: {error}"), status: None };
+        let etag = object.e_tag.clone().unwrap_or_default();
+        object.body.collect().await.map(|bytes| Some((bytes.to_vec(), etag))).map_err(broken)
     }
 
     /// `None`: it does not exist.
@@ -73,6 +83,34 @@ impl Archive {
     pub async fn write(&self, bucket: &str, key: &str, bytes: Vec<u8>, needs: Permissions) -> Result<(), ExportError> {
         let put = self.s3.put_object().bucket(bucket).key(key).content_type("application/json").body(ByteStream::from(bytes));
         put.send().await.map(drop).map_err(|error| self.refused(&service_failure("PutObject", &error), bucket, needs))
+    }
+
+    /// Writes an object only if it is as it was found: with this ETag, or not there. Answers with its ETag; `None`: it is not as it was
+    /// found, and nothing is written.
+    pub(crate) async fn write_if_unchanged(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: Vec<u8>,
+        etag: Option<&str>,
+        needs: Permissions,
+    ) -> Result<Option<String>, ExportError> {
+        let put = self.s3.put_object().bucket(bucket).key(key).content_type("application/json").body(ByteStream::from(bytes.clone()));
+        let put = match etag {
+            Some(etag) => put.if_match(etag),
+            None => put.if_none_match("*"),
+        };
+        let failure = match put.send().await {
+            Ok(put) => return Ok(Some(put.e_tag.unwrap_or_default())),
+            Err(error) => service_failure("PutObject", &error),
+        };
+        // 409: somebody else is writing it. 404: it was removed.
+        if !matches!(failure.status, Some(404 | 409 | 412)) || failure.has_code("NoSuchBucket") {
+            return Err(self.refused(&failure, bucket, needs));
+        }
+        // The first attempt may have succeeded, and its answer been lost.
+        let lies = self.read_version(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, needs))?;
+        Ok(lies.filter(|(lies, _)| *lies == bytes).map(|(_, etag)| etag))
     }
 
     pub async fn write_json(&self, bucket: &str, key: &str, value: &impl Serialize, needs: Permissions) -> Result<(), ExportError> {

@@ -1,12 +1,7 @@
 //! The newest event of a log group, by the metadata of its log streams.
 
 use aws_sdk_cloudwatchlogs::types::OrderBy;
-use export_core::{
-    ExportError, LogGroupName,
-    decide::NewestEvent,
-    service::logs_error,
-    time::Millis,
-};
+use export_core::{ExportError, LogGroupName, decide::NewestEvent, service::logs_error, time::Millis};
 
 use crate::{Archive, service_failure};
 
@@ -28,7 +23,11 @@ impl Archive {
                 Err(error) => {
                     let failure = service_failure("DescribeLogStreams", &error);
                     // Deleted since it was looked at: CreateExportTask will say so.
-                    return if failure.has_code("ResourceNotFoundException") { Ok(NewestEvent::Unknown) } else { Err(logs_error(&failure)) };
+                    return if failure.has_code("ResourceNotFoundException") {
+                        Ok(NewestEvent::Unknown)
+                    } else {
+                        Err(logs_error(&failure))
+                    };
                 }
             };
             for stream in page.log_streams() {

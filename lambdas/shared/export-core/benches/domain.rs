@@ -128,7 +128,7 @@ fn archived_log_group_month(bencher: Bencher) {
     let (text, folder) = manifest(&target);
     bencher.with_inputs(|| folder.clone()).bench_values(|folder| {
         let content = Content::read(black_box(text.as_bytes()), &target.place, &key, now).with_folder(folder);
-        let evidence = Evidence { manifests: Some(vec![Found { key: key.clone(), content }]), ..Evidence::default() };
+        let evidence = Evidence { manifests: Some(vec![Found { key: key.clone(), etag: String::new(), content }]), ..Evidence::default() };
         decide(&target.question(None, now), &evidence).expect("it is archived")
     });
 }

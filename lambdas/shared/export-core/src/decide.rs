@@ -88,7 +88,11 @@ pub enum Verdict {
     /// It is not covered: a task is to export it.
     Export,
     /// The export counts: its manifest is written, then those that it replaces are removed.
-    Write { outcome: Outcome, replaces: Vec<ManifestKey>, warnings: Vec<Warning> },
+    Write {
+        outcome: Outcome,
+        replaces: Vec<ManifestKey>,
+        warnings: Vec<Warning>,
+    },
     /// The task's manifest, or one that says the same, is in place.
     Written(Outcome),
     /// There is certainly nothing to export: a manifest says so.
@@ -110,6 +114,9 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
     if let Some(export) = &evidence.export {
         return settle(question, &found, evidence.log_group.as_ref(), export).map(decision);
     }
+    if let Some(error) = overlapping(question, &found) {
+        return Ok(decision(Verdict::Fail(error)));
+    }
     if let Some(taken) = found.iter().find(|found| question.place_is_taken(found)) {
         return Ok(decision(Verdict::Fail(question.place_taken(taken))));
     }
@@ -118,7 +125,13 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
         return Ok(decision(Verdict::Archived));
     }
     let verdicts = windows.into_iter().map(|(month, window, has_task)| {
-        before_export(question, window, has_task, evidence).map(|verdict| Decision { month, window, verdict })
+        // What is wrong covers nothing, but an export replaces the task that it names only if it has all of it.
+        let claims = || found.iter().filter(|found| found.key.window.overlaps(window) && found.is_claim());
+        let verdict = match claims().find(|found| !window.contains(found.key.window)) {
+            Some(claim) => Verdict::Fail(overlap_refused(claim, question.place, window)),
+            None => before_export(question, window, has_task || claims().next().is_some(), evidence)?,
+        };
+        Ok(Decision { month, window, verdict })
     });
     verdicts.collect()
 }
@@ -128,7 +141,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     let name = &question.place.log_group;
     let cannot = |warning: WarningName, why: &str| {
         let message = format!("log group {name} {why}");
-        if has_task { Verdict::Fail(no_export_can_replace(&message)) } else { Verdict::Warn(Warning::new(warning, message)) }
+        if has_task { Verdict::Fail(no_export_can_replace(&message, window)) } else { Verdict::Warn(Warning::new(warning, message)) }
     };
     let created = match evidence.log_group.as_ref().ok_or(Need::LogGroup)? {
         LogGroup::Absent => return Ok(cannot(WarningName::LogGroupNotFound, "does not exist")),
@@ -139,7 +152,7 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
     };
     if created.is_some_and(|created| created > window.to + LATE_EVENTS) {
         return Ok(match has_task {
-            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"))),
+            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"), window)),
             false => Verdict::Skip(SkipReason::CreatedAfterMonth),
         });
     }
@@ -161,13 +174,17 @@ fn before_export(question: &Question, window: Window, has_task: bool, evidence: 
 /// What the archive records of a task that is COMPLETED.
 fn settle(question: &Question, found: &[&Found], log_group: Option<&LogGroup>, export: &Export) -> Result<Verdict, Need> {
     let outcome = if export.folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
-    let is_own = |found: &&&Found| found.key.window == question.window && found.content.task_id() == Some(&export.task_id);
-    if found.iter().find(is_own).is_some_and(|own| own.manifest().is_some()) {
+    let is_own = |found: &Found| {
+        found.key.window == question.window && found.manifest().is_some() && found.content.task_id() == Some(&export.task_id)
+    };
+    // Also where its own manifest lies there already: the call before this one may have ended before it removed the others.
+    let (own, others): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|found| is_own(found));
+    if !own.is_empty() && others.is_empty() {
         return Ok(Verdict::Written(outcome));
     }
     let mut replaces = Vec::new();
     let mut warnings = Vec::new();
-    for old in found {
+    for old in others {
         match question.replaces(old, outcome) {
             Replaces::Nothing => return Ok(Verdict::Written(outcome)),
             Replaces::Refused(error) => return Ok(Verdict::Fail(error)),
@@ -237,16 +254,21 @@ impl Question<'_> {
         found.manifest().is_some_and(|manifest| StreamPrefix::includes(manifest.log_stream_name_prefix.as_ref(), self.stream_prefix))
     }
 
-    /// A manifest that does not answer is replaced only by an export that includes its streams.
+    /// The place holds a task's manifest that does not cover this, and no export of this entry's streams can replace it.
     fn place_is_taken(&self, found: &Found) -> bool {
+        self.is_narrower(found) && !self.is_covering(found)
+    }
+
+    /// An export replaces a task's manifest only if it includes its streams: what a narrower one leaves out would be covered no more.
+    fn is_narrower(&self, found: &Found) -> bool {
         let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| {
-            !self.answers(found) && !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref())
-        })
+        held.is_some_and(|held| !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
     }
 
     fn place_taken(&self, found: &Found) -> ExportError {
-        let prefix = |prefix: Option<&StreamPrefix>| prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"));
+        let prefix = |prefix: Option<&StreamPrefix>| {
+            prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"))
+        };
         let held = found.manifest().and_then(|manifest| manifest.log_stream_name_prefix.as_ref());
         ExportError::new(
             ErrorName::PlaceTaken,
@@ -262,20 +284,18 @@ impl Question<'_> {
 
     /// What an export of exactly this window does to an overlapping manifest.
     fn replaces<'a>(&self, old: &'a Found, outcome: Outcome) -> Replaces<'a> {
-        if self.place_is_taken(old) {
+        let holds_nothing = old.is_valid() && old.manifest().is_some_and(|manifest| manifest.outcome != Outcome::Exported);
+        if holds_nothing && outcome != Outcome::Exported && self.answers(old) && old.key.window.contains(self.window) {
+            return Replaces::Nothing;
+        }
+        if self.is_narrower(old) {
             return Replaces::Refused(self.place_taken(old));
         }
         let lies = match (old.manifest(), old.folder()) {
-            (None, None) => return Replaces::Freely,
-            (None, Some(lies)) if lies.objects == 0 => return Replaces::Freely,
-            // Two that hold nothing: the one that covers more stays.
-            (Some(manifest), _) if manifest.outcome != Outcome::Exported && old.is_valid() => {
-                return match outcome {
-                    Outcome::Exported => Replaces::Freely,
-                    _ if self.answers(old) && old.key.window.contains(self.window) => Replaces::Nothing,
-                    _ if !self.answers(old) && self.window.contains(old.key.window) => Replaces::Freely,
-                    _ => Replaces::Refused(overlap_refused(old, self)),
-                };
+            (None, _) if !old.is_claim() => return Replaces::Freely,
+            _ if holds_nothing => {
+                let is_replaced = self.window.contains(old.key.window) && (outcome == Outcome::Exported || !self.answers(old));
+                return if is_replaced { Replaces::Freely } else { Replaces::Refused(overlap_refused(old, self.place, self.window)) };
             }
             (_, lies) => lies,
         };
@@ -283,10 +303,13 @@ impl Question<'_> {
         match lies {
             _ if outcome != Outcome::Exported => Replaces::Refused(ExportError::new(
                 ErrorName::SmallerExport,
-                format!("the new export wrote nothing, and manifest {} of log group {} has a task: it stays", old.key, self.place.log_group),
+                format!(
+                    "the new export wrote nothing, and manifest {} of log group {} has a task: it stays",
+                    old.key, self.place.log_group
+                ),
             )),
             Some(lies) if fits => Replaces::IfNotSmaller(lies),
-            _ => Replaces::Refused(overlap_refused(old, self)),
+            _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
         }
     }
 }
@@ -300,7 +323,7 @@ pub fn replaced_by_skip(question: &Question, found: &[Found]) -> Option<Vec<Mani
         (_, Some(manifest)) => {
             manifest.outcome == Outcome::Skipped && !question.answers(found) && question.window.contains(found.key.window)
         }
-        (_, None) => found.folder().is_none_or(|lies| lies.objects == 0),
+        (_, None) => !found.is_claim(),
     };
     overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()
 }
@@ -311,16 +334,25 @@ fn unreadable(found: &Found) -> Option<ExportError> {
     Some(ExportError::new(ErrorName::ArchiveUnreadable, message))
 }
 
-fn no_export_can_replace(why: &str) -> ExportError {
-    let message = format!("objects of a manifest are gone or do not answer, and no export can replace them: {why}");
+/// Two manifests of the same time. Whoever wrote the second one ended before it could look at the first; or somebody put it there.
+fn overlapping(question: &Question, found: &[&Found]) -> Option<ExportError> {
+    let fitting: Vec<&Found> = found.iter().filter(|found| found.manifest().is_some()).copied().collect();
+    let pairs = fitting.iter().enumerate().flat_map(|(index, one)| fitting[index + 1..].iter().map(move |other| (one, other)));
+    let (one, other) = pairs.into_iter().find(|(one, other)| one.key.window.overlaps(other.key.window))?;
+    let message =
+        format!("manifests {} and {} of log group {} overlap: one of them is too many", one.key, other.key, question.place.log_group);
+    Some(ExportError::new(ErrorName::OverlapRefused, message))
+}
+
+fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {
+    let message = format!("no export can replace the manifest for {from} to {to}: {why}");
     ExportError::new(ErrorName::SmallerExport, message)
 }
 
-fn overlap_refused(old: &Found, question: &Question) -> ExportError {
-    let Window { from, to } = question.window;
+fn overlap_refused(old: &Found, place: &Place, Window { from, to }: Window) -> ExportError {
     let message = format!(
         "the window {from} to {to} of log group {} overlaps manifest {}, whose window is {} to {}",
-        question.place.log_group, old.key, old.key.window.from, old.key.window.to
+        place.log_group, old.key, old.key.window.from, old.key.window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)
 }

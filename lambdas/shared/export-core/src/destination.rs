@@ -116,7 +116,9 @@ impl Destination {
         }
         let length = text.len() - YEAR.len() - MONTH.len() + "YYYYMM".len();
         if length > PREFIX_LIMIT {
-            return Err(format!("the destination prefix has {length} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix"));
+            return Err(format!(
+                "the destination prefix has {length} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix"
+            ));
         }
         if text.starts_with('/') {
             return Err("the destination prefix would begin with a slash, as the name does: give an s3Prefix, or put a text before {logGroup} in destinationPrefix".to_owned());

@@ -80,7 +80,9 @@ impl Entry {
     pub(crate) fn read(value: &Value, path: &str, stack: &Stack, problems: &mut Problems) -> Option<Self> {
         match value {
             Value::String(name) => match names::log_group(name, &stack.account, &stack.region) {
-                Ok(name) => Some(Self { selector: Selector::Name(name), s3_prefix: None, log_stream_name_prefix: None, destination_prefix: None }),
+                Ok(name) => {
+                    Some(Self { selector: Selector::Name(name), s3_prefix: None, log_stream_name_prefix: None, destination_prefix: None })
+                }
                 Err(fix) => {
                     problems.add(path, value, fix);
                     None

@@ -17,7 +17,7 @@ use crate::{
     problems::Problems,
     time::{Millis, format_instant},
     warning::{Warning, WarningName},
-    window::SETTLING_TIME,
+    window::{CLOCK_SKEW, SETTLING_TIME},
 };
 
 /// Ten years. More months than that are started as several runs.
@@ -68,7 +68,9 @@ impl RunInput {
         fields.require("logGroups", &mut problems);
         for name in ["month", "since", "force", "allowIncompleteMonth"] {
             if fields.has("scheduledTime") && fields.has(name) {
-                problems.add_text(|| format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out"));
+                problems.add_text(|| {
+                    format!("{name} is given together with scheduledTime: a scheduled run fixes its months itself; leave one of them out")
+                });
             }
         }
         if fields.has("month") && fields.has("since") {
@@ -119,7 +121,9 @@ impl RunInput {
                     self.warnings.push(Warning::new(WarningName::EntryRepeated, message));
                 }
                 Some((first, _)) => problems.add_text(|| {
-                    format!("logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix")
+                    format!(
+                        "logGroups[{first}] and logGroups[{index}] would write to the same place: remove one, or give one another s3Prefix"
+                    )
                 }),
                 None => {
                     holders.insert(key, (index, entry.clone()));
@@ -129,19 +133,28 @@ impl RunInput {
         }
     }
 
-    /// Fixes what the run looks at. `last` is the last scheduled run that compared everything, with its scheduled time and due month;
-    /// `overtaken`: a report of a scheduled run with a later scheduled time exists.
+    /// Fixes what the run looks at. `last` is the due month of the last scheduled run that compared everything; `overtaken`: a report of
+    /// a scheduled run with a later scheduled time exists.
     pub fn looks(&mut self, start: DateTime<Utc>, last: Option<Month>, overtaken: bool) -> Result<Looks, ExportError> {
         if overtaken && self.scheduled_time.take().is_some() {
             let message = "scheduledTime is older than that of a scheduled run that has ended: this run counts as one by hand";
             self.warnings.push(Warning::new(WarningName::ScheduledTimeOvertaken, message));
+        }
+        // A run ahead of its time would overtake every run of the schedule until then.
+        if let Some(time) = self.scheduled_time.filter(|time| *time > start + CLOCK_SKEW) {
+            let (time, start) = (format_instant(time), format_instant(start));
+            let message = format!("scheduledTime is \"{time}\": the run started before it, at {start}; leave it out, and name the month");
+            return Err(ExportError::new(ErrorName::MonthNotComplete, message));
         }
         let due = Month::at(self.scheduled_time.unwrap_or(start), self.timezone).previous();
         let mut months: Vec<Look> = Vec::new();
         if self.scheduled_time.is_some() {
             let first = last.unwrap_or(due).min(due);
             for month in newest_first(first, due).take(MOST_MONTHS) {
-                months.extend(self.look(month, start).ok());
+                match self.look(month, start) {
+                    Ok(look) => months.push(look),
+                    Err(error) => self.warnings.push(Warning::new(WarningName::MonthNotComplete, error.message)),
+                }
             }
             // A hole that a changed time zone left.
             months.extend(self.look(first.previous(), start).ok().map(|look| Look { after_first_covered: true, ..look }));

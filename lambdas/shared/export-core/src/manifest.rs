@@ -3,19 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, TaskId, Window,
     place::{ManifestKey, Place},
     time::{Millis, parse_instant},
+    window::CLOCK_SKEW,
 };
 
 pub const SCHEMA_VERSION: u32 = 2;
-
-/// Clocks differ by a little. A manifest this far ahead of ours was not written in the future.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -129,6 +127,8 @@ pub fn is_hidden(key: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub key: ManifestKey,
+    /// S3's ETag of what was read: another one is another manifest.
+    pub etag: String,
     pub content: Content,
 }
 
@@ -199,6 +199,11 @@ impl Found {
         }
     }
 
+    /// A manifest that is wrong, and names a task of this place whose objects lie there.
+    pub fn is_claim(&self) -> bool {
+        self.manifest().is_none() && self.folder().is_some_and(|lies| lies.objects > 0)
+    }
+
     /// How the objects differ in number and bytes from what the manifest states. `None` for a valid manifest.
     pub fn damage(&self) -> Option<String> {
         let Content::Manifest { manifest, folder } = &self.content else { return None };
@@ -209,6 +214,14 @@ impl Found {
                 manifest.objects, manifest.bytes, folder.objects, folder.bytes
             )
         })
+    }
+
+    /// Why a manifest that can be read is not valid.
+    pub fn fault(&self) -> Option<String> {
+        match &self.content {
+            Content::Wrong { why, .. } => Some(why.clone()),
+            _ => self.damage(),
+        }
     }
 
     pub fn is_valid(&self) -> bool {

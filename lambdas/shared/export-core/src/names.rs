@@ -112,7 +112,7 @@ impl ExecutionArn {
 
 /// A log group by its name, or by its ARN in this account and Region, with or without `:*` behind it.
 pub(crate) fn log_group(text: &str, account: &str, region: &str) -> Read<LogGroupName> {
-    if let Some(beginning) = text.strip_suffix('*').filter(|_| !text.starts_with("arn:")) {
+    if let Some(beginning) = text.strip_suffix('*').filter(|beginning| !beginning.is_empty() && !text.starts_with("arn:")) {
         return Err(format!("to take every log group whose name begins so, write {{\"logGroupNamePrefix\": {beginning:?}}}"));
     }
     let Some(arn) = text.strip_prefix("arn:") else { return LogGroupName::parse(text) };
@@ -169,7 +169,11 @@ mod tests {
     #[test]
     fn a_log_group_is_named_or_given_by_its_arn() {
         let read = |text: &str| log_group(text, "111122223333", "ap-northeast-1").map(|name| name.to_string());
-        for text in ["/ecs/web", "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web", "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*"] {
+        for text in [
+            "/ecs/web",
+            "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web",
+            "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*",
+        ] {
             assert_eq!(read(text).as_deref(), Ok("/ecs/web"), "{text}");
         }
         for (text, fix) in [

@@ -67,8 +67,7 @@ pub struct Place {
 
 impl Place {
     pub fn hash(&self) -> PlaceHash {
-        let identity =
-            serde_json::json!([self.account, self.region, self.bucket, self.log_group, self.destination]).to_string();
+        let identity = serde_json::json!([self.account, self.region, self.bucket, self.log_group, self.destination]).to_string();
         PlaceHash(hexadecimal(&Sha256::digest(identity), 16))
     }
 }
@@ -137,7 +136,13 @@ mod tests {
         let month = "2026-10".parse().unwrap();
         let name = format!("{}-1790780400000-1793458799999.json", "0123456789abcdef".repeat(2));
         assert_eq!(ManifestKey::parse(month, &name).unwrap().to_string(), name);
-        for other in ["x.json", &name.replace("1790780400000", "01790780400000"), &name.replace(".json", ".txt"), &name.replace("-1793458799999", "-1"), &name.replace("1793458799999", &i64::MAX.to_string())] {
+        for other in [
+            "x.json",
+            &name.replace("1790780400000", "01790780400000"),
+            &name.replace(".json", ".txt"),
+            &name.replace("-1793458799999", "-1"),
+            &name.replace("1793458799999", &i64::MAX.to_string()),
+        ] {
             assert_eq!(ManifestKey::parse(month, other), None, "{other}");
         }
     }

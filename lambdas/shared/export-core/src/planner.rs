@@ -13,10 +13,10 @@ use crate::{
     },
     decide::{Decision, LogGroup, Question, Verdict},
     entry::Source,
-    manifest::{Found, Manifest, Outcome},
+    manifest::{Found, Manifest, Outcome, SkipReason},
     place::Place,
     time::{Millis, parse_instant},
-    warning::Warning,
+    warning::{Warning, WarningName},
 };
 
 /// A log group of the run's list, as it was when the run began.
@@ -60,7 +60,15 @@ pub struct Subject {
     /// What became of it in the last round.
     child: Option<Child>,
     was_open: bool,
+    repairs: Option<String>,
     last: Option<ExportError>,
+}
+
+impl Subject {
+    /// Compared for the first time in this run.
+    pub fn is_new(&self) -> bool {
+        !self.was_open
+    }
 }
 
 pub struct Planner<'a> {
@@ -88,6 +96,7 @@ impl<'a> Planner<'a> {
             window: window.window,
             after_first_covered: false,
             was_open: true,
+            repairs: window.repairs,
             last: window.last,
         };
         open.into_iter().map(subject).collect()
@@ -95,7 +104,7 @@ impl<'a> Planner<'a> {
 
     /// The next log-group-months to compare, as many as this round has room for. None: everything is compared, or the round is full.
     pub fn to_compare(&mut self, most: usize) -> Vec<Subject> {
-        let room = most.min(ROUND_SIZE.saturating_sub(self.planned.len()));
+        let room = if self.planned.len() < ROUND_SIZE { most } else { 0 };
         let mut subjects = Vec::new();
         while subjects.len() < room && self.progress.look < self.run.looks.len() {
             let look = self.run.looks[self.progress.look];
@@ -107,6 +116,7 @@ impl<'a> Planner<'a> {
                     after_first_covered: look.after_first_covered,
                     child: None,
                     was_open: false,
+                    repairs: None,
                     last: None,
                 });
                 self.progress.group += 1;
@@ -158,7 +168,8 @@ impl<'a> Planner<'a> {
                 Verdict::Export => match self.not_covered(subject) {
                     Ok(settled) => settled,
                     Err(last) => {
-                        self.planned.push(OpenWindow { group: subject.group, month, window, last });
+                        let repairs = repaired(found, window).or_else(|| subject.repairs.clone());
+                        self.plan(OpenWindow { group: subject.group, month, window, repairs, last });
                         continue;
                     }
                 },
@@ -166,8 +177,16 @@ impl<'a> Planner<'a> {
             self.settle(subject.group, month, window, settled);
         }
         for changed in found.iter().filter(|found| found.is_changed() && !subject.was_open) {
-            let message = format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
-            self.progress.warnings.push(Warning::new(crate::warning::WarningName::ObjectsChanged, message));
+            let message =
+                format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
+            self.progress.warnings.push(Warning::new(WarningName::ObjectsChanged, message));
+        }
+    }
+
+    /// Two months can both touch the window of a manifest that is exported again.
+    fn plan(&mut self, open: OpenWindow) {
+        if !self.planned.iter().any(|planned| (planned.group, planned.window) == (open.group, open.window)) {
+            self.planned.push(open);
         }
     }
 
@@ -184,7 +203,8 @@ impl<'a> Planner<'a> {
     fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<(Settled, Vec<Warning>)> {
         let own = |manifest: &&Manifest| {
             manifest.window() == subject.window
-                && (manifest.execution.as_deref() == Some(self.run.execution.as_str()) || matches!(subject.child, Some(Child::Checked { .. })))
+                && (manifest.execution.as_deref() == Some(self.run.execution.as_str())
+                    || matches!(subject.child, Some(Child::Checked { .. })))
         };
         let manifest = found.iter().filter_map(Found::manifest).find(own)?;
         let instant = |text: Option<&str>| text.and_then(parse_instant).map(Millis::of);
@@ -194,7 +214,10 @@ impl<'a> Planner<'a> {
         let about = |warning: Warning| Warning::new(warning.name, format!("{} {}: {}", manifest.log_group, subject.month, warning.message));
         let warnings = manifest.warnings.iter().filter_map(|warning| serde_json::from_value(warning.clone()).ok()).map(about).collect();
         let settled = match manifest.outcome {
-            Outcome::Exported => Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds },
+            Outcome::Exported => {
+                let repairs = subject.repairs.clone();
+                Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds, repairs }
+            }
             Outcome::Empty => Settled::Empty { task_id, seconds },
             Outcome::Skipped => Settled::Skipped { reason: manifest.reason? },
         };
@@ -207,16 +230,34 @@ impl<'a> Planner<'a> {
         let last = subject.child.as_ref().and_then(Child::error).or_else(|| subject.last.clone());
         match &subject.child {
             Some(Child::Skipped(Reason::RunTimeOver)) => failed(Failure::run_time_over()),
+            // Deleted, or found without events, since the run began: create-export-task looked later.
+            Some(Child::Skipped(reason)) if let Some(settled) = self.skipped(*reason, subject) => Ok(settled),
             Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Skip(reason)), .. }) => {
                 Ok(Settled::Skipped { reason: *reason })
             }
             Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Warning(name)), .. }) => {
-                let message = format!("log group {} was deleted before its export wrote anything", self.groups[subject.group].source.log_group_name);
+                let message =
+                    format!("log group {} was deleted before its export wrote anything", self.groups[subject.group].source.log_group_name);
                 Ok(Settled::Warned { warning: Warning::new(*name, message) })
             }
             Some(Child::Failed(error)) if !error.name.is_planned_again() => failed(error.clone().into()),
             _ if self.is_time_over => failed(last.map_or_else(Failure::run_time_over, Failure::from)),
             _ => Err(last),
+        }
+    }
+
+    fn skipped(&self, reason: Reason, subject: &Subject) -> Option<Settled> {
+        let warned = |name, why: &str| {
+            let message = format!("log group {} {why}", self.groups[subject.group].source.log_group_name);
+            Some(Settled::Warned { warning: Warning::new(name, message) })
+        };
+        match reason {
+            Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "was deleted while the run went on"),
+            Reason::LogClassNotExportable => warned(WarningName::LogClassNotExportable, "is not of the class Standard any more"),
+            Reason::NoEventsInMonth => Some(Settled::Skipped { reason: SkipReason::NoEventsInMonth }),
+            Reason::CreatedAfterMonth => Some(Settled::Skipped { reason: SkipReason::CreatedAfterMonth }),
+            Reason::NoEventsYet => Some(Settled::NothingYet),
+            Reason::AlreadyArchived | Reason::PartlyArchived | Reason::RunTimeOver => None,
         }
     }
 
@@ -228,13 +269,18 @@ impl<'a> Planner<'a> {
         }
         let planned = std::mem::take(&mut self.planned);
         if self.progress.idle_rounds >= IDLE_ROUNDS {
-            for OpenWindow { group, month, window, last } in planned {
+            for OpenWindow { group, month, window, last, .. } in planned {
                 let failure = last.unwrap_or_else(|| {
-                    ExportError::new(ErrorName::Unexpected, format!("{IDLE_ROUNDS} rounds ended without an export, and their results tell no reason"))
+                    ExportError::new(
+                        ErrorName::Unexpected,
+                        format!("{IDLE_ROUNDS} rounds ended without an export, and their results tell no reason"),
+                    )
                 });
                 self.settle(group, month, window, Settled::Failed { failure: failure.into() });
             }
-            let next = self.last_step();
+            // The rest of the list has its turn all the same: every log-group-month ends in an outcome.
+            self.progress.idle_rounds = 0;
+            let next = if is_compared { self.last_step() } else { Next::Plan };
             return self.finished(next, Vec::new());
         }
         let next = match (planned.is_empty(), is_compared) {
@@ -255,6 +301,11 @@ impl<'a> Planner<'a> {
         self.progress.open = planned;
         Finished { next, progress: self.progress, items, decided: self.decided }
     }
+}
+
+/// What is wrong with the manifest that an export of this window replaces.
+fn repaired(found: &[Found], window: Window) -> Option<String> {
+    found.iter().find(|found| found.key.window == window).and_then(Found::fault)
 }
 
 pub struct Finished {

@@ -168,11 +168,11 @@ mod tests {
 
     #[test]
     fn only_what_nobody_retries_is_an_error_of_the_log() {
-        for name in ErrorName::ALL {
+        for &name in ErrorName::ALL {
             let level = match name.retry() {
                 Retry::WhileTaskIsPending | Retry::WhileSlotIsBusy => "INFO",
                 Retry::AfterBackoff => "WARN",
-                Retry::Never => "ERROR",
+                Retry::InNextRound | Retry::Never => "ERROR",
             };
             let lines = lines_of(LevelFilter::TRACE, || log(&ExportError::new(name, "m")));
             assert_eq!(lines, [json!({"level": level, "message": "ends with an error", "error": name.as_str(), "cause": "m"})]);

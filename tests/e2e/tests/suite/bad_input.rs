@@ -1,74 +1,78 @@
-//! Bad input fails the run at once, with the name, the field, the value and the fix, and starts no export.
+//! Bad input fails the run at once, with the name, the field, the value and the fix, starts no export, and is reported like every
+//! other end.
 
-use e2e::{Archive, FROM};
+use e2e::Stage;
 use local_aws::Engine;
 use serde_json::{Value, json};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export() {
-    let archive = Archive::deploy(Engine::Ministack).await;
-    archive.log_group("/a", &[(FROM, "x")]).await;
-    let notifications = archive.subscribe().await;
-    let valid = archive.input(json!(["/a"]));
+e2e::on_both_engines! {
+    what_the_input_shows_to_be_wrong_is_refused_before_any_export,
+}
+
+async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    stage.hello("/refused").await;
+    let notifications = stage.subscribe().await;
+    let valid = stage.input(json!(["/refused"]));
     let with = |field: &str, value: Value| {
         let mut input = valid.clone();
         input[field] = value;
         input
     };
-    let mut without_bucket = valid.clone();
-    without_bucket.as_object_mut().unwrap().remove("s3BucketName");
+    let two_of_a_place = json!([{"logGroupName": "/refused", "logStreamNamePrefix": "a"}, "/refused"]);
     for (input, error, cause) in [
-        (without_bucket, "InvalidInput", "s3BucketName is missing: it is required"),
+        (json!({"month": "2024-10"}), "InvalidInput", "logGroups is missing: it is required"),
         (with("s3prefix", json!("x")), "InvalidInput", "s3prefix is not a known field: use one of s3BucketName, s3Prefix"),
+        (with("plan", json!({"sequence": 1})), "InvalidInput", "plan is not a known field"),
         (with("month", json!("2026-13")), "InvalidInput", "month is \"2026-13\": it is not a calendar month"),
         (with("month", json!("9998-12")), "MonthNotComplete", "month 9998-12 in Asia/Tokyo is complete from 9999-01-01T"),
+        (with("since", json!("2024-01")), "InvalidInput", "since is given together with month: leave one of them out"),
+        (with("scheduledTime", json!("2024-11-01T04:00:00Z")), "InvalidInput", "month is given together with scheduledTime: "),
+        (with("logGroups", json!([])), "InvalidInput", "logGroups is []: name at least one log group"),
         (
-            with("logGroups", json!(["/a", "/b:c"])),
+            with("logGroups", json!(["/refused", "/b:c"])),
             "InvalidInput",
             "logGroups[1] is \"/b:c\": a log group name has 1 to 512 characters out of",
         ),
-        (with("logGroups", json!(vec!["/a"; 300])), "InvalidInput", "logGroups[9] and 290 more would write to the same place"),
+        (with("logGroups", json!(["/b/*"])), "InvalidInput", "logGroups[0] is \"/b/*\": "),
+        (with("logGroups", two_of_a_place), "InvalidInput", "logGroups[0] and logGroups[1] would write to the same place: "),
         (json!([]), "InvalidInput", "the input is []: give a JSON object"),
     ] {
-        let (found, text) = archive.run_badly(&input).await;
+        let execution = stage.run(&input).await;
+        let report = stage.report(&execution.arn).await;
+        let (found, text) = e2e::badly(execution);
         assert_eq!(found, error, "{input}: {text}");
         assert!(text.contains(cause), "{input}: {text}");
+        assert_eq!(
+            (&report["error"]["error"], &report["compared_everything"], &report["decided"]),
+            (&json!(error), &json!(false), &json!([]))
+        );
         let (subject, message) = notifications.next().await;
-        assert_eq!(subject, format!("CloudWatch Logs archive: refused: {error}"));
-        assert!(message.contains(cause), "{message}");
+        assert!(subject.starts_with("cloudwatch-logs-archive: ") && subject.ends_with(&format!(" FAILED, {error}")), "{subject}");
+        assert!(message.contains(cause) && message.contains("\nWhat to do: "), "{message}");
     }
-    assert_eq!(archive.local.export_tasks().await.unwrap(), [], "no export may have started");
-    assert!(archive.stored(&archive.stack.bucket).await.is_empty());
+    assert_eq!(stage.created("/refused").await, [""; 0], "no export may have started");
+    assert_eq!(stage.manifests("/refused").await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_cloudwatch_refuses_names_the_statement_to_add() {
-    let archive = Archive::deploy(Engine::Ministack).await;
-    archive.log_group("/a", &[(FROM, "x")]).await;
-    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&archive.local.sdk_config()).force_path_style(true).build());
-    let region = archive.local.region().to_owned();
-    s3.create_bucket()
-        .bucket("no-policy")
-        .create_bucket_configuration(
-            aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(region.as_str().into()).build(),
-        )
-        .send()
-        .await
-        .unwrap();
+    let stage = Stage::take(Engine::Ministack).await;
+    stage.hello("/rejected").await;
+    let location = aws_sdk_s3::types::BucketLocationConstraint::from(stage.local.region());
+    let configuration = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();
+    stage.s3().create_bucket().bucket("no-policy").create_bucket_configuration(configuration).send().await.unwrap();
     for (bucket, cause) in [
         ("no-such-bucket", "s3BucketName is \"no-such-bucket\": create it in "),
         ("no-policy", "Add to the policy of bucket \"no-policy\" the statements {\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"logs."),
     ] {
-        let mut input = archive.input(json!(["/a"]));
+        let mut input = stage.input(json!(["/rejected"]));
         input["s3BucketName"] = json!(bucket);
-        let (error, text) = archive.run_badly(&input).await;
-        assert_eq!(error, "ExportsFailed", "{text}");
-        assert!(
-            text.starts_with("1 of 1 log groups failed: /a: DestinationRejected: CreateExportTask answered InvalidParameterException"),
-            "{text}"
-        );
+        let (error, text) = stage.run_badly(&input).await;
+        assert_eq!(error, "ArchiveIncomplete", "{text}");
+        assert!(text.contains("\nDestinationRejected: /rejected 2024-10. CreateExportTask answered InvalidParameterException"), "{text}");
         assert!(text.contains(cause), "{text}");
     }
-    assert!(archive.stored("no-policy").await.is_empty());
-    assert_eq!(archive.local.export_tasks().await.unwrap(), []);
+    assert_eq!(stage.keys_in("no-policy", "").await, [""; 0]);
+    assert_eq!(stage.created("/rejected").await, [""; 0]);
 }

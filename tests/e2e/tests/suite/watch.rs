@@ -16,7 +16,7 @@ struct Watcher {
 
 impl Watcher {
     async fn deploy() -> Self {
-        let archive = Archive::deploy(Engine::Ministack).await;
+        let archive = Archive::deploy(Engine::Ministack, 0.001).await;
         let step_functions = aws_sdk_sfn::Client::new(&archive.local.sdk_config());
         let machines = step_functions.list_state_machines().send().await.expect("the state machines").state_machines;
         let arn = machines.into_iter().map(|machine| machine.state_machine_arn).find(|arn| arn.contains("WatchArchive"));
@@ -67,7 +67,7 @@ async fn the_alarms_notify_the_topic_and_the_days_count_from_the_creation_or_the
     let Watcher { archive, step_functions, .. } = &watcher;
     let answer = watcher.cloudwatch("DescribeAlarms", &json!({"MaxRecords": 100})).await;
     let alarms = answer["MetricAlarms"].as_array().expect("alarms");
-    assert_eq!(alarms.len(), 11);
+    assert_eq!(alarms.len(), 13);
     for alarm in alarms {
         assert_eq!(alarm["AlarmActions"], json!([archive.stack.topic_arn]), "{alarm}");
     }

@@ -41,6 +41,9 @@ pub(crate) enum Effect {
         status: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
+        /// So much older than it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age_ms: Option<u32>,
     },
     /// The next task created is never seen.
     Vanish { vanishes: bool },
@@ -70,6 +73,7 @@ pub(crate) enum Fate {
 pub(crate) struct Ordered {
     pub(crate) status: String,
     pub(crate) message: Option<String>,
+    pub(crate) age_ms: u32,
 }
 
 /// The call a fault may strike.
@@ -133,7 +137,9 @@ impl Faults {
     pub(crate) fn fate(&mut self, log_group: &str) -> Option<Fate> {
         let fault = self.take(Some(log_group), |effect| matches!(effect, Effect::Status { .. } | Effect::Vanish { .. }))?;
         match fault.effect {
-            Effect::Status { status, message } => Some(Fate::Ordered(Ordered { status, message })),
+            Effect::Status { status, message, age_ms } => {
+                Some(Fate::Ordered(Ordered { status, message, age_ms: age_ms.unwrap_or_default() }))
+            }
             Effect::Vanish { .. } => Some(Fate::Vanish),
             Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } => None,
         }

@@ -1,11 +1,14 @@
-//! Reads the archive back: every object of the bucket, and the records in them.
+//! The archive as a person with access to the bucket has it: reads it back, and damages it.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::{Context, Result};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
 use chrono::DateTime;
 use flate2::read::MultiGzDecoder;
+use serde_json::Value;
 
 use crate::samples::Event;
 use crate::stack::LocalAws;
@@ -26,21 +29,70 @@ impl StoredObject {
 }
 
 impl LocalAws {
-    /// Reads every object of a bucket, in the order of the keys.
-    pub async fn read_bucket(&self, bucket: &str) -> Result<Vec<StoredObject>> {
+    /// Every key of a bucket that begins with `prefix`, in order.
+    pub async fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>> {
         let s3 = Client::new(&self.sdk_config());
-        let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
-        let mut objects = Vec::new();
+        let mut pages = s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.with_context(|| format!("cannot list the bucket {bucket}"))?;
-            for key in page.contents().iter().filter_map(|object| object.key()) {
-                let context = || format!("cannot read s3://{bucket}/{key}");
-                let object = s3.get_object().bucket(bucket).key(key).send().await.with_context(context)?;
-                let body = object.body.collect().await.with_context(context)?.to_vec();
-                objects.push(StoredObject { key: key.to_owned(), body });
-            }
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        Ok(keys)
+    }
+
+    pub async fn read_object(&self, bucket: &str, key: &str) -> Result<Vec<u8>> {
+        let context = || format!("cannot read s3://{bucket}/{key}");
+        let s3 = Client::new(&self.sdk_config());
+        let object = s3.get_object().bucket(bucket).key(key).send().await.with_context(context)?;
+        Ok(object.body.collect().await.with_context(context)?.to_vec())
+    }
+
+    /// Creates the object, or overwrites it.
+    pub async fn write_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) -> Result<()> {
+        let s3 = Client::new(&self.sdk_config());
+        let put = s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body.into()));
+        put.send().await.with_context(|| format!("cannot write s3://{bucket}/{key}"))?;
+        Ok(())
+    }
+
+    pub async fn delete_object(&self, bucket: &str, key: &str) -> Result<()> {
+        let s3 = Client::new(&self.sdk_config());
+        s3.delete_object().bucket(bucket).key(key).send().await.with_context(|| format!("cannot delete s3://{bucket}/{key}"))?;
+        Ok(())
+    }
+
+    /// Reads every object of a bucket, in the order of the keys.
+    pub async fn read_bucket(&self, bucket: &str) -> Result<Vec<StoredObject>> {
+        let mut objects = Vec::new();
+        for key in self.keys(bucket, "").await? {
+            let body = self.read_object(bucket, &key).await?;
+            objects.push(StoredObject { key, body });
         }
         Ok(objects)
+    }
+
+    /// The manifests of a bucket by their keys, whatever the stack's `S3Prefix` is.
+    pub async fn manifests(&self, bucket: &str) -> Result<BTreeMap<String, Value>> {
+        let mut manifests = BTreeMap::new();
+        for key in self.keys(bucket, "").await?.into_iter().filter(|key| key.contains("manifests/year=")) {
+            manifests.insert(key.clone(), self.read_json(bucket, &key).await?);
+        }
+        Ok(manifests)
+    }
+
+    /// The report of a run, also of one that failed; `None` where the run wrote none.
+    pub async fn report(&self, bucket: &str, execution_arn: &str) -> Result<Option<Value>> {
+        let name = execution_arn.rsplit(':').next().unwrap_or_default();
+        let is_report = |key: &String| key.contains("runs/year=") && key.ends_with(&format!("-{name}.json"));
+        match self.keys(bucket, "").await?.into_iter().find(is_report) {
+            Some(key) => self.read_json(bucket, &key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn read_json(&self, bucket: &str, key: &str) -> Result<Value> {
+        serde_json::from_slice(&self.read_object(bucket, key).await?).with_context(|| format!("s3://{bucket}/{key} is not JSON"))
     }
 }
 

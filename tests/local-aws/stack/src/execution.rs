@@ -1,5 +1,6 @@
 //! Runs of the state machine: started, and waited for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -22,24 +23,16 @@ pub struct Execution {
     pub cause: Option<String>,
 }
 
-/// A log group that a run passed over, as its output says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skip {
-    pub log_group_name: String,
-    pub reason: String,
-}
-
-/// The log groups that a run's output lists as skipped.
-pub fn skips(output: &Value) -> Vec<Skip> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let skip = |skip: &Value| Skip { log_group_name: text(&skip["logGroupName"]), reason: text(&skip["reason"]) };
-    output["skips"].as_array().into_iter().flatten().map(skip).collect()
-}
-
-impl Execution {
-    pub fn skips(&self) -> Vec<Skip> {
-        self.output.as_ref().map(skips).unwrap_or_default()
-    }
+/// What became of each log group, as a run's report says, in a word and with the reason; what was archived already is not in it.
+pub fn became(report: &Value) -> BTreeMap<String, String> {
+    let decided = report["decided"].as_array().into_iter().flatten();
+    let one = |decided: &Value| {
+        let reasons = ["/reason", "/warning/name", "/failure/error"];
+        let words = ["/became"].into_iter().chain(reasons).filter_map(|pointer| decided.pointer(pointer)?.as_str());
+        let log_group = decided["source"]["logGroupName"].as_str().unwrap_or_default();
+        (log_group.to_owned(), words.collect::<Vec<_>>().join(" "))
+    };
+    decided.map(one).collect()
 }
 
 impl LocalAws {

@@ -16,6 +16,7 @@ pub mod execution;
 pub mod functions;
 pub mod history;
 pub mod http;
+pub mod lambda;
 pub mod load;
 pub mod ministack;
 pub mod moto;

@@ -18,7 +18,7 @@ pub async fn set_up(progress: &Progress, options: &Options) -> Result<(LocalAws,
     progress
         .step_with_own_output("Functions", async {
             functions::build(CargoMessages::Shown).await?;
-            Ok(((), format!("{} built", FUNCTIONS.join(" and "))))
+            Ok(((), format!("{} built", FUNCTIONS.join(", "))))
         })
         .await?;
     let local = progress

@@ -8,13 +8,12 @@ use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
     contract::{check::SkippedBecause, create::Reason},
     entry::Source,
-    error::Retry,
     fields::Fields,
     input::Look,
     manifest::{Outcome, SkipReason},
     names,
     problems::Problems,
-    time::Millis,
+    time::{Millis, parse_instant},
     warning::Warning,
 };
 
@@ -50,9 +49,14 @@ impl Request {
 
     /// The plan that this state follows. An input of a run that has a field `plan` is an input with an unknown field.
     pub fn plan(&self) -> Option<Plan> {
-        const FIELDS: [&str; 6] = ["plan", "exported", "exportError", "error", "compaction", "compactionError"];
+        const FIELDS: [&str; 7] = ["plan", "exported", "exportError", "error", "scheduledTime", "compaction", "compactionError"];
         let state = self.state.as_object().filter(|state| state.keys().all(|name| FIELDS.contains(&name.as_str())))?;
         serde_json::from_value(state.get("plan")?.clone()).ok()
+    }
+
+    /// Of a run whose first plan failed: all that is kept of its input.
+    pub fn scheduled_time(&self) -> Option<DateTime<Utc>> {
+        self.state.get("scheduledTime").and_then(Value::as_str).and_then(parse_instant)
     }
 }
 
@@ -118,6 +122,8 @@ pub struct OpenWindow {
     pub group: usize,
     pub month: Month,
     pub window: Window,
+    /// What was wrong with the manifest that it replaces: the export is a repair.
+    pub repairs: Option<String>,
     /// What became of its last task.
     pub last: Option<ExportError>,
 }
@@ -135,12 +141,28 @@ pub struct Decided {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "became", rename_all = "camelCase")]
 pub enum Settled {
-    Exported { task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64 },
-    Empty { task_id: Option<TaskId>, seconds: f64 },
-    Skipped { reason: SkipReason },
+    Exported {
+        task_id: Option<TaskId>,
+        objects: u64,
+        bytes: u64,
+        seconds: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repairs: Option<String>,
+    },
+    Empty {
+        task_id: Option<TaskId>,
+        seconds: f64,
+    },
+    Skipped {
+        reason: SkipReason,
+    },
     NothingYet,
-    Warned { warning: Warning },
-    Failed { failure: Failure },
+    Warned {
+        warning: Warning,
+    },
+    Failed {
+        failure: Failure,
+    },
 }
 
 /// Why a log-group-month is not archived. Beside the errors, there is the run's own end.
@@ -173,10 +195,21 @@ impl From<ExportError> for Failure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Child {
     Skipped(Reason),
-    Checked { outcome: Outcome, reason: Option<SkippedBecause>, task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64, warnings: Vec<Warning> },
+    Checked {
+        outcome: Outcome,
+        reason: Option<SkippedBecause>,
+        task_id: Option<TaskId>,
+        objects: u64,
+        bytes: u64,
+        seconds: f64,
+        warnings: Vec<Warning>,
+    },
     Failed(ExportError),
     /// By an error that is not one of the functions' own.
-    Broken { error: String, cause: String },
+    Broken {
+        error: String,
+        cause: String,
+    },
 }
 
 impl Child {
@@ -194,7 +227,9 @@ impl Child {
 
     fn of_output(output: &Value) -> Self {
         let field = |name: &str| output.get(name).cloned().unwrap_or(Value::Null);
-        if output["status"] == "SKIPPED" && let Ok(reason) = serde_json::from_value(field("reason")) {
+        if output["status"] == "SKIPPED"
+            && let Ok(reason) = serde_json::from_value(field("reason"))
+        {
             return Self::Skipped(reason);
         }
         match serde_json::from_value::<Outcome>(field("outcome")) {
@@ -205,9 +240,17 @@ impl Child {
                 objects: output["objects"].as_u64().unwrap_or_default(),
                 bytes: output["bytes"].as_u64().unwrap_or_default(),
                 seconds: output["seconds"].as_f64().unwrap_or_default(),
-                warnings: field("warnings").as_array().into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect(),
+                warnings: field("warnings")
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|one| serde_json::from_value(one.clone()).ok())
+                    .collect(),
             },
-            Err(_) => Self::Broken { error: "Unexpected".to_owned(), cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())) },
+            Err(_) => Self::Broken {
+                error: "Unexpected".to_owned(),
+                cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())),
+            },
         }
     }
 
@@ -218,25 +261,18 @@ impl Child {
         let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
         match ErrorName::parse(&error) {
             Some(name) => Self::Failed(ExportError::new(name, message.unwrap_or(cause))),
+            // A child that was stopped, or never ran, has neither.
+            None if error.is_empty() => Self::Broken { error: text("Status"), cause: text("ExecutionArn") },
             None => Self::Broken { error, cause: message.unwrap_or(cause) },
         }
     }
 
-    /// Whether the next round plans the window again.
+    /// What it failed with, in the words of this project.
     pub fn error(&self) -> Option<ExportError> {
         match self {
             Self::Failed(error) => Some(error.clone()),
             Self::Broken { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
             Self::Skipped(_) | Self::Checked { .. } => None,
-        }
-    }
-
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Failed(error) => error.name.retry() == Retry::Never,
-            Self::Skipped(reason) => *reason == Reason::RunTimeOver,
-            Self::Checked { outcome, .. } => *outcome == Outcome::Skipped,
-            Self::Broken { .. } => false,
         }
     }
 }

@@ -75,6 +75,13 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
             open([wrote(-711, 9, &[]).of_september().damaged(&[("a", 1)])]),
             "2026-09 -711..9 Export | 9..744 Export",
         ),
+        ("wrong, and its task's objects lie there", open([exported().wrong()]).newest(NewestEvent::None), "Export"),
+        ("wrong, and nothing lies there", open([exported().wrong().damaged(&[])]).newest(NewestEvent::None), "NothingYet"),
+        (
+            "wrong, and beyond the window",
+            open([wrote(-9, 744, &[("a", 9)]).wrong()]),
+            "OverlapRefused: the window 2026-09-30T15:00:00.000Z...",
+        ),
         ("of fewer streams", open([exported().of_streams("prod/")]), "Export"),
         ("of fewer streams than wanted", open([exported().of_streams("prod/web")]).of_streams("prod/"), "Export"),
         (
@@ -88,17 +95,17 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
         (
             "damaged, and no log group",
             open([damaged()]).group(LogGroup::Absent),
-            "SmallerExport: ...no export can replace them: log group /a does not exist",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a does not exist",
         ),
         (
             "damaged, and another class",
             open([damaged()]).group(INFREQUENT),
-            "SmallerExport: ...no export can replace them: log group /a is not of the class...",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a is not of the class...",
         ),
         (
             "damaged, and created anew",
             open([damaged()]).group(after),
-            "SmallerExport: ...no export can replace them: log group /a was created anew after this window",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a was created anew after this window",
         ),
     ]);
 }
@@ -159,7 +166,7 @@ fn what_an_export_replaces() {
         ("empty for fewer streams, by nothing", lasting([empty().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
         ("skipped for other streams", lasting([skipped().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
         ("empty", lasting([empty()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "Write(Exported), replaces 9..745"),
+        ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "OverlapRefused: ..."),
         ("empty, by nothing", lasting([empty()]).exports(none), "Written(Empty)"),
         (
             "a part that is empty, by nothing",

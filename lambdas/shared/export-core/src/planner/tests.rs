@@ -69,7 +69,7 @@ impl Archive {
         let folder = Folder { objects, bytes: 7 * objects, digest: "d".into(), ..Folder::default() };
         let key = crate::place::ManifestKey { place: group.place.hash(), month, window };
         let content = Content::Manifest { manifest: Box::new(manifest.unwrap()), folder };
-        self.becomes(index, Verdict::Archived, vec![Found { key, content }]);
+        self.becomes(index, Verdict::Archived, vec![Found { key, etag: String::new(), content }]);
     }
 }
 
@@ -147,7 +147,7 @@ fn a_window_is_settled_or_planned_again() {
     let warned = SkippedBecause::Warning(WarningName::LogGroupNotFound);
     let expired = SkippedBecause::Skip(SkipReason::ExpiredBeforeFirstRun);
     let broken = Child::Broken { error: "States.Timeout".into(), cause: "c".into() };
-    let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5 }";
+    let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5, repairs: None }";
     let time_over = &format!("Report [], /g/0 RunTimeOver: {}", Failure::run_time_over().message);
     for (child, manifest, is_over, expected) in [
         (Some(checked(Outcome::Exported, None)), Some(("exported", EXECUTION)), false, exported),
@@ -172,7 +172,10 @@ fn a_window_is_settled_or_planned_again() {
         (Some(broken.clone()), None, false, "Export [0]"),
         (None, None, false, "Export [0]"),
         (Some(Child::Skipped(Reason::PartlyArchived)), None, false, "Export [0]"),
-        (Some(Child::Skipped(Reason::NoEventsYet)), None, false, "Export [0]"),
+        // create-export-task looked later than the run began.
+        (Some(Child::Skipped(Reason::NoEventsYet)), None, false, "Report [], /g/0 NothingYet"),
+        (Some(Child::Skipped(Reason::CreatedAfterMonth)), None, false, "Report [], /g/0 Skipped { reason: CreatedAfterMonth }"),
+        (Some(Child::Skipped(Reason::LogGroupNotFound)), None, false, "Report [], /g/0 LogGroupNotFound"),
         (Some(checked(Outcome::Exported, None)), None, false, "Export [0]"),
         (Some(checked(Outcome::Skipped, Some(expired))), None, false, "Report [], /g/0 Skipped { reason: ExpiredBeforeFirstRun }"),
         (Some(checked(Outcome::Skipped, Some(warned))), None, false, "Report [], /g/0 LogGroupNotFound"),
@@ -247,6 +250,19 @@ fn three_rounds_that_export_nothing_end_the_run() {
     let told = "/g/0 ExportTaskFailed: ExportTaskFailed in AWS's words";
     let untold = "/g/1 Unexpected: 3 rounds ended without an export, and their results tell no reason";
     assert_eq!(next(&archive), format!("Report [], {told}, {untold}"));
+}
+
+#[test]
+fn what_a_full_round_of_failures_kept_waiting_has_its_turn() {
+    let (run, groups, archive) = (run(), groups(ROUND_SIZE + 1), Archive::default());
+    let mut finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    for _ in 0..IDLE_ROUNDS {
+        assert_eq!((finished.next, finished.items.len()), (Next::Export, ROUND_SIZE));
+        finished = round(&run, &groups, finished.progress, false, &archive, &[]);
+    }
+    assert_eq!((finished.next, finished.decided.len()), (Next::Plan, ROUND_SIZE));
+    let last = round(&run, &groups, finished.progress, false, &archive, &[]);
+    assert_eq!(shown(&last), format!("Export [{ROUND_SIZE}]"));
 }
 
 #[test]

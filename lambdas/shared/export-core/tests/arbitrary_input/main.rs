@@ -8,7 +8,7 @@ mod mutation;
 
 use chrono::{DateTime, Utc};
 use export_core::{
-    BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, TaskId,
+    BucketName, ErrorName, ExecutionArn, ExportError, LogGroupName, Month, Prefix, TaskId,
     contract::{
         check,
         create::{self, Task},
@@ -110,16 +110,16 @@ fn check_entry(run: &RunInput, entry: &Entry, look: &Look, start: DateTime<Utc>)
         prop_assert!(matches!(entry.selector, Selector::Prefix { .. }), "{entry:?} was accepted");
         return Ok(());
     };
-    let execution = "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1".to_owned().try_into().expect("an ARN");
+    let execution = ExecutionArn::parse("arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1").expect("an ARN");
     let item = json!(plan::Item {
-        source: &source,
-        timezone: run.timezone.name(),
+        source: source.clone(),
+        timezone: run.timezone.name().to_owned(),
         month: look.month,
         from: look.window.from,
         to: look.window.to,
         force: run.force,
         start_time: format_instant(start),
-        execution: &execution,
+        execution: execution.clone(),
     });
     let Some(target) = check_create(&item, can_be_named(look.month))? else { return Ok(()) };
     prop_assert_eq!((target.place, target.month, target.window), (place, look.month, look.window));

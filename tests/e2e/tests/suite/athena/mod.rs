@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use e2e::Archive;
+use e2e::{Archive, Stage, assert_counts};
 use generate_infra::athena::saved_queries;
 use local_aws::Engine;
 use serde_json::{Value, json};
@@ -41,25 +41,35 @@ async fn load(archive: &Archive) {
     archive.log_group("/ecs/quiet", &[(AUGUST, "x")]).await;
 }
 
-fn input(archive: &Archive, month: &str, compact: bool) -> Value {
-    json!({"s3BucketName": archive.stack.bucket, "s3Prefix": "cloudwatch-logs", "month": month, "compact": compact,
-        "logGroups": ["/aws/lambda/orders", "/aws/lambda/payments", "/ecs/quiet"]})
+fn input(month: &str, compact: bool) -> Value {
+    json!({"month": month, "compact": compact, "logGroups": ["/aws/lambda/orders", "/aws/lambda/payments", "/ecs/quiet"]})
+}
+
+/// What the last compaction ended with: it runs on ministack, whoever started it.
+async fn last_compaction(archive: &Archive) -> Value {
+    let step_functions = aws_sdk_sfn::Client::new(&archive.local.sdk_config());
+    let listed = step_functions.list_executions().state_machine_arn(&archive.stack.compact_state_machine_arn).send().await;
+    let newest = listed.expect("the executions").executions.into_iter().max_by_key(|execution| execution.start_date.as_nanos());
+    let described = step_functions.describe_execution().execution_arn(newest.expect("a compaction").execution_arn).send().await;
+    serde_json::from_str(&described.expect("it is described").output.expect("it has succeeded")).expect("its output is JSON")
+}
+
+fn compacted(log_group_months: u64, rows: u64, outside: u64) -> Value {
+    json!({"months": ["2026-10"], "compacted": log_group_months, "rows": rows, "outside": outside})
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_answers_on_what_runs_have_archived() {
-    let archive = Archive::deploy(Engine::Ministack).await;
+    let archive = Archive::deploy(Engine::Ministack, 0.001).await;
     load(&archive).await;
     // A first attempt that failed after it had written leaves its folder; its lines must not come back twice.
     let failure = json!({"logGroupName": "/aws/lambda/orders", "status": "FAILED", "message": "internal trouble", "times": 1});
-    archive.local.add_fault(&failure).await.unwrap();
-    let first = archive.run_well(&input(&archive, "2026-08", false)).await;
-    assert_eq!(first["compaction"], json!({"status": "NOT_REQUESTED"}));
-    archive.local.add_fault(&failure).await.unwrap();
-    let october = archive.run_well(&input(&archive, "2026-10", true)).await;
-    assert_eq!(october["counts"], json!({"exported": 2, "empty": 0, "skipped": 1, "failed": 0}));
+    archive.fault(failure.clone()).await;
+    assert_counts(&archive.run_well(&input("2026-08", false)).await, json!({"exported": 3}));
+    archive.fault(failure).await;
+    assert_counts(&archive.run_well(&input("2026-10", true)).await, json!({"exported": 2, "skipped": 1}));
     // Ten lines of orders' seven events, one of payments'.
-    assert_eq!(october["compaction"], json!({"status": "SUCCEEDED", "compacted": 2, "rows": 11, "outside": 0}));
+    assert_eq!(last_compaction(&archive).await, compacted(2, 11, 0));
 
     let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
     // In the order of their work; the others are independent.
@@ -80,8 +90,9 @@ async fn every_query_answers_on_what_runs_have_archived() {
     }
     for row in found.get_mut("archive-size").expect("its answer")["rows"].as_array_mut().expect("rows") {
         let (log_group, month) = (row[0].as_str().expect("a name"), row[2].as_str().expect("a month"));
-        let manifest = archive.manifest(&format!("cloudwatch-logs/log_group={log_group}/year=2026/month={month:0>2}")).await;
-        assert_eq!(row[5], manifest["bytes"].to_string(), "{log_group}");
+        let manifests = archive.manifests(log_group).await;
+        let of_month = manifests.iter().find(|(key, _)| key.contains(&format!("/year=2026/month={month:0>2}/"))).expect("its manifest");
+        assert_eq!(row[5], of_month.1["bytes"].to_string(), "{log_group}");
         row[5] = json!("as in the manifest");
     }
     let files: Vec<_> = found.keys().collect();
@@ -90,15 +101,16 @@ async fn every_query_answers_on_what_runs_have_archived() {
         assert_eq!(*found, expected[file], "{file}");
     }
 
-    // By hand, and again by the workflow: what is compacted is not compacted again.
-    let again = archive.run_well(&input(&archive, "2026-10", true)).await;
-    assert_eq!(again["counts"]["skipped"], 3);
-    assert_eq!(again["compaction"], json!({"status": "SUCCEEDED", "compacted": 0, "rows": 0, "outside": 0}));
+    // A run that archives nothing has nothing to compact; by hand, what is compacted is not compacted again.
+    assert_counts(&archive.run_well(&input("2026-10", true)).await, json!({"alreadyArchived": 3}));
+    let again = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"months": ["2026-10"]})).await;
+    assert_eq!(again.output, Some(compacted(0, 0, 0)));
     // A month exported anew is compacted anew, from the export that counts.
-    let mut anew = input(&archive, "2026-10", true);
+    let mut anew = input("2026-10", true);
     anew["force"] = json!(true);
     anew["logGroups"] = json!(["/aws/lambda/orders"]);
-    assert_eq!(archive.run_well(&anew).await["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 10, "outside": 0}));
+    assert_counts(&archive.run_well(&anew).await, json!({"exported": 1}));
+    assert_eq!(last_compaction(&archive).await, compacted(1, 10, 0));
     let task = &archive
         .local
         .query(&archive.stack, "SELECT DISTINCT task_id FROM compacted_logs WHERE log_group = '/aws/lambda/orders'")
@@ -108,54 +120,55 @@ async fn every_query_answers_on_what_runs_have_archived() {
     assert_eq!(task.rows, archive.local.query(&archive.stack, counts).await.unwrap().rows);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is() {
-    let archive = Archive::deploy(Engine::Ministack).await;
-    let notifications = archive.subscribe().await;
+e2e::on_both_engines! {
+    a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is,
+    what_lies_outside_of_the_tables_is_told,
+}
+
+async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is(engine: Engine) {
+    let archive = Archive::deploy(engine, 0.001).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
-    let mut input = input(&archive, "2026-10", false);
-    input["logGroups"] = json!(["/a", "/b"]);
-    archive.run_well(&input).await;
-    notifications.next().await;
+    let of = |name: &str, compact: bool| json!({"month": "2026-10", "compact": compact, "logGroups": [name]});
+    archive.run_well(&of("/b", false)).await;
+    let notifications = archive.subscribe().await;
     // Athena passes over an object in Deep Archive: here it is gone, and the manifest knows of it.
-    let stored = archive.stored(&archive.stack.bucket).await;
-    let object = stored.keys().find(|key| key.contains("log_group=/b/") && key.ends_with(".gz")).expect("the object of /b");
-    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&archive.local.sdk_config()).force_path_style(true).build());
-    s3.delete_object().bucket(&archive.stack.bucket).key(object).send().await.unwrap();
-    input["logGroups"] = json!(["/a"]);
-    input["compact"] = json!(true);
-    let (error, cause) = archive.run_badly(&input).await;
+    let keys = archive.keys("cloudwatch-logs/log_group=/b/").await;
+    archive.delete(&keys.into_iter().filter(|key| key.ends_with(".gz")).collect::<Vec<_>>()).await;
+    let (error, cause) = archive.run_badly(&of("/a", true)).await;
     assert_eq!(error, "CompactionFailed");
-    let said = "1 of 2 log groups were not compacted: /b: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects";
-    assert!(cause.starts_with("every export ended well, but ") && cause.contains(said), "{cause}");
+    let said = "1 of 2 log-group-months were not compacted: /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects";
+    assert!(cause.starts_with("every export ended well, but the compaction to Parquet ended with ") && cause.contains(said), "{cause}");
     let (subject, message) = notifications.next().await;
-    assert_eq!(subject, "CloudWatch Logs archive 2026-10: compaction FAILED");
-    assert!(message.contains(said) && message.contains("\n  To do: correct what it names, then start"), "{message}");
+    assert_eq!(subject, "cloudwatch-logs-archive: 2026-10 FAILED, CompactionFailed");
+    assert!(message.contains(said) && message.contains("\nWhat to do: Read the failed execution of compact-logs"), "{message}");
     let rows = archive.local.query(&archive.stack, "SELECT log_group, message FROM compacted_logs WHERE year = 2026 AND month = 10").await;
     assert_eq!(rows.unwrap().rows, [[Some("/a".to_owned()), Some("x".to_owned())]]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_lies_outside_of_the_tables_is_told_and_what_cannot_be_meant_is_refused() {
-    let archive = Archive::deploy(Engine::Ministack).await;
+async fn what_lies_outside_of_the_tables_is_told(engine: Engine) {
+    let archive = Archive::deploy(engine, 0.001).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
-    let mut input = input(&archive, "2026-10", true);
-    input["logGroups"] = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
-    let output = archive.run_well(&input).await;
-    assert_eq!(output["compaction"], json!({"status": "SUCCEEDED", "compacted": 1, "rows": 1, "outside": 1}));
+    let log_groups = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
+    archive.run_well(&json!({"month": "2026-10", "compact": true, "logGroups": log_groups})).await;
+    assert_eq!(last_compaction(&archive).await, compacted(1, 1, 1));
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_meant_is_refused() {
+    let stage = Stage::take(Engine::Ministack).await;
     let without_log_group = "SELECT * FROM logs WHERE year = 2026 AND month = 10";
     let in_the_wrong_workgroup = "CREATE TABLE x WITH (external_location = 's3://elsewhere/') AS SELECT 1 AS one";
     for (sql, said) in [
         (without_log_group, "CONSTRAINT_VIOLATION: For the injected projected partition column log_group"),
         (in_the_wrong_workgroup, "enforces a centralized output location"),
     ] {
-        let error = archive.local.query(&archive.stack, sql).await.unwrap_err();
+        let error = stage.local.query(&stage.stack, sql).await.unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
     }
-    let refused = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"month": "October"})).await;
+    let refused = stage.run_machine(&stage.stack.compact_state_machine_arn, &json!({"months": "October"})).await;
     assert_eq!((refused.status, refused.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidInput")));
-    assert_eq!(refused.cause.as_deref(), Some("month is October: give the archived month as YYYY-MM, such as 2026-10"));
+    let expected = "months is October: give a list of 1 to 120 archived months, each as YYYY-MM, such as 2026-10";
+    assert_eq!(refused.cause.as_deref(), Some(expected));
 }

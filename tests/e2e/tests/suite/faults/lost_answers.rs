@@ -1,9 +1,8 @@
 //! Answers that never arrive: the connection breaks, the function crashes or runs out of time. The task is there all the same.
 
+use e2e::{FROM, Stage, TO, assert_counts};
 use local_aws::Engine;
 use serde_json::json;
-
-use crate::faults::stage::Stage;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -22,8 +21,7 @@ async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way(e
     let task_id = stage.wait_for_task("/dropped/active", 1).await;
     stage.wait_for_check(&task_id).await;
     stage.let_tasks_go().await;
-    let execution = stage.wait(&arn).await;
-    assert_eq!(execution.output.expect("the run succeeds")["counts"]["exported"], 1);
+    assert_counts(&stage.wait_well(&arn).await, json!({"exported": 1}));
     assert_eq!(stage.created("/dropped/active").await, [task_id]);
     stage.assert_archived_once("/dropped/active").await;
 }
@@ -34,7 +32,7 @@ async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
     for call in ["DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "GetObject", "ListObjectsV2", "PutObject"] {
         stage.fault(json!({"operation": call, "dropResponse": true})).await;
     }
-    stage.run_exports("/dropped/others").await;
+    stage.run_exports(&["/dropped/others"]).await;
     stage.assert_no_faults_left().await;
     assert_eq!(stage.created("/dropped/others").await.len(), 1);
     stage.assert_archived_once("/dropped/others").await;
@@ -42,21 +40,26 @@ async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
 
 async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
     let stage = Stage::take(engine).await;
+    let manifest = format!("-{FROM}-{TO}.json");
+    let stack = &stage.stack;
     for (log_group, function, fault) in [
-        ("/timeout/create", &stage.stack.create_function_name, json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})),
+        ("/timeout/plan", &stack.plan_function_name, json!({"operation": "PutObject", "keySuffix": "/progress.json", "delayMs": HOUR_MS})),
+        ("/timeout/create", &stack.create_function_name, json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})),
+        ("/timeout/check", &stack.check_function_name, json!({"operation": "PutObject", "keySuffix": manifest, "delayMs": HOUR_MS})),
         (
-            "/timeout/check",
-            &stage.stack.check_function_name,
-            json!({"operation": "PutObject", "keySuffix": "_manifest.json", "delayMs": HOUR_MS}),
+            "/timeout/report",
+            &stack.report_function_name,
+            json!({"operation": "GetObject", "keySuffix": "/decided.json", "delayMs": HOUR_MS}),
         ),
     ] {
         stage.hello(log_group).await;
-        let was = stage.configure(function, &json!({"Timeout": 2})).await;
+        let was = stage.set_timeout(function, &json!(2)).await;
         stage.fault(fault).await;
-        stage.run_exports(log_group).await;
+        stage.run_exports(&[log_group]).await;
+        stage.assert_no_faults_left().await;
         assert_eq!(stage.created(log_group).await.len(), 1, "{log_group}");
         stage.assert_archived_once(log_group).await;
-        stage.configure(function, &json!({"Timeout": was["Timeout"]})).await;
+        stage.set_timeout(function, &was).await;
     }
 }
 
@@ -65,47 +68,67 @@ async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
 mod crash {
     use std::fs;
 
+    use e2e::assert_counts;
+    use local_aws::{Engine, wait_for};
     use nix::{
         sys::signal::{Signal, kill as send_signal},
         unistd::Pid,
     };
-
-    use local_aws::Engine;
-    use local_aws::wait_for;
     use serde_json::json;
 
-    use super::{HOUR_MS, Stage};
+    use super::{FROM, HOUR_MS, Stage, TO};
 
     e2e::on_both_engines! {
-        create_crashes_after_it_created_the_task,
-        check_crashes_after_it_wrote_the_manifest,
+        each_function_crashes_after_its_call,
     }
 
-    async fn create_crashes_after_it_created_the_task(engine: Engine) {
+    async fn each_function_crashes_after_its_call(engine: Engine) {
         let stage = Stage::take(engine).await;
-        stage.hello("/crash/create").await;
-        stage.fault(json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})).await;
-        let arn = stage.start(json!(["/crash/create"])).await;
-        let task_id = stage.wait_for_task("/crash/create", 1).await;
-        kill(&stage, &stage.stack.create_function_name);
-        let execution = stage.wait(&arn).await;
-        assert_eq!(execution.error, None, "{:?}", execution.cause);
-        assert_eq!(execution.output.expect("the run succeeds")["counts"]["exported"], 1);
-        assert_eq!(stage.created("/crash/create").await, [task_id]);
-        stage.assert_archived_once("/crash/create").await;
-    }
-
-    async fn check_crashes_after_it_wrote_the_manifest(engine: Engine) {
-        let stage = Stage::take(engine).await;
-        stage.hello("/crash/check").await;
-        stage.fault(json!({"operation": "PutObject", "keySuffix": "_manifest.json", "delayMs": HOUR_MS})).await;
-        let arn = stage.start(json!(["/crash/check"])).await;
-        wait_for("the manifest", async || stage.in_place("/crash/check").await.remove("_manifest.json")).await;
-        kill(&stage, &stage.stack.check_function_name);
-        let execution = stage.wait(&arn).await;
-        assert_eq!(execution.error, None, "{:?}", execution.cause);
-        assert_eq!(stage.created("/crash/check").await.len(), 1);
-        stage.assert_archived_once("/crash/check").await;
+        let manifest = format!("-{FROM}-{TO}.json");
+        let stack = &stage.stack;
+        let work = |key: &str| (stack.work_bucket.as_str(), key.to_owned());
+        let archive = |key: &str| (stack.bucket.as_str(), key.to_owned());
+        for (log_group, function, (bucket, suffix)) in [
+            ("/crash/plan", &stack.plan_function_name, work("/0001/progress.json")),
+            ("/crash/create", &stack.create_function_name, work("")),
+            ("/crash/check", &stack.check_function_name, archive(&manifest)),
+            ("/crash/report", &stack.report_function_name, archive("")),
+        ] {
+            stage.hello(log_group).await;
+            stage.hold_tasks().await;
+            if log_group == "/crash/plan" {
+                stage.fault(json!({"operation": "PutObject", "keySuffix": suffix, "delayMs": HOUR_MS})).await;
+            } else if log_group == "/crash/create" {
+                stage.fault(json!({"operation": "CreateExportTask", "delayMs": HOUR_MS})).await;
+            }
+            let arn = stage.start(json!([log_group])).await;
+            let name = arn.rsplit(':').next().expect("an ARN ends in the name").to_owned();
+            let there = async |bucket: &str, suffix: &str| {
+                wait_for(suffix, async || stage.keys_in(bucket, "").await.into_iter().find(|key| key.ends_with(suffix))).await
+            };
+            match log_group {
+                "/crash/plan" => drop(there(bucket, &format!("{name}{suffix}")).await),
+                "/crash/create" => drop(stage.wait_for_task(log_group, 1).await),
+                _ => {
+                    stage.wait_for_task(log_group, 1).await;
+                    let suffix = if suffix.is_empty() { format!("-{name}.json") } else { suffix };
+                    // Those of the log groups before lie there already.
+                    let before = stage.keys_in(bucket, "").await;
+                    stage.fault(json!({"operation": "PutObject", "keySuffix": suffix, "delayMs": HOUR_MS})).await;
+                    stage.let_tasks_go().await;
+                    wait_for(&suffix, async || {
+                        stage.keys_in(bucket, "").await.into_iter().find(|key| key.ends_with(&suffix) && !before.contains(key))
+                    })
+                    .await;
+                }
+            }
+            kill(&stage, function);
+            stage.let_tasks_go().await;
+            assert_counts(&stage.wait_well(&arn).await, json!({"exported": 1}));
+            stage.assert_no_faults_left().await;
+            assert_eq!(stage.created(log_group).await.len(), 1, "{log_group}");
+            stage.assert_archived_once(log_group).await;
+        }
     }
 
     /// Ends a function's processes, which are children of the stack's ministack, without giving them a chance to answer.

@@ -4,10 +4,9 @@
 //! person or of another tool, make the fault. Each scenario runs on both Step Functions engines; `cargo test -p e2e ministack::`
 //! is those of one.
 
-mod abandoned;
-mod archive;
+mod access;
 mod lost_answers;
 mod outages;
+mod rounds;
 mod runs;
-mod stage;
-mod tasks;
+mod time_limit;

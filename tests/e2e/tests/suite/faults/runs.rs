@@ -1,17 +1,17 @@
-//! The run itself: its notification, its end by a person, its month.
+//! The run itself: its notification, its end by a person, two at a time.
 
 use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
+use e2e::{Stage, assert_counts, decided};
 use local_aws::Engine;
 use serde_json::json;
 
-use crate::faults::stage::Stage;
-
 e2e::on_both_engines! {
     a_missing_topic_fails_the_run_after_everything_is_archived,
-    an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived,
+    a_report_that_cannot_be_written_fails_the_run_after_everything_is_archived,
     a_run_that_is_stopped_and_started_again_exports_each_log_group_once,
+    the_same_run_started_twice_exports_each_log_group_once,
 }
 
 async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engine) {
@@ -20,45 +20,42 @@ async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engi
     let sns = aws_sdk_sns::Client::new(&stage.local.sdk_config());
     let topic_arn = stage.stack.topic_arn.as_str();
     sns.delete_topic().topic_arn(topic_arn).send().await.expect("the topic goes");
-    let mut input = stage.input(json!(["/told-nobody"]));
-    let (error, cause) = stage.run_badly(&input).await;
-    assert_eq!(error, "NotificationFailed", "{cause}");
-    assert!(cause.starts_with("All log groups of 2024-10 ended well, but the notification could not be sent: "), "{cause}");
+    let input = stage.input(json!(["/told-nobody"]));
+    let execution = stage.run(&input).await;
+    assert_eq!(execution.error.as_deref(), Some("NotificationFailed"), "{:?}", execution.cause);
+    assert!(execution.cause.unwrap().contains("the run has ended and nobody was told: Publish answered NotFound"));
+    assert_eq!(decided(&stage.report(&execution.arn).await), ["/told-nobody 2024-10 exported"]);
     stage.assert_archived_once("/told-nobody").await;
 
     // A failure is not hidden behind it.
-    input["s3BucketName"] = json!("no-such-bucket");
-    let (error, cause) = stage.run_badly(&input).await;
-    assert_eq!(error, "ExportsFailed", "{cause}");
-    assert!(cause.contains("/told-nobody: DestinationRejected: "), "{cause}");
-    assert!(cause.contains(" (and the notification could not be sent: "), "{cause}");
+    let mut elsewhere = input.clone();
+    elsewhere["s3BucketName"] = json!("no-such-bucket");
+    let (error, cause) = stage.run_badly(&elsewhere).await;
+    assert_eq!(error, "ArchiveIncomplete", "{cause}");
+    assert!(cause.contains("DestinationRejected: /told-nobody 2024-10. "), "{cause}");
 
     // The same name has the same ARN: everything is well again.
     let name = topic_arn.rsplit(':').next().expect("an ARN ends in the name");
     sns.create_topic().name(name).send().await.expect("the topic comes back");
-    let output = stage.run_well(&stage.input(json!(["/told-nobody"]))).await;
-    assert_eq!(output["skips"], json!([{"logGroupName": "/told-nobody", "reason": "AlreadyArchived"}]));
+    assert_counts(&stage.run_well(&input).await, json!({"alreadyArchived": 1}));
 }
 
-async fn an_audit_that_cannot_be_written_fails_the_run_after_everything_is_archived(engine: Engine) {
+async fn a_report_that_cannot_be_written_fails_the_run_after_everything_is_archived(engine: Engine) {
     let stage = Stage::take(engine).await;
-    stage.hello("/unrecorded").await;
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&stage.local.sdk_config());
-    let audit = "/cloudwatch-logs-archive/cloudwatch-logs-archive/outcomes";
-    logs.delete_log_group().log_group_name(audit).send().await.expect("the log group goes");
-    let (error, cause) = stage.run_badly(&stage.input(json!(["/unrecorded"]))).await;
-    assert_eq!(error, "AuditFailed", "{cause}");
-    assert!(cause.starts_with("All log groups of 2024-10 ended well, but their outcomes could not all be recorded: "), "{cause}");
-    stage.assert_archived_once("/unrecorded").await;
-
-    logs.create_log_group().log_group_name(audit).send().await.expect("the log group comes back");
-    logs.create_log_stream().log_group_name(audit).log_stream_name("outcomes").send().await.expect("its stream too");
-    let output = stage.run_well(&stage.input(json!(["/unrecorded"]))).await;
-    assert_eq!(output["audit"], json!({"status": "RECORDED"}));
+    stage.hello("/unreported").await;
+    stage.hold_tasks().await;
+    let arn = stage.start(json!(["/unreported"])).await;
+    stage.wait_for_task("/unreported", 1).await;
+    let name = arn.rsplit(':').next().expect("an ARN ends in the name");
+    stage.fault(json!({"operation": "PutObject", "keySuffix": format!("-{name}.json"), "error": "AccessDenied"})).await;
+    stage.let_tasks_go().await;
+    let (error, cause) = e2e::badly(stage.wait(&arn).await);
+    assert_eq!(error, "AccessDenied", "{cause}");
+    assert!(cause.contains("s3:PutObject on the reports in runs/"), "{cause}");
+    stage.assert_archived_once("/unreported").await;
+    assert_counts(&stage.run_well(&stage.input(json!(["/unreported"]))).await, json!({"alreadyArchived": 1}));
 }
 
-/// The local engine goes on with the Map of an execution that was stopped. So what is shown here is more than AWS asks for: the rest of
-/// the stopped run and the new one work side by side.
 async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(engine: Engine) {
     let stage = Stage::take(engine).await;
     let log_groups = ["/stopped/1", "/stopped/2", "/stopped/3"];
@@ -71,19 +68,36 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(eng
     stage.local.step_functions().stop_execution().execution_arn(&stopped).send().await.expect("the execution stops");
     assert_eq!(stage.wait(&stopped).await.status, ExecutionStatus::Aborted);
 
+    let searches = stage.task_searches().await;
     let again = stage.start(json!(log_groups)).await;
-    // Tasks that take a while: with one that is over at once, the other run can find the slot free again between its look at the tasks
-    // and its own creation, on AWS as here.
-    stage.local.set_task_timing(Duration::ZERO, Duration::from_millis(500)).await.expect("tasks go on");
-    let execution = stage.wait(&again).await;
-    assert_eq!(execution.status, ExecutionStatus::Succeeded, "{:?}: {:?}", execution.error, execution.cause);
-    let counts = &execution.output.expect("the run succeeds")["counts"];
-    let of = |outcome: &str| counts[outcome].as_u64().expect("a number");
-    assert_eq!((of("exported") + of("skipped"), of("empty"), of("failed")), (3, 0, 0), "{counts}");
+    stage.wait_for_task_search(searches).await;
+    stage.let_tasks_go().await;
+    assert_counts(&stage.wait_well(&again).await, json!({"exported": 3}));
     assert_eq!(stage.created("/stopped/1").await, [task_id], "the task of the stopped run is adopted");
     for name in log_groups {
         assert_eq!(stage.created(name).await.len(), 1, "{name}");
         stage.assert_archived_once(name).await;
     }
-    stage.end();
+}
+
+/// The schedule may do it. Which of the two checks a task is a matter of chance; both say that all is archived.
+async fn the_same_run_started_twice_exports_each_log_group_once(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    let log_groups = ["/twice/1", "/twice/2"];
+    for name in log_groups {
+        stage.hello(name).await;
+    }
+    // With tasks that are over at once, one run can find the slot free between its look at the tasks and its own creation, on AWS too.
+    stage.local.set_task_timing(Duration::ZERO, Duration::from_millis(500)).await.expect("the stand-in takes its timing");
+    let input = json!({"scheduledTime": "2024-11-01T04:00:00Z", "logGroups": log_groups});
+    let runs = [stage.start_input(&input).await, stage.start_input(&input).await];
+    for arn in runs {
+        let output = stage.wait_well(&arn).await;
+        let of = |name: &str| output[name].as_u64().expect("a number");
+        assert_eq!((of("exported") + of("alreadyArchived"), of("failed")), (2, 0), "{output:#}");
+    }
+    for name in log_groups {
+        assert_eq!(stage.created(name).await.len(), 1, "{name}");
+        stage.assert_archived_once(name).await;
+    }
 }

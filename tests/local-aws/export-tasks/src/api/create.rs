@@ -128,7 +128,7 @@ fn start(local: &Arc<Local>, caller: &Caller, request: ExportRequest, destinatio
             request: request.clone(),
             status: TaskStatus::Pending,
             message: "Task is pending".to_owned(),
-            creation_time: now_millis(),
+            creation_time: now_millis() - ordered.as_ref().map_or(0, |ordered| ordered.age_ms.into()),
             completion_time: None,
             cancel,
         });

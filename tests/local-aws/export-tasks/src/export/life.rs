@@ -52,7 +52,7 @@ impl Life {
     }
 
     async fn until_end(&mut self) -> Result<(TaskStatus, String), Stop> {
-        let Some(Ordered { status, message }) = self.ordered.take() else {
+        let Some(Ordered { status, message, .. }) = self.ordered.take() else {
             self.run(STARTED_MESSAGE).await?;
             let running_since = Instant::now();
             self.write().await?;

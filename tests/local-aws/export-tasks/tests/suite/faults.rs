@@ -106,6 +106,19 @@ async fn a_task_can_be_ordered_to_stick_until_cancelled() {
 }
 
 #[tokio::test]
+async fn a_task_can_be_ordered_to_be_old() {
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    let mut times = Vec::new();
+    for age_ms in [0, 100_000_000] {
+        stand_in.fault(&json!({ "logGroupName": group, "status": "COMPLETED", "ageMs": age_ms })).await;
+        let task_id = stand_in.create(&group, &bucket).await;
+        stand_in.completed(&task_id).await;
+        times.push(stand_in.describe(&task_id).await.execution_info().unwrap().creation_time().unwrap());
+    }
+    assert!((90_000_000..=100_000_000).contains(&(times[0] - times[1])), "{times:?}");
+}
+
+#[tokio::test]
 async fn faults_strike_in_order_in_every_account_and_can_be_cleared() {
     let stand_in = StandIn::start().await;
     for (name, times) in [("First", 1), ("Second", 1), ("Third", 100)] {

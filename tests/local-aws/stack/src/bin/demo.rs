@@ -1,4 +1,4 @@
-//! `cargo demo`: a month of sample logs through the whole pipeline, on this machine.
+//! `cargo demo`: a month of sample logs through the whole pipeline, and a damaged archive repaired, on this machine.
 
 use std::process::ExitCode;
 
@@ -10,14 +10,16 @@ use local_aws::cli::{self, Interruption};
 use local_aws::demo;
 
 const USAGE: &str = "\
-Archives a month of sample logs on a local AWS, and checks that all of it arrived.
+Archives a month of sample logs on a local AWS, and checks that all of it arrived. Then removes an object from the archive, and checks that
+the next run repairs that log group's month, and nothing else.
 
 Usage: cargo demo [--month <YYYY-MM>]
 
   --month <YYYY-MM>  the month to archive (default: the latest one that is complete in Asia/Tokyo)
   --help             print this
 
-Builds the functions, starts the local AWS, deploys infra/template.yaml, loads sample logs, runs the state machine, reads the archive back.
+Builds the functions, starts the local AWS, deploys infra/template.yaml, loads sample logs, runs the state machine twice, and reads the archive
+back after each run.
 Progress goes to stderr, the result to stdout. Exit code: 0 if every check held, 1 if not, 2 for wrong arguments, 128 + n after signal n.";
 
 fn main() -> ExitCode {

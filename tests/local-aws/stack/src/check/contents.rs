@@ -1,35 +1,36 @@
 //! What the archive's objects hold, against what the samples say that they must.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 
-use super::{Evidence, Landed, Place};
-use crate::archive::{record, records};
+use super::{Archived, Case, Evidence, Place};
+use crate::archive::{StoredObject, record, records};
 use crate::samples::SampleLogs;
 
 /// Enough to see what is wrong.
 const SHOWN: usize = 3;
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Compares one log group's records, folder by folder, and tells where they landed.
-pub(super) fn check(samples: &SampleLogs, place: &Place<'_>, bucket: &str, problems: &mut Vec<String>) -> Result<Landed> {
+/// Compares one log group's records, folder by folder, and tells what is archived.
+pub(super) fn check(samples: &SampleLogs, place: &Place<'_>, problems: &mut Vec<String>) -> Result<Archived> {
     let expected = expected(samples, place)?;
     let mut found: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
-    let mut landed = Landed {
+    let manifest = place.manifests.first().map(|(_, manifest)| manifest);
+    let text = |field: &str| manifest.and_then(|manifest| manifest[field].as_str());
+    let mut archived = Archived {
         log_group_name: place.group.name.clone(),
-        uri: format!("s3://{bucket}/{}/", place.prefix),
-        objects: 0,
-        bytes: 0,
-        events: 0,
+        outcome: [text("outcome"), text("reason")].into_iter().flatten().collect::<Vec<_>>().join(": "),
+        folder: text("task_id").map(|task_id| format!("{}/{task_id}/", place.prefix)),
+        ..Archived::default()
     };
     for (folder, object) in place.data() {
         match object.gunzip() {
             Ok(text) => found.entry(folder).or_default().extend(text),
             Err(error) => problems.push(format!("{}: {error:#}", object.key)),
         }
-        landed.objects += 1;
-        landed.bytes += object.body.len();
+        archived.objects += 1;
+        archived.bytes += object.body.len();
     }
 
     let none = Vec::new();
@@ -38,13 +39,13 @@ pub(super) fn check(samples: &SampleLogs, place: &Place<'_>, bucket: &str, probl
     folders.dedup();
     for folder in folders {
         let (expected, found) = (expected.get(folder).unwrap_or(&none), found.get(folder).unwrap_or(&none));
-        landed.events += records(found).len();
+        archived.events += records(found).len();
         let differences = differences(expected, found);
         if !differences.is_empty() {
             problems.push(format!("{}, log stream folder {folder:?}: {differences}", place.group.name));
         }
     }
-    Ok(landed)
+    Ok(archived)
 }
 
 /// The text of the month's events by the folder that their stream goes to.
@@ -92,19 +93,40 @@ fn excerpt(record: &[u8]) -> String {
     format!("{short:?}{dots}")
 }
 
-/// The keys of the bucket that have no business there. Those below `rows` are another check's.
-pub(super) fn strays(places: &[Place<'_>], rows: &str, evidence: &Evidence) -> Vec<String> {
-    let belongs = |key: &str| {
-        places.iter().any(|place| {
-            let rest = key.strip_prefix(&place.prefix).and_then(|rest| rest.strip_prefix('/'));
-            let of_a_task = matches!(rest, Some("_manifest.json" | "aws-logs-write-test")) && !place.tasks.is_empty();
-            of_a_task || place.data().any(|(_, object)| object.key == key)
-        })
+/// The keys of the bucket that have no business there, and those that a run must not have changed. The month's manifests are another
+/// check's.
+pub(super) fn strays(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+    let Evidence { bucket, objects, output, .. } = case.evidence;
+    let manifests = case.folder("manifests");
+    let reports = format!("{}/runs/", case.s3_prefix);
+    let is_report = |key: &str| key.starts_with(&reports) && output["report"]["key"] == key;
+    let of_a_task = |place: &Place<'_>, object: &StoredObject| {
+        let test = format!("{}/aws-logs-write-test", place.prefix);
+        (object.key == test && place.task().is_some()) || place.data().any(|(_, data)| data.key == object.key)
     };
-    evidence
-        .objects
-        .iter()
-        .filter(|object| !belongs(&object.key) && !object.key.starts_with(rows))
-        .map(|object| format!("s3://{}/{}: expected nothing here, found {} bytes", evidence.bucket, object.key, object.body.len()))
-        .collect()
+    // What lies in the folder of a task that is replaced stays there: nothing of the product deletes logs.
+    let before = case.damaged.into_iter().flat_map(|damaged| damaged.before.objects.iter().filter(|object| **object != damaged.removed));
+    let before: Vec<&StoredObject> = before.filter(|object| !object.key.starts_with(&manifests)).collect();
+    let belongs = |object: &StoredObject| {
+        object.key.starts_with(&manifests)
+            || is_report(&object.key)
+            || places.iter().any(|place| of_a_task(place, object))
+            || before.iter().any(|before| before.key == object.key)
+    };
+    let place = |key: &str| format!("s3://{bucket}/{key}");
+    let strays = objects.iter().filter(|object| !belongs(object));
+    let strays = strays.map(|object| format!("{}: expected nothing here, found {} bytes", place(&object.key), object.body.len()));
+    let changed = before.iter().filter(|before| !objects.contains(before));
+    strays.chain(changed.map(|object| format!("{}: expected it as it was", place(&object.key)))).collect()
+}
+
+/// Athena answers with the log groups that have events in the month.
+pub(super) fn counts(samples: &SampleLogs, evidence: &Evidence) -> Vec<String> {
+    let expected = samples.groups.iter().map(|group| (group.name.as_str(), group.events_in(samples.window)));
+    let expected: BTreeMap<&str, usize> = expected.filter(|(_, events)| *events > 0).collect();
+    let found: BTreeMap<&str, usize> = evidence.answers.iter().map(|(name, events)| (name.as_str(), *events)).collect();
+    let names: BTreeSet<&str> = expected.keys().chain(found.keys()).copied().collect();
+    let differing = names.into_iter().filter(|name| expected.get(name) != found.get(name));
+    let told = |events: Option<&usize>| events.map_or("none".to_owned(), usize::to_string);
+    differing.map(|name| format!("{name}: expected {}, found {}", told(expected.get(name)), told(found.get(name)))).collect()
 }

@@ -14,11 +14,12 @@ const EVENTS: usize = 0;
 const STRAYS: usize = 1;
 const TASKS: usize = 2;
 const MANIFESTS: usize = 3;
-const ROWS: usize = 4;
-const ANSWERS: usize = 5;
-const OUTPUT: usize = 6;
+const ANSWERS: usize = 4;
+const RUN: usize = 5;
 
 const PREFIX: &str = "logs/log_group=/app/one/year=2026/month=10";
+/// So long after a month's end an event can still arrive in it: 14 days.
+const LATE: i64 = 14 * 86_400_000;
 
 fn samples() -> SampleLogs {
     let month: crate::calendar::Month = "2026-10".parse().unwrap();
@@ -56,67 +57,131 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What a faithful run leaves behind.
-fn evidence() -> Evidence {
+/// The log group's objects as a task exports them.
+fn exported(task_id: &str) -> Vec<StoredObject> {
     let samples = samples();
-    let mut objects = Vec::new();
-    let (mut count, mut bytes) = (0, 0);
-    for stream in &samples.groups[0].streams {
-        let text: Vec<u8> = stream
-            .events
-            .iter()
-            .filter(|event| samples.window.contains(event.timestamp))
-            .flat_map(|event| record(event).unwrap())
-            .collect();
-        let body = gzip(&text);
-        count += 1;
-        bytes += body.len();
-        objects.push(StoredObject { key: format!("{PREFIX}/task-1/{}/000000.gz", stream.name.replace('/', "-")), body });
-    }
-    let manifest = json!({
-        "schemaVersion": 1, "logGroupName": "/app/one", "month": "2026-10", "timezone": "Asia/Tokyo", "from": samples.window.from,
-        "to": samples.window.to, "taskId": "task-1", "objects": count, "bytes": bytes, "warnings": [],
-    });
-    objects.push(StoredObject { key: format!("{PREFIX}/_manifest.json"), body: manifest.to_string().into_bytes() });
-    objects.push(row_of(&manifest, PREFIX));
-    objects.push(StoredObject { key: format!("{PREFIX}/aws-logs-write-test"), body: b"Permission Check Successful".to_vec() });
-    let task = ExportTask {
-        task_id: "task-1".to_owned(),
-        log_group_name: "/app/one".to_owned(),
-        status: "COMPLETED".to_owned(),
-        from: samples.window.from,
-        to: samples.window.to,
-        destination: "bucket".to_owned(),
-        destination_prefix: PREFIX.to_owned(),
+    let object = |stream: &LogStream| {
+        let in_month = stream.events.iter().filter(|event| samples.window.contains(event.timestamp));
+        let text: Vec<u8> = in_month.flat_map(|event| record(event).unwrap()).collect();
+        StoredObject { key: format!("{PREFIX}/{task_id}/{}/000000.gz", stream.name.replace('/', "-")), body: gzip(&text) }
     };
-    let output = json!({
-        "status": "SUCCEEDED", "month": "2026-10", "timezone": "Asia/Tokyo", "window": { "from": samples.window.from, "to": samples.window.to },
-        "s3BucketName": "bucket", "counts": { "exported": 1, "empty": 0, "skipped": 2, "failed": 0 }, "objects": count, "bytes": bytes,
-        "failures": [], "warnings": [],
-        "skips": [
-            { "logGroupName": "/app/empty", "reason": "NoEventsInMonth" },
-            { "logGroupName": "/app/retired", "reason": "LogGroupNotFound" },
-        ],
-    });
-    Evidence { bucket: "bucket".to_owned(), objects, tasks: vec![task], answers: [("/app/one".to_owned(), 6)].into(), output }
+    samples.groups[0].streams.iter().map(object).collect()
 }
 
-/// The row of the table `manifests` for a manifest.
-fn row_of(manifest: &Value, destination_prefix: &str) -> StoredObject {
-    let row = json!({
-        "schema_version": manifest["schemaVersion"], "log_group": manifest["logGroupName"], "timezone": manifest["timezone"],
-        "window_from": manifest["from"], "window_to": manifest["to"], "task_id": manifest["taskId"], "bucket": "bucket",
-        "destination_prefix": destination_prefix, "objects": manifest["objects"], "hidden_objects": 0, "bytes": manifest["bytes"], "warnings": [],
+fn task(task_id: &str, log_group_name: &str) -> ExportTask {
+    let window = samples().window;
+    ExportTask {
+        task_id: task_id.to_owned(),
+        log_group_name: log_group_name.to_owned(),
+        status: "COMPLETED".to_owned(),
+        from: window.from,
+        to: window.to,
+        destination: "bucket".to_owned(),
+        destination_prefix: PREFIX.replace("/app/one", log_group_name),
+    }
+}
+
+/// With the outcome `exported`, `empty` (there is a task without objects), or `skipped` (there is no task).
+fn manifest(log_group: &str, task_id: Option<&str>, (objects, bytes): (usize, usize), execution: &str) -> StoredObject {
+    let window = samples().window;
+    let outcome = if task_id.is_none() { "skipped" } else { ["empty", "exported"][usize::from(objects > 0)] };
+    let manifest = json!({
+        "schema_version": 2, "outcome": outcome, "reason": task_id.is_none().then_some("NoEventsInMonth"), "bucket": "bucket",
+        "log_group": log_group, "timezone": "Asia/Tokyo", "window_from": window.from, "window_to": window.to,
+        "destination_prefix": PREFIX.replace("/app/one", log_group), "task_id": task_id, "objects": objects, "hidden_objects": 0,
+        "bytes": bytes, "execution": execution, "warnings": [],
     });
-    let key = format!("logs/manifests/year=2026/month=10/{}.json", manifest["taskId"].as_str().unwrap());
-    StoredObject { key, body: row.to_string().into_bytes() }
+    let key = format!("logs/manifests/year=2026/month=10/{}-{}-{}.json", log_group.replace('/', ""), window.from, window.to);
+    StoredObject { key, body: manifest.to_string().into_bytes() }
+}
+
+/// A run's output, and its report.
+fn told(execution: &str, counts: &[(&str, usize)], decided: &[(&str, &[(&str, Value)])]) -> (Value, StoredObject) {
+    let warning = json!({ "name": "LogGroupNotFound", "message": "/app/retired does not exist" });
+    let mut all = json!({
+        "alreadyArchived": 0, "exported": 0, "empty": 0, "skipped": 0, "nothingYet": 0, "warned": 1, "failed": 0, "objects": 0, "bytes": 0,
+    });
+    for (name, count) in counts {
+        all[name] = json!(count);
+    }
+    let decided: Vec<Value> = decided
+        .iter()
+        .chain(&[("/app/retired", [("became", json!("warned")), ("warning", warning.clone())].as_slice())])
+        .map(|(log_group, fields)| {
+            let mut line = json!({ "source": { "logGroupName": log_group } });
+            fields.iter().for_each(|(name, value)| line[name] = value.clone());
+            line
+        })
+        .collect();
+    let key = format!("logs/runs/year=2026/month=11/{execution}.json");
+    let report = json!({
+        "execution": execution, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": all, "error": null, "warnings": [warning],
+        "decided": decided,
+    });
+    let mut output = all;
+    let place = json!({ "bucket": "bucket", "key": key });
+    for (name, value) in [("months", json!(["2026-10"])), ("timezone", json!("Asia/Tokyo")), ("report", place)] {
+        output[name] = value;
+    }
+    output["warnings"] = json!([warning]);
+    output["warningsInAll"] = json!(1);
+    (output, StoredObject { key, body: report.to_string().into_bytes() })
+}
+
+/// What a faithful run leaves behind: data, marker, manifests, and report, in this order.
+fn evidence() -> Evidence {
+    let mut objects = exported("task-1");
+    let bytes = objects.iter().map(|object| object.body.len()).sum();
+    objects.push(StoredObject { key: format!("{PREFIX}/aws-logs-write-test"), body: b"Permission Check Successful".to_vec() });
+    objects.push(manifest("/app/one", Some("task-1"), (2, bytes), "first"));
+    objects.push(manifest("/app/empty", None, (0, 0), "first"));
+    let (output, report) = told(
+        "first",
+        &[("exported", 1), ("skipped", 1), ("objects", 2), ("bytes", bytes)],
+        &[
+            ("/app/one", &[("became", json!("exported"))]),
+            ("/app/empty", &[("became", json!("skipped")), ("reason", json!("NoEventsInMonth"))]),
+        ],
+    );
+    objects.push(report);
+    Evidence {
+        bucket: "bucket".to_owned(),
+        objects,
+        tasks: vec![task("task-1", "/app/one")],
+        answers: [("/app/one".to_owned(), 6)].into(),
+        execution_arn: "first".to_owned(),
+        output,
+        started: samples().window.to + 1 + LATE,
+    }
+}
+
+/// What the next one leaves behind, where the first object was removed: data of both tasks, marker, manifests, both reports.
+fn repaired() -> (Damaged, Evidence) {
+    let before = evidence();
+    let damaged = Damaged { log_group_name: "/app/one".to_owned(), removed: before.objects[0].clone(), before: before.clone() };
+    let data = exported("task-2");
+    let bytes = data.iter().map(|object| object.body.len()).sum();
+    let mut objects = [data, before.objects[1..].to_vec()].concat();
+    objects[4] = manifest("/app/one", Some("task-2"), (2, bytes), "second");
+    let (output, report) = told(
+        "second",
+        &[("alreadyArchived", 1), ("exported", 1), ("objects", 2), ("bytes", bytes)],
+        &[("/app/one", &[("became", json!("exported"))])],
+    );
+    objects.push(report);
+    let tasks = vec![task("task-2", "/app/one"), task("task-1", "/app/one")];
+    (damaged, Evidence { objects, tasks, execution_arn: "second".to_owned(), output, ..before })
 }
 
 /// The problems by check, after `damage`.
 fn problems(damage: impl FnOnce(&mut Evidence)) -> Vec<Vec<String>> {
     let mut evidence = evidence();
     damage(&mut evidence);
-    let report = check(&samples(), "logs", &evidence).unwrap();
+    problems_of(None, &evidence)
+}
+
+fn problems_of(damaged: Option<&Damaged>, evidence: &Evidence) -> Vec<Vec<String>> {
+    let report = check(&samples(), "logs", damaged, evidence).unwrap();
     assert_eq!(report.held(), report.checks.iter().all(|check| check.problems.is_empty()));
     report.checks.into_iter().map(|check| check.problems).collect()
 }
@@ -134,14 +199,28 @@ fn copy(object: &StoredObject, from: &str, to: &str) -> StoredObject {
     StoredObject { key: object.key.replace(from, to), body: object.body.clone() }
 }
 
+type Damage = fn(&mut Evidence);
+
+fn assert_found(all: &[Vec<String>], red: usize, expected: &str) {
+    assert!(all[red].iter().any(|problem| problem.contains(expected)), "{expected:?} is not in {all:#?}");
+}
+
 #[test]
 fn a_faithful_archive_passes() {
-    let report = check(&samples(), "logs", &evidence()).unwrap();
-    assert!(report.held(), "{:?}", report.checks);
-    let landed = &report.landed[0];
-    assert_eq!((landed.objects, landed.events, report.landed.len()), (2, 6, 1));
-    assert_eq!(landed.uri, format!("s3://bucket/{PREFIX}/"));
-    assert_eq!(report.skips[1], Skip { log_group_name: "/app/retired".to_owned(), reason: "LogGroupNotFound".to_owned() });
+    let report = check(&samples(), "logs", None, &evidence()).unwrap();
+    assert!(report.held(), "{:#?}", report.checks);
+    let [one, empty] = &report.archived[..] else { panic!("{:?}", report.archived) };
+    assert_eq!((one.objects, one.events, one.outcome.as_str()), (2, 6, "exported"));
+    assert_eq!(one.folder, Some(format!("{PREFIX}/task-1/")));
+    assert_eq!((empty.folder.as_ref(), empty.outcome.as_str()), (None, "skipped: NoEventsInMonth"));
+}
+
+#[test]
+fn a_faithful_repair_passes() {
+    let (damaged, evidence) = repaired();
+    let report = check(&samples(), "logs", Some(&damaged), &evidence).unwrap();
+    assert!(report.held(), "{:#?}", report.checks);
+    assert_eq!(report.archived[0].folder, Some(format!("{PREFIX}/task-2/")));
 }
 
 #[test]
@@ -158,8 +237,7 @@ fn records_may_come_in_any_order_and_in_several_files() {
 
 #[test]
 fn each_damage_is_found() {
-    type Damage = fn(&mut Evidence);
-    let damages: [(usize, &str, Damage); 28] = [
+    let damages: &[(usize, &str, Damage)] = &[
         (EVENTS, r#"1 records missing, such as "2026-09-30T15:00:00.000Z first\n"; expected 160 bytes, found 129"#, |evidence| {
             rewrite(&mut evidence.objects[0], "2026-09-30T15:00:00.000Z first\n", "");
         }),
@@ -181,59 +259,122 @@ fn each_damage_is_found() {
         }),
         (EVENTS, r#"folder "web-c": 1 records too many"#, |evidence| evidence.objects[1] = copy(&evidence.objects[1], "web-b", "web-c")),
         (EVENTS, "is not a gzip file", |evidence| evidence.objects[1].body = b"plain".to_vec()),
-        (EVENTS, "1 records too many", |evidence| {
+        (STRAYS, "task-2/web-b/000000.gz: expected nothing here", |evidence| {
             evidence.objects.push(copy(&evidence.objects[1], "task-1", "task-2"));
-            evidence.tasks.push(ExportTask { task_id: "task-2".to_owned(), ..evidence.tasks[0].clone() });
+            evidence.tasks.push(task("task-2", "/app/one"));
         }),
-        (TASKS, "/app/one: expected one export task, found 2", |evidence| evidence.tasks.push(evidence.tasks[0].clone())),
+        (TASKS, "/app/one: expected 1 new export task, found 2", |evidence| evidence.tasks.push(task("task-2", "/app/one"))),
         (TASKS, "/app/one, task task-1: to: expected 1793458799999, found 1793458800000", |evidence| evidence.tasks[0].to += 1),
         (TASKS, r#"status: expected "COMPLETED", found "FAILED""#, |evidence| evidence.tasks[0].status = "FAILED".to_owned()),
         (TASKS, "destinationPrefix: expected", |evidence| evidence.tasks[0].destination_prefix = "elsewhere".to_owned()),
         (TASKS, "/app/other: expected no export task, found task-1", |evidence| evidence.tasks[0].log_group_name = "/app/other".to_owned()),
         (MANIFESTS, "/app/one, manifest: objects: expected 2, found 3", |evidence| {
-            rewrite(&mut evidence.objects[2], r#""objects":2"#, r#""objects":3"#);
+            rewrite(&mut evidence.objects[3], r#""objects":2"#, r#""objects":3"#);
         }),
-        (MANIFESTS, "manifest: bytes: expected", |evidence| rewrite(&mut evidence.objects[2], r#""bytes":"#, r#""bytes":1"#)),
-        (MANIFESTS, r#"manifest: taskId: expected "task-1", found "task-2""#, |evidence| {
-            rewrite(&mut evidence.objects[2], "task-1", "task-2");
+        (MANIFESTS, "manifest: bytes: expected", |evidence| rewrite(&mut evidence.objects[3], r#""bytes":"#, r#""bytes":1"#)),
+        (MANIFESTS, r#"manifest: task_id: expected "task-1", found "task-2""#, |evidence| {
+            rewrite(&mut evidence.objects[3], "task-1", "task-2");
         }),
-        (MANIFESTS, "manifest: to: expected 1793458799999, found 1793458799998", |evidence| {
-            rewrite(&mut evidence.objects[2], "8799999", "8799998");
+        (MANIFESTS, "manifest: window_to: expected 1793458799999, found 1793458799998", |evidence| {
+            rewrite(&mut evidence.objects[3], "8799999", "8799998");
         }),
-        (MANIFESTS, r#"manifest: month: expected "2026-10", found null"#, |evidence| {
-            rewrite(&mut evidence.objects[2], r#""2026-10""#, "null");
+        (MANIFESTS, r#"manifest: outcome: expected "exported", found "empty""#, |evidence| {
+            rewrite(&mut evidence.objects[3], r#""exported""#, r#""empty""#);
         }),
-        (MANIFESTS, "expected a manifest beside each exported month, found none", |evidence| drop(evidence.objects.remove(2))),
-        (ROWS, "/app/one: expected one row {", |evidence| drop(evidence.objects.remove(3))),
-        (ROWS, "expected no other row, found {", |evidence| rewrite(&mut evidence.objects[3], "task-1", "task-2")),
+        (MANIFESTS, "expected the month's window in the name", |evidence| {
+            evidence.objects[3] = copy(&evidence.objects[3], "-1790", "-1791")
+        }),
+        (MANIFESTS, "/app/one: expected 1 manifest, found 0", |evidence| drop(evidence.objects.remove(3))),
+        (MANIFESTS, "/app/one: expected 1 manifest, found 2", |evidence| {
+            evidence.objects.push(copy(&evidence.objects[3], "appone", "other"));
+        }),
+        (MANIFESTS, "/app/empty: expected 1 manifest, found 0", |evidence| drop(evidence.objects.remove(4))),
+        (MANIFESTS, "expected no manifest of another log group", |evidence| {
+            rewrite(&mut evidence.objects[3], r#""log_group":"/app/one""#, r#""log_group":"/app/two""#);
+        }),
         (ANSWERS, "/app/one: expected 6, found 5", |evidence| evidence.answers = [("/app/one".to_owned(), 5)].into()),
         (ANSWERS, "/app/one: expected 6, found none", |evidence| evidence.answers.clear()),
         (ANSWERS, "/app/empty: expected none, found 1", |evidence| evidence.answers.extend([("/app/empty".to_owned(), 1)])),
-        (OUTPUT, r#"output: month: expected "2026-10", found "2026-09""#, |evidence| evidence.output["month"] = json!("2026-09")),
-        (OUTPUT, "output: skips: expected [", |evidence| drop(evidence.output["skips"].as_array_mut().unwrap().pop())),
+        (RUN, r#"output: months: expected ["2026-10"], found ["2026-09"]"#, |evidence| evidence.output["months"] = json!(["2026-09"])),
+        (RUN, "output: exported: expected 1, found 2", |evidence| evidence.output["exported"] = json!(2)),
+        (RUN, "output: expected the one warning LogGroupNotFound, found []", |evidence| evidence.output["warnings"] = json!([])),
+        (RUN, "output: report: expected an object of the bucket, found {", |evidence| drop(evidence.objects.pop())),
+        (RUN, r#"report: execution: expected "first", found "other""#, |evidence| rewrite(&mut evidence.objects[5], "first", "other")),
+        (RUN, "report: skipped: expected 1, found 0", |evidence| rewrite(&mut evidence.objects[5], r#""skipped":1"#, r#""skipped":0"#)),
+        (RUN, "report: decided: expected {", |evidence| rewrite(&mut evidence.objects[5], "NoEventsInMonth", "CreatedAfterMonth")),
     ];
     for (red, expected, damage) in damages {
-        let all = problems(damage);
-        assert!(all[red].iter().any(|problem| problem.contains(expected)), "{expected:?} is not in {:?}", all[red]);
+        assert_found(&problems(damage), *red, expected);
+    }
+}
+
+#[test]
+fn each_fault_of_a_repair_is_found() {
+    let faults: &[(usize, &str, Damage)] = &[
+        (EVENTS, "records missing", |evidence| {
+            // The run said AlreadyArchived.
+            let Evidence { objects, .. } = self::evidence();
+            evidence.objects = objects[1..].to_vec();
+            evidence.tasks.remove(0);
+        }),
+        (EVENTS, "records too many", |evidence| {
+            evidence.objects.push(copy(&evidence.objects[4], "appone", "other"));
+            rewrite(evidence.objects.last_mut().unwrap(), "task-2", "task-1");
+        }),
+        (STRAYS, "task-1/web-b/000000.gz: expected it as it was", |evidence| drop(evidence.objects.remove(2))),
+        (STRAYS, "task-1/web-a/000000.gz: expected nothing here", |evidence| evidence.objects.push(self::evidence().objects[0].clone())),
+        (STRAYS, "month=11/first.json: expected it as it was", |evidence| rewrite(&mut evidence.objects[6], "first", "other")),
+        (TASKS, "/app/one: expected 1 new export task, found 0", |evidence| drop(evidence.tasks.remove(0))),
+        (TASKS, "/app/empty: expected 0 new export task, found 1", |evidence| evidence.tasks.push(task("task-3", "/app/empty"))),
+        (MANIFESTS, r#"/app/one, manifest: execution: expected "second", found "first""#, |evidence| {
+            rewrite(&mut evidence.objects[4], "second", "first");
+        }),
+        (MANIFESTS, r#"/app/empty, manifest: execution: expected "first", found "other""#, |evidence| {
+            rewrite(&mut evidence.objects[5], "first", "other");
+        }),
+        (ANSWERS, "/app/one: expected 6, found 7", |evidence| evidence.answers = [("/app/one".to_owned(), 7)].into()),
+        (RUN, "output: alreadyArchived: expected 1, found 0", |evidence| evidence.output["alreadyArchived"] = json!(0)),
+    ];
+    for (red, expected, fault) in faults {
+        let (damaged, mut evidence) = repaired();
+        fault(&mut evidence);
+        assert_found(&problems_of(Some(&damaged), &evidence), *red, expected);
     }
 }
 
 #[test]
 fn an_empty_log_group_may_have_been_exported_too() {
+    let bytes = evidence().output["bytes"].as_u64().unwrap() as usize;
     let all = problems(|evidence| {
-        let prefix = PREFIX.replace("/one", "/empty");
-        let manifest = json!({
-            "schemaVersion": 1, "logGroupName": "/app/empty", "month": "2026-10", "timezone": "Asia/Tokyo",
-            "from": evidence.tasks[0].from, "to": evidence.tasks[0].to, "taskId": "task-2", "objects": 0, "bytes": 0, "warnings": [],
-        });
-        evidence.objects.push(row_of(&manifest, &prefix));
-        evidence.objects.push(StoredObject { key: format!("{prefix}/_manifest.json"), body: manifest.to_string().into_bytes() });
-        let [task_id, log_group_name] = ["task-2", "/app/empty"].map(str::to_owned);
-        evidence.tasks.push(ExportTask { task_id, log_group_name, destination_prefix: prefix, ..evidence.tasks[0].clone() });
-        evidence.output["counts"] = json!({ "exported": 1, "empty": 1, "skipped": 1, "failed": 0 });
-        evidence.output["skips"].as_array_mut().unwrap().remove(0);
+        evidence.objects[4] = manifest("/app/empty", Some("task-2"), (0, 0), "first");
+        evidence.tasks.push(task("task-2", "/app/empty"));
+        (evidence.output, evidence.objects[5]) = told(
+            "first",
+            &[("exported", 1), ("empty", 1), ("objects", 2), ("bytes", bytes)],
+            &[("/app/one", &[("became", json!("exported"))]), ("/app/empty", &[("became", json!("empty"))])],
+        );
     });
-    assert!(all.iter().all(Vec::is_empty), "{all:?}");
+    assert!(all.iter().all(Vec::is_empty), "{all:#?}");
+}
+
+#[test]
+fn while_events_can_still_arrive_nothing_becomes_of_an_empty_log_group() {
+    let bytes = evidence().output["bytes"].as_u64().unwrap() as usize;
+    let nothing_yet = |evidence: &mut Evidence| {
+        (evidence.output, evidence.objects[5]) = told(
+            "first",
+            &[("exported", 1), ("nothingYet", 1), ("objects", 2), ("bytes", bytes)],
+            &[("/app/one", &[("became", json!("exported"))]), ("/app/empty", &[("became", json!("nothingYet"))])],
+        );
+        evidence.objects.remove(4);
+    };
+    let all = problems(|evidence| {
+        nothing_yet(evidence);
+        evidence.started -= 1;
+    });
+    assert!(all.iter().all(Vec::is_empty), "{all:#?}");
+    assert_found(&problems(nothing_yet), MANIFESTS, "/app/empty: expected 1 manifest, found 0");
+    assert_found(&problems(|evidence| evidence.started -= 1), MANIFESTS, "/app/empty: expected 0 manifest, found 1");
 }
 
 #[test]
@@ -243,8 +384,9 @@ fn a_stray_object_is_found() {
         format!("{PREFIX}/task-9/web-a/000000.gz"),
         format!("{PREFIX}/task-1/web-a/0000000.gz"),
         format!("{PREFIX}/task-1/web/a/000000.gz"),
-        format!("{PREFIX}-old/_manifest.json"),
-        "logs/log_group=/app/empty/year=2026/month=10/_manifest.json".to_owned(),
+        format!("{PREFIX}/_manifest.json"),
+        "logs/log_group=/app/empty/year=2026/month=10/aws-logs-write-test".to_owned(),
+        "logs/runs/year=2026/month=11/other.json".to_owned(),
     ] {
         let all = problems(|evidence| evidence.objects.push(StoredObject { key: key.clone(), body: b"x".to_vec() }));
         assert_eq!(all[STRAYS], [format!("s3://bucket/{key}: expected nothing here, found 1 bytes")]);

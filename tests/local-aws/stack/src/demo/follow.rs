@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::time::Instant;
 
-use crate::execution::Execution;
+use crate::check::ExportTask;
+use crate::deploy::Deployment;
+use crate::execution::{Execution, became};
 use crate::progress::Bars;
 use crate::stack::LocalAws;
 
@@ -15,21 +17,28 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// What an export task passes through, in order.
 const STATES: [&str; 3] = ["PENDING", "RUNNING", "COMPLETED"];
 
-/// Waits for the end of an execution.
-pub(super) async fn until_end(local: &LocalAws, arn: &str, names: &[&str]) -> Result<Execution> {
+/// Waits for the end of an execution, which creates tasks beside the earlier ones.
+pub(super) async fn until_end(
+    local: &LocalAws,
+    stack: &Deployment,
+    arn: &str,
+    names: &[&str],
+    earlier: &[ExportTask],
+) -> Result<Execution> {
     let bars = Bars::new(names, STATES.len());
     let start = Instant::now();
     loop {
         // Asked for in this order, the last look at the tasks sees all that the execution did.
         let ended = local.ended_execution(arn).await?;
         let mut tasks = local.export_tasks().await?;
-        tasks.reverse();
-        for task in tasks {
+        tasks.retain(|task| !earlier.contains(task));
+        for task in tasks.iter().rev() {
             bars.show(&task.log_group_name, &task.status, position(&task.status));
         }
         if let Some(execution) = ended {
-            for skip in execution.skips() {
-                bars.show(&skip.log_group_name, &format!("SKIPPED {}", skip.reason), 0);
+            let decided = local.report(&stack.bucket, arn).await?.map(|report| became(&report)).unwrap_or_default();
+            for name in names.iter().filter(|name| !tasks.iter().any(|task| task.log_group_name == **name)) {
+                bars.show(name, decided.get(*name).map_or("already archived", String::as_str), 0);
             }
             bars.finish()?;
             return Ok(execution);

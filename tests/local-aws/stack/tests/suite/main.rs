@@ -2,6 +2,7 @@
 
 mod athena;
 mod engines;
+mod operators;
 mod ownership;
 mod processes;
 mod programs;

@@ -59,7 +59,19 @@ fn local_aws_prints_one_line_of_json_and_ends_cleanly_when_interrupted() {
     keys.sort();
     assert_eq!(
         keys,
-        ["accountId", "bucket", "checkFunctionName", "createFunctionName", "endpoint", "region", "stateMachineArn", "topicArn"]
+        [
+            "accountId",
+            "bucket",
+            "checkFunctionName",
+            "createFunctionName",
+            "endpoint",
+            "planFunctionName",
+            "region",
+            "reportFunctionName",
+            "stateMachineArn",
+            "topicArn",
+            "workBucket"
+        ]
     );
     assert!(ready["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{line}");
 
@@ -87,7 +99,7 @@ fn an_interrupted_demo_ends_with_130_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_demo_archives_a_month_and_every_check_holds() {
+async fn the_demo_archives_a_month_and_repairs_it_and_every_check_holds() {
     venv::python(&venv::MINISTACK).await.unwrap();
     // What has to be fetched is there, and the local AWS is reached without a proxy, whatever the environment says.
     let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, "http://127.0.0.1:1"));
@@ -98,7 +110,10 @@ async fn the_demo_archives_a_month_and_every_check_holds() {
     assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("2026-02 is archived: ") && stdout.contains("each exactly once"), "{stdout}");
     assert!(stdout.contains("/year=2026/month=02/"), "{stdout}");
-    assert!(!stdout.contains("FAIL"), "{stdout}");
+    assert!(stdout.contains("The next run repaired /ecs/web, and nothing else"), "{stdout}");
+    assert_eq!((stdout.matches("\nok    ").count(), stdout.matches("FAIL").count()), (12, 0), "{stdout}");
     // Plain lines, since this is no terminal.
-    assert!(stderr.contains("/ecs/web                 COMPLETED") && !stderr.contains('\u{1b}'), "{stderr}");
+    assert_eq!(stderr.matches("/ecs/web                 COMPLETED").count(), 2, "{stderr}");
+    assert_eq!(stderr.matches("/onprem/batch            COMPLETED").count(), 1, "{stderr}");
+    assert!(!stderr.contains('\u{1b}'), "{stderr}");
 }

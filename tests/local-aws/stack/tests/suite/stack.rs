@@ -72,11 +72,17 @@ async fn outputs_name_what_the_template_made(local: &LocalAws, deployment: &Depl
     // The definition is the file, with its placeholders filled in.
     let definition = StepFunctions::new(&config).describe_state_machine().state_machine_arn(arn).send().await.unwrap().definition;
     assert!(!definition.contains("${"), "{definition}");
-    for name in [&deployment.create_function_name, &deployment.check_function_name] {
+    let functions = [
+        &deployment.plan_function_name,
+        &deployment.create_function_name,
+        &deployment.check_function_name,
+        &deployment.report_function_name,
+    ];
+    for name in functions {
         let function_arn = format!("arn:aws:lambda:eu-central-1:210987654321:function:{name}");
         assert!(definition.contains(&function_arn), "{function_arn}");
     }
-    assert!(definition.contains(&deployment.topic_arn));
+    assert_ne!(deployment.work_bucket, deployment.bucket);
     let policy = S3::new(&config).get_bucket_policy().bucket(&deployment.bucket).send().await.unwrap();
     assert!(policy.policy().unwrap_or_default().contains("logs.eu-central-1.amazonaws.com"));
 }

@@ -48,7 +48,7 @@ async fn the_stack_is_updated_rolled_back_and_deleted_and_the_archive_stays() {
     let deployment = local.deploy(&created).await.unwrap();
     assert_eq!(retentions(&local).await, [30]);
     let s3 = S3::new(&local.sdk_config());
-    let key = "cloudwatch-logs/log_group=/a/year=2026/month=10/_manifest.json";
+    let key = "cloudwatch-logs/log_group=/a/year=2026/month=10/task/stream/000000.gz";
     s3.put_object().bucket(&deployment.bucket).key(key).send().await.unwrap();
 
     // A changed parameter reaches the resources of nested stacks, and replaces nothing.

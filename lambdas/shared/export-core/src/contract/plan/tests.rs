@@ -78,8 +78,8 @@ fn results_are_read_leniently() {
         (json!({"Status": "FAILED", "Error": "ExportTaskFailed", "Cause": lambdas}), failed(ErrorName::ExportTaskFailed, "m")),
         (json!({"Status": "FAILED", "Error": "AccessDenied", "Cause": "not JSON"}), failed(ErrorName::AccessDenied, "not JSON")),
         (json!({"Status": "FAILED", "Error": "States.Timeout", "Cause": "c", "Output": "{}"}), broken("States.Timeout", "c")),
-        (json!({"Status": "TIMED_OUT"}), broken("", "")),
-        (json!({"Output": "{"}), broken("", "")),
+        (json!({"Status": "TIMED_OUT"}), broken("TIMED_OUT", "arn")),
+        (json!({"Output": "{"}), broken("SUCCEEDED", "arn")),
     ] {
         let mut whole = json!({"ExecutionArn": "arn", "Input": "{\"from\": 1}", "Status": "SUCCEEDED", "StartDate": 1});
         whole.as_object_mut().unwrap().extend(record.as_object().unwrap().clone());
@@ -109,14 +109,14 @@ fn a_planned_window_is_an_event_of_create_export_task() {
         super::super::create::Request::parse(&json!({"logGroupName": "/a", "logStreamNamePrefix": "p", "month": "2026-10"}), &stack)
             .unwrap();
     let item = Item {
-        source: &created.source,
-        timezone: "UTC",
+        source: created.source.clone(),
+        timezone: "UTC".into(),
         month: "2026-10".parse().unwrap(),
         from: Millis(1),
         to: Millis(2),
         force: true,
         start_time: crate::time::format_instant(request.start_time),
-        execution: &request.execution,
+        execution: request.execution.clone(),
     };
     let read = super::super::create::Request::parse(&json!(item), &stack).unwrap();
     let window = Some(Window { from: Millis(1), to: Millis(2) });

@@ -108,7 +108,7 @@ impl Lying {
             Value::Null => Content::Unreadable("GetObject answered AccessDenied: no".into()),
             json => Content::read(json.to_string().as_bytes(), &place(), &key, now).with_folder(self.folder),
         };
-        Found { key, content }
+        Found { key, etag: String::new(), content }
     }
 }
 

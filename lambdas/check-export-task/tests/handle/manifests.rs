@@ -1,0 +1,190 @@
+//! What is written about a task that is COMPLETED, what it replaces, and in which order.
+
+use chrono::TimeDelta;
+use export_core::{ErrorName::*, target::Target};
+use fake_aws::{FROM, State, TO, manifest, merged, october, path_of};
+use function_runtime::Metric;
+use serde_json::{Value, json};
+
+use crate::{PREFIX, aws, aws_with, event, handle, handle_in, invocation, wrote};
+
+const DAY: i64 = 86_400_000;
+
+const PATH: &str = "archive/logs/manifests/year=2026/month=10/dea2c239b93875e80517d2940bbf2e08-1790780400000-1793458799999.json";
+
+/// A window of the same place that begins and ends on these days of the month, from 0.
+fn days(first: i64, last: i64) -> Target {
+    let mut target = october("/ecs/web");
+    (target.window.from.0, target.window.to.0) = (FROM + first * DAY, FROM + (last + 1) * DAY - 1);
+    target
+}
+
+fn put(target: Target, changes: Value) -> impl FnOnce(&mut State) {
+    move |aws| aws.put(&path_of(&target), &manifest(&target, changes))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_completed_task_wrote_becomes_its_windows_manifest() {
+    let aws = aws();
+    let mut invocation = invocation();
+    let answer = handle_in(&mut invocation, &aws, event()).await.unwrap();
+    let warnings = json!([{"name": "RetentionShorterThanMonth", "message": "m"}]);
+    let expected = json!({"s3BucketName": "archive", "destinationPrefix": PREFIX, "logGroupName": "/ecs/web", "month": "2026-10", "from": FROM,
+        "to": TO, "taskId": "task-1", "status": "COMPLETED", "outcome": "exported", "reason": null, "objects": 2, "bytes": 5, "seconds": 2.25,
+        "warnings": warnings});
+    assert_eq!(answer, expected);
+    // One line, whose keys are the table's columns.
+    let body = [
+        r#"{"schema_version":2,"outcome":"exported","reason":null,"account":"123456789012","region":"ap-northeast-1","bucket":"archive","#,
+        r#""log_group":"/ecs/web","log_stream_name_prefix":null,"timezone":"Asia/Tokyo","window_from":1790780400000,"#,
+        r#""window_to":1793458799999,"destination_prefix":"logs/log_group=/ecs/web/year=2026/month=10","task_id":"task-1","objects":2,"#,
+        r#""hidden_objects":0,"bytes":5,"digest":"f1f3800e7feab2c7433c881c5ae5e9cd86d0a9131c26912805cd1f7e4dc7ddb6","#,
+        r#""created":"2026-11-01T03:00:05.000Z","completed":"2026-11-01T03:00:07.250Z","#,
+        r#""execution":"arn:aws:states:ap-northeast-1:123456789012:execution:archive:run-1","#,
+        r#""warnings":[{"message":"m","name":"RetentionShorterThanMonth"}]}"#,
+    ];
+    assert_eq!(aws.names(&["PUT", "DELETE"]), [format!("PUT {PATH}")]);
+    assert_eq!(String::from_utf8(aws.objects()[PATH].clone()).unwrap(), body.concat());
+    let metrics = [Metric::ExportDuration(TimeDelta::milliseconds(2250)), Metric::ArchivedObjects(2), Metric::ArchivedBytes(5)];
+    assert_eq!(invocation.metrics(), metrics);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_check_answers_the_same_writes_nothing_and_counts_nothing() {
+    let aws = aws();
+    let first = handle(&aws, event()).await.unwrap();
+    aws.forget_calls();
+    let mut invocation = invocation();
+    assert_eq!(handle_in(&mut invocation, &aws, event()).await.unwrap(), first);
+    assert_eq!((aws.names(&["PUT", "DELETE"]), invocation.metrics()), (vec![], &[][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_does_not_tell_its_times_is_archived_without_a_duration() {
+    for info in [json!(null), json!({"creationTime": 1_793_502_005_000_i64})] {
+        let aws = aws_with(|aws| aws.export_tasks[0] = merged(aws.export_tasks[0].clone(), json!({"executionInfo": info})));
+        let mut invocation = invocation();
+        assert_eq!(handle_in(&mut invocation, &aws, event()).await.unwrap()["seconds"], Value::Null);
+        assert_eq!(invocation.metrics(), [Metric::ArchivedObjects(2), Metric::ArchivedBytes(5)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
+    type Case = (fn(&mut State), &'static str, Value);
+    let cases: [Case; 4] = [
+        (|_| {}, "empty", json!(null)),
+        (|aws| aws.log_groups[0]["retentionInDays"] = json!(60), "empty", json!(null)),
+        (|aws| aws.log_groups[0]["retentionInDays"] = json!(30), "skipped", json!("ExpiredBeforeFirstRun")),
+        (|aws| aws.log_groups.clear(), "skipped", json!("LogGroupNotFound")),
+    ];
+    for (change, outcome, reason) in cases {
+        let aws = aws_with(|aws| aws.objects.clear());
+        change(&mut aws.state());
+        let answer = handle(&aws, event()).await.unwrap();
+        assert_eq!((&answer["outcome"], &answer["reason"], &answer["objects"]), (&json!(outcome), &reason, &json!(0)));
+        // report-archive writes what was skipped.
+        let written = aws.get(PATH).map(|manifest| (manifest["outcome"].clone(), manifest["task_id"].clone()));
+        assert_eq!(written, (outcome == "empty").then(|| (json!("empty"), json!("task-1"))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_manifest_replaces_goes_after_it_was_written() {
+    let skipped = json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null, "objects": 0, "bytes": 0});
+    let (first, second, third) = (days(0, 0), days(1, 1), days(2, 2));
+    let aws = aws_with(put(first.clone(), skipped));
+    put(second.clone(), json!({"outcome": "empty", "task_id": "task-8", "objects": 0, "bytes": 0}))(&mut aws.state());
+    // Its objects are gone.
+    put(third.clone(), json!({"task_id": "task-9", "bytes": 100}))(&mut aws.state());
+    let answer = handle(&aws, event()).await.unwrap();
+    let calls = [
+        format!("PUT {PATH}"),
+        format!("DELETE {}", path_of(&first)),
+        format!("DELETE {}", path_of(&second)),
+        format!("DELETE {}", path_of(&third)),
+    ];
+    assert_eq!(aws.names(&["PUT", "DELETE"]), calls);
+    let warning = &answer["warnings"][1];
+    assert_eq!(warning["name"], "SmallerThanBefore", "{answer}");
+    assert!(warning["message"].as_str().unwrap().ends_with("stated 100 bytes of task task-9, and the new task task-1 wrote 5"), "{answer}");
+    assert_eq!(aws.get(PATH).unwrap()["warnings"], answer["warnings"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_has_less_than_still_lies_there_changes_nothing() {
+    let old = |aws: &mut State, text: &str| {
+        put(october("/ecs/web"), json!({"bytes": text.len()}))(aws);
+        wrote(aws, "task-0", &[("a", text)]);
+    };
+    let five_percent_more = "a".repeat(20);
+    for (was, is, days, ended) in [
+        ("abcd", "abc", None, Err(SmallerExport)),
+        (five_percent_more.as_str(), &five_percent_more[1..], None, Ok("exported")),
+        // Retention may have deleted events of the window: then every byte counts.
+        (five_percent_more.as_str(), &five_percent_more[1..], Some(30), Err(SmallerExport)),
+        ("abc", "", None, Err(SmallerExport)),
+    ] {
+        let aws = aws_with(|aws| {
+            aws.objects.clear();
+            aws.log_groups[0]["retentionInDays"] = json!(days);
+            old(aws, was);
+            if !is.is_empty() {
+                wrote(aws, "task-1", &[("a", is), ("b", "more of another log stream")]);
+            }
+        });
+        let before = aws.objects();
+        let answer = handle(&aws, event()).await;
+        assert_eq!(answer.as_ref().map(|answer| answer["outcome"].as_str().unwrap()).map_err(|error| error.name), ended, "{was} {is}");
+        if ended.is_err() {
+            assert_eq!((aws.names(&["PUT", "DELETE"]), &aws.objects()), (vec![], &before));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_valid_manifest_with_other_bounds_is_not_touched() {
+    let aws = aws_with(put(days(0, 14), json!({})));
+    wrote(&mut aws.state(), "task-0", &[("a", "abc")]);
+    let error = handle(&aws, event()).await.unwrap_err();
+    assert_eq!((error.name, aws.names(&["PUT", "DELETE"])), (OverlapRefused, vec![]), "{error}");
+}
+
+/// Another run wrote it between this one's look and its write. Both may withdraw: the next round exports the window again.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_is_withdrawn_where_another_one_was_written_meanwhile() {
+    let race = |aws: &mut State| aws.before("PUT ", put(days(0, 0), json!({})));
+    let aws = aws_with(race);
+    let mut invocation = invocation();
+    let error = handle_in(&mut invocation, &aws, event()).await.unwrap_err();
+    assert_eq!((error.name, invocation.metrics()), (OverlapRefused, &[][..]));
+    assert_eq!(aws.names(&["PUT", "DELETE"]), [format!("PUT {PATH}"), format!("DELETE {PATH}")]);
+
+    // A damaged manifest lay under its key, and lies there again.
+    let aws = aws_with(put(october("/ecs/web"), json!({"bytes": 100})));
+    race(&mut aws.state());
+    let before = aws.objects()[PATH].clone();
+    assert_eq!(handle(&aws, event()).await.unwrap_err().name, OverlapRefused);
+    assert_eq!(aws.names(&["PUT", "DELETE"]), vec![format!("PUT {PATH}"); 2]);
+    assert_eq!(aws.objects()[PATH], before);
+}
+
+/// Two checks of one window: the one that comes second writes nothing, whether a manifest lay there before or not.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_was_written_meanwhile_under_the_same_key_stays() {
+    let damaged = put(october("/ecs/web"), json!({"bytes": 100}));
+    for aws in [aws_with(|_| ()), aws_with(damaged)] {
+        aws.state().before("PUT ", put(october("/ecs/web"), json!({"task_id": "task-2"})));
+        let error = handle(&aws, event()).await.unwrap_err();
+        assert_eq!((error.name, aws.names(&["PUT", "DELETE"])), (OverlapRefused, vec![format!("PUT {PATH}")]), "{error}");
+        assert_eq!(aws.get(PATH).unwrap()["task_id"], "task-2");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_cannot_be_read_is_not_replaced() {
+    let aws = aws_with(put(october("/ecs/web"), json!({})));
+    aws.state().refuse("GET ", 403, "InvalidObjectState", "The operation is not valid for the object's storage class");
+    let error = handle(&aws, event()).await.unwrap_err();
+    assert_eq!((error.name, aws.names(&["PUT", "DELETE"])), (ArchiveUnreadable, vec![]), "{error}");
+}

@@ -1,0 +1,56 @@
+//! Log groups by their names, and how fast they are asked for.
+
+use archive::Archive;
+use export_core::{LogGroupName, decide::LogGroup};
+use fake_aws::{Aws, stack};
+use serde_json::json;
+use tokio::time::Instant;
+
+fn archive(aws: &Aws) -> Archive {
+    let config = aws.config();
+    Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::new(&config))
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_names_are_one_request_and_only_what_was_asked_for_counts() {
+    let aws = Aws::default();
+    let names: Vec<LogGroupName> = (0..51).map(|index| LogGroupName::parse(&format!("/group-{index}")).unwrap()).collect();
+    let (last, named) = names.split_last().unwrap();
+    aws.state().log_groups = named.iter().map(|name| json!({"logGroupName": name, "retentionInDays": 7})).collect();
+    let known = archive(&aws).named_log_groups(&names).await.unwrap();
+    let present = LogGroup::Present { created: None, retention_in_days: Some(7), is_exportable: true };
+    assert!(named.iter().all(|name| known[name] == present));
+    assert_eq!((known.len(), &known[last]), (51, &LogGroup::Absent));
+    let mut asked = aws.bodies("DescribeLogGroups");
+    asked.retain(|request| request["nextToken"].is_null());
+    // The last stands alone: what is not answered is looked up singly.
+    assert_eq!(
+        asked,
+        [
+            json!({"logGroupIdentifiers": named, "limit": 50}),
+            json!({"logGroupIdentifiers": [last], "limit": 50}),
+            json!({"logGroupNamePrefix": last, "limit": 50})
+        ]
+    );
+
+    // A local AWS that takes the identifiers for no filter at all.
+    aws.state().log_groups = vec![json!({"logGroupName": "/other"}), json!({"logGroupName": "/group-5"})];
+    let known = archive(&aws).named_log_groups(&names[5..6]).await.unwrap();
+    assert_eq!(known.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_log_groups_are_asked_about_ten_times_and_their_streams_twenty_times_a_second() {
+    let aws = Aws::default();
+    let (archive, name) = (archive(&aws), LogGroupName::parse("/ecs/web").unwrap());
+    let began = Instant::now();
+    for _ in 0..5 {
+        archive.log_group(&name).await.unwrap();
+    }
+    assert_eq!((aws.bodies("DescribeLogGroups").len(), began.elapsed().as_millis()), (10, 900));
+    let began = Instant::now();
+    for _ in 0..5 {
+        archive.newest_event(&name, export_core::time::Millis(0)).await.unwrap();
+    }
+    assert_eq!((aws.bodies("DescribeLogStreams").len(), began.elapsed().as_millis()), (10, 450));
+}

@@ -1,0 +1,281 @@
+//! What `create-export-task`, `check-export-task` and `report-archive` do with one window, write by write.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use export_core::{
+    ErrorName, ExportError, TaskId,
+    contract::{check::SkippedBecause, create::Reason, plan::Child},
+    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Verdict, decide, replaced_by_skip},
+    destination::task_folder,
+    input::RUN_TIME_LIMIT,
+    manifest::{Folder, Found, Manifest, Outcome, SCHEMA_VERSION, SkipReason},
+    place::ManifestKey,
+    target::Target,
+    time::{Millis, format_instant},
+    warning::Warning,
+};
+
+use crate::{
+    run::{Shared, pause},
+    scenario::Fault,
+    world::{Fate, StoredManifest, Withdrawn},
+};
+
+/// A manifest as a listing shows it.
+type Listed = (ManifestKey, StoredManifest);
+
+pub struct Answer {
+    pub decisions: Vec<Decision>,
+    pub found: Vec<Found>,
+    listed: Vec<Listed>,
+}
+
+/// Asks `decide` until it has the evidence that it needs. Between a listing and the reads, others go on.
+pub async fn ask(world: &Shared, question: &Question<'_>, log_group: Option<LogGroup>, export: Option<Export>) -> Answer {
+    let listed = world.borrow().list_manifests(question.place, question.month, question.window);
+    pause().await;
+    let found: Vec<Found> = listed.iter().filter_map(|(key, _)| world.borrow().read_manifest(question.place, key)).collect();
+    let mut evidence = Evidence { manifests: Some(found.clone()), export, ..Evidence::default() };
+    let name = question.place.log_group.as_str();
+    loop {
+        match decide(question, &evidence) {
+            Ok(decisions) => return Answer { decisions, found, listed },
+            Err(Need::LogGroup) => evidence.log_group = Some(log_group.clone().unwrap_or_else(|| world.borrow().describe(name))),
+            Err(Need::NewestEvent) => evidence.newest_event = Some(world.borrow().newest_event(name)),
+            Err(Need::Manifests) => unreachable!("they are there"),
+        }
+    }
+}
+
+/// The run that a window is exported for.
+#[derive(Clone)]
+pub struct Context {
+    pub execution: String,
+    pub start: DateTime<Utc>,
+    pub force: bool,
+    pub timezone: String,
+}
+
+/// A child of the map: a task is created, followed and recorded.
+pub async fn export(world: &Shared, context: &Context, target: &Target) -> Child {
+    let task_id = match create(world, context, target).await {
+        Ok(task_id) => task_id,
+        Err(child) => return child,
+    };
+    match check(world, context, target, &task_id).await {
+        // The state machine calls a function again that died.
+        Child::Broken { .. } => check(world, context, target, &task_id).await,
+        child => child,
+    }
+}
+
+async fn create(world: &Shared, context: &Context, target: &Target) -> Result<TaskId, Child> {
+    loop {
+        let now = world.borrow().now;
+        if now - context.start > RUN_TIME_LIMIT {
+            return Err(Child::Skipped(Reason::RunTimeOver));
+        }
+        let question = target.question(context.force.then_some(context.start), now);
+        let decisions = ask(world, &question, None, None).await.decisions;
+        if let Some(error) =
+            decisions.iter().find_map(|one| if let Verdict::Fail(error) = &one.verdict { Some(error.clone()) } else { None })
+        {
+            return Err(Child::Failed(error));
+        }
+        match &decisions[..] {
+            [Decision { month, window, verdict: Verdict::Export }] if (*month, *window) == (target.month, target.window) => {}
+            [Decision { window, verdict, .. }] if *window == target.window => {
+                return Err(Child::Skipped(Reason::of(verdict).unwrap_or(Reason::PartlyArchived)));
+            }
+            _ => return Err(Child::Skipped(Reason::PartlyArchived)),
+        }
+        pause().await;
+        let mut world = world.borrow_mut();
+        if let Some(own) = adoptable(&world.tasks, target, context.start, Millis::of(world.now)) {
+            return Ok(own);
+        }
+        if world.slot_is_busy() {
+            world.pass(TimeDelta::hours(1));
+            continue;
+        }
+        if !world.groups.iter().any(|group| group.exists && group.name == target.place.log_group.as_str()) {
+            return Err(Child::Failed(ExportError::new(ErrorName::Unexpected, "ResourceNotFoundException")));
+        }
+        let fault = world.take_fault(|fault| matches!(fault, Fault::Task(_) | Fault::SlowTask { .. }));
+        let (fate, length) = match fault {
+            Some(Fault::Task(fate)) => (fate, TimeDelta::minutes(5)),
+            Some(Fault::SlowTask { hours }) => (Fate::Completes, TimeDelta::hours(hours.into())),
+            _ => (Fate::Completes, TimeDelta::minutes(5)),
+        };
+        let task_id = world.create_task(target, &context.execution, length, fate);
+        if world.take_fault(|fault| matches!(fault, Fault::LostAnswer)).is_none() {
+            return Ok(task_id);
+        }
+    }
+}
+
+/// Its own task: an active one, or one that was created since the run began and completed.
+fn adoptable(tasks: &[crate::world::Task], target: &Target, start: DateTime<Utc>, now: Millis) -> Option<TaskId> {
+    let own = tasks.iter().rev().filter(|task| task.name == target.task_name() && task.fate != Fate::Vanishes);
+    let mut usable = own.filter(|task| task.ends > now || (task.fate == Fate::Completes && task.created >= Millis::of(start)));
+    usable.next().map(|task| task.id.clone())
+}
+
+async fn check(world: &Shared, context: &Context, target: &Target, task_id: &TaskId) -> Child {
+    let failed = |name, message: &str| Child::Failed(ExportError::new(name, message));
+    let task = world.borrow().tasks.iter().find(|task| task.id == *task_id).unwrap().clone();
+    loop {
+        pause().await;
+        let left = task.ends - Millis::of(world.borrow().now);
+        if left <= TimeDelta::zero() {
+            break;
+        }
+        world.borrow_mut().pass(left);
+    }
+    match task.fate {
+        Fate::Fails => return failed(ErrorName::ExportTaskFailed, "internal error"),
+        Fate::IsCancelled => return failed(ErrorName::ExportTaskCancelled, "somebody did it"),
+        Fate::Vanishes => return failed(ErrorName::ExportTaskNotFound, "no such task"),
+        Fate::Completes => {}
+    }
+    let mut crash = Crash(match world.borrow_mut().take_fault(|fault| matches!(fault, Fault::CheckCrashes { .. })) {
+        Some(Fault::CheckCrashes { step }) => Some(step),
+        _ => None,
+    });
+    let folder = world.borrow().list_folder(&task_folder(&target.destination_prefix(), task_id));
+    let export = Export { task_id: task_id.clone(), folder: folder.clone(), created: Some(task.created) };
+    let now = world.borrow().now;
+    let question = target.question(None, now);
+    let Answer { mut decisions, listed, .. } = ask(world, &question, None, Some(export)).await;
+    let checked = |outcome, reason| Child::Checked {
+        outcome,
+        reason,
+        task_id: Some(task_id.clone()),
+        objects: folder.objects,
+        bytes: folder.bytes,
+        seconds: (task.ends - task.created).as_seconds_f64(),
+        warnings: Vec::new(),
+    };
+    match decisions.pop().expect("one verdict on an export").verdict {
+        Verdict::Written(outcome) => checked(outcome, None),
+        Verdict::Skip(reason) => checked(Outcome::Skipped, Some(SkippedBecause::Skip(reason))),
+        Verdict::Warn(Warning { name, .. }) => checked(Outcome::Skipped, Some(SkippedBecause::Warning(name))),
+        Verdict::Fail(error) => Child::Failed(error),
+        Verdict::Write { outcome, replaces, .. } => {
+            let manifest = Manifest {
+                outcome,
+                task_id: Some(task_id.clone()),
+                objects: folder.objects,
+                hidden_objects: folder.hidden_objects,
+                bytes: folder.bytes,
+                digest: Some(folder.digest.clone()),
+                created: task.created.to_string(),
+                completed: Some(task.ends.to_string()),
+                ..without_task(context, target, target.stream_prefix.clone(), now)
+            };
+            match record(world, target, &listed, manifest, &replaces, &mut crash).await {
+                Ok(()) => checked(outcome, None),
+                Err(child) => child,
+            }
+        }
+        verdict => panic!("{verdict:?} of an export"),
+    }
+}
+
+/// The function dies after so many steps, and its caller hears of nothing but that.
+struct Crash(Option<u8>);
+
+impl Crash {
+    async fn step(&mut self) -> Result<(), Child> {
+        pause().await;
+        match &mut self.0 {
+            Some(0) => Err(Child::Broken { error: "Lambda.Unknown".to_owned(), cause: "exit status 1".to_owned() }),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Puts a manifest, takes it back if another one came to lie there meanwhile, and removes those that it replaces.
+async fn record(
+    world: &Shared,
+    target: &Target,
+    before: &[Listed],
+    manifest: Manifest,
+    replaces: &[ManifestKey],
+    crash: &mut Crash,
+) -> Result<(), Child> {
+    let key = target.manifest_key();
+    let refused =
+        || Child::Failed(ExportError::new(ErrorName::OverlapRefused, format!("manifest {key} or one beside it was written meanwhile")));
+    let at_key = |listed: &[Listed]| listed.iter().find(|(one, _)| *one == key).map(|(_, stored)| stored.clone());
+    crash.step().await?;
+    let old = at_key(before);
+    if !world.borrow_mut().put_manifest(&key, old.as_ref(), serde_json::to_vec(&manifest).unwrap()) {
+        return Err(refused());
+    }
+    world.borrow_mut().torn.insert(key.clone());
+    crash.step().await?;
+    let after = world.borrow().list_manifests(&target.place, target.month, target.window);
+    if after.iter().any(|listed| listed.0 != key && !before.contains(listed)) {
+        crash.step().await?;
+        let mut world = world.borrow_mut();
+        match old {
+            Some(old) => _ = world.put_manifest(&key, at_key(&after).as_ref(), old.bytes),
+            None => world.delete_manifest(&key),
+        }
+        world.torn.remove(&key);
+        world.withdrawn.push(Withdrawn { execution: manifest.execution.unwrap(), place: target.place.clone(), window: target.window });
+        return Err(refused());
+    }
+    for old in replaces.iter().filter(|old| **old != key) {
+        crash.step().await?;
+        world.borrow_mut().delete_manifest(old);
+    }
+    world.borrow_mut().torn.remove(&key);
+    Ok(())
+}
+
+fn without_task(context: &Context, target: &Target, prefix: Option<export_core::StreamPrefix>, now: DateTime<Utc>) -> Manifest {
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::Skipped,
+        reason: None,
+        account: target.place.account.clone(),
+        region: target.place.region.clone(),
+        bucket: target.place.bucket.clone(),
+        log_group: target.place.log_group.clone(),
+        log_stream_name_prefix: prefix,
+        timezone: context.timezone.clone(),
+        window_from: target.window.from,
+        window_to: target.window.to,
+        destination_prefix: target.destination_prefix(),
+        task_id: None,
+        objects: Folder::default().objects,
+        hidden_objects: 0,
+        bytes: 0,
+        digest: None,
+        created: format_instant(now),
+        completed: None,
+        execution: Some(context.execution.clone()),
+        warnings: Vec::new(),
+    }
+}
+
+/// What `report-archive` writes for a window that is certainly empty. An error: something else came to lie there, and does not cover it.
+pub async fn record_skip(world: &Shared, context: &Context, target: &Target, reason: SkipReason) -> Result<(), ExportError> {
+    let now = world.borrow().now;
+    let question = target.question(None, now);
+    let Answer { decisions, found, listed } = ask(world, &question, Some(LogGroup::Absent), None).await;
+    if decisions.iter().all(|one| one.verdict == Verdict::Archived) {
+        return Ok(());
+    }
+    let refused = || ExportError::new(ErrorName::OverlapRefused, "another manifest lies there");
+    let replaces = replaced_by_skip(&question, &found).ok_or_else(refused)?;
+    let prefix = target.stream_prefix.clone().filter(|_| reason == SkipReason::ExpiredBeforeFirstRun);
+    let manifest = Manifest { reason: Some(reason), ..without_task(context, target, prefix, now) };
+    let written = record(world, target, &listed, manifest, &replaces, &mut Crash(None)).await;
+    written.map_err(|child| child.error().expect("it was refused"))
+}

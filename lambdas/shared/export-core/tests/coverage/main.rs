@@ -1,0 +1,85 @@
+//! Coverage: a model of the archive drives the real `decide`, `replaced_by_skip` and `Planner` through random sequences of runs, faults
+//! and people. There is no AWS, and no clock but the model's.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `world.rs` | log groups, streams, events, retention, tasks with one slot, objects, manifests, reports |
+//! | `run.rs` | a run, as `plan-exports`, the map and `report-archive` make it |
+//! | `functions.rs` | what `create-export-task`, `check-export-task` and `report-archive` do with one window |
+//! | `people.rs` | who delete, overwrite, hide, and change log groups |
+//! | `scenario.rs` | the random steps, and the engine that plays them |
+//! | `years.rs` | scheduled runs over half a year, while the zone changes |
+//! | `properties.rs` | what has to hold |
+//!
+//! A run is a future that stops before each write, and between a listing and the reads that follow. There, another run goes on, somebody
+//! deletes something, or the run dies.
+//!
+//! The properties:
+//! - (a) Where a run succeeded, valid manifests leave no hole in the months that it looked at, except where it says NothingYet or warns.
+//! - (b) No two manifests of a place overlap in time while no run writes.
+//! - (c) Every event that was there when its window was exported is in exactly one window of a manifest, and what that names has it; or
+//!   it is in a window that the report names as failed, skipped or warned about.
+//! - (d) An archived event whose object lies in S3, and whose manifest nobody deleted, never leaves the views.
+//! - (e) No run exports what was covered when it began, unless forced; and after one that succeeded, the next has nothing to do.
+//! - (f) Without people, the next scheduled run succeeds, whatever happened before.
+//!
+//! (a), (c) and (e) are judged for runs during which only other runs changed something.
+//!
+//! Simpler than the real thing:
+//! - Completed tasks tell the truth, as of their creation. Retention deletes at once, and metadata of streams is never late.
+//! - The size of an object varies by 2 % as compression does, and one event is more than 5 % of its stream in a window. A stream that is
+//!   deleted never comes again by its name, and late events have streams of their own: an export of other events of the same size would
+//!   pass for the old one.
+//! - Manifests are put on the condition that the key holds what was listed before: S3's `If-None-Match` and `If-Match`.
+//! - A manifest that another run withdrew counts as seen: a run may believe it for the moment in between. The other run reports a failure.
+//! - Two manifests that a run left because it died between two writes may overlap; `decide` then refuses their time.
+//! - If somebody empties a task's folder before its manifest is written, what the manifest says of the task is not judged.
+//! - Functions are called without their JSON, beside what lies in the work bucket; a run without permission or with a wrong input is not
+//!   part of it.
+//!
+//! More cases than a test run takes: `PROPTEST_CASES=50000 cargo test --release -p export-core --test coverage`.
+
+mod functions;
+mod people;
+mod properties;
+mod run;
+mod scenario;
+mod world;
+mod years;
+
+use proptest::{
+    prelude::*,
+    test_runner::{TestRng, TestRunner},
+};
+use scenario::{Adversity, play, steps};
+
+fn check<T: std::fmt::Debug>(cases: u32, what: impl Strategy<Value = T>, play: impl Fn(T) -> Result<(), String>) {
+    let config = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
+    let config = if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } };
+    let mut runner = TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(config.rng_algorithm));
+    runner.run(&what, |what| play(what).map_err(TestCaseError::fail)).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn check_steps(cases: u32, with: Adversity) {
+    check(cases, steps(with), |steps| play(&steps, with));
+}
+
+#[test]
+fn one_run_after_another() {
+    check_steps(100, Adversity { faults: false, people: false, pairs: false });
+}
+
+#[test]
+fn two_runs_at_a_time_with_faults() {
+    check_steps(200, Adversity { faults: true, people: false, pairs: true });
+}
+
+#[test]
+fn two_runs_at_a_time_with_faults_and_people() {
+    check_steps(300, Adversity { faults: true, people: true, pairs: true });
+}
+
+#[test]
+fn a_changed_zone_loses_no_event() {
+    check(12, years::half_a_year(), |days| years::play(&days));
+}

@@ -1,0 +1,229 @@
+//! What holds whatever happens. The letters are those of the messages.
+
+use std::collections::BTreeSet;
+
+use export_core::{
+    StreamPrefix, Window,
+    contract::plan::{Run, Settled},
+    destination::task_folder,
+    manifest::{Found, Manifest, Outcome, SkipReason},
+    place::{ManifestKey, Place, PlaceHash},
+    planner::Group,
+    time::Millis,
+};
+
+use crate::{
+    people::key_of,
+    run::{Report, tasks_of},
+    world::{Task, World},
+};
+
+/// The events that were in the views and that nobody took out of them.
+#[derive(Debug, Default)]
+pub struct Seen {
+    events: BTreeSet<usize>,
+    version: u64,
+}
+
+impl Seen {
+    /// Somebody deleted or overwrote what holds these.
+    pub fn forget(&mut self, events: Vec<usize>) {
+        events.iter().for_each(|event| _ = self.events.remove(event));
+    }
+}
+
+/// Every manifest of a place that fits.
+fn fitting(world: &World, (place, hash): &(Place, PlaceHash)) -> Vec<Found> {
+    let own = world.manifests.keys().map(|path| key_of(path)).filter(|key| key.place == *hash);
+    own.filter_map(|key| world.read_manifest(place, &key)).filter(|found| found.manifest().is_some()).collect()
+}
+
+/// (d) An archived event whose object still lies in S3, and whose manifest nobody deleted, never leaves the views.
+pub fn check_views(world: &mut World) -> Result<(), String> {
+    if world.seen.version == world.version {
+        return Ok(());
+    }
+    world.seen.version = world.version;
+    let mut shown: BTreeSet<usize> = BTreeSet::new();
+    let mut archived = Vec::new();
+    for place in &world.places {
+        for found in fitting(world, place) {
+            let Some(task_id) = &found.manifest().unwrap().task_id else { continue };
+            let folder = task_folder(&place.0.destination.prefix(found.key.month), task_id);
+            let objects = world.objects.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder));
+            let events: Vec<usize> = objects.flat_map(|(_, object)| object.events.iter().copied()).collect();
+            shown.extend(&events);
+            // Somebody deleted an object of the task while its manifest was written.
+            let touched = world.tasks.iter().filter(|task| task.id == *task_id && task.is_touched);
+            shown.extend(touched.flat_map(|task| task.events.iter()));
+            // What is being written may be withdrawn.
+            archived.extend(events.into_iter().filter(|_| !world.torn.contains(&found.key)));
+        }
+    }
+    if let Some(event) = world.seen.events.iter().find(|event| !shown.contains(event)) {
+        return Err(format!("(d) event {:?} left the views", world.events[*event]));
+    }
+    world.seen.events.extend(archived);
+    Ok(())
+}
+
+/// (b) Windows of one place never overlap while no run writes. A run that died between two writes may have left both of its windows.
+pub fn check_overlaps(world: &mut World) -> Result<(), String> {
+    for place in &world.places {
+        let fitting = fitting(world, place);
+        for (index, one) in fitting.iter().enumerate() {
+            let overlaps = |other: &&Found| one.key.window.overlaps(other.key.window);
+            let is_torn = |found: &Found| world.torn.contains(&found.key);
+            if let Some(other) = fitting[index + 1..].iter().filter(overlaps).find(|other| !is_torn(one) && !is_torn(other)) {
+                return Err(format!("(b) {} overlaps {}: {:?} and {:?}", one.key, other.key, one.content, other.content));
+            }
+        }
+    }
+    // What is left of a torn write is gone when nothing overlaps it any more.
+    let keys: Vec<ManifestKey> = world.manifests.keys().map(|path| key_of(path)).collect();
+    let overlaps = |one: &ManifestKey, other: &ManifestKey| one != other && one.place == other.place && one.window.overlaps(other.window);
+    world.torn.retain(|torn| keys.contains(torn) && keys.iter().any(|key| overlaps(key, torn)));
+    Ok(())
+}
+
+/// What a run found when it began.
+pub struct Start {
+    changes: u32,
+    now: Millis,
+    force: bool,
+    withdrawn: usize,
+    /// By log group: the windows that valid manifests cover.
+    covered: Vec<Vec<Window>>,
+}
+
+fn answering<'a>(found: &'a [Found], prefix: Option<&'a StreamPrefix>) -> impl Iterator<Item = &'a Found> {
+    found.iter().filter(move |found| StreamPrefix::includes(found.manifest().unwrap().log_stream_name_prefix.as_ref(), prefix))
+}
+
+fn of_group<'a>(world: &'a World, group: &Group) -> &'a (Place, PlaceHash) {
+    world.places.iter().find(|(place, _)| *place == group.place).unwrap()
+}
+
+fn covered(world: &World, group: &Group) -> Vec<Window> {
+    let found = fitting(world, of_group(world, group));
+    let valid = answering(&found, group.source.log_stream_name_prefix.as_ref()).filter(|found| found.is_valid());
+    valid.map(|found| found.key.window).collect()
+}
+
+pub fn at_start(world: &World, run: &Run, groups: &[Group]) -> Start {
+    // Nothing is exported where a manifest cannot be read.
+    let unreadable = |group: &Group| {
+        let own = world.manifests.iter().filter(|(_, stored)| stored.is_unreadable).map(|(path, _)| key_of(path));
+        own.filter(|key| key.place == of_group(world, group).1).map(|key| key.window).collect()
+    };
+    let covered = groups.iter().map(|group| [covered(world, group), unreadable(group)].concat()).collect();
+    Start { changes: world.changes, now: Millis::of(run.start_time), force: run.force, withdrawn: world.withdrawn.len(), covered }
+}
+
+/// (a), (c) and (e), of a run during which nobody but other runs changed anything.
+pub fn at_end(world: &World, start: &Start, report: &Report) -> Result<(), String> {
+    if world.changes != start.changes {
+        return Ok(());
+    }
+    for (index, group) in report.groups.iter().enumerate() {
+        if report.has_succeeded() {
+            leaves_no_hole(world, start, index, report, group)?;
+        }
+        has_each_event_once(world, start, report, group)?;
+        for (task, target, window) in tasks_of(world, &report.execution) {
+            let again = start.covered[index].iter().find(|covered| covered.overlaps(window));
+            if let Some(again) = again.filter(|_| !start.force && target.place == group.place) {
+                return Err(format!("(e) {task:?} exported {window:?} although {again:?} was covered"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reported<'a>(report: &'a Report, group: &'a Group, fits: impl Fn(&Settled) -> bool) -> Vec<Window> {
+    let own = report.decided.iter().filter(|one| one.source == group.source && fits(&one.settled));
+    own.map(|one| one.window).collect()
+}
+
+/// The windows of other runs' manifests that this one may have seen before they were withdrawn. Those runs report them as failed.
+fn withdrawn(world: &World, start: &Start, report: &Report, group: &Group) -> Vec<Window> {
+    let others = world.withdrawn[start.withdrawn..].iter().filter(|one| one.place == group.place && one.execution != report.execution);
+    others.map(|one| one.window).collect()
+}
+
+/// (a) Where a run said SUCCEEDED, valid manifests leave no hole in the months that it looked at, except in rows that write nothing and
+/// do not fail.
+fn leaves_no_hole(world: &World, start: &Start, index: usize, report: &Report, group: &Group) -> Result<(), String> {
+    let covered = covered(world, group);
+    let writes_nothing = reported(report, group, |settled| matches!(settled, Settled::NothingYet | Settled::Warned { .. }));
+    let withdrawn = withdrawn(world, start, report, group);
+    for look in &report.looks {
+        let first = start.covered[index]
+            .iter()
+            .filter(|window| covered.contains(window) && window.overlaps(look.window))
+            .map(|window| window.from)
+            .min();
+        let mut holes = look.window.without(&[&covered[..], &writes_nothing[..], &withdrawn[..]].concat());
+        holes.retain(|hole| !look.after_first_covered || first.is_some_and(|first| hole.from > first));
+        if let Some(hole) = holes.first() {
+            return Err(format!("(a) {} succeeded, and {hole:?} of {look:?} is not covered: {report:?}", report.execution));
+        }
+    }
+    Ok(())
+}
+
+/// (c) Every event that was there when its window was exported is in exactly one exported window, or in one that the report names.
+fn has_each_event_once(world: &World, start: &Start, report: &Report, group: &Group) -> Result<(), String> {
+    let prefix = group.source.log_stream_name_prefix.as_ref();
+    let mut named =
+        reported(report, group, |settled| matches!(settled, Settled::Failed { .. } | Settled::Skipped { .. } | Settled::Warned { .. }));
+    named.extend(withdrawn(world, start, report, group));
+    let found = fitting(world, of_group(world, group));
+    let own = world.groups.iter().position(|one| one.name == group.place.log_group.as_str()).unwrap();
+    for look in report.looks.iter().filter(|look| !look.after_first_covered && report.compared_everything) {
+        for index in world.events_in(own, look.window, prefix) {
+            let event = &world.events[index];
+            let contains = |window: &Window| (window.from..=window.to).contains(&event.at);
+            let holding: Vec<&Manifest> =
+                answering(&found, prefix).filter(|found| contains(&found.key.window)).filter_map(Found::manifest).collect();
+            let is_wrong = match holding[..] {
+                [] => event.put <= start.now && !named.iter().any(contains),
+                [manifest] => misses(world, manifest, index),
+                _ => !found.iter().any(|found| world.torn.contains(&found.key)),
+            };
+            if is_wrong {
+                return Err(format!("(c) {event:?} is in {holding:?} after {report:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the manifest says nothing of an event that was there.
+fn misses(world: &World, manifest: &Manifest, event: usize) -> bool {
+    let put = world.events[event].put;
+    match (&manifest.task_id, manifest.reason) {
+        (Some(task_id), _) => {
+            let task = world.tasks.iter().find(|task| task.id == *task_id).unwrap();
+            let is_archived = task.events.contains(&event) && (manifest.outcome == Outcome::Exported || task.is_touched);
+            put <= task.created && !is_archived
+        }
+        (None, Some(SkipReason::ExpiredBeforeFirstRun)) => {
+            let own = |task: &&Task| Some(&task.execution) == manifest.execution.as_ref() && task.target.window == manifest.window();
+            world.tasks.iter().rev().filter(own).any(|task| put <= task.created && task.target.place.log_group == manifest.log_group)
+        }
+        (None, _) => true,
+    }
+}
+
+/// Every event from `first` on is in the object of exactly one task that a manifest names.
+pub fn every_event_is_archived(world: &World, first: Millis) -> Result<(), String> {
+    let manifests: Vec<Found> = world.places.iter().flat_map(|place| fitting(world, place)).collect();
+    let tasks = manifests.iter().filter_map(|found| found.content.task_id());
+    let named: Vec<&Task> = tasks.map(|task_id| world.tasks.iter().find(|task| task.id == *task_id).unwrap()).collect();
+    let times = |index: usize| named.iter().filter(|task| task.events.contains(&index)).count();
+    match world.events.iter().enumerate().find(|(index, event)| event.at >= first && times(*index) != 1) {
+        Some((index, event)) => Err(format!("{event:?} was archived {} times", times(index))),
+        None => Ok(()),
+    }
+}

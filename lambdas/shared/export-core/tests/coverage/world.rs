@@ -1,0 +1,344 @@
+//! What AWS holds, in a model: log groups with their streams and events, export tasks with one slot, and the archive's bucket.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use export_core::{
+    BucketName, LogGroupName, Prefix, StreamPrefix, TaskId, Window,
+    decide::{LogGroup, NewestEvent},
+    destination::{self, task_folder},
+    manifest::{Content, Folder, Found, is_hidden},
+    place::{ManifestKey, Place, PlaceHash, Stack},
+    target::Target,
+    time::{Millis, parse_instant},
+};
+
+use crate::{properties::Seen, run::Report, scenario::Fault};
+
+/// The size of an event. No stream has so many events in a window that one of them is less than what compression varies by.
+pub const EVENT_BYTES: u64 = 1000;
+const EVENTS_PER_OBJECT: usize = 2;
+
+pub const ZONES: [Tz; 5] =
+    [chrono_tz::UTC, chrono_tz::Asia::Tokyo, chrono_tz::America::New_York, chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Pago_Pago];
+
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub group: usize,
+    pub stream: String,
+    pub at: Millis,
+    pub put: Millis,
+    /// Expired, or deleted with its stream or log group.
+    pub is_gone: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub name: &'static str,
+    pub exists: bool,
+    pub created: Millis,
+    pub retention: Option<i32>,
+    /// With the timestamp of the event that was put last.
+    pub streams: BTreeMap<String, Millis>,
+    /// A log stream that is deleted never comes again by the same name.
+    pub generation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Completes,
+    Fails,
+    IsCancelled,
+    Vanishes,
+}
+
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub id: TaskId,
+    pub name: String,
+    pub target: Target,
+    pub created: Millis,
+    pub ends: Millis,
+    pub fate: Fate,
+    pub execution: String,
+    /// What it exports.
+    pub events: Vec<usize>,
+    /// Somebody deleted objects out of its folder: what `check-export-task` lists is less than the task wrote.
+    pub is_touched: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    pub bytes: u64,
+    pub etag: u64,
+    pub events: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredManifest {
+    pub bytes: Vec<u8>,
+    pub is_unreadable: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Withdrawn {
+    pub execution: String,
+    pub place: Place,
+    pub window: Window,
+}
+
+pub struct World {
+    pub now: DateTime<Utc>,
+    pub stack: Stack,
+    pub zone: Tz,
+    pub groups: Vec<Group>,
+    /// Where the log groups' months land, each with its hash.
+    pub places: Vec<(Place, PlaceHash)>,
+    pub events: Vec<Event>,
+    pub tasks: Vec<Task>,
+    pub objects: BTreeMap<String, Object>,
+    pub manifests: BTreeMap<String, StoredManifest>,
+    pub reports: Vec<Report>,
+    pub faults: Vec<Fault>,
+    /// How often people, retention or late events changed something: a run in which this changes promises less.
+    pub changes: u32,
+    /// Whether the metadata of streams has no timestamps.
+    pub hides_newest_event: bool,
+    pub seen: Seen,
+    /// Runs that stopped in the middle of a write.
+    pub torn: BTreeSet<ManifestKey>,
+    /// Windows whose manifest lay there for a moment, and which their run reports as failed.
+    pub withdrawn: Vec<Withdrawn>,
+    /// Counts the changes of the bucket.
+    pub version: u64,
+    next: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let now = parse_instant("2026-01-20T03:00:00Z").unwrap();
+        let created = Millis::of(now - TimeDelta::days(200));
+        let group = |name| Group { name, exists: true, created, retention: None, streams: BTreeMap::new(), generation: 0 };
+        let stack = Stack {
+            account: "111122223333".to_owned(),
+            region: "ap-northeast-1".to_owned(),
+            partition: "aws".to_owned(),
+            bucket: BucketName::parse("archive").unwrap(),
+            s3_prefix: Prefix::parse("logs").unwrap(),
+            timezone: chrono_tz::UTC,
+        };
+        let place = |name| {
+            let name = LogGroupName::parse(name).unwrap();
+            let destination = destination::DEFAULT.render(&stack.s3_prefix, &name).unwrap();
+            let place = stack.place(stack.bucket.clone(), name, destination);
+            (place.clone(), place.hash())
+        };
+        // Of the last weeks, at the bounds of months in some of the zones.
+        let events = [
+            ("2025-11-24T10:00:00Z", "prod-a"),
+            ("2025-11-30T16:00:00Z", "dev-a"),
+            ("2025-12-10T08:00:00Z", "prod-a"),
+            ("2025-12-31T20:00:00Z", "dev-b"),
+        ];
+        let events = events.map(|(at, stream)| {
+            let at = Millis::of(parse_instant(at).unwrap());
+            Event { group: 0, stream: stream.to_owned(), at, put: at, is_gone: false }
+        });
+        Self {
+            now,
+            zone: chrono_tz::UTC,
+            groups: vec![
+                Group { streams: events.iter().map(|event| (event.stream.clone(), event.at)).collect(), ..group("/app/a") },
+                group("/app/b"),
+            ],
+            places: vec![place("/app/a"), place("/app/b")],
+            stack,
+            events: events.to_vec(),
+            tasks: Vec::new(),
+            objects: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            reports: Vec::new(),
+            faults: Vec::new(),
+            changes: 0,
+            hides_newest_event: false,
+            seen: Seen::default(),
+            torn: BTreeSet::new(),
+            withdrawn: Vec::new(),
+            version: 0,
+            next: 0,
+        }
+    }
+
+    pub fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub fn take_fault(&mut self, fits: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let index = self.faults.iter().position(fits)?;
+        Some(self.faults.remove(index))
+    }
+
+    /// Time passes: tasks end, and retention deletes events.
+    pub fn pass(&mut self, time: TimeDelta) {
+        let until = self.now + time;
+        while let Some(ends) = self.tasks.iter().filter(|task| task.ends > Millis::of(self.now)).map(|task| task.ends).min() {
+            if ends > Millis::of(until) {
+                break;
+            }
+            self.now = ends.instant().unwrap();
+            self.end_tasks();
+        }
+        self.now = until;
+        let mut expired = 0;
+        for event in self.events.iter_mut().filter(|event| !event.is_gone) {
+            let retention = self.groups[event.group].retention;
+            if retention.is_some_and(|days| event.at < Millis::of(until) - TimeDelta::days(days.into())) {
+                event.is_gone = true;
+                expired += 1;
+            }
+        }
+        self.changes += expired;
+    }
+
+    fn end_tasks(&mut self) {
+        let now = Millis::of(self.now);
+        for task in self.tasks.iter().filter(|task| task.ends == now && task.fate == Fate::Completes).cloned().collect::<Vec<_>>() {
+            let mut streams: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+            for event in &task.events {
+                streams.entry(&self.events[*event].stream).or_default().push(*event);
+            }
+            let folder = task_folder(&task.target.destination_prefix(), &task.id);
+            let mut written = Vec::new();
+            for (stream, events) in &streams {
+                for (index, events) in events.chunks(EVENTS_PER_OBJECT).enumerate() {
+                    written.push((format!("{folder}{stream}/{index:06}.gz"), events.to_vec()));
+                }
+            }
+            self.version += 1;
+            for (key, events) in written {
+                let etag = self.number();
+                // Compression varies by 2 %.
+                let bytes = EVENT_BYTES * events.len() as u64 + etag % 20 * events.len() as u64;
+                self.objects.insert(key, Object { bytes, etag, events });
+            }
+        }
+    }
+
+    pub fn slot_is_busy(&self) -> bool {
+        self.tasks.iter().any(|task| task.ends > Millis::of(self.now))
+    }
+
+    pub fn create_task(&mut self, target: &Target, execution: &str, length: TimeDelta, fate: Fate) -> TaskId {
+        let id = TaskId::parse(&format!("task-{}", self.number())).unwrap();
+        let group = self.groups.iter().position(|group| group.name == target.place.log_group.as_str()).unwrap();
+        let events = self.events_in(group, target.window, target.stream_prefix.as_ref());
+        let created = Millis::of(self.now);
+        self.tasks.push(Task {
+            id: id.clone(),
+            name: target.task_name(),
+            target: target.clone(),
+            created,
+            ends: created + length,
+            fate,
+            execution: execution.to_owned(),
+            events,
+            is_touched: false,
+        });
+        id
+    }
+
+    pub fn touch_task(&mut self, object: &str) {
+        let own = self.tasks.iter_mut().find(|task| object.contains(&format!("/{}/", task.id)));
+        own.unwrap().is_touched = true;
+    }
+
+    /// The events that lie in the log group.
+    pub fn events_in(&self, group: usize, window: Window, prefix: Option<&StreamPrefix>) -> Vec<usize> {
+        let events = self.events.iter().enumerate().filter(|(_, event)| {
+            event.group == group
+                && !event.is_gone
+                && (window.from..=window.to).contains(&event.at)
+                && prefix.is_none_or(|prefix| event.stream.starts_with(prefix.as_str()))
+        });
+        events.map(|(index, _)| index).collect()
+    }
+
+    pub fn describe(&self, name: &str) -> LogGroup {
+        match self.groups.iter().find(|group| group.name == name && group.exists) {
+            None => LogGroup::Absent,
+            Some(group) => LogGroup::Present { created: Some(group.created), retention_in_days: group.retention, is_exportable: true },
+        }
+    }
+
+    pub fn newest_event(&self, name: &str) -> NewestEvent {
+        let group = self.groups.iter().find(|group| group.name == name).unwrap();
+        match group.streams.values().max() {
+            Some(_) if self.hides_newest_event => NewestEvent::Unknown,
+            Some(at) => NewestEvent::At(*at),
+            None => NewestEvent::None,
+        }
+    }
+
+    pub fn list_folder(&self, folder: &str) -> Folder {
+        let mut listed = Folder::default();
+        for (key, object) in self.objects.range(folder.to_owned()..).take_while(|(key, _)| key.starts_with(folder)) {
+            let rest = &key[folder.len()..];
+            listed.objects += 1;
+            listed.hidden_objects += u64::from(is_hidden(rest));
+            listed.bytes += object.bytes;
+            listed.digest += &format!("{key} {} {}\n", object.bytes, object.etag);
+            *listed.streams.entry(rest.split('/').next().unwrap().to_owned()).or_default() += object.bytes;
+        }
+        listed
+    }
+
+    /// The keys of the manifests that overlap, in the month's folder and its neighbours', each with its entity tag.
+    pub fn list_manifests(&self, place: &Place, month: export_core::Month, window: Window) -> Vec<(ManifestKey, StoredManifest)> {
+        let mut listed = Vec::new();
+        let hash = place.hash();
+        for month in [month.previous(), month, month.next()] {
+            let folder = self.stack.manifests(month);
+            for (key, stored) in self.manifests.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder)) {
+                let key = ManifestKey::parse(month, &key[folder.len()..]);
+                let is_own = |key: &ManifestKey| key.place == hash && key.window.overlaps(window);
+                listed.extend(key.filter(is_own).map(|key| (key, stored.clone())));
+            }
+        }
+        listed
+    }
+
+    /// Reads one manifest as it is now. `None`: it is not there any more.
+    pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<Found> {
+        let stored = self.manifests.get(&self.stack.manifest_key(key))?;
+        Some(Found { key: key.clone(), etag: String::new(), content: self.content(place, key, stored) })
+    }
+
+    fn content(&self, place: &Place, key: &ManifestKey, stored: &StoredManifest) -> Content {
+        if stored.is_unreadable {
+            return Content::Unreadable("InvalidObjectState".to_owned());
+        }
+        let content = Content::read(&stored.bytes, place, key, self.now);
+        match content.task_id().map(|task_id| self.list_folder(&task_folder(&place.destination.prefix(key.month), task_id))) {
+            Some(folder) => content.with_folder(folder),
+            None => content,
+        }
+    }
+
+    /// S3's conditional write: `If-None-Match: *` where nothing lay there, else `If-Match` with the entity tag of what did.
+    pub fn put_manifest(&mut self, key: &ManifestKey, old: Option<&StoredManifest>, bytes: Vec<u8>) -> bool {
+        let path = self.stack.manifest_key(key);
+        if self.manifests.get(&path) != old {
+            return false;
+        }
+        self.version += 1;
+        self.manifests.insert(path, StoredManifest { bytes, is_unreadable: false });
+        true
+    }
+
+    pub fn delete_manifest(&mut self, key: &ManifestKey) {
+        self.version += 1;
+        self.manifests.remove(&self.stack.manifest_key(key));
+    }
+}

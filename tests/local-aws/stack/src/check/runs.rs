@@ -1,0 +1,103 @@
+//! What a run did, and what its output and its report say about it.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde_json::{Value, json};
+
+use super::{Became, Case, Place, differing_fields, manifests};
+use crate::calendar::TIMEZONE;
+use crate::execution;
+use crate::samples::MISSING_LOG_GROUP;
+
+/// The tasks that this run created.
+pub(super) fn tasks(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+    let (evidence, window) = (case.evidence, case.samples.window);
+    let mut problems = Vec::new();
+    for place in places {
+        let name = &place.group.name;
+        let expected = usize::from(place.must_become == Became::Exported);
+        if place.tasks.len() != expected {
+            problems.push(format!("{name}: expected {expected} new export task, found {}", place.tasks.len()));
+        }
+        for task in &place.tasks {
+            let mut expect = |what: &str, expected: &dyn Debug, found: &dyn Debug, same: bool| {
+                if !same {
+                    problems.push(format!("{name}, task {}: {what}: expected {expected:?}, found {found:?}", task.task_id));
+                }
+            };
+            expect("status", &"COMPLETED", &task.status, task.status == "COMPLETED");
+            expect("from", &window.from, &task.from, task.from == window.from);
+            expect("to", &window.to, &task.to, task.to == window.to);
+            expect("destination", &evidence.bucket, &task.destination, task.destination == evidence.bucket);
+            expect("destinationPrefix", &place.prefix, &task.destination_prefix, task.destination_prefix == place.prefix);
+        }
+    }
+    let known = |name: &str| places.iter().any(|place| place.group.name == name);
+    for task in evidence.tasks.iter().filter(|task| !known(&task.log_group_name)) {
+        problems.push(format!("{}: expected no export task, found {}", task.log_group_name, task.task_id));
+    }
+    problems
+}
+
+pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+    let (evidence, mut problems) = (case.evidence, Vec::new());
+    let count = |became: Became| places.iter().filter(|place| place.must_become == became).count();
+    let exported = || places.iter().filter(|place| place.must_become == Became::Exported).map(|place| (place, manifests::size(place)));
+    let counts = json!({
+        "alreadyArchived": count(Became::AlreadyArchived),
+        "exported": exported().filter(|(_, (objects, _))| *objects > 0).count(),
+        "empty": exported().filter(|(_, (objects, _))| *objects == 0).count(),
+        "skipped": count(Became::Skipped),
+        "nothingYet": count(Became::NothingYet),
+        "warned": 1,
+        "failed": 0,
+        "objects": exported().map(|(_, (objects, _))| objects).sum::<usize>(),
+        "bytes": exported().map(|(_, (_, bytes))| bytes).sum::<usize>(),
+    });
+    let run = json!({ "timezone": TIMEZONE.name(), "months": [case.samples.month.to_string()] });
+    let output = &evidence.output;
+    for expected in [&counts, &run] {
+        differing_fields("output", expected, output, &mut problems);
+    }
+    let warnings = ["LogGroupNotFound"];
+    if names(&output["warnings"]) != warnings || output["warningsInAll"] != 1 {
+        problems.push(format!("output: expected the one warning LogGroupNotFound, found {}", output["warnings"]));
+    }
+
+    let key = output["report"]["key"].as_str().unwrap_or_default();
+    let Some(report) = evidence.objects.iter().find(|object| object.key == key && output["report"]["bucket"] == evidence.bucket) else {
+        problems.push(format!("output: report: expected an object of the bucket, found {}", output["report"]));
+        return problems;
+    };
+    let report: Value = serde_json::from_slice(&report.body).unwrap_or_default();
+    differing_fields("report", &run, &report, &mut problems);
+    differing_fields("report", &json!({ "execution": evidence.execution_arn, "error": null }), &report, &mut problems);
+    differing_fields("report", &counts, &report["counts"], &mut problems);
+    if names(&report["warnings"]) != warnings {
+        problems.push(format!("report: expected the one warning LogGroupNotFound, found {}", report["warnings"]));
+    }
+    let mut expected: BTreeMap<String, String> = places.iter().filter_map(|place| Some((place.group.name.clone(), word(place)?))).collect();
+    expected.insert(MISSING_LOG_GROUP.to_owned(), "warned LogGroupNotFound".to_owned());
+    let decided = execution::became(&report);
+    if decided != expected {
+        problems.push(format!("report: decided: expected {expected:?}, found {decided:?}"));
+    }
+    problems
+}
+
+/// What the report says became of it; nothing, where it was archived already.
+fn word(place: &Place<'_>) -> Option<String> {
+    let word = match place.must_become {
+        Became::AlreadyArchived => return None,
+        Became::Exported if manifests::size(place).0 > 0 => "exported",
+        Became::Exported => "empty",
+        Became::Skipped => "skipped NoEventsInMonth",
+        Became::NothingYet => "nothingYet",
+    };
+    Some(word.to_owned())
+}
+
+fn names(warnings: &Value) -> Vec<&str> {
+    warnings.as_array().into_iter().flatten().filter_map(|warning| warning["name"].as_str()).collect()
+}
