@@ -164,7 +164,7 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
             let effort = if quick {
                 function_start::Effort { starts: 7, warm_events: 10 }
             } else {
-                function_start::Effort { starts: 31, warm_events: 15 }
+                function_start::Effort { starts: 31, warm_events: 10 }
             };
             function_start::measure(candidates, effort).await
         }
