@@ -49,7 +49,8 @@ impl CheckExportTask {
         if let Some(target) = &request.target {
             refuse_other_task(&request, target, &task)?;
         }
-        let folder = self.archive.list_folder(&task.bucket, &task_folder(&task.destination_prefix, &request.task_id)).await?;
+        let folder = task_folder(&task.destination_prefix, &request.task_id);
+        let folder = self.archive.list_folder(&task.bucket, &folder, request.target.is_some()).await?;
         let response = self.settle(request, task, folder, invocation).await?;
         let answer = json!(response);
         info!(outcome = answer["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");

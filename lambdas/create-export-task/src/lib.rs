@@ -64,21 +64,31 @@ impl CreateExportTask {
         if let Some(reason) = reason {
             return skip(target, reason);
         }
-        let warnings = evidence.log_group.and_then(|log_group| retention_warning(&log_group, &target, now)).into_iter().collect();
-        let task = self.adopt_or_create(request, &target, now).await?;
+        let warnings = evidence.log_group.as_ref().and_then(|log_group| retention_warning(log_group, &target, now)).into_iter().collect();
+        let Some(task) = self.adopt_or_create(request, &target, now).await? else {
+            // Deleted since it was looked at: what that means is in the table.
+            let absent = Evidence { log_group: Some(LogGroup::Absent), ..evidence };
+            let (decisions, _) = self.archive.decide(&question, absent, None).await?;
+            let failure = decisions.into_iter().find_map(|decision| match decision.verdict {
+                Verdict::Fail(error) => Some(error),
+                _ => None,
+            });
+            return failure.map_or_else(|| skip(target, Reason::LogGroupNotFound), Err);
+        };
         note(request, &task, invocation);
         Ok(request.respond(target, task, warnings))
     }
 
     /// A retry whose first answer was lost, and a second run at the same time, find the task that is there already, and export nothing
     /// twice.
-    async fn adopt_or_create(&self, request: &Request, target: &Target, now: DateTime<Utc>) -> Result<Task, ExportError> {
+    /// `None`: the log group does not exist any more.
+    async fn adopt_or_create(&self, request: &Request, target: &Target, now: DateTime<Utc>) -> Result<Option<Task>, ExportError> {
         let own = slot::Own::new(target, request.run_since(now));
         if let Some(task_id) = own.find(&self.archive.logs).await? {
-            return Ok(Task::Adopted(task_id));
+            return Ok(Some(Task::Adopted(task_id)));
         }
         match self.create(&own).await {
-            Ok(Some(task_id)) => Ok(Task::Created(parse_task_id(&task_id)?)),
+            Ok(Some(task_id)) => Ok(Some(Task::Created(parse_task_id(&task_id)?))),
             Ok(None) => Err(ExportError::new(ErrorName::Unexpected, "CreateExportTask answered without a taskId")),
             Err(error) => self.refused(&own, error).await,
         }
@@ -105,14 +115,13 @@ impl CreateExportTask {
         Ok(created.task_id)
     }
 
-    async fn refused(&self, own: &slot::Own<'_>, error: SdkError<CreateExportTaskError>) -> Result<Task, ExportError> {
+    async fn refused(&self, own: &slot::Own<'_>, error: SdkError<CreateExportTaskError>) -> Result<Option<Task>, ExportError> {
         let failure = service_failure("CreateExportTask", &error);
         if failure.is_slot_busy() {
-            return own.adopt_or_queue(&self.archive.logs, &failure).await;
+            return own.adopt_or_queue(&self.archive.logs, &failure).await.map(Some);
         }
         match error.as_service_error() {
-            // Deleted since it was looked at.
-            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(Task::Skipped(Reason::LogGroupNotFound)),
+            Some(CreateExportTaskError::ResourceNotFoundException(_)) => Ok(None),
             _ => Err(create_error(&failure, &self.archive.stack, &own.target.place.bucket)),
         }
     }

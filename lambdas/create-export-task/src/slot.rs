@@ -16,6 +16,10 @@ use export_core::{
     time::Millis,
 };
 
+/// One task runs at a time, and each is looked at as soon as it has ended: what can be adopted is among the newest few. A long run has
+/// thousands.
+const MOST_TASKS: usize = 100;
+
 /// The tasks for exactly this target, whoever created them.
 pub struct Own<'a> {
     pub target: &'a Target,
@@ -35,7 +39,7 @@ impl<'a> Own<'a> {
         tasks.iter().find(|task| self.is_adopted(task)).map(task_id).transpose()
     }
 
-    /// The tasks since the run began, and those that are active. They come newest first; a page may be empty and not be the last.
+    /// The newest tasks: those since the run began, and [`MOST_TASKS`] at most. A page may be empty and not be the last.
     async fn newest_tasks(&self, logs: &Client, config: Builder) -> Result<Vec<ExportTask>, ServiceFailure> {
         let mut tasks: Vec<ExportTask> = Vec::new();
         let mut token = None;
@@ -46,7 +50,7 @@ impl<'a> Own<'a> {
             tasks.extend(page.export_tasks.unwrap_or_default());
             token = page.next_token;
             let is_older = |task: &ExportTask| created(task).is_some_and(|created| created < self.run_since) && !holds_slot(task);
-            if token.is_none() || tasks.last().is_some_and(is_older) {
+            if token.is_none() || tasks.len() >= MOST_TASKS || tasks.last().is_some_and(is_older) {
                 return Ok(tasks);
             }
         }

@@ -31,9 +31,12 @@ use tracing::info;
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// Log-group-months that are looked at at once, and between two looks at the clock.
+/// Log-group-months that are looked at at once, and between two looks at the clock: one can cost 20 calls at 20 a second.
 const AT_ONCE: usize = 32;
-const CHUNK: usize = 500;
+const CHUNK: usize = 100;
+
+/// Before a call that failed in passing is made again. One log-group-month must not throw away what was compared before it.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
 
 /// The function's timeout is 15 minutes; what is not compared by then is for its next call.
 const COMPARING_TIME: Duration = Duration::from_secs(10 * 60);
@@ -74,7 +77,7 @@ impl PlanExports {
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
         let planner = Planner::new(&run, &groups, progress, is_time_over);
-        let finished = self.compare(planner, &run, &groups, &children, began, invocation).await?;
+        let finished = self.compare(planner, &groups, &children, began, invocation).await?;
         let plan = write_plan(&work, sequence + 1, &run, &groups, finished).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
@@ -99,7 +102,7 @@ impl PlanExports {
             compact: input.compact,
             warnings: [input.warnings, warnings].concat(),
         };
-        work.write_run(&run, &groups).await?;
+        let (run, groups) = work.fix_run(run, groups).await?;
         Ok(Step { run, groups, progress: Progress::default() })
     }
 
@@ -107,14 +110,13 @@ impl PlanExports {
     async fn compare(
         &self,
         mut planner: Planner<'_>,
-        run: &Run,
         groups: &[Group],
         children: &results::Results,
         began: Instant,
         invocation: &Invocation,
     ) -> Result<Finished, ExportError> {
         let task_name = |open: &OpenWindow| target(&groups[open.group], open).task_name();
-        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).cloned());
+        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).or(children.of_all.as_ref()).cloned());
         let mut index = ManifestIndex::default();
         loop {
             if subjects.is_empty() {
@@ -130,7 +132,6 @@ impl PlanExports {
             for (subject, decisions, found) in decided {
                 planner.take(&subject, decisions, &found);
             }
-            info!(months = run.looks.len(), "compared");
         }
     }
 
@@ -147,7 +148,16 @@ impl PlanExports {
         // Since the list was made, a window's log group can have been deleted: in later rounds it is looked at anew.
         let log_group = subject.is_new().then(|| groups[subject.group].log_group.clone());
         let evidence = Evidence { log_group, ..Evidence::default() };
-        match self.archive.decide(&question, evidence, Some(index)).await {
+        let mut pauses = PAUSES.into_iter();
+        let decided = loop {
+            let decided = self.archive.decide(&question, evidence.clone(), Some(index)).await;
+            let is_passing = decided.as_ref().is_err_and(|error| error.name.retry() == Retry::AfterBackoff);
+            match pauses.next().filter(|_| is_passing) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break decided,
+            }
+        };
+        match decided {
             Ok((decisions, evidence)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default())),
             Err(error) if error.name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {

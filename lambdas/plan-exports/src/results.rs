@@ -19,13 +19,17 @@ use serde_json::Value;
 #[derive(Default)]
 pub struct Results {
     pub by_task_name: HashMap<String, Child>,
+    /// Where the map failed as a whole.
+    pub of_all: Option<Child>,
     pub warning: Option<Warning>,
 }
 
 pub async fn read(stack: &Stack, work: &Work<'_>, request: &Request, now: DateTime<Utc>) -> Results {
     let state = &request.state;
     if let Some(error) = state.get("exportError") {
-        return unreadable(&format!("the map ended with {}", text(error)));
+        let field = |name: &str| text(error[name].as_str().unwrap_or_default());
+        let failed = Child::Broken { error: field("Error"), cause: field("Cause") };
+        return Results { of_all: Some(failed), ..unreadable(&format!("the map ended with {}", text(&error.to_string()))) };
     }
     let details = &state["exported"]["ResultWriterDetails"];
     let (Some(bucket), Some(key)) = (details["Bucket"].as_str(), details["Key"].as_str()) else {
@@ -38,7 +42,7 @@ pub async fn read(stack: &Stack, work: &Work<'_>, request: &Request, now: DateTi
                 let target = create::Request::parse(&input, stack).and_then(|request| request.target(stack, now)).ok()?;
                 Some((target.task_name(), child))
             };
-            Results { by_task_name: records.iter().filter_map(named).collect(), warning: None }
+            Results { by_task_name: records.iter().filter_map(named).collect(), ..Results::default() }
         }
         Err(error) => unreadable(&error.message),
     }
@@ -61,10 +65,9 @@ async fn read_records(work: &Work<'_>, bucket: &str, key: &str) -> Result<Vec<Va
 
 fn unreadable(why: &str) -> Results {
     let message = format!("the results of a round cannot be read, so the run looked at the archive alone: {why}");
-    Results { by_task_name: HashMap::new(), warning: Some(Warning::new(WarningName::ResultsUnreadable, message)) }
+    Results { warning: Some(Warning::new(WarningName::ResultsUnreadable, message)), ..Results::default() }
 }
 
-fn text(value: &Value) -> String {
-    let text = value.to_string();
-    text.char_indices().nth(1000).map_or(text.clone(), |(end, _)| format!("{}...", &text[..end]))
+fn text(text: &str) -> String {
+    text.char_indices().nth(1000).map_or_else(|| text.to_owned(), |(end, _)| format!("{}...", &text[..end]))
 }

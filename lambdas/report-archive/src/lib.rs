@@ -145,6 +145,7 @@ impl ReportArchive {
         let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
         warnings.extend(progress.warnings.iter().cloned());
         warnings.extend(decided.iter().filter_map(warning_of));
+        warnings.sort();
         warnings.dedup();
         let stack = &self.archive.stack;
         let scheduled_time = run.as_ref().map_or_else(|| request.scheduled_time(), |run| run.scheduled_time);

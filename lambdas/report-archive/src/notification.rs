@@ -15,7 +15,8 @@ const IN_A_NOTIFICATION: usize = 100_000;
 
 /// Names of log groups in one line.
 const NAMES: usize = 20;
-const WARNINGS: usize = 100;
+/// Warnings of one name.
+const WARNINGS: usize = 20;
 const SUBJECT: usize = 100;
 
 pub struct Topic {
@@ -59,7 +60,7 @@ impl Notification {
             None => format!("archived, {} warnings", report.warnings.len()),
         };
         let mut subject = format!("{}: {months} {what}", topic.archive_name);
-        subject.truncate(SUBJECT);
+        subject = subject.chars().take(SUBJECT).collect();
         let text = plain(&text(report, end, &months, place));
         Some(Self { subject, text })
     }
@@ -69,24 +70,33 @@ fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object
     let counts = &report.counts;
     let mut lines = vec![format!("Run {} looked at {months} in {}.", report.execution, report.timezone)];
     match end {
-        Some(error) if error.name == ErrorName::ArchiveIncomplete => lines.push(failures(&report.decided, IN_A_NOTIFICATION)),
+        Some(error) if error.name == ErrorName::ArchiveIncomplete => {}
         Some(error) => lines.push(format!("{error}\nWhat to do: {}", error.name.advice())),
-        None => lines.push("Everything that it looked at is archived, or has nothing to archive.".to_owned()),
+        None if report.warnings.is_empty() && counts.nothing_yet == 0 => {
+            lines.push("Everything that it looked at is archived, or has nothing to archive.".to_owned());
+        }
+        None => lines.push("Nothing failed.".to_owned()),
+    }
+    if counts.failed > 0 {
+        lines.push(failures(&report.decided, IN_A_NOTIFICATION));
     }
     lines.push(format!(
-        "Exported: {} ({} objects, {} bytes). Empty: {}. Skipped: {}. Nothing yet: {}. Failed: {}. Archived already: {}.",
+        "Exported: {} ({} objects, {} bytes; {} of them repairs). Empty: {}. Skipped: {}. Nothing yet: {}. Not archived, with a warning: {}. Failed: {}. Archived already: {}.",
         counts.exported,
         counts.objects,
         counts.bytes,
+        counts.repaired,
         counts.empty,
         counts.skipped,
         counts.nothing_yet,
+        counts.warned,
         counts.failed,
         counts.already_archived
     ));
-    if !report.warnings.is_empty() {
-        let shown = report.warnings.iter().take(WARNINGS).map(|warning| format!("- {}: {}", warning.name.as_str(), warning.message));
-        lines.push(format!("Warnings, {} in all:\n{}", report.warnings.len(), shown.collect::<Vec<_>>().join("\n")));
+    for of_name in report.warnings.chunk_by(|one, other| one.name == other.name) {
+        let shown = of_name.iter().take(WARNINGS).map(|warning| format!("- {}", warning.message));
+        let name = of_name[0].name.as_str();
+        lines.push(format!("Warning {name}, {} times:\n{}", of_name.len(), shown.collect::<Vec<_>>().join("\n")));
     }
     lines.push(format!("Report: s3://{}/{}", place.bucket, place.key));
     lines.join("\n\n")

@@ -8,8 +8,8 @@ use export_core::{
         plan::{Decided, Settled},
         report::Report,
     },
-    decide::{Evidence, Verdict, replaced_by_skip},
-    manifest::{Manifest, Outcome, SCHEMA_VERSION, SkipReason},
+    decide::{Evidence, Verdict, decide, replaced_by_skip},
+    manifest::{Found, Manifest, Outcome, SCHEMA_VERSION, SkipReason},
     target::Target,
     time::Millis,
 };
@@ -56,7 +56,11 @@ async fn write_one(
     };
     let target = Target { place, stream_prefix, month: decided.month, window: decided.window };
     let question = target.question(None, now);
-    let found = archive.overlapping_manifests(&question, Some(index)).await?;
+    let found = archive.overlapping_manifests(&question, Some(index), false).await?;
+    let asked = Target { stream_prefix: decided.source.log_stream_name_prefix.clone(), ..target.clone() };
+    if is_covered(&asked, &found, now) {
+        return Ok(None);
+    }
     let refusal = match replaced_by_skip(&question, &found) {
         Some(replaces) => {
             let manifest = manifest(report, &target, reason, now);
@@ -68,10 +72,15 @@ async fn write_one(
         }
         None => ExportError::new(ErrorName::OverlapRefused, "another manifest lies in the window of this skip, and does not cover it"),
     };
-    let asked = Target { stream_prefix: decided.source.log_stream_name_prefix.clone(), ..target };
-    let (decisions, _) = archive.decide(&asked.question(None, now), Evidence::default(), None).await?;
-    let is_covered = decisions.iter().all(|decision| decision.verdict == Verdict::Archived);
-    Ok((!is_covered).then_some(refusal))
+    let found = archive.overlapping_manifests(&asked.question(None, now), None, false).await?;
+    Ok((!is_covered(&asked, &found, now)).then_some(refusal))
+}
+
+/// By manifests alone: where more would have to be known, they do not cover it.
+fn is_covered(target: &Target, found: &[Found], now: DateTime<Utc>) -> bool {
+    let evidence = Evidence { manifests: Some(found.to_vec()), ..Evidence::default() };
+    let decisions = decide(&target.question(None, now), &evidence).unwrap_or_default();
+    !decisions.is_empty() && decisions.iter().all(|decision| decision.verdict == Verdict::Archived)
 }
 
 fn manifest(report: &Report, target: &Target, reason: SkipReason, now: DateTime<Utc>) -> Manifest {

@@ -54,7 +54,7 @@ async fn left(aws: &Aws, decided: Value, progress: Value) -> Value {
         .unwrap();
     let source = from_value(source("/ecs/web")).unwrap();
     let group = Group { source, place: october("/ecs/web").place, log_group: LogGroup::Absent };
-    work.write_run(&run, &[group]).await.unwrap();
+    work.fix_run(run, vec![group]).await.unwrap();
     let nothing = json!({"look": 1, "group": 0, "open": [], "exporting": false, "idle_rounds": 0, "archived": {"2026-10": 3}, "exported": [], "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();
     let decided: Vec<Decided> = from_value(decided).unwrap();
@@ -84,7 +84,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     let state = left(&aws, json!([exported(), skipped("NoEventsInMonth")]), json!({})).await;
     let mut invocation = Invocation::new("request-1", NOW.parse().unwrap());
     let output = handle_in(&mut invocation, &aws, state, false).await.unwrap();
-    let counts = json!({"alreadyArchived": 3, "exported": 1, "empty": 0, "skipped": 1, "nothingYet": 0, "warned": 0, "failed": 0, "objects": 2,
+    let counts = json!({"alreadyArchived": 3, "exported": 1, "repaired": 0, "empty": 0, "skipped": 1, "nothingYet": 0, "warned": 0, "failed": 0, "objects": 2,
         "bytes": 5, "slotSeconds": 2.25});
     let expected = json!({"dueMonth": "2026-10", "timezone": "Asia/Tokyo", "months": ["2026-10"], "warnings": [], "warningsInAll": 0,
         "report": {"bucket": "archive", "key": REPORT}});

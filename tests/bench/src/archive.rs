@@ -7,6 +7,9 @@ use export_core::manifest::{Manifest, Outcome, SCHEMA_VERSION};
 use export_core::place::{Stack, hexadecimal};
 use export_core::target::Target;
 use export_core::{BucketName, LogGroupName, Month, Prefix, TaskId, Window};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use local_aws::LocalAws;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// Of the stack as it is deployed here.
@@ -65,4 +68,35 @@ pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String
     };
     let key = stack.manifest_key(&target.manifest_key());
     Ok([(key, Bytes::from(serde_json::to_vec(&manifest)?)), (object, Bytes::from_static(OBJECT.as_bytes()))])
+}
+
+/// Calls to the local AWS under way at once.
+const AT_ONCE: usize = 16;
+
+/// Log groups of the local AWS whose month is archived.
+pub async fn plant(local: &LocalAws, bucket: &str, log_groups: &[String], month: Month) -> Result<()> {
+    let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()), s3_client(local));
+    let stack = stack(local.account_id(), local.region(), bucket)?;
+    let planted = log_groups.iter().map(|name| {
+        let (logs, s3, stack) = (&logs, &s3, &stack);
+        async move {
+            logs.create_log_group().log_group_name(name).send().await?;
+            for (key, body) in exported(stack, name, month)? {
+                s3.put_object().bucket(bucket).key(key).body(body.into()).send().await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    stream::iter(planted).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+pub fn s3_client(local: &LocalAws) -> aws_sdk_s3::Client {
+    // Path style, as the endpoint is an address.
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&local.sdk_config()).force_path_style(true).build())
+}
+
+/// The report of a scheduled run, newer than all others by its key. A run reads reports from the newest on until it finds such a one.
+pub fn scheduled_report(stack: &Stack) -> (String, Bytes) {
+    let report = json!({"scheduled_time": "2020-01-01T04:00:00Z", "compared_everything": true, "due_month": "2019-12"});
+    (format!("{}year=2999/month=12/planted.json", stack.reports()), Bytes::from(report.to_string()))
 }

@@ -15,6 +15,7 @@ use local_aws::samples::LogGroup;
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
 use serde_json::{Value, json};
 
+use crate::archive;
 use crate::month;
 use crate::polling::{POLL_SECONDS, Workflow, follow};
 pub use dollars::Prices;
@@ -110,6 +111,7 @@ pub async fn measure() -> Result<Value> {
     let local = LocalAws::start(&Options { engine: Engine::Moto, wait_scale: WAIT_SCALE, ..Options::default() }).await?;
     let deployment = local.deploy(&DeployOptions::default()).await?;
     let stack = Stack { local, deployment };
+    stack.plant_report().await?;
     stack.load(&Stack::names("eventful")).await?;
     stack.load(&["/bench/cost/long".to_owned()]).await?;
     for name in Stack::names("silent") {
@@ -181,6 +183,14 @@ impl Stack {
         (0..MORE + 2).map(|index| format!("/bench/cost/{kind}/{index}")).collect()
     }
 
+    /// Otherwise each of these runs would read the reports of all before it.
+    async fn plant_report(&self) -> Result<()> {
+        let bucket = &self.deployment.bucket;
+        let (key, body) = archive::scheduled_report(&archive::stack(self.local.account_id(), self.local.region(), bucket)?);
+        archive::s3_client(&self.local).put_object().bucket(bucket).key(key).body(body.into()).send().await?;
+        Ok(())
+    }
+
     async fn load(&self, names: &[String]) -> Result<()> {
         for name in names {
             month::load(&self.local, name).await?;
@@ -202,7 +212,9 @@ impl Stack {
         let mut calls = Calls::new();
         let is_own = |request: &&Value| request["app"].as_str().is_some_and(|app| FUNCTIONS.contains(&app));
         for request in self.requests().await?.iter().skip(before).filter(is_own) {
-            let operation = request["operation"].as_str().with_context(|| format!("a request without an operation: {request}"))?;
+            // Amazon SNS has it in the body, which the journal leaves out.
+            let operation = request["operation"].as_str().or((request["service"] == "sns").then_some("Publish"));
+            let operation = operation.with_context(|| format!("a request without an operation: {request}"))?;
             *calls.entry(operation.to_owned()).or_default() += 1;
         }
         let parent = Effort::of(&self.local.history(&execution.arn).await?);

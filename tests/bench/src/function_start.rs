@@ -21,6 +21,8 @@ use crate::stats::{median, rounded};
 const HOUR_MS: u32 = 3_600_000;
 const EVENTS: usize = 10;
 const CREATE: &str = COMPARED[0];
+/// The functions make at most 10 DescribeLogGroups a second. The workflow creates a task every few seconds at most.
+const BETWEEN_WINDOWS: Duration = Duration::from_millis(110);
 
 /// How often each process is started, and how many more events each then gets.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +154,9 @@ async fn start_once(candidates: &Candidates, candidate: &str, function: &str, wa
     finish(&aws, candidate, function, &outcome).await?;
     let mut sample = Samples { start_ms: vec![milliseconds(took)], ..Samples::default() };
     for _ in 0..warm_events {
+        if creates {
+            tokio::time::sleep(BETWEEN_WINDOWS).await;
+        }
         let (outcome, took) = process.invoke(&event)?;
         finish(&aws, candidate, function, &outcome).await?;
         sample.warm_ms.push(milliseconds(took));

@@ -148,7 +148,7 @@ async fn measure(arguments: &Arguments) -> Result<ExitCode> {
     let printed = cli::print(&report::table(&results));
     if arguments.quick {
         eprintln!(
-            "           --quick: n100, n500 and n2000 are fewer log groups, as are those of history and memory; n10k, n100k and n1m are \
+            "           --quick: n100 to n10000 are fewer log groups, as are those of memory; n10k, n100k and n1m are \
              {QUICK_EVENTS:?} events; compaction has {QUICK_OBJECTS} objects"
         );
     }
@@ -164,7 +164,7 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
             let effort = if quick {
                 function_start::Effort { starts: 7, warm_events: 10 }
             } else {
-                function_start::Effort { starts: 31, warm_events: 50 }
+                function_start::Effort { starts: 31, warm_events: 10 }
             };
             function_start::measure(candidates, effort).await
         }

@@ -120,18 +120,19 @@ async fn a_run_that_is_20_hours_old_plans_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ended() {
     let report = |due_month: &str, everything: bool, scheduled: Option<&str>| json!({"due_month": due_month, "compared_everything": everything, "scheduled_time": scheduled});
-    let aws = aws_with(|aws| {
+    let reports = |aws: &mut fake_aws::State| {
         aws.put("archive/logs/runs/year=2026/month=07/a.json", &report("2026-07", true, Some("2026-08-01T04:00:00Z")));
         aws.put("archive/logs/runs/year=2026/month=08/a.json", &report("2026-08", true, Some("2026-09-01T04:00:00Z")));
         aws.put("archive/logs/runs/year=2026/month=09/a.json", &report("2026-09", false, Some("2026-10-01T04:00:00Z")));
         aws.put("archive/logs/runs/year=2026/month=09/b.json", &report("2026-09", true, None));
         aws.put("archive/logs/runs/year=2026/month=09/c.json", &json!("no report"));
-    });
+    };
     for (scheduled, months, warnings) in [
         ("2026-11-01T04:00:00Z", vec!["2026-10", "2026-09", "2026-08", "2026-07"], vec![]),
         // A later scheduled run has ended: this one counts as one by hand.
         ("2026-09-15T04:00:00Z", vec!["2026-10"], vec!["ScheduledTimeOvertaken"]),
     ] {
+        let aws = aws_with(reports);
         handle(&aws, run(json!({"scheduledTime": scheduled, "logGroups": ["/ecs/web"]}))).await.unwrap();
         let run = aws.get(&format!("{STEPS}/run.json")).unwrap();
         let of = |list: &Value, name: &str| {

@@ -22,7 +22,11 @@ impl Archive {
             };
             let log_group = &question.place.log_group;
             match need {
-                Need::Manifests => evidence.manifests = Some(self.overlapping_manifests(question, index).await?),
+                Need::Manifests => {
+                    // Only what a new export is compared with is looked at stream by stream.
+                    let tells_streams = evidence.export.is_some();
+                    evidence.manifests = Some(self.overlapping_manifests(question, index, tells_streams).await?);
+                }
                 Need::LogGroup => evidence.log_group = Some(self.log_group(log_group).await?),
                 Need::NewestEvent => {
                     evidence.newest_event = Some(self.newest_event(log_group, question.newest_event_matters_since()).await?);

@@ -44,7 +44,8 @@ impl Archive {
 
     /// The log group of exactly this name. DescribeLogGroups finds by prefix, so others may come with it.
     pub async fn log_group(&self, name: &LogGroupName) -> Result<LogGroup, ExportError> {
-        let listed = self.list(|request| request.log_group_name_prefix(name.as_str()), |found| found == name).await;
+        // They come in the order of their names: what follows the first cannot be it.
+        let listed = self.list(|request| request.log_group_name_prefix(name.as_str()), |found| found >= name).await;
         let found = listed.map_err(|failure| logs_error(&failure))?.into_iter().find(|(found, _)| found == name);
         Ok(found.map_or(LogGroup::Absent, |(_, log_group)| log_group))
     }

@@ -72,20 +72,25 @@ impl Archive {
     }
 
     /// The manifests that overlap a question's window, with what lies behind them. `index` saves the listing.
-    pub async fn overlapping_manifests(&self, question: &Question<'_>, index: Option<&ManifestIndex>) -> Result<Vec<Found>, ExportError> {
+    pub async fn overlapping_manifests(
+        &self,
+        question: &Question<'_>,
+        index: Option<&ManifestIndex>,
+        tells_streams: bool,
+    ) -> Result<Vec<Found>, ExportError> {
         let place = question.place.hash();
         let keys = match index {
             Some(index) => index.of(&place, question.month),
             None => self.manifests_near(&place, question.month).await?.into_iter().map(|(key, _)| key).collect(),
         };
         let overlapping = keys.into_iter().filter(|key| key.window.overlaps(question.window));
-        let found = overlapping.map(|key| self.find_manifest(question, key));
+        let found = overlapping.map(|key| self.find_manifest(question, key, tells_streams));
         let found: Vec<Option<Found>> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
     /// `None`: somebody has removed it since it was listed.
-    async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey) -> Result<Option<Found>, ExportError> {
+    async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey, tells_streams: bool) -> Result<Option<Found>, ExportError> {
         let bucket = self.stack.bucket.as_str();
         let (content, etag) = match self.read_version(bucket, &self.stack.manifest_key(&key)).await {
             Ok(None) => return Ok(None),
@@ -102,7 +107,7 @@ impl Archive {
         let content = match content.task_id() {
             Some(task_id) => {
                 let folder = task_folder(&question.place.destination.prefix(key.month), task_id);
-                let listed = self.list_folder(question.place.bucket.as_str(), &folder).await?;
+                let listed = self.list_folder(question.place.bucket.as_str(), &folder, tells_streams).await?;
                 content.with_folder(listed)
             }
             None => content,
@@ -130,16 +135,13 @@ impl Archive {
         };
         let json = serde_json::to_vec(manifest);
         let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{name} cannot be written as JSON: {error}")))?;
-        if self.write_if_unchanged(bucket, &name, bytes, etag, WRITE).await?.is_none() {
+        let Some(written) = self.write_if_unchanged(bucket, &name, bytes, etag, WRITE).await? else {
             return Err(overtaken(place, key.window, &key));
-        }
+        };
         let is_known = |other: &ManifestKey, etag: &str| found.iter().any(|found| found.key == *other && found.etag == etag);
         let is_new = |(other, etag): &(ManifestKey, String)| other.window.overlaps(key.window) && *other != key && !is_known(other, etag);
         if let Some((other, _)) = self.manifests_near(&key.place, month).await?.into_iter().find(is_new) {
-            match present {
-                Some(bytes) => self.write(bucket, &name, bytes, WRITE).await?,
-                None => self.delete(bucket, &name, WRITE).await?,
-            }
+            self.withdraw(&name, &written, present).await?;
             return Err(overtaken(place, key.window, &other));
         }
         for replaced in replaces.iter().filter(|replaced| **replaced != key) {
@@ -149,9 +151,24 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// Takes a manifest back, unless somebody has replaced it meanwhile.
+    async fn withdraw(&self, name: &str, written: &str, present: Option<Vec<u8>>) -> Result<(), ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        if let Some(bytes) = present {
+            return self.write_if_unchanged(bucket, name, bytes, Some(written), WRITE).await.map(drop);
+        }
+        let lies = self.read_version(bucket, name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?;
+        match lies {
+            Some((_, etag)) if etag == written => self.delete(bucket, name, WRITE).await,
+            _ => Ok(()),
+        }
+    }
+}
+
 fn overtaken(place: &Place, window: Window, other: &ManifestKey) -> ExportError {
     let message = format!(
-        "while the manifest of log group {} for {} to {} was written, another run wrote {other}, which overlaps it: that one stays",
+        "while the manifest of log group {} for {} to {} was written, {other}, which overlaps it, was written or removed: nothing is replaced",
         place.log_group, window.from, window.to
     );
     ExportError::new(ErrorName::OverlapRefused, message)

@@ -19,8 +19,8 @@ pub(crate) const LIST: Permissions = "s3:ListBucket";
 
 impl Archive {
     /// One listing of a task's folder, which has everything that the task wrote and nothing else: CloudWatch's `aws-logs-write-test` lies
-    /// beside it.
-    pub async fn list_folder(&self, bucket: &str, folder: &str) -> Result<Folder, ExportError> {
+    /// beside it. A task can have a million log streams: they are told apart only where `tells_streams`.
+    pub async fn list_folder(&self, bucket: &str, folder: &str, tells_streams: bool) -> Result<Folder, ExportError> {
         let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
         let mut listed = Folder::default();
         let mut digest = Sha256::new();
@@ -33,7 +33,9 @@ impl Archive {
                 listed.objects += 1;
                 listed.hidden_objects += u64::from(is_hidden(name));
                 listed.bytes += size;
-                *listed.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
+                if tells_streams {
+                    *listed.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
+                }
                 digest.update(format!("{key} {size} {}\n", object.e_tag().unwrap_or_default()));
             }
         }
@@ -83,7 +85,8 @@ impl Archive {
         put.send().await.map(drop).map_err(|error| self.refused(&service_failure("PutObject", &error), bucket, needs))
     }
 
-    /// Writes an object only if it is as it was found: with this ETag, or not there. `None`: it is not, and nothing is written.
+    /// Writes an object only if it is as it was found: with this ETag, or not there. Answers with its ETag; `None`: it is not as it was
+    /// found, and nothing is written.
     pub(crate) async fn write_if_unchanged(
         &self,
         bucket: &str,
@@ -91,14 +94,14 @@ impl Archive {
         bytes: Vec<u8>,
         etag: Option<&str>,
         needs: Permissions,
-    ) -> Result<Option<()>, ExportError> {
+    ) -> Result<Option<String>, ExportError> {
         let put = self.s3.put_object().bucket(bucket).key(key).content_type("application/json").body(ByteStream::from(bytes.clone()));
         let put = match etag {
             Some(etag) => put.if_match(etag),
             None => put.if_none_match("*"),
         };
         let failure = match put.send().await {
-            Ok(_) => return Ok(Some(())),
+            Ok(put) => return Ok(Some(put.e_tag.unwrap_or_default())),
             Err(error) => service_failure("PutObject", &error),
         };
         // 409: somebody else is writing it. 404: it was removed.
@@ -106,8 +109,8 @@ impl Archive {
             return Err(self.refused(&failure, bucket, needs));
         }
         // The first attempt may have succeeded, and its answer been lost.
-        let lies = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, needs))?;
-        Ok((lies == Some(bytes)).then_some(()))
+        let lies = self.read_version(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, needs))?;
+        Ok(lies.filter(|(lies, _)| *lies == bytes).map(|(_, etag)| etag))
     }
 
     pub async fn write_json(&self, bucket: &str, key: &str, value: &impl Serialize, needs: Permissions) -> Result<(), ExportError> {

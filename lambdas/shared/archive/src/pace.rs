@@ -24,7 +24,10 @@ impl Pace {
         let turn = next.map_or(now, |next| next.max(now));
         *next = Some(turn + self.interval);
         drop(next);
-        sleep_until(turn).await;
+        // Tokio's timer would take up to a millisecond for a turn that has come.
+        if turn > now {
+            sleep_until(turn).await;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports of runs: what the next one has to know of those before.
 
 use chrono::{DateTime, Utc};
-use export_core::{ExportError, Month, contract::report::Report, time::parse_instant};
+use export_core::{ExportError, Month, contract::report::Report, time::parse_instant, window::CLOCK_SKEW};
 use serde::Deserialize;
 
 use crate::{Archive, objects::Permissions};
@@ -19,6 +19,8 @@ pub struct LastRuns {
 
 #[derive(Deserialize)]
 struct Header {
+    #[serde(default)]
+    started: String,
     scheduled_time: Option<String>,
     compared_everything: bool,
     due_month: Month,
@@ -36,6 +38,10 @@ impl Archive {
             // What is no report says nothing.
             let Some(header) = bytes.and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok()) else { continue };
             let Some(scheduled) = header.scheduled_time.as_deref().and_then(parse_instant) else { continue };
+            // A run that was ahead of its time was refused.
+            if parse_instant(&header.started).is_some_and(|started| scheduled > started + CLOCK_SKEW) {
+                continue;
+            }
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
             last.compared_through = Some(header.due_month);
             if header.compared_everything {

@@ -55,11 +55,20 @@ impl<'a> Work<'a> {
         self.archive.write_json(self.bucket, &key, value, WRITE).await
     }
 
-    /// What the first step fixes.
-    pub async fn write_run(&self, run: &Run, groups: &[Group]) -> Result<(), ExportError> {
-        let groups: Vec<(&Source, &LogGroup)> = groups.iter().map(|group| (&group.source, &group.log_group)).collect();
-        self.write(self.key("log-groups.json"), &groups).await?;
-        self.write(self.key("run.json"), run).await
+    /// What the first step fixes: once, also where it is called twice, because later steps count in these lists.
+    pub async fn fix_run(&self, run: Run, groups: Vec<Group>) -> Result<(Run, Vec<Group>), ExportError> {
+        let listed: Vec<(&Source, &LogGroup)> = groups.iter().map(|group| (&group.source, &group.log_group)).collect();
+        let is_first = self.write_once(self.key("log-groups.json"), &listed).await?;
+        let groups = if is_first { groups } else { self.read_groups().await? };
+        let is_first = self.write_once(self.key("run.json"), &run).await?;
+        Ok((if is_first { run } else { self.read_run().await? }, groups))
+    }
+
+    /// False where it is there already.
+    async fn write_once(&self, key: String, value: &impl Serialize) -> Result<bool, ExportError> {
+        let json = serde_json::to_vec(value);
+        let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{key} cannot be written as JSON: {error}")))?;
+        Ok(self.archive.write_if_unchanged(self.bucket, &key, bytes, None, WRITE).await?.is_some())
     }
 
     pub async fn read_run(&self) -> Result<Run, ExportError> {
@@ -73,13 +82,16 @@ impl<'a> Work<'a> {
     /// The end of step `sequence`, which the next one begins with.
     pub async fn read_step(&self, sequence: u32) -> Result<Step, ExportError> {
         let progress = self.read_progress(sequence).await?;
-        let run = self.read_run().await?;
+        Ok(Step { run: self.read_run().await?, groups: self.read_groups().await?, progress })
+    }
+
+    async fn read_groups(&self) -> Result<Vec<Group>, ExportError> {
         let groups: Vec<(Source, LogGroup)> = self.read(self.key("log-groups.json")).await?;
         let group = |(source, log_group): (Source, LogGroup)| {
             let place = source.place(&self.archive.stack).map_err(|problem| ExportError::new(ErrorName::InvalidInput, problem))?;
             Ok(Group { source, place, log_group })
         };
-        Ok(Step { run, groups: groups.into_iter().map(group).collect::<Result<_, _>>()?, progress })
+        groups.into_iter().map(group).collect()
     }
 
     /// What a run has decided up to a step.

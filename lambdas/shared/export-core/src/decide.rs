@@ -345,7 +345,7 @@ fn overlapping(question: &Question, found: &[&Found]) -> Option<ExportError> {
 }
 
 fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {
-    let message = format!("the manifest for {from} to {to} is damaged or of other log streams, and no export can replace it: {why}");
+    let message = format!("no export can replace the manifest for {from} to {to}: {why}");
     ExportError::new(ErrorName::SmallerExport, message)
 }
 

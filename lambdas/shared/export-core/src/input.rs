@@ -17,7 +17,7 @@ use crate::{
     problems::Problems,
     time::{Millis, format_instant},
     warning::{Warning, WarningName},
-    window::SETTLING_TIME,
+    window::{CLOCK_SKEW, SETTLING_TIME},
 };
 
 /// Ten years. More months than that are started as several runs.
@@ -133,12 +133,18 @@ impl RunInput {
         }
     }
 
-    /// Fixes what the run looks at. `last` is the last scheduled run that compared everything, with its scheduled time and due month;
-    /// `overtaken`: a report of a scheduled run with a later scheduled time exists.
+    /// Fixes what the run looks at. `last` is the due month of the last scheduled run that compared everything; `overtaken`: a report of
+    /// a scheduled run with a later scheduled time exists.
     pub fn looks(&mut self, start: DateTime<Utc>, last: Option<Month>, overtaken: bool) -> Result<Looks, ExportError> {
         if overtaken && self.scheduled_time.take().is_some() {
             let message = "scheduledTime is older than that of a scheduled run that has ended: this run counts as one by hand";
             self.warnings.push(Warning::new(WarningName::ScheduledTimeOvertaken, message));
+        }
+        // A run ahead of its time would overtake every run of the schedule until then.
+        if let Some(time) = self.scheduled_time.filter(|time| *time > start + CLOCK_SKEW) {
+            let (time, start) = (format_instant(time), format_instant(start));
+            let message = format!("scheduledTime is \"{time}\": the run started before it, at {start}; leave it out, and name the month");
+            return Err(ExportError::new(ErrorName::MonthNotComplete, message));
         }
         let due = Month::at(self.scheduled_time.unwrap_or(start), self.timezone).previous();
         let mut months: Vec<Look> = Vec::new();

@@ -3,19 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, TaskId, Window,
     place::{ManifestKey, Place},
     time::{Millis, parse_instant},
+    window::CLOCK_SKEW,
 };
 
 pub const SCHEMA_VERSION: u32 = 2;
-
-/// Clocks differ by a little. A manifest this far ahead of ours was not written in the future.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -216,6 +214,14 @@ impl Found {
                 manifest.objects, manifest.bytes, folder.objects, folder.bytes
             )
         })
+    }
+
+    /// Why a manifest that can be read is not valid.
+    pub fn fault(&self) -> Option<String> {
+        match &self.content {
+            Content::Wrong { why, .. } => Some(why.clone()),
+            _ => self.damage(),
+        }
     }
 
     pub fn is_valid(&self) -> bool {

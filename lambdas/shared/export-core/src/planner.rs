@@ -60,6 +60,7 @@ pub struct Subject {
     /// What became of it in the last round.
     child: Option<Child>,
     was_open: bool,
+    repairs: Option<String>,
     last: Option<ExportError>,
 }
 
@@ -95,6 +96,7 @@ impl<'a> Planner<'a> {
             window: window.window,
             after_first_covered: false,
             was_open: true,
+            repairs: window.repairs,
             last: window.last,
         };
         open.into_iter().map(subject).collect()
@@ -102,7 +104,7 @@ impl<'a> Planner<'a> {
 
     /// The next log-group-months to compare, as many as this round has room for. None: everything is compared, or the round is full.
     pub fn to_compare(&mut self, most: usize) -> Vec<Subject> {
-        let room = most.min(ROUND_SIZE.saturating_sub(self.planned.len()));
+        let room = if self.planned.len() < ROUND_SIZE { most } else { 0 };
         let mut subjects = Vec::new();
         while subjects.len() < room && self.progress.look < self.run.looks.len() {
             let look = self.run.looks[self.progress.look];
@@ -114,6 +116,7 @@ impl<'a> Planner<'a> {
                     after_first_covered: look.after_first_covered,
                     child: None,
                     was_open: false,
+                    repairs: None,
                     last: None,
                 });
                 self.progress.group += 1;
@@ -165,7 +168,8 @@ impl<'a> Planner<'a> {
                 Verdict::Export => match self.not_covered(subject) {
                     Ok(settled) => settled,
                     Err(last) => {
-                        self.planned.push(OpenWindow { group: subject.group, month, window, last });
+                        let repairs = repaired(found, window).or_else(|| subject.repairs.clone());
+                        self.plan(OpenWindow { group: subject.group, month, window, repairs, last });
                         continue;
                     }
                 },
@@ -176,6 +180,13 @@ impl<'a> Planner<'a> {
             let message =
                 format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
             self.progress.warnings.push(Warning::new(WarningName::ObjectsChanged, message));
+        }
+    }
+
+    /// Two months can both touch the window of a manifest that is exported again.
+    fn plan(&mut self, open: OpenWindow) {
+        if !self.planned.iter().any(|planned| (planned.group, planned.window) == (open.group, open.window)) {
+            self.planned.push(open);
         }
     }
 
@@ -203,7 +214,10 @@ impl<'a> Planner<'a> {
         let about = |warning: Warning| Warning::new(warning.name, format!("{} {}: {}", manifest.log_group, subject.month, warning.message));
         let warnings = manifest.warnings.iter().filter_map(|warning| serde_json::from_value(warning.clone()).ok()).map(about).collect();
         let settled = match manifest.outcome {
-            Outcome::Exported => Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds },
+            Outcome::Exported => {
+                let repairs = subject.repairs.clone();
+                Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds, repairs }
+            }
             Outcome::Empty => Settled::Empty { task_id, seconds },
             Outcome::Skipped => Settled::Skipped { reason: manifest.reason? },
         };
@@ -255,7 +269,7 @@ impl<'a> Planner<'a> {
         }
         let planned = std::mem::take(&mut self.planned);
         if self.progress.idle_rounds >= IDLE_ROUNDS {
-            for OpenWindow { group, month, window, last } in planned {
+            for OpenWindow { group, month, window, last, .. } in planned {
                 let failure = last.unwrap_or_else(|| {
                     ExportError::new(
                         ErrorName::Unexpected,
@@ -287,6 +301,11 @@ impl<'a> Planner<'a> {
         self.progress.open = planned;
         Finished { next, progress: self.progress, items, decided: self.decided }
     }
+}
+
+/// What is wrong with the manifest that an export of this window replaces.
+fn repaired(found: &[Found], window: Window) -> Option<String> {
+    found.iter().find(|found| found.key.window == window).and_then(Found::fault)
 }
 
 pub struct Finished {

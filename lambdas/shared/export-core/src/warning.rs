@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Warning {
     pub name: WarningName,
@@ -17,6 +17,9 @@ impl Warning {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WarningName {
+    // The gravest first: a notification shows them in this order.
+    /// Retention had deleted the events before the first run.
+    ExpiredBeforeFirstRun,
     /// Retention has deleted part of the window.
     RetentionShorterThanMonth,
     /// Objects of log streams whose name begins with `_` or `.`: Athena passes over them.
@@ -33,8 +36,6 @@ pub enum WarningName {
     EntryMatchesNothing,
     /// An entry is given twice.
     EntryRepeated,
-    /// Retention had deleted the events before the first run.
-    ExpiredBeforeFirstRun,
     /// The results of a round cannot be read; the run looked at the archive instead.
     ResultsUnreadable,
     /// A scheduled run started before its due month was complete, and left it to the next.

@@ -9,6 +9,9 @@ use crate::{Month, time::Millis};
 /// Data may take this long to become exportable, so a window is complete only this long after its end.
 pub const SETTLING_TIME: TimeDelta = TimeDelta::hours(12);
 
+/// Clocks differ by a little. An instant this far ahead of ours is not in the future.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
 /// PutLogEvents takes events that happened this long ago.
 pub const LATE_EVENTS: TimeDelta = TimeDelta::days(14);
 

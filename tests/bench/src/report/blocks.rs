@@ -189,18 +189,17 @@ Computed with {cost.prices.per_1000_transitions} per 1,000 state transitions, {c
 ";
 
 const SCALE: &str = "
-| Log groups | To export: seconds | for each | Archived: seconds | for each |
+| Log groups | Seconds | for each | Events in the run's history | Largest payload, bytes |
 |---|---:|---:|---:|---:|
-| {scale.n100.log_groups} | {scale.n100.seconds} | {scale.n100.seconds_per_export} | {scale.n100.again.seconds} | {scale.n100.again.seconds_per_archived} |
-| {scale.n500.log_groups} | {scale.n500.seconds} | {scale.n500.seconds_per_export} | {scale.n500.again.seconds} | {scale.n500.again.seconds_per_archived} |
-| {scale.n2000.log_groups} | {scale.n2000.seconds} | {scale.n2000.seconds_per_export} | {scale.n2000.again.seconds} | {scale.n2000.again.seconds_per_archived} |
+| {scale.n100.log_groups} to export | {scale.n100.seconds} | {scale.n100.seconds_each} | {scale.n100.events} | {scale.n100.largest_payload_bytes} |
+| {scale.n100.log_groups} archived | {scale.n100.again.seconds} | {scale.n100.again.seconds_each} | {scale.n100.again.events} | {scale.n100.again.largest_payload_bytes} |
+| {scale.n500.log_groups} to export | {scale.n500.seconds} | {scale.n500.seconds_each} | {scale.n500.events} | {scale.n500.largest_payload_bytes} |
+| {scale.n500.log_groups} archived | {scale.n500.again.seconds} | {scale.n500.again.seconds_each} | {scale.n500.again.events} | {scale.n500.again.largest_payload_bytes} |
+| {scale.n2000.log_groups} to export | {scale.n2000.seconds} | {scale.n2000.seconds_each} | {scale.n2000.events} | {scale.n2000.largest_payload_bytes} |
+| {scale.n2000.log_groups} archived | {scale.n2000.again.seconds} | {scale.n2000.again.seconds_each} | {scale.n2000.again.events} | {scale.n2000.again.largest_payload_bytes} |
+| {scale.n10000.log_groups} archived | {scale.n10000.seconds} | {scale.n10000.seconds_each} | {scale.n10000.events} | {scale.n10000.largest_payload_bytes} |
 
 An export of the longest run takes {scale.n2000_vs_n100} times as long as one of the shortest. A log-group-month that is archived takes {scale.archived_vs_child} of the time of a child execution.
-
-| History of the run itself, on the second engine | Events | Transitions | Largest payload, bytes |
-|---|---:|---:|---:|
-| {scale.history.exported.log_groups} log groups to export | {scale.history.exported.events} | {scale.history.exported.transitions} | {scale.history.exported.largest_payload_bytes} |
-| {scale.history.archived.log_groups} log groups, all archived | {scale.history.archived.events} | {scale.history.archived.transitions} | {scale.history.archived.largest_payload_bytes} |
 
 | A run with {scale.memory.log_group_months} log-group-months | `plan-exports`: peak, MiB | seconds | `report-archive`: peak, MiB |
 |---|---:|---:|---:|
@@ -214,7 +213,6 @@ A run makes {scale.objects.s3_calls} calls of Amazon S3, and {scale.objects.s3_c
 | {scale.n100.log_groups} | {scale.n100.peak_rss_mib} |
 | {scale.n500.log_groups} | {scale.n500.peak_rss_mib} |
 | {scale.n2000.log_groups} | {scale.n2000.peak_rss_mib} |
-| all, on the second engine | {scale.history.moto_peak_rss_mib} moto |
 ";
 
 const STAND_IN: &str = "

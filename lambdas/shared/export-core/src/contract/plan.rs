@@ -122,6 +122,8 @@ pub struct OpenWindow {
     pub group: usize,
     pub month: Month,
     pub window: Window,
+    /// What was wrong with the manifest that it replaces: the export is a repair.
+    pub repairs: Option<String>,
     /// What became of its last task.
     pub last: Option<ExportError>,
 }
@@ -139,12 +141,28 @@ pub struct Decided {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "became", rename_all = "camelCase")]
 pub enum Settled {
-    Exported { task_id: Option<TaskId>, objects: u64, bytes: u64, seconds: f64 },
-    Empty { task_id: Option<TaskId>, seconds: f64 },
-    Skipped { reason: SkipReason },
+    Exported {
+        task_id: Option<TaskId>,
+        objects: u64,
+        bytes: u64,
+        seconds: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repairs: Option<String>,
+    },
+    Empty {
+        task_id: Option<TaskId>,
+        seconds: f64,
+    },
+    Skipped {
+        reason: SkipReason,
+    },
     NothingYet,
-    Warned { warning: Warning },
-    Failed { failure: Failure },
+    Warned {
+        warning: Warning,
+    },
+    Failed {
+        failure: Failure,
+    },
 }
 
 /// Why a log-group-month is not archived. Beside the errors, there is the run's own end.
@@ -243,6 +261,8 @@ impl Child {
         let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
         match ErrorName::parse(&error) {
             Some(name) => Self::Failed(ExportError::new(name, message.unwrap_or(cause))),
+            // A child that was stopped, or never ran, has neither.
+            None if error.is_empty() => Self::Broken { error: text("Status"), cause: text("ExecutionArn") },
             None => Self::Broken { error, cause: message.unwrap_or(cause) },
         }
     }

@@ -53,6 +53,8 @@ impl Report {
 pub struct Counts {
     pub already_archived: u64,
     pub exported: u64,
+    /// Of these, in place of a manifest that was not valid.
+    pub repaired: u64,
     pub empty: u64,
     pub skipped: u64,
     pub nothing_yet: u64,
@@ -69,8 +71,9 @@ impl Counts {
         let mut counts = Self { already_archived: archived.values().sum(), ..Self::default() };
         for decided in decided {
             match &decided.settled {
-                Settled::Exported { objects, bytes, seconds, .. } => {
+                Settled::Exported { objects, bytes, seconds, repairs, .. } => {
                     counts.exported += 1;
+                    counts.repaired += u64::from(repairs.is_some());
                     counts.objects += objects;
                     counts.bytes += bytes;
                     counts.slot_seconds += seconds;
@@ -122,7 +125,7 @@ mod tests {
             decided
         };
         let decided = [
-            line(json!({"became": "exported", "task_id": "t", "objects": 2, "bytes": 7, "seconds": 1.5})),
+            line(json!({"became": "exported", "task_id": "t", "objects": 2, "bytes": 7, "seconds": 1.5, "repairs": "why"})),
             line(json!({"became": "exported", "task_id": null, "objects": 3, "bytes": 8, "seconds": 2.0})),
             line(json!({"became": "empty", "task_id": "t", "seconds": 0.25})),
             line(json!({"became": "skipped", "reason": "CreatedAfterMonth"})),
@@ -133,7 +136,7 @@ mod tests {
         let archived = BTreeMap::from([("2026-09".parse().unwrap(), 4), ("2026-10".parse().unwrap(), 5)]);
         assert_eq!(
             json!(Counts::of(&archived, &decided)),
-            json!({"alreadyArchived": 9, "exported": 2, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
+            json!({"alreadyArchived": 9, "exported": 2, "repaired": 1, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
                 "slotSeconds": 3.75})
         );
     }

@@ -95,17 +95,17 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
         (
             "damaged, and no log group",
             open([damaged()]).group(LogGroup::Absent),
-            "SmallerExport: ...no export can replace it: log group /a does not exist",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a does not exist",
         ),
         (
             "damaged, and another class",
             open([damaged()]).group(INFREQUENT),
-            "SmallerExport: ...no export can replace it: log group /a is not of the class...",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a is not of the class...",
         ),
         (
             "damaged, and created anew",
             open([damaged()]).group(after),
-            "SmallerExport: ...no export can replace it: log group /a was created anew after this window",
+            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a was created anew after this window",
         ),
     ]);
 }

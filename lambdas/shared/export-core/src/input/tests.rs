@@ -242,12 +242,19 @@ fn a_scheduled_run_looks_from_the_last_one_on() {
         ("2026-11-01T04:00:07Z", Some("2026-10"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
         ("2026-11-01T04:00:07Z", Some("2026-07"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08 2026-07 2026-06+"),
         ("2026-11-01T04:00:07Z", Some("2026-11"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
-        // A scheduled time ahead of the clock makes no month complete.
-        ("2026-11-01T02:59:59Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"),
+        // Clocks differ by a little.
+        ("2026-11-01T03:55:00Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
         ("2026-12-05T00:00:00Z", Some("2026-11"), true, "by hand for 2026-11: 2026-11, ScheduledTimeOvertaken"),
     ] {
         assert_eq!(looks(scheduled.clone(), start, last, overtaken).as_deref(), Ok(expected), "{start} {last:?}");
     }
+    // A schedule at 11:00 leaves its month to the next run.
+    let early = looks(json!({"scheduledTime": "2026-11-01T02:00:00Z"}), "2026-11-01T02:00:07Z", Some("2026-09"), false);
+    assert_eq!(early.as_deref(), Ok("scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"));
+    // A time ahead of the clock would overtake every run until then.
+    let ahead = looks(scheduled.clone(), "2026-11-01T03:54:59Z", None, false).unwrap_err();
+    assert_eq!(ahead.name, ErrorName::MonthNotComplete);
+    assert!(ahead.message.starts_with("scheduledTime is \"2026-11-01T04:00:00Z\": the run started before it, at 2026-11-01T03:54:59Z"));
     let first = looks(scheduled, "2026-11-01T04:00:07Z", Some("1990-01"), false).unwrap();
     assert_eq!(first.split_whitespace().count(), "scheduled for 2026-10:".split(' ').count() + MOST_MONTHS + 1, "{first}");
 }

@@ -147,7 +147,7 @@ fn a_window_is_settled_or_planned_again() {
     let warned = SkippedBecause::Warning(WarningName::LogGroupNotFound);
     let expired = SkippedBecause::Skip(SkipReason::ExpiredBeforeFirstRun);
     let broken = Child::Broken { error: "States.Timeout".into(), cause: "c".into() };
-    let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5 }";
+    let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5, repairs: None }";
     let time_over = &format!("Report [], /g/0 RunTimeOver: {}", Failure::run_time_over().message);
     for (child, manifest, is_over, expected) in [
         (Some(checked(Outcome::Exported, None)), Some(("exported", EXECUTION)), false, exported),

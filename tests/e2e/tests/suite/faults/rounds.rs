@@ -236,8 +236,8 @@ async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) 
         "1 log-group-month is not archived.\nExportTaskFailed: /one/bad 2024-10. export task ",
         "is FAILED; CloudWatch Logs says: internal trouble. What to do: Read what CloudWatch Logs says",
         "Exported: 2 (2 objects, ",
-        " bytes). Empty: 1. Skipped: 0. Nothing yet: 0. Failed: 1. Archived already: 0.",
-        "Warnings, 1 in all:\n- LogGroupNotFound: log group /one/gone does not exist",
+        " bytes; 0 of them repairs). Empty: 1. Skipped: 0. Nothing yet: 0. Not archived, with a warning: 1. Failed: 1. Archived already: 0.",
+        "Warning LogGroupNotFound, 1 times:\n- log group /one/gone does not exist",
         "\n\nReport: s3://",
     ] {
         assert!(message.contains(said), "{said}: {message}");

@@ -78,8 +78,8 @@ fn results_are_read_leniently() {
         (json!({"Status": "FAILED", "Error": "ExportTaskFailed", "Cause": lambdas}), failed(ErrorName::ExportTaskFailed, "m")),
         (json!({"Status": "FAILED", "Error": "AccessDenied", "Cause": "not JSON"}), failed(ErrorName::AccessDenied, "not JSON")),
         (json!({"Status": "FAILED", "Error": "States.Timeout", "Cause": "c", "Output": "{}"}), broken("States.Timeout", "c")),
-        (json!({"Status": "TIMED_OUT"}), broken("", "")),
-        (json!({"Output": "{"}), broken("", "")),
+        (json!({"Status": "TIMED_OUT"}), broken("TIMED_OUT", "arn")),
+        (json!({"Output": "{"}), broken("SUCCEEDED", "arn")),
     ] {
         let mut whole = json!({"ExecutionArn": "arn", "Input": "{\"from\": 1}", "Status": "SUCCEEDED", "StartDate": 1});
         whole.as_object_mut().unwrap().extend(record.as_object().unwrap().clone());
