@@ -13,7 +13,7 @@ use export_core::{
     contract::check::{Request, Response, SkippedBecause},
     decide::{Decision, Evidence, Export, Verdict},
     destination::task_folder,
-    manifest::{Folder, Found, Manifest, Outcome, SCHEMA_VERSION},
+    manifest::{Folder, Found, Manifest, Outcome},
     target::Target,
     time::Millis,
     warning::{Warning, WarningName},
@@ -106,29 +106,16 @@ impl CheckExportTask {
 }
 
 fn manifest(request: &Request, target: &Target, created: Millis, task: &CompletedTask, folder: &Folder, outcome: Outcome) -> Manifest {
-    let place = &target.place;
     Manifest {
-        schema_version: SCHEMA_VERSION,
-        outcome,
-        reason: None,
-        account: place.account.clone(),
-        region: place.region.clone(),
-        bucket: place.bucket.clone(),
-        log_group: place.log_group.clone(),
-        log_stream_name_prefix: target.stream_prefix.clone(),
-        timezone: request.timezone.name().to_owned(),
-        window_from: target.window.from,
-        window_to: target.window.to,
-        destination_prefix: task.destination_prefix.clone(),
         task_id: Some(request.task_id.clone()),
         objects: folder.objects,
         hidden_objects: folder.hidden_objects,
         bytes: folder.bytes,
         digest: Some(folder.digest.clone()),
-        created: created.to_string(),
         completed: task.completed.map(|completed| completed.to_string()),
         execution: request.execution.as_ref().map(ToString::to_string),
         warnings: request.warnings.clone(),
+        ..Manifest::of(target, request.timezone.name(), outcome, created)
     }
 }
 

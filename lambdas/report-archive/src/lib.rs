@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use export_core::{
     ErrorName, ExportError, Month,
     contract::{
-        plan::{Decided, Failure, Object, OpenWindow, Request, Run, Settled},
+        plan::{Decided, Failure, Object, OpenWindow, Request, Run, Settled, message_of},
         report::{Counts, Output, Report, SCHEMA_VERSION},
     },
     entry::Source,
@@ -187,13 +187,11 @@ fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warnin
     }
 }
 
-/// `{"Error", "Cause"}` as a Catch has it. The cause of a function's error is `{"errorType", "errorMessage"}`.
+/// `{"Error", "Cause"}` as a Catch has it.
 fn failure(state: &Value, field: &str) -> Option<Failure> {
     let caught = state.get(field)?;
     let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
-    let cause = text("Cause");
-    let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
-    Some(Failure { error: text("Error"), message: message.unwrap_or(cause) })
+    Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
 }
 
 /// How the run ends.

@@ -9,7 +9,7 @@ use export_core::{
         report::Report,
     },
     decide::{Evidence, Verdict, decide, replaced_by_skip},
-    manifest::{Found, Manifest, Outcome, SCHEMA_VERSION, SkipReason},
+    manifest::{Found, Manifest, Outcome, SkipReason},
     target::Target,
     time::Millis,
 };
@@ -63,7 +63,11 @@ async fn write_one(
     }
     let refusal = match replaced_by_skip(&question, &found) {
         Some(replaces) => {
-            let manifest = manifest(report, &target, reason, now);
+            let manifest = Manifest {
+                reason: Some(reason),
+                execution: Some(report.execution.clone()),
+                ..Manifest::of(&target, &report.timezone, Outcome::Skipped, Millis::of(now))
+            };
             match archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await {
                 Ok(()) => return Ok(None),
                 Err(error) if error.name == ErrorName::OverlapRefused => error,
@@ -81,31 +85,4 @@ fn is_covered(target: &Target, found: &[Found], now: DateTime<Utc>) -> bool {
     let evidence = Evidence { manifests: Some(found.to_vec()), ..Evidence::default() };
     let decisions = decide(&target.question(None, now), &evidence).unwrap_or_default();
     !decisions.is_empty() && decisions.iter().all(|decision| decision.verdict == Verdict::Archived)
-}
-
-fn manifest(report: &Report, target: &Target, reason: SkipReason, now: DateTime<Utc>) -> Manifest {
-    let place = &target.place;
-    Manifest {
-        schema_version: SCHEMA_VERSION,
-        outcome: Outcome::Skipped,
-        reason: Some(reason),
-        account: place.account.clone(),
-        region: place.region.clone(),
-        bucket: place.bucket.clone(),
-        log_group: place.log_group.clone(),
-        log_stream_name_prefix: target.stream_prefix.clone(),
-        timezone: report.timezone.clone(),
-        window_from: target.window.from,
-        window_to: target.window.to,
-        destination_prefix: target.destination_prefix(),
-        task_id: None,
-        objects: 0,
-        hidden_objects: 0,
-        bytes: 0,
-        digest: None,
-        created: Millis::of(now).to_string(),
-        completed: None,
-        execution: Some(report.execution.clone()),
-        warnings: Vec::new(),
-    }
 }

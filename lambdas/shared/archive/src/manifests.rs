@@ -11,7 +11,10 @@ use export_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{Archive, objects::Permissions};
+use crate::{
+    Archive,
+    objects::{Permissions, json},
+};
 
 const READ: Permissions = "s3:GetObject on the manifests";
 const WRITE: Permissions = "s3:GetObject, s3:PutObject and s3:DeleteObject on the manifests";
@@ -133,9 +136,7 @@ impl Archive {
             Some(_) => self.read(bucket, &name).await.map_err(|failure| self.refused(&failure, bucket, WRITE))?,
             None => None,
         };
-        let json = serde_json::to_vec(manifest);
-        let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{name} cannot be written as JSON: {error}")))?;
-        let Some(written) = self.write_if_unchanged(bucket, &name, bytes, etag, WRITE).await? else {
+        let Some(written) = self.write_if_unchanged(bucket, &name, json(&name, manifest)?, etag, WRITE).await? else {
             return Err(overtaken(place, key.window, &key));
         };
         let is_known = |other: &ManifestKey, etag: &str| found.iter().any(|found| found.key == *other && found.etag == etag);

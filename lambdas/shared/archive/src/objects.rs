@@ -17,6 +17,12 @@ pub type Permissions = &'static str;
 
 pub(crate) const LIST: Permissions = "s3:ListBucket";
 
+/// The JSON that `key` is to hold.
+pub(crate) fn json(key: &str, value: &impl Serialize) -> Result<Vec<u8>, ExportError> {
+    let wrong = |error| ExportError::new(ErrorName::Unexpected, format!("{key} cannot be written as JSON: {error}"));
+    serde_json::to_vec(value).map_err(wrong)
+}
+
 impl Archive {
     /// One listing of a task's folder, which has everything that the task wrote and nothing else: CloudWatch's `aws-logs-write-test` lies
     /// beside it. A task can have a million log streams: they are told apart only where `tells_streams`.
@@ -114,9 +120,7 @@ impl Archive {
     }
 
     pub async fn write_json(&self, bucket: &str, key: &str, value: &impl Serialize, needs: Permissions) -> Result<(), ExportError> {
-        let json = serde_json::to_vec(value);
-        let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{key} cannot be written as JSON: {error}")))?;
-        self.write(bucket, key, bytes, needs).await
+        self.write(bucket, key, json(key, value)?, needs).await
     }
 
     pub async fn delete(&self, bucket: &str, key: &str, needs: Permissions) -> Result<(), ExportError> {

@@ -9,7 +9,10 @@ use export_core::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Archive, objects::Permissions};
+use crate::{
+    Archive,
+    objects::{Permissions, json},
+};
 
 const READ: Permissions = "s3:GetObject and s3:ListBucket on plans/";
 const WRITE: Permissions = "s3:PutObject on plans/";
@@ -66,9 +69,7 @@ impl<'a> Work<'a> {
 
     /// False where it is there already.
     async fn write_once(&self, key: String, value: &impl Serialize) -> Result<bool, ExportError> {
-        let json = serde_json::to_vec(value);
-        let bytes = json.map_err(|error| ExportError::new(ErrorName::Unexpected, format!("{key} cannot be written as JSON: {error}")))?;
-        Ok(self.archive.write_if_unchanged(self.bucket, &key, bytes, None, WRITE).await?.is_some())
+        Ok(self.archive.write_if_unchanged(self.bucket, &key, json(&key, value)?, None, WRITE).await?.is_some())
     }
 
     pub async fn read_run(&self) -> Result<Run, ExportError> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, TaskId, Window,
     place::{ManifestKey, Place},
+    target::Target,
     time::{Millis, parse_instant},
     window::CLOCK_SKEW,
 };
@@ -66,6 +67,34 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Of a target without a task.
+    pub fn of(target: &Target, timezone: &str, outcome: Outcome, created: Millis) -> Self {
+        let Place { account, region, bucket, log_group, .. } = target.place.clone();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            outcome,
+            reason: None,
+            account,
+            region,
+            bucket,
+            log_group,
+            log_stream_name_prefix: target.stream_prefix.clone(),
+            timezone: timezone.to_owned(),
+            window_from: target.window.from,
+            window_to: target.window.to,
+            destination_prefix: target.destination_prefix(),
+            task_id: None,
+            objects: 0,
+            hidden_objects: 0,
+            bytes: 0,
+            digest: None,
+            created: created.to_string(),
+            completed: None,
+            execution: None,
+            warnings: Vec::new(),
+        }
+    }
+
     pub fn window(&self) -> Window {
         Window { from: self.window_from, to: self.window_to }
     }

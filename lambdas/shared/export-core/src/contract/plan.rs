@@ -257,13 +257,11 @@ impl Child {
     fn of_error(record: &Value) -> Self {
         let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (error, cause) = (text("Error"), text("Cause"));
-        // Lambda's cause is {"errorType", "errorMessage"}.
-        let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
         match ErrorName::parse(&error) {
-            Some(name) => Self::Failed(ExportError::new(name, message.unwrap_or(cause))),
+            Some(name) => Self::Failed(ExportError::new(name, message_of(cause))),
             // A child that was stopped, or never ran, has neither.
             None if error.is_empty() => Self::Broken { error: text("Status"), cause: text("ExecutionArn") },
-            None => Self::Broken { error, cause: message.unwrap_or(cause) },
+            None => Self::Broken { error, cause: message_of(cause) },
         }
     }
 
@@ -275,6 +273,12 @@ impl Child {
             Self::Skipped(_) | Self::Checked { .. } => None,
         }
     }
+}
+
+/// The message in a cause: Lambda's is `{"errorType", "errorMessage"}`, and every other one is a message itself.
+pub fn message_of(cause: String) -> String {
+    let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
+    message.unwrap_or(cause)
 }
 
 /// An event of `create-export-task` for a planned window.
