@@ -10,10 +10,10 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::types::ExportTask;
 use export_core::{
     ErrorName, ExportError,
-    contract::check::{Request, Response, SkippedBecause},
-    decide::{Decision, Evidence, Export, Verdict},
+    contract::check::{Request, Response},
+    decide::{Decision, Evidence, Export, Question, Verdict},
     destination::task_folder,
-    manifest::{Folder, Found, Manifest, Outcome},
+    manifest::{Folder, Found, Manifest, Outcome, Reason},
     target::Target,
     time::Millis,
     warning::{Warning, WarningName},
@@ -72,7 +72,8 @@ impl CheckExportTask {
         };
         let export = Export { task_id: request.task_id.clone(), folder: folder.clone(), created: task.created };
         let evidence = Evidence { export: Some(export), ..Evidence::default() };
-        let question = target.question(None, invocation.now());
+        let planned_since = task.created.and_then(Millis::instant);
+        let question = Question { planned_since, ..target.question(None, invocation.now()) };
         let (mut decisions, evidence) = self.archive.decide(&question, evidence, None).await?;
         let verdict = decisions.pop().map(|Decision { verdict, .. }| verdict);
         let (outcome, reason) = match verdict {
@@ -93,8 +94,7 @@ impl CheckExportTask {
                 (outcome, None)
             }
             Some(Verdict::Written(outcome)) => (outcome, None),
-            Some(Verdict::Skip(reason)) => (Outcome::Skipped, Some(SkippedBecause::Skip(reason))),
-            Some(Verdict::Warn(warning)) => (Outcome::Skipped, Some(SkippedBecause::Warning(warning.name))),
+            Some(Verdict::Record(reason)) => (reason.outcome(), Some(reason)),
             Some(Verdict::Fail(error)) => return Err(error),
             other => {
                 let message = format!("export task {} cannot be settled: {other:?}", request.task_id);
@@ -125,7 +125,7 @@ fn respond(
     task: CompletedTask,
     folder: &Folder,
     outcome: Outcome,
-    reason: Option<SkippedBecause>,
+    reason: Option<Reason>,
 ) -> Response {
     Response {
         seconds: task.duration().map(|duration| duration.as_seconds_f64()),

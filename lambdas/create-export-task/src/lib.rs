@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, TaskId,
     contract::create::{Reason, Request, Response, Task},
-    decide::{Decision, Evidence, LogGroup, Verdict},
+    decide::{Decision, Evidence, LogGroup, Question, Verdict},
     service::create_error,
     target::Target,
     time::format_instant,
@@ -54,7 +54,8 @@ impl CreateExportTask {
         if request.is_run_time_over(self.run_time_limit, now) {
             return skip(target, Reason::RunTimeOver);
         }
-        let question = target.question(request.force.then(|| request.run_since(now)), now);
+        let planned_since = request.start_time.filter(|_| request.window.is_some());
+        let question = Question { planned_since, ..target.question(request.force.then(|| request.run_since(now)), now) };
         let (decisions, evidence) = self.archive.decide(&question, Evidence::default(), None).await?;
         let reason = match &decisions[..] {
             [Decision { verdict: Verdict::Fail(error), .. }] => return Err(error.clone()),
@@ -69,11 +70,11 @@ impl CreateExportTask {
             // Deleted since it was looked at: what that means is in the table.
             let absent = Evidence { log_group: Some(LogGroup::Absent), ..evidence };
             let (decisions, _) = self.archive.decide(&question, absent, None).await?;
-            let failure = decisions.into_iter().find_map(|decision| match decision.verdict {
-                Verdict::Fail(error) => Some(error),
-                _ => None,
-            });
-            return failure.map_or_else(|| skip(target, Reason::LogGroupNotFound), Err);
+            return match &decisions[..] {
+                [Decision { verdict: Verdict::Fail(error), .. }] => Err(error.clone()),
+                [Decision { verdict, .. }] => skip(target, Reason::of(verdict).unwrap_or(Reason::LogGroupNotFound)),
+                _ => skip(target, Reason::PartlyArchived),
+            };
         };
         note(request, &task, invocation);
         Ok(request.respond(target, task, warnings))

@@ -12,8 +12,13 @@ use export_core::{
     warning::{Warning, WarningName},
 };
 
-/// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing.
-pub async fn expand(archive: &Archive, input: &RunInput) -> Result<(Vec<Group>, Vec<Warning>), ExportError> {
+/// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: log groups of
+/// earlier runs, which an entry also covers if they exist no more.
+pub async fn expand<'a>(
+    archive: &Archive,
+    input: &RunInput,
+    seen: impl Iterator<Item = &'a LogGroupName>,
+) -> Result<(Vec<Group>, Vec<Warning>), ExportError> {
     let mut known: BTreeMap<LogGroupName, LogGroup> = BTreeMap::new();
     for prefix in shortest_prefixes(&input.entries) {
         known.extend(archive.log_groups(prefix).await?);
@@ -28,6 +33,12 @@ pub async fn expand(archive: &Archive, input: &RunInput) -> Result<(Vec<Group>, 
     let mut groups = Vec::new();
     let unmatched = input.entries.iter().filter(|entry| !known.keys().any(|name| entry.rank(name).is_some()));
     let warnings = unmatched.filter_map(matches_nothing).collect();
+    for name in seen {
+        // A name that a prefix entry matches was listed, if it exists.
+        if !known.contains_key(name) && input.entries.iter().any(|entry| entry.rank(name).is_some()) {
+            known.insert(name.clone(), LogGroup::Absent);
+        }
+    }
     for (name, log_group) in known {
         for entry in best_entries(&input.entries, &name) {
             let source = entry.source(name.clone(), &input.bucket, &input.s3_prefix);

@@ -8,17 +8,17 @@ mod results;
 
 use std::time::Duration;
 
-use archive::{Archive, LastRuns, ManifestIndex, Step, Work};
+use archive::{Archive, Index, LastRuns, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
     ExportError,
-    contract::plan::{Item, OpenWindow, Plan, Request, Run},
+    contract::plan::{Item, Plan, PlannedWindow, Request, Run},
     decide::{Decision, Evidence, Verdict},
     error::Retry,
     input::RunInput,
     manifest::Found,
-    planner::{Finished, Group, Planner, Progress, Subject},
+    planner::{Finished, Group, Planner, Subject},
     target::Target,
     time::format_instant,
 };
@@ -69,15 +69,15 @@ impl PlanExports {
             Some(plan) => (plan.sequence, work.read_step(plan.sequence).await?),
         };
         invocation.set_log_field(LogField::Month, &step.run.due_month.to_string());
-        let Step { run, groups, mut progress } = step;
+        let Step { run, groups, memory, mut progress } = step;
         let children = match progress.exporting {
             true => results::read(&self.archive.stack, &work, &request, invocation.now()).await,
             false => results::Results::default(),
         };
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
-        let planner = Planner::new(&run, &groups, progress, is_time_over);
-        let finished = self.compare(planner, &groups, &children, began, invocation).await?;
+        let planner = Planner::new(&run, &groups, &memory, progress, is_time_over);
+        let finished = self.compare(planner, &groups, Index::new(&memory), &children, began, invocation).await?;
         let plan = write_plan(&work, sequence + 1, &run, &groups, finished).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
@@ -90,7 +90,10 @@ impl PlanExports {
         let last = if input.scheduled_time.is_some() { self.archive.last_runs().await? } else { LastRuns::default() };
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
-        let (groups, warnings) = entries::expand(&self.archive, &input).await?;
+        let memory = self.archive.memory().await?;
+        let open = memory.open.iter().map(|open| &open.log_group);
+        let seen = memory.found.iter().chain(open).filter(|_| looks.is_scheduled);
+        let (groups, warnings) = entries::expand(&self.archive, &input, seen).await?;
         let run = Run {
             execution: request.execution.clone(),
             start_time: request.start_time,
@@ -102,8 +105,7 @@ impl PlanExports {
             compact: input.compact,
             warnings: [input.warnings, warnings].concat(),
         };
-        let (run, groups) = work.fix_run(run, groups).await?;
-        Ok(Step { run, groups, progress: Progress::default() })
+        work.fix_run(run, groups, memory).await
     }
 
     /// Looks at the windows of the last round, then at what was never compared, until a round is full or the time is short.
@@ -111,13 +113,13 @@ impl PlanExports {
         &self,
         mut planner: Planner<'_>,
         groups: &[Group],
+        mut index: Index<'_>,
         children: &results::Results,
         began: Instant,
         invocation: &Invocation,
     ) -> Result<Finished, ExportError> {
-        let task_name = |open: &OpenWindow| target(&groups[open.group], open).task_name();
-        let mut subjects = planner.last_round(|open| children.by_task_name.get(&task_name(open)).or(children.of_all.as_ref()).cloned());
-        let mut index = ManifestIndex::default();
+        let task_name = |window: &PlannedWindow| target(&groups[window.group], window).task_name();
+        let mut subjects = planner.last_round(|window| children.by_task_name.get(&task_name(window)).or(children.of_all.as_ref()).cloned());
         loop {
             if subjects.is_empty() {
                 let is_short_of_time = began.elapsed() >= self.comparing_time;
@@ -141,7 +143,7 @@ impl PlanExports {
         planner: &Planner<'_>,
         groups: &[Group],
         subject: Subject,
-        index: &ManifestIndex,
+        index: &Index<'_>,
         invocation: &Invocation,
     ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
         let question = planner.question(&subject, invocation.now());
@@ -170,12 +172,12 @@ impl PlanExports {
 
 async fn write_plan(work: &Work<'_>, sequence: u32, run: &Run, groups: &[Group], finished: Finished) -> Result<Plan, ExportError> {
     let start_time = format_instant(run.start_time);
-    let item = |open: &OpenWindow| Item {
-        source: groups[open.group].source.clone(),
+    let item = |planned: &PlannedWindow| Item {
+        source: groups[planned.group].source.clone(),
         timezone: run.timezone.clone(),
-        month: open.month,
-        from: open.window.from,
-        to: open.window.to,
+        month: planned.month,
+        from: planned.window.from,
+        to: planned.window.to,
         force: run.force,
         start_time: start_time.clone(),
         execution: run.execution.clone(),
@@ -185,11 +187,11 @@ async fn write_plan(work: &Work<'_>, sequence: u32, run: &Run, groups: &[Group],
     work.write_step(sequence, finished.next, compact, &items, &finished.decided, &finished.progress).await
 }
 
-fn target(group: &Group, open: &OpenWindow) -> Target {
+fn target(group: &Group, planned: &PlannedWindow) -> Target {
     Target {
         place: group.place.clone(),
         stream_prefix: group.source.log_stream_name_prefix.clone(),
-        month: open.month,
-        window: open.window,
+        month: planned.month,
+        window: planned.window,
     }
 }

@@ -1,22 +1,24 @@
-//! `report-archive`: turns what a run decided into its report, records what was skipped, notifies, and ends the run: with its output, or
-//! with the error that it ends with.
+//! `report-archive`: turns what a run decided into its report, keeps the books of `missing/`, records what was skipped and what is lost,
+//! notifies, and ends the run: with its output, or with the error that it ends with.
 
 mod notification;
-mod skips;
+mod open_windows;
+mod records;
+mod report;
 
-use archive::{Archive, Step, Work};
+use archive::{Archive, Work};
 use aws_config::SdkConfig;
+use chrono::{DateTime, Utc};
 use export_core::{
-    ErrorName, ExportError, Month,
+    ErrorName, ExportError,
     contract::{
-        plan::{Decided, Failure, Object, OpenWindow, Request, Run, Settled, message_of},
-        report::{Counts, Output, Report, SCHEMA_VERSION},
+        plan::{Failure, Object, Request, Settled},
+        report::{Counts, Output, Report},
     },
-    entry::Source,
     error::Retry,
-    manifest::SkipReason,
-    planner::Progress,
-    time::{Millis, format_instant},
+    manifest::Reason,
+    missing::Memory,
+    time::Millis,
     warning::{Warning, WarningName},
 };
 use function_runtime::{Invocation, LogField, Metric};
@@ -25,6 +27,8 @@ use tracing::{error, info};
 
 use notification::Notification;
 pub use notification::Topic;
+use open_windows::OpenWindows;
+use report::{Header, Left};
 
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
@@ -36,16 +40,6 @@ pub struct ReportArchive {
     archive: Archive,
     work_bucket: String,
     topic: Topic,
-}
-
-/// What a run left: nothing where its first plan failed.
-#[derive(Default)]
-struct Left {
-    run: Option<Run>,
-    progress: Progress,
-    decided: Vec<Decided>,
-    /// What was planned, and not looked at again.
-    open: Vec<(Source, OpenWindow)>,
 }
 
 impl ReportArchive {
@@ -67,28 +61,47 @@ impl ReportArchive {
 
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         let request = Request::parse(&event)?;
-        let left = self.left_by(&request).await?;
-        let mut report = self.report(&request, left, invocation);
-        invocation.set_log_field(LogField::Month, &report.due_month.to_string());
+        let now = invocation.now();
+        let mut left = self.left_by(&request).await?;
+        let header = Header::of(&request, &left, &self.archive.stack);
+        left.close(header.error.as_ref());
+        invocation.set_log_field(LogField::Month, &header.due_month.to_string());
         let name = request.execution.execution_name();
-        let key = self.archive.stack.report_key(report.due_month, Millis::of(request.start_time), name);
-        // The report first: a run that dies here repeats rather than forgets.
-        self.archive.write_report(&key, &report).await?;
-        let refused = skips::write(&self.archive, &report, invocation.now()).await?;
+        let key = self.archive.stack.report_key(header.due_month, Millis::of(request.start_time), name);
+        let memory = self.archive.memory().await?;
+        let last = self.archive.last_report(&key).await?;
+
+        // What nobody has to hear of is recorded at once. For the rest: what is open, the report, the records, and what leaves. A run
+        // that dies between them repeats rather than forgets.
+        let refused = records::write(&self.archive, &header, &left.decided, |reason| !reason.is_told(), now).await?;
+        left.refuse(refused);
+        let mut open = self.open_windows(&header, &left, &memory, now).await?;
+        open.add(&self.archive).await?;
+        let mut report = report::report(&request, &header, &left, &memory, &open, now);
+        // A run by hand has somebody who wants to read of it.
+        let repeats =
+            last.as_ref().filter(|(_, last)| header.scheduled_time.is_some() && !report.did_anything() && report.says_the_same(last));
+        let key = match repeats {
+            Some((last, _)) => last.clone(),
+            None => {
+                self.archive.write_report(&key, &report).await?;
+                key
+            }
+        };
+        let refused = records::write(&self.archive, &header, &left.decided, Reason::is_told, now).await?;
         if !refused.is_empty() {
-            report.fail(refused);
+            left.refuse(refused);
+            open = self.open_windows(&header, &left, &memory, now).await?;
+            open.add(&self.archive).await?;
+            report = report::report(&request, &header, &left, &memory, &open, now);
             self.archive.write_report(&key, &report).await?;
         }
-        let Counts { exported, empty, skipped, failed, .. } = report.counts;
-        for metric in
-            [Metric::WindowsExported(exported), Metric::WindowsEmpty(empty), Metric::WindowsSkipped(skipped), Metric::WindowsFailed(failed)]
-        {
-            invocation.report(metric);
-        }
+        open.remove(&self.archive).await?;
+
         let place = Object { bucket: self.archive.stack.bucket.to_string(), key };
-        info!(report = place.key, exported, empty, skipped, failed, "reported");
-        let end = end_of(&report, &place);
-        let notification = Notification::of(&self.topic, &report, end.as_ref().err(), &place);
+        let end = end_of(&report, &open, &place, now);
+        measure(&report, end.is_ok(), invocation);
+        let notification = Notification::of(&self.topic, &report, last.as_ref().map(|(_, last)| last), end.as_ref().err(), &place);
         let notified = self.topic.publish(notification).await;
         if let Err(error) = &notified {
             error!(cause = error.message, "nobody was told");
@@ -101,10 +114,20 @@ impl ReportArchive {
             timezone: report.timezone,
             months: report.months,
             counts: report.counts,
+            missing: report.missing_count,
+            slot_hours_used: report.slot_hours_used,
+            slot_hours_needed: report.slot_hours_needed,
             warnings_in_all: report.warnings.len(),
             warnings,
             report: place,
         }))
+    }
+
+    async fn open_windows(&self, header: &Header, left: &Left, memory: &Memory, now: DateTime<Utc>) -> Result<OpenWindows, ExportError> {
+        match &left.step {
+            Some(step) => OpenWindows::of(&self.archive, step, &left.decided, memory, header.compared_everything, now).await,
+            None => Ok(OpenWindows::untouched(memory)),
+        }
     }
 
     /// What cannot be read becomes the run's error: it is reported like any other.
@@ -112,90 +135,43 @@ impl ReportArchive {
         let Some(plan) = request.plan() else { return Ok(Left::default()) };
         let work = Work::new(&self.archive, &self.work_bucket, &request.execution);
         let left = async {
-            let Step { run, groups, progress } = work.read_step(plan.sequence).await?;
-            let open = progress.open.iter().map(|open| (groups[open.group].source.clone(), open.clone())).collect();
-            Ok(Left { run: Some(run), progress, decided: work.read_decided(plan.sequence).await?, open })
+            let step = work.read_step(plan.sequence).await?;
+            Ok(Left { step: Some(step), decided: work.read_decided(plan.sequence).await?, warnings: Vec::new() })
         };
         match left.await {
             Err(error @ ExportError { name, .. }) if name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {
                 let message = format!("what the run decided cannot be read: {}", error.message);
-                let warning = Warning::new(WarningName::ResultsUnreadable, message);
-                Ok(Left { progress: Progress { warnings: vec![warning], ..Progress::default() }, ..Left::default() })
+                Ok(Left { warnings: vec![Warning::new(WarningName::ResultsUnreadable, message)], ..Left::default() })
             }
             left => left,
         }
     }
-
-    fn report(&self, request: &Request, left: Left, invocation: &Invocation) -> Report {
-        let Left { run, progress, mut decided, open } = left;
-        // A run without a plan has compared nothing, whatever its state says.
-        let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
-        let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
-        decided.extend(open.into_iter().map(|(source, OpenWindow { month, window, last, .. })| {
-            let ended =
-                || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
-            Decided {
-                source,
-                month,
-                window,
-                settled: Settled::Failed { failure: last.map(Failure::from).or(error.clone()).unwrap_or_else(ended) },
-            }
-        }));
-        let mut warnings = run.as_ref().map(|run| run.warnings.clone()).unwrap_or_default();
-        warnings.extend(progress.warnings.iter().cloned());
-        warnings.extend(decided.iter().filter_map(warning_of));
-        warnings.sort();
-        warnings.dedup();
-        let stack = &self.archive.stack;
-        let scheduled_time = run.as_ref().map_or_else(|| request.scheduled_time(), |run| run.scheduled_time);
-        let compared_everything = error.is_none() && run.as_ref().is_some_and(|run| progress.has_compared_everything(run));
-        let mut months: Vec<Month> =
-            run.iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
-        months.dedup();
-        Report {
-            schema_version: SCHEMA_VERSION,
-            execution: request.execution.to_string(),
-            started: format_instant(request.start_time),
-            ended: Millis::of(invocation.now()).to_string(),
-            scheduled_time: scheduled_time.map(format_instant),
-            compared_everything,
-            due_month: run
-                .as_ref()
-                .map_or_else(|| Month::at(scheduled_time.unwrap_or(request.start_time), stack.timezone).previous(), |run| run.due_month),
-            timezone: run.as_ref().map_or_else(|| stack.timezone.name().to_owned(), |run| run.timezone.clone()),
-            months,
-            counts: Counts::of(&progress.archived, &decided),
-            error,
-            compaction_error: failure(&request.state, "compactionError"),
-            warnings,
-            decided,
-        }
-    }
 }
 
-/// What a person should know of a log-group-month that did not fail.
-fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warning> {
-    match settled {
-        Settled::Warned { warning } => Some(warning.clone()),
-        Settled::Skipped { reason: SkipReason::ExpiredBeforeFirstRun } => {
-            let message =
-                format!("{} {month}: the export wrote nothing, and retention may have deleted the events before", source.log_group_name);
-            Some(Warning::new(WarningName::ExpiredBeforeFirstRun, message))
-        }
-        _ => None,
+fn measure(report: &Report, is_ok: bool, invocation: &mut Invocation) {
+    let Counts { exported, empty, skipped, lost, waiting, failed, .. } = report.counts;
+    let missing = report.missing_count;
+    info!(exported, empty, skipped, lost, waiting, failed, missing, "reported");
+    for metric in [
+        Metric::WindowsExported(exported),
+        Metric::WindowsEmpty(empty),
+        Metric::WindowsSkipped(skipped),
+        Metric::WindowsLost(lost),
+        Metric::WindowsWaiting(waiting),
+        Metric::WindowsFailed(failed),
+        Metric::MissingMonths(missing),
+    ] {
+        invocation.report(metric);
     }
-}
-
-/// `{"Error", "Cause"}` as a Catch has it.
-fn failure(state: &Value, field: &str) -> Option<Failure> {
-    let caught = state.get(field)?;
-    let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
-    Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
+    if report.scheduled_time.is_some() {
+        invocation.report(Metric::ScheduledRunsEnded);
+        invocation.report(Metric::ScheduledRunsSucceeded(is_ok));
+    }
 }
 
 /// How the run ends.
-fn end_of(report: &Report, place: &Object) -> Result<(), ExportError> {
+fn end_of(report: &Report, open: &OpenWindows, place: &Object, now: DateTime<Utc>) -> Result<(), ExportError> {
     let at = format!("The report is s3://{}/{}.", place.bucket, place.key);
     if let Some(Failure { error, message }) = &report.error {
         return Err(match ErrorName::parse(error) {
@@ -203,8 +179,14 @@ fn end_of(report: &Report, place: &Object) -> Result<(), ExportError> {
             None => ExportError::new(ErrorName::Unexpected, format!("plan-exports ended with {error}: {message}")),
         });
     }
-    if report.counts.failed > 0 {
-        let message = format!("{} {at}", notification::failures(&report.decided, notification::IN_A_CAUSE));
+    // A scheduled run judges the whole list, and a run by hand what it was asked for.
+    let judged_missing = match report.scheduled_time {
+        Some(_) => report.missing_count > 0,
+        None => open.anew.iter().any(|open| open.is_missing(now)),
+    };
+    let has_lost = report.decided.iter().any(|decided| matches!(decided.settled, Settled::Lost { reason } if reason.fails_run()));
+    if judged_missing || has_lost || report.counts.failed > 0 {
+        let message = format!("{} {at}", notification::incomplete(report, now, notification::IN_A_CAUSE));
         return Err(ExportError::new(ErrorName::ArchiveIncomplete, message));
     }
     match &report.compaction_error {

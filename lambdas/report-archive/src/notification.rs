@@ -44,7 +44,8 @@ pub struct Notification {
 
 impl Notification {
     /// `None` for a run that ended well, has no warnings, and of which nobody wants to hear.
-    pub fn of(topic: &Topic, report: &Report, end: Option<&ExportError>, place: &Object) -> Option<Self> {
+    pub fn of(topic: &Topic, report: &Report, last: Option<&Report>, end: Option<&ExportError>, place: &Object) -> Option<Self> {
+        let _ = last;
         if end.is_none() && report.warnings.is_empty() && !topic.notifies_on_success {
             return None;
         }
@@ -102,10 +103,14 @@ fn text(report: &Report, end: Option<&ExportError>, months: &str, place: &Object
     lines.join("\n\n")
 }
 
+pub fn incomplete(report: &Report, _now: chrono::DateTime<chrono::Utc>, limit: usize) -> String {
+    failures(&report.decided, limit)
+}
+
 /// The failures by their error: which log groups, what AWS said of the first, and what to do. Cut to `limit` bytes.
 pub fn failures(decided: &[Decided], limit: usize) -> String {
     let failed = decided.iter().filter_map(|decided| match &decided.settled {
-        Settled::Failed { failure } => Some((decided, failure)),
+        Settled::Failed { failure, .. } => Some((decided, failure)),
         _ => None,
     });
     let mut failed: Vec<(&Decided, &Failure)> = failed.collect();

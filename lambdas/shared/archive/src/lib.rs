@@ -5,6 +5,7 @@ mod evidence;
 mod failure;
 mod log_groups;
 mod manifests;
+mod missing;
 mod objects;
 mod pace;
 mod reports;
@@ -14,7 +15,7 @@ mod work;
 use export_core::place::Stack;
 
 pub use failure::service_failure;
-pub use manifests::ManifestIndex;
+pub use manifests::Index;
 pub use objects::Permissions;
 pub use reports::LastRuns;
 pub use work::{Step, Work};

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError, Month, Window,
     decide::Question,
     destination::task_folder,
     manifest::{Content, Found, Manifest},
+    missing::Memory,
     place::{ManifestKey, Place, PlaceHash},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -22,13 +24,17 @@ const WRITE: Permissions = "s3:GetObject, s3:PutObject and s3:DeleteObject on th
 /// Manifests of one window that are read at a time.
 const AT_ONCE: usize = 8;
 
-/// The manifests of whole months, listed once for all log groups.
-#[derive(Default)]
-pub struct ManifestIndex {
+/// What is listed once for all log groups: the manifests of whole months, and what earlier runs left.
+pub struct Index<'a> {
     months: HashMap<Month, HashMap<PlaceHash, Vec<ManifestKey>>>,
+    pub(crate) memory: &'a Memory,
 }
 
-impl ManifestIndex {
+impl<'a> Index<'a> {
+    pub fn new(memory: &'a Memory) -> Self {
+        Self { months: HashMap::new(), memory }
+    }
+
     /// Lists the months that are asked about and their neighbours, and forgets the others.
     pub async fn look_at(&mut self, archive: &Archive, months: impl IntoIterator<Item = Month>) -> Result<(), ExportError> {
         let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
@@ -74,26 +80,55 @@ impl Archive {
         Ok(keys)
     }
 
+    /// When the oldest task was created whose manifest the place has in the question's month or the one before.
+    pub(crate) async fn oldest_task(
+        &self,
+        question: &Question<'_>,
+        index: Option<&Index<'_>>,
+    ) -> Result<Option<DateTime<Utc>>, ExportError> {
+        let keys = self.keys_near(question, index).await?.into_iter().filter(|key| key.month <= question.month);
+        let read = keys.map(|key| self.read_manifest(question, key));
+        let read: Vec<_> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        let tasks = read.iter().flatten().filter_map(Found::manifest).filter(|manifest| manifest.task_id.is_some());
+        Ok(tasks.filter_map(Manifest::created_at).min())
+    }
+
+    async fn keys_near(&self, question: &Question<'_>, index: Option<&Index<'_>>) -> Result<Vec<ManifestKey>, ExportError> {
+        let place = question.place.hash();
+        Ok(match index {
+            Some(index) => index.of(&place, question.month),
+            None => self.manifests_near(&place, question.month).await?.into_iter().map(|(key, _)| key).collect(),
+        })
+    }
+
     /// The manifests that overlap a question's window, with what lies behind them. `index` saves the listing.
     pub async fn overlapping_manifests(
         &self,
         question: &Question<'_>,
-        index: Option<&ManifestIndex>,
+        index: Option<&Index<'_>>,
         tells_streams: bool,
     ) -> Result<Vec<Found>, ExportError> {
-        let place = question.place.hash();
-        let keys = match index {
-            Some(index) => index.of(&place, question.month),
-            None => self.manifests_near(&place, question.month).await?.into_iter().map(|(key, _)| key).collect(),
-        };
-        let overlapping = keys.into_iter().filter(|key| key.window.overlaps(question.window));
+        let overlapping = self.keys_near(question, index).await?.into_iter().filter(|key| key.window.overlaps(question.window));
         let found = overlapping.map(|key| self.find_manifest(question, key, tells_streams));
         let found: Vec<Option<Found>> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// `None`: somebody has removed it since it was listed.
+    /// With what lies behind it. `None`: somebody has removed it since it was listed.
     async fn find_manifest(&self, question: &Question<'_>, key: ManifestKey, tells_streams: bool) -> Result<Option<Found>, ExportError> {
+        let Some(Found { key, etag, content }) = self.read_manifest(question, key).await? else { return Ok(None) };
+        let content = match content.task_id() {
+            Some(task_id) => {
+                let folder = task_folder(&question.place.destination.prefix(key.month), task_id);
+                let listed = self.list_folder(question.place.bucket.as_str(), &folder, tells_streams).await?;
+                content.with_folder(listed)
+            }
+            None => content,
+        };
+        Ok(Some(Found { key, etag, content }))
+    }
+
+    async fn read_manifest(&self, question: &Question<'_>, key: ManifestKey) -> Result<Option<Found>, ExportError> {
         let bucket = self.stack.bucket.as_str();
         let (content, etag) = match self.read_version(bucket, &self.stack.manifest_key(&key)).await {
             Ok(None) => return Ok(None),
@@ -106,14 +141,6 @@ impl Archive {
                 }
                 (Content::Unreadable(error.message), String::new())
             }
-        };
-        let content = match content.task_id() {
-            Some(task_id) => {
-                let folder = task_folder(&question.place.destination.prefix(key.month), task_id);
-                let listed = self.list_folder(question.place.bucket.as_str(), &folder, tells_streams).await?;
-                content.with_folder(listed)
-            }
-            None => content,
         };
         Ok(Some(Found { key, etag, content }))
     }

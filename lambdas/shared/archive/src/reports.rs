@@ -1,8 +1,10 @@
 //! Reports of runs: what the next one has to know of those before.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use export_core::{ExportError, Month, contract::report::Report, time::parse_instant, window::CLOCK_SKEW};
-use serde::Deserialize;
+use export_core::{ExportError, LogGroupName, Month, contract::report::Report, time::parse_instant, window::CLOCK_SKEW};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{Archive, objects::Permissions};
 
@@ -10,11 +12,14 @@ const READ: Permissions = "s3:GetObject on the reports in runs/";
 const WRITE: Permissions = "s3:PutObject on the reports in runs/";
 
 /// Of the scheduled runs that have ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastRuns {
     /// The due month of the last one that compared everything; where none has, of the first one. None: there was no scheduled run.
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
+    /// The log groups that the last one that compared everything found, and when it started.
+    pub found: BTreeSet<LogGroupName>,
+    pub found_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]
@@ -24,31 +29,53 @@ struct Header {
     scheduled_time: Option<String>,
     compared_everything: bool,
     due_month: Month,
+    #[serde(default)]
+    found: BTreeSet<LogGroupName>,
 }
 
 impl Archive {
     /// Reads reports from the newest on, until it has found a scheduled run that compared everything.
     pub async fn last_runs(&self) -> Result<LastRuns, ExportError> {
-        let bucket = self.stack.bucket.as_str();
         let mut last = LastRuns::default();
-        let mut keys = self.list_keys(bucket, &self.stack.reports()).await?;
-        keys.sort_unstable();
-        for (key, _) in keys.iter().rev().filter(|(key, _)| key.ends_with(".json")) {
-            let bytes = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
-            // What is no report says nothing.
-            let Some(header) = bytes.and_then(|bytes| serde_json::from_slice::<Header>(&bytes).ok()) else { continue };
+        for key in self.reports_newest_first().await? {
+            let Some(header) = self.read_report::<Header>(&key).await? else { continue };
             let Some(scheduled) = header.scheduled_time.as_deref().and_then(parse_instant) else { continue };
+            let started = parse_instant(&header.started);
             // A run that was ahead of its time was refused.
-            if parse_instant(&header.started).is_some_and(|started| scheduled > started + CLOCK_SKEW) {
+            if started.is_some_and(|started| scheduled > started + CLOCK_SKEW) {
                 continue;
             }
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
             last.compared_through = Some(header.due_month);
             if header.compared_everything {
+                (last.found, last.found_at) = (header.found, started);
                 break;
             }
         }
         Ok(last)
+    }
+
+    /// The last report of a scheduled run, with its key; not the one at `own`.
+    pub async fn last_report(&self, own: &str) -> Result<Option<(String, Report)>, ExportError> {
+        for earlier in self.reports_newest_first().await?.into_iter().filter(|earlier| earlier != own) {
+            if let Some(report) = self.read_report::<Report>(&earlier).await?.filter(|report| report.scheduled_time.is_some()) {
+                return Ok(Some((earlier, report)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {
+        let mut keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.reports()).await?;
+        keys.sort_unstable();
+        Ok(keys.into_iter().rev().map(|(key, _)| key).filter(|key| key.ends_with(".json")))
+    }
+
+    /// `None`: what lies there is no report, and says nothing.
+    async fn read_report<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        let bytes = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     pub async fn write_report(&self, key: &str, report: &Report) -> Result<(), ExportError> {

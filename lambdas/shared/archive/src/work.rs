@@ -5,6 +5,7 @@ use export_core::{
     contract::plan::{Decided, Folder, Item, Next, Object, Plan, Run, folder},
     decide::LogGroup,
     entry::Source,
+    missing::Memory,
     planner::{Group, Progress},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,6 +29,7 @@ pub struct Work<'a> {
 pub struct Step {
     pub run: Run,
     pub groups: Vec<Group>,
+    pub memory: Memory,
     pub progress: Progress,
 }
 
@@ -59,12 +61,15 @@ impl<'a> Work<'a> {
     }
 
     /// What the first step fixes: once, also where it is called twice, because later steps count in these lists.
-    pub async fn fix_run(&self, run: Run, groups: Vec<Group>) -> Result<(Run, Vec<Group>), ExportError> {
+    pub async fn fix_run(&self, run: Run, groups: Vec<Group>, memory: Memory) -> Result<Step, ExportError> {
         let listed: Vec<(&Source, &LogGroup)> = groups.iter().map(|group| (&group.source, &group.log_group)).collect();
         let is_first = self.write_once(self.key("log-groups.json"), &listed).await?;
         let groups = if is_first { groups } else { self.read_groups().await? };
+        let is_first = self.write_once(self.key("memory.json"), &memory).await?;
+        let memory = if is_first { memory } else { self.read_memory().await? };
         let is_first = self.write_once(self.key("run.json"), &run).await?;
-        Ok((if is_first { run } else { self.read_run().await? }, groups))
+        let run = if is_first { run } else { self.read_run().await? };
+        Ok(Step { run, groups, memory, progress: Progress::default() })
     }
 
     /// False where it is there already.
@@ -83,7 +88,11 @@ impl<'a> Work<'a> {
     /// The end of step `sequence`, which the next one begins with.
     pub async fn read_step(&self, sequence: u32) -> Result<Step, ExportError> {
         let progress = self.read_progress(sequence).await?;
-        Ok(Step { run: self.read_run().await?, groups: self.read_groups().await?, progress })
+        Ok(Step { run: self.read_run().await?, groups: self.read_groups().await?, memory: self.read_memory().await?, progress })
+    }
+
+    async fn read_memory(&self) -> Result<Memory, ExportError> {
+        self.read(self.key("memory.json")).await
     }
 
     async fn read_groups(&self) -> Result<Vec<Group>, ExportError> {

@@ -3,17 +3,21 @@
 //! [`decide`] answers with verdicts, or with the evidence that it needs next, so that a call is made only where it matters. Before an
 //! export it says what is not covered; with what a task wrote as evidence, it says what the archive records. Nothing else decides.
 
+mod replace;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ErrorName, ExportError, Month, StreamPrefix, TaskId, Window,
-    manifest::{Content, Folder, Found, Outcome, SkipReason},
+    ExportError, Month, StreamPrefix, TaskId, Window,
+    manifest::{Folder, Found, Outcome, Reason},
     place::{ManifestKey, Place},
     time::Millis,
     warning::{Warning, WarningName},
     window::LATE_EVENTS,
 };
+
+pub use replace::replaced_by_record;
 
 /// `lastEventTimestamp` may be that of the event put last and not of the newest. It then lies at most this far behind the newest,
 /// because no event is put later than 14 days after it happened.
@@ -31,6 +35,8 @@ pub struct Question<'a> {
     pub after_first_covered: bool,
     /// With `force`: manifests older than this run cover nothing.
     pub force_since: Option<DateTime<Utc>>,
+    /// Since when a run has planned this window: its log group existed then.
+    pub planned_since: Option<DateTime<Utc>>,
     pub now: DateTime<Utc>,
 }
 
@@ -41,6 +47,7 @@ pub struct Evidence {
     pub manifests: Option<Vec<Found>>,
     pub log_group: Option<LogGroup>,
     pub newest_event: Option<NewestEvent>,
+    pub seen: Option<Seen>,
     /// What a COMPLETED task for exactly the question's window wrote.
     pub export: Option<Export>,
 }
@@ -59,6 +66,16 @@ pub enum NewestEvent {
     Unknown,
 }
 
+/// What earlier runs knew of the window and its log group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// An open window overlaps the question's.
+    pub is_open: bool,
+    /// The oldest evidence that the log group existed: an open window or a task's manifest of the place in the month or the month
+    /// before, or the report of a scheduled run that found it before the window ended.
+    pub since: Option<DateTime<Utc>>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     pub task_id: TaskId,
@@ -72,6 +89,7 @@ pub enum Need {
     Manifests,
     LogGroup,
     NewestEvent,
+    Seen,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +113,8 @@ pub enum Verdict {
     },
     /// The task's manifest, or one that says the same, is in place.
     Written(Outcome),
-    /// There is certainly nothing to export: a manifest says so.
-    Skip(SkipReason),
+    /// There is nothing to export, now or ever: report-archive records it as `skipped` or `lost`.
+    Record(Reason),
     /// No event yet, but one can still arrive.
     NothingYet,
     /// Nothing to export, and nothing to record but a warning.
@@ -108,13 +126,13 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
     let found = evidence.manifests.as_ref().ok_or(Need::Manifests)?;
     let found: Vec<&Found> = found.iter().filter(|found| found.key.window.overlaps(question.window)).collect();
     let decision = |verdict| vec![Decision { month: question.month, window: question.window, verdict }];
-    if let Some(error) = found.iter().find_map(|found| unreadable(found)) {
+    if let Some(error) = found.iter().find_map(|found| replace::unreadable(found)) {
         return Ok(decision(Verdict::Fail(error)));
     }
     if let Some(export) = &evidence.export {
-        return settle(question, &found, evidence.log_group.as_ref(), export).map(decision);
+        return settle(question, &found, evidence, export).map(decision);
     }
-    if let Some(error) = overlapping(question, &found) {
+    if let Some(error) = replace::overlapping(question, &found) {
         return Ok(decision(Verdict::Fail(error)));
     }
     if let Some(taken) = found.iter().find(|found| question.place_is_taken(found)) {
@@ -124,55 +142,74 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
     if windows.is_empty() {
         return Ok(decision(Verdict::Archived));
     }
-    let verdicts = windows.into_iter().map(|(month, window, has_task)| {
+    let verdicts = windows.into_iter().map(|(month, window, holder)| {
         // What is wrong covers nothing, but an export replaces the task that it names only if it has all of it.
-        let claims = || found.iter().filter(|found| found.key.window.overlaps(window) && found.is_claim());
+        let claims = || found.iter().copied().filter(|found| found.key.window.overlaps(window) && found.is_claim());
         let verdict = match claims().find(|found| !window.contains(found.key.window)) {
-            Some(claim) => Verdict::Fail(overlap_refused(claim, question.place, window)),
-            None => before_export(question, window, has_task || claims().next().is_some(), evidence)?,
+            Some(claim) => Verdict::Fail(replace::overlap_refused(claim, question.place, window)),
+            None => before_export(question, window, holder.or_else(|| claims().next()), evidence)?,
         };
         Ok(Decision { month, window, verdict })
     });
     verdicts.collect()
 }
 
-/// One window that is not covered. `has_task`: a manifest of a task has this window already, and only an export can replace it.
-fn before_export(question: &Question, window: Window, has_task: bool, evidence: &Evidence) -> Result<Verdict, Need> {
+/// What valid manifests that answer the question cover of its window, and what they do not.
+pub fn uncovered_by(question: &Question, found: &[Found]) -> Vec<Window> {
+    let covering: Vec<Window> = found.iter().filter(|found| question.is_covering(found)).map(|found| found.key.window).collect();
+    question.window.without(&covering)
+}
+
+/// One window that is not covered. `holder`: a task's manifest has this window already, and only an export, or Damaged, can replace it.
+fn before_export(question: &Question, window: Window, holder: Option<&Found>, evidence: &Evidence) -> Result<Verdict, Need> {
     let name = &question.place.log_group;
-    let cannot = |warning: WarningName, why: &str| {
-        let message = format!("log group {name} {why}");
-        if has_task { Verdict::Fail(no_export_can_replace(&message, window)) } else { Verdict::Warn(Warning::new(warning, message)) }
+    let log_group = evidence.log_group.as_ref().ok_or(Need::LogGroup)?;
+    let is_of_a_later_life = match log_group {
+        LogGroup::Absent => true,
+        LogGroup::Present { created, .. } => created.is_some_and(|created| created > window.to),
     };
-    let created = match evidence.log_group.as_ref().ok_or(Need::LogGroup)? {
-        LogGroup::Absent => return Ok(cannot(WarningName::LogGroupNotFound, "does not exist")),
-        LogGroup::Present { is_exportable: false, .. } => {
-            return Ok(cannot(WarningName::LogClassNotExportable, "is not of the class Standard, and CloudWatch Logs exports no other"));
-        }
-        LogGroup::Present { created, .. } => *created,
-    };
-    if created.is_some_and(|created| created > window.to + LATE_EVENTS) {
-        return Ok(match has_task {
-            true => Verdict::Fail(no_export_can_replace(&format!("log group {name} was created anew after this window"), window)),
-            false => Verdict::Skip(SkipReason::CreatedAfterMonth),
+    if let Some(holder) = holder {
+        let cannot = |why: &str| Verdict::Fail(replace::no_export_can_replace(&format!("log group {name} {why}"), window));
+        return Ok(match log_group {
+            _ if is_of_a_later_life && holder.is_damaged() && holder.key.window == window => Verdict::Record(Reason::Damaged),
+            LogGroup::Absent => cannot("does not exist"),
+            LogGroup::Present { is_exportable: false, .. } => cannot(NOT_EXPORTABLE),
+            LogGroup::Present { created: Some(created), .. } if *created > window.to + LATE_EVENTS => {
+                cannot("was created anew after this window")
+            }
+            LogGroup::Present { .. } => Verdict::Export,
         });
     }
-    if has_task {
-        return Ok(Verdict::Export);
+    let seen = || evidence.seen.ok_or(Need::Seen);
+    if is_of_a_later_life && question.existed_before(log_group, seen()?) {
+        return Ok(Verdict::Record(Reason::LogGroupDeleted));
+    }
+    let warn = |warning, why: &str| Verdict::Warn(Warning::new(warning, format!("log group {name} {why}")));
+    match log_group {
+        LogGroup::Absent => return Ok(warn(WarningName::LogGroupNotFound, "does not exist")),
+        LogGroup::Present { is_exportable: false, .. } => return Ok(warn(WarningName::LogClassNotExportable, NOT_EXPORTABLE)),
+        LogGroup::Present { created: Some(created), .. } if *created > window.to + LATE_EVENTS => {
+            return Ok(Verdict::Record(Reason::CreatedAfterMonth));
+        }
+        LogGroup::Present { .. } => {}
     }
     let none_in_window = match evidence.newest_event.ok_or(Need::NewestEvent)? {
         NewestEvent::None => true,
         NewestEvent::At(newest) => newest < window.from - TIMESTAMP_MARGIN,
         NewestEvent::Unknown => false,
     };
-    Ok(match none_in_window {
-        true if question.now >= window.end() + LATE_EVENTS => Verdict::Skip(SkipReason::NoEventsInMonth),
+    Ok(match none_in_window && !seen()?.is_open {
+        true if question.now >= window.end() + LATE_EVENTS => Verdict::Record(Reason::NoEventsInMonth),
         true => Verdict::NothingYet,
         false => Verdict::Export,
     })
 }
 
+const NOT_EXPORTABLE: &str = "is not of the class Standard, and CloudWatch Logs exports no other";
+
 /// What the archive records of a task that is COMPLETED.
-fn settle(question: &Question, found: &[&Found], log_group: Option<&LogGroup>, export: &Export) -> Result<Verdict, Need> {
+fn settle(question: &Question, found: &[&Found], evidence: &Evidence, export: &Export) -> Result<Verdict, Need> {
+    let log_group = || evidence.log_group.as_ref().ok_or(Need::LogGroup);
     let outcome = if export.folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
     let is_own = |found: &Found| {
         found.key.window == question.window && found.manifest().is_some() && found.content.task_id() == Some(&export.task_id)
@@ -190,11 +227,12 @@ fn settle(question: &Question, found: &[&Found], log_group: Option<&LogGroup>, e
             Replaces::Refused(error) => return Ok(Verdict::Fail(error)),
             Replaces::Freely => {}
             Replaces::IfNotSmaller(lies) => {
-                let strict = retention_may_have_deleted(question.window, log_group.ok_or(Need::LogGroup)?, export);
-                if let Some(error) = smaller(old, lies, export, strict) {
-                    return Ok(Verdict::Fail(error));
+                let strict = retention_may_have_deleted(question.window, log_group()?, export);
+                if let Some(error) = replace::smaller(old, lies, export, strict) {
+                    let is_lost = strict && old.is_damaged() && old.key.window == question.window;
+                    return Ok(if is_lost { Verdict::Record(Reason::Damaged) } else { Verdict::Fail(error) });
                 }
-                warnings.extend(smaller_than_before(old, export));
+                warnings.extend(replace::smaller_than_before(old, export));
             }
         }
         replaces.push(old.key.clone());
@@ -202,17 +240,17 @@ fn settle(question: &Question, found: &[&Found], log_group: Option<&LogGroup>, e
     if outcome == Outcome::Exported {
         return Ok(Verdict::Write { outcome, replaces, warnings });
     }
-    let log_group = log_group.ok_or(Need::LogGroup)?;
-    Ok(match log_group {
-        LogGroup::Absent => Verdict::Warn(Warning::new(
-            WarningName::LogGroupNotFound,
-            format!("log group {} was deleted before its export wrote anything", question.place.log_group),
-        )),
-        _ if retention_may_have_deleted(question.window, log_group, export) => Verdict::Skip(SkipReason::ExpiredBeforeFirstRun),
+    Ok(match log_group()? {
+        LogGroup::Absent => Verdict::Record(Reason::LogGroupDeleted),
+        log_group if retention_may_have_deleted(question.window, log_group, export) => {
+            let is_seen = evidence.seen.ok_or(Need::Seen)?.since.is_some();
+            Verdict::Record(if is_seen { Reason::Expired } else { Reason::ExpiredBeforeFirstRun })
+        }
         _ => Verdict::Write { outcome, replaces, warnings },
     })
 }
 
+/// What an export of exactly the question's window does to a manifest that overlaps it.
 enum Replaces<'a> {
     /// It says the same already.
     Nothing,
@@ -228,12 +266,21 @@ impl Question<'_> {
         self.window.from - TIMESTAMP_MARGIN
     }
 
-    /// The windows that no valid manifest covers, each with its month and whether a task's manifest has it. A manifest that an export
+    /// The log group existed once, and is not what has its name today. Evidence of today's log group proves nothing about an earlier one.
+    fn existed_before(&self, log_group: &LogGroup, seen: Seen) -> bool {
+        let oldest = [seen.since, self.planned_since].into_iter().flatten().min();
+        match log_group {
+            LogGroup::Present { created: Some(created), .. } => oldest.is_some_and(|oldest| Millis::of(oldest) < *created),
+            _ => oldest.is_some(),
+        }
+    }
+
+    /// The windows that no valid manifest covers, each with its month and the task's manifest that has it. A manifest that an export
     /// can replace is planned with its own bounds, so that its successor fits it exactly.
-    fn uncovered(&self, found: &[&Found]) -> Vec<(Month, Window, bool)> {
-        let own: Vec<&&Found> = found.iter().filter(|found| found.manifest().is_some()).collect();
+    fn uncovered<'a>(&self, found: &[&'a Found]) -> Vec<(Month, Window, Option<&'a Found>)> {
+        let own: Vec<&'a Found> = found.iter().copied().filter(|found| found.manifest().is_some()).collect();
         let (covering, replaced): (Vec<_>, Vec<_>) = own.into_iter().partition(|found| self.is_covering(found));
-        let windows = |found: &[&&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
+        let windows = |found: &[&Found]| found.iter().map(|found| found.key.window).collect::<Vec<_>>();
         // What is exported again is covered when this run ends.
         let held = [windows(&covering), windows(&replaced)].concat();
         let mut uncovered = self.window.without(&held);
@@ -241,8 +288,11 @@ impl Question<'_> {
             let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
-        let replaced = replaced.into_iter().map(|found| (found.month(), found.key.window, found.content.task_id().is_some()));
-        replaced.chain(uncovered.into_iter().map(|window| (self.month, window, false))).collect()
+        let replaced = replaced.into_iter().map(|found| {
+            let holder = found.content.task_id().is_some().then_some(found);
+            (found.month(), found.key.window, holder)
+        });
+        replaced.chain(uncovered.into_iter().map(|window| (self.month, window, None))).collect()
     }
 
     fn is_covering(&self, found: &Found) -> bool {
@@ -253,108 +303,6 @@ impl Question<'_> {
     fn answers(&self, found: &Found) -> bool {
         found.manifest().is_some_and(|manifest| StreamPrefix::includes(manifest.log_stream_name_prefix.as_ref(), self.stream_prefix))
     }
-
-    /// The place holds a task's manifest that does not cover this, and no export of this entry's streams can replace it.
-    fn place_is_taken(&self, found: &Found) -> bool {
-        self.is_narrower(found) && !self.is_covering(found)
-    }
-
-    /// An export replaces a task's manifest only if it includes its streams: what a narrower one leaves out would be covered no more.
-    fn is_narrower(&self, found: &Found) -> bool {
-        let held = found.manifest().filter(|manifest| manifest.task_id.is_some());
-        held.is_some_and(|held| !StreamPrefix::includes(self.stream_prefix, held.log_stream_name_prefix.as_ref()))
-    }
-
-    fn place_taken(&self, found: &Found) -> ExportError {
-        let prefix = |prefix: Option<&StreamPrefix>| {
-            prefix.map_or("no log stream prefix".to_owned(), |prefix| format!("log stream prefix {prefix}"))
-        };
-        let held = found.manifest().and_then(|manifest| manifest.log_stream_name_prefix.as_ref());
-        ExportError::new(
-            ErrorName::PlaceTaken,
-            format!(
-                "manifest {} of log group {} is of an export with {}, and this one is with {}: give the entry another s3Prefix",
-                found.key,
-                self.place.log_group,
-                prefix(held),
-                prefix(self.stream_prefix)
-            ),
-        )
-    }
-
-    /// What an export of exactly this window does to an overlapping manifest.
-    fn replaces<'a>(&self, old: &'a Found, outcome: Outcome) -> Replaces<'a> {
-        let holds_nothing = old.is_valid() && old.manifest().is_some_and(|manifest| manifest.outcome != Outcome::Exported);
-        if holds_nothing && outcome != Outcome::Exported && self.answers(old) && old.key.window.contains(self.window) {
-            return Replaces::Nothing;
-        }
-        if self.is_narrower(old) {
-            return Replaces::Refused(self.place_taken(old));
-        }
-        let lies = match (old.manifest(), old.folder()) {
-            (None, _) if !old.is_claim() => return Replaces::Freely,
-            _ if holds_nothing => {
-                let is_replaced = self.window.contains(old.key.window) && (outcome == Outcome::Exported || !self.answers(old));
-                return if is_replaced { Replaces::Freely } else { Replaces::Refused(overlap_refused(old, self.place, self.window)) };
-            }
-            (_, lies) => lies,
-        };
-        let fits = if old.is_valid() { old.key.window == self.window } else { self.window.contains(old.key.window) };
-        match lies {
-            _ if outcome != Outcome::Exported => Replaces::Refused(ExportError::new(
-                ErrorName::SmallerExport,
-                format!(
-                    "the new export wrote nothing, and manifest {} of log group {} has a task: it stays",
-                    old.key, self.place.log_group
-                ),
-            )),
-            Some(lies) if fits => Replaces::IfNotSmaller(lies),
-            _ => Replaces::Refused(overlap_refused(old, self.place, self.window)),
-        }
-    }
-}
-
-/// Which manifests give way to one that says `skipped` for the question's window: none that is good, or that a task stands behind.
-/// `None` where one of those lies there, and the skip is not written.
-pub fn replaced_by_skip(question: &Question, found: &[Found]) -> Option<Vec<ManifestKey>> {
-    let overlapping = found.iter().filter(|found| found.key.window.overlaps(question.window));
-    let gives_way = |found: &Found| match (&found.content, found.manifest()) {
-        (Content::Unreadable(_), _) => false,
-        (_, Some(manifest)) => {
-            manifest.outcome == Outcome::Skipped && !question.answers(found) && question.window.contains(found.key.window)
-        }
-        (_, None) => !found.is_claim(),
-    };
-    overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()
-}
-
-fn unreadable(found: &Found) -> Option<ExportError> {
-    let Content::Unreadable(why) = &found.content else { return None };
-    let message = format!("manifest {} cannot be read, so nothing is exported in its place: {why}", found.key);
-    Some(ExportError::new(ErrorName::ArchiveUnreadable, message))
-}
-
-/// Two manifests of the same time. Whoever wrote the second one ended before it could look at the first; or somebody put it there.
-fn overlapping(question: &Question, found: &[&Found]) -> Option<ExportError> {
-    let fitting: Vec<&Found> = found.iter().filter(|found| found.manifest().is_some()).copied().collect();
-    let pairs = fitting.iter().enumerate().flat_map(|(index, one)| fitting[index + 1..].iter().map(move |other| (one, other)));
-    let (one, other) = pairs.into_iter().find(|(one, other)| one.key.window.overlaps(other.key.window))?;
-    let message =
-        format!("manifests {} and {} of log group {} overlap: one of them is too many", one.key, other.key, question.place.log_group);
-    Some(ExportError::new(ErrorName::OverlapRefused, message))
-}
-
-fn no_export_can_replace(why: &str, Window { from, to }: Window) -> ExportError {
-    let message = format!("no export can replace the manifest for {from} to {to}: {why}");
-    ExportError::new(ErrorName::SmallerExport, message)
-}
-
-fn overlap_refused(old: &Found, place: &Place, Window { from, to }: Window) -> ExportError {
-    let message = format!(
-        "the window {from} to {to} of log group {} overlaps manifest {}, whose window is {} to {}",
-        place.log_group, old.key, old.key.window.from, old.key.window.to
-    );
-    ExportError::new(ErrorName::OverlapRefused, message)
 }
 
 /// The window begins before the task's creation minus the retention. Without the log group or the time, it may.
@@ -366,38 +314,6 @@ fn retention_may_have_deleted(window: Window, log_group: &LogGroup, export: &Exp
             export.created.is_none_or(|created| window.from < created - TimeDelta::days((*days).into()))
         }
     }
-}
-
-/// The new export must have what still lies in the old task's folder, log stream by log stream: 95 % of the bytes, because compression
-/// varies, and all of them where retention may have deleted events.
-fn smaller(old: &Found, lies: &Folder, export: &Export, strict: bool) -> Option<ExportError> {
-    let percent = if strict { 100 } else { 95 };
-    let is_smaller = |(stream, bytes): &(&String, &u64)| {
-        let new = export.folder.streams.get(*stream).copied().unwrap_or_default();
-        u128::from(new) * 100 < u128::from(**bytes) * percent
-    };
-    let (stream, bytes) = lies.streams.iter().find(is_smaller)?;
-    let new = export.folder.streams.get(stream).copied().unwrap_or_default();
-    let message = format!(
-        "log stream folder {stream} has {bytes} bytes in the folder of task {} of manifest {}, and {new} in that of the new task {}: the old \
-         manifest stays",
-        old.content.task_id().map(TaskId::as_str).unwrap_or_default(),
-        old.key,
-        export.task_id
-    );
-    Some(ExportError::new(ErrorName::SmallerExport, message))
-}
-
-fn smaller_than_before(old: &Found, export: &Export) -> Option<Warning> {
-    let stated = old.manifest().map(|manifest| manifest.bytes).filter(|stated| *stated > export.folder.bytes)?;
-    let message = format!(
-        "manifest {} stated {stated} bytes of task {}, and the new task {} wrote {}",
-        old.key,
-        old.content.task_id().map(TaskId::as_str).unwrap_or_default(),
-        export.task_id,
-        export.folder.bytes
-    );
-    Some(Warning::new(WarningName::SmallerThanBefore, message))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! Time and AWS's answers come in as values, so that everything here can be tested by calling it.
 
+pub mod bookkeeping;
 pub mod contract;
 pub mod decide;
 pub mod destination;
@@ -11,6 +12,7 @@ pub mod error;
 mod fields;
 pub mod input;
 pub mod manifest;
+pub mod missing;
 pub mod month;
 mod names;
 pub mod place;

@@ -25,16 +25,49 @@ pub enum Outcome {
     Empty,
     /// There is certainly nothing to export, for a reason.
     Skipped,
+    /// Events are gone that no archived object holds, for a reason.
+    Lost,
 }
 
+/// Why a manifest says `skipped` or `lost`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum SkipReason {
-    /// No event by the streams' metadata, and none can arrive any more.
+pub enum Reason {
+    /// Skipped: no event by the streams' metadata, and none can arrive any more.
     NoEventsInMonth,
-    /// The log group was created so long after the window that not even a late event can be in it.
+    /// Skipped: the log group was created so long after the window that not even a late event can be in it.
     CreatedAfterMonth,
-    /// The task wrote nothing, and retention may have deleted the events before the first run.
+    /// Skipped: the task wrote nothing, and retention may have deleted the events before the first run.
     ExpiredBeforeFirstRun,
+    /// Lost: the log group was seen, and was deleted, or deleted and created anew, before the window was archived.
+    LogGroupDeleted,
+    /// Lost: the window was seen, the task wrote nothing, and retention may have deleted the events.
+    Expired,
+    /// Lost: objects of the window's manifest are gone, and no export can bring them back.
+    Damaged,
+}
+
+impl Reason {
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::NoEventsInMonth | Self::CreatedAfterMonth | Self::ExpiredBeforeFirstRun => Outcome::Skipped,
+            Self::LogGroupDeleted | Self::Expired | Self::Damaged => Outcome::Lost,
+        }
+    }
+
+    /// Whether it holds for every log stream of the log group, whatever the entry's stream prefix is.
+    pub fn is_of_all_streams(self) -> bool {
+        matches!(self, Self::NoEventsInMonth | Self::CreatedAfterMonth | Self::LogGroupDeleted)
+    }
+
+    /// Whether the run that records it fails, once.
+    pub fn fails_run(self) -> bool {
+        matches!(self, Self::Expired | Self::Damaged)
+    }
+
+    /// Whether a person has to hear of it: it is then reported before it is recorded.
+    pub fn is_told(self) -> bool {
+        self.outcome() == Outcome::Lost || self == Self::ExpiredBeforeFirstRun
+    }
 }
 
 /// Instants are RFC 3339 in UTC; sizes are as stored, compressed, in bytes.
@@ -42,7 +75,7 @@ pub enum SkipReason {
 pub struct Manifest {
     pub schema_version: u32,
     pub outcome: Outcome,
-    pub reason: Option<SkipReason>,
+    pub reason: Option<Reason>,
     pub account: String,
     pub region: String,
     pub bucket: BucketName,
@@ -113,9 +146,7 @@ impl Manifest {
             wrong("window", &self.window(), &key.window)
         } else if self.destination_prefix != prefix {
             wrong("destination_prefix", &self.destination_prefix, &prefix)
-        } else if [self.task_id.is_none(), self.reason.is_some()] != [self.outcome == Outcome::Skipped; 2]
-            || (self.objects > 0) != (self.outcome == Outcome::Exported)
-        {
+        } else if !self.is_coherent() {
             Some("its outcome, reason, task_id and objects do not go together".to_owned())
         } else {
             match parse_instant(&self.created) {
@@ -127,6 +158,33 @@ impl Manifest {
                 Some(_) => None,
             }
         }
+    }
+
+    /// No object stands behind it. What still lies behind a damaged one that is lost counts like an export.
+    pub fn holds_nothing(&self) -> bool {
+        match self.outcome {
+            Outcome::Exported => false,
+            Outcome::Empty | Outcome::Skipped => true,
+            Outcome::Lost => self.task_id.is_none(),
+        }
+    }
+
+    fn is_coherent(&self) -> bool {
+        let has_reason = self.reason.map(Reason::outcome) == Some(self.outcome);
+        match self.outcome {
+            Outcome::Exported => self.task_id.is_some() && self.reason.is_none() && self.objects > 0,
+            Outcome::Empty => self.task_id.is_some() && self.reason.is_none() && self.objects == 0,
+            Outcome::Skipped => self.task_id.is_none() && has_reason && self.objects == 0,
+            // What still lies there can be nothing.
+            Outcome::Lost if self.reason == Some(Reason::Damaged) => self.task_id.is_some(),
+            Outcome::Lost => self.task_id.is_none() && has_reason && self.objects == 0,
+        }
+    }
+
+    /// For how long its task held the slot.
+    pub fn seconds(&self) -> f64 {
+        let completed = self.completed.as_deref().and_then(parse_instant);
+        completed.zip(self.created_at()).map_or(0.0, |(completed, created)| (completed - created).as_seconds_f64().max(0.0))
     }
 
     pub fn created_at(&self) -> Option<DateTime<Utc>> {
@@ -251,6 +309,11 @@ impl Found {
             Content::Wrong { why, .. } => Some(why.clone()),
             _ => self.damage(),
         }
+    }
+
+    /// It fits its key and place, and its objects are not those that it states.
+    pub fn is_damaged(&self) -> bool {
+        self.damage().is_some()
     }
 
     pub fn is_valid(&self) -> bool {

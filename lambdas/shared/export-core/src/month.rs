@@ -6,6 +6,8 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+use crate::{Window, time::Millis};
+
 /// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
 /// Logs takes no negative timestamp. Up to the last, every instant that a month leads to has a year of four digits.
 pub const FIRST_YEAR: i32 = 1971;
@@ -48,6 +50,18 @@ impl Month {
             1 => Self { year: self.year - 1, month: 12 },
             month => Self { year: self.year, month: month - 1 },
         }
+    }
+
+    /// The parts of `window` by the months of `timezone`, in order of time.
+    pub fn parts_of(window: Window, timezone: Tz) -> Vec<(Self, Window)> {
+        let month_of = |millis: Millis| Self::at(millis.instant().unwrap_or_default(), timezone);
+        let last = month_of(window.to);
+        let months = std::iter::successors(Some(month_of(window.from)), |month| Some(month.next())).take_while(|month| *month <= last);
+        let part = |month| {
+            let own = Window::of(month, timezone);
+            (month, Window { from: own.from.max(window.from), to: own.to.min(window.to) })
+        };
+        months.map(part).collect()
     }
 
     pub(crate) fn first_day(self) -> NaiveDate {

@@ -101,6 +101,13 @@ impl StreamPrefix {
     pub fn includes(wide: Option<&Self>, narrow: Option<&Self>) -> bool {
         wide.is_none_or(|wide| narrow.is_some_and(|narrow| narrow.0.starts_with(&wide.0)))
     }
+
+    /// The longest prefix that includes both.
+    pub fn joint(one: Option<Self>, other: Option<&Self>) -> Option<Self> {
+        let (one, other) = (one?, other?);
+        let same = one.0.chars().zip(other.0.chars()).take_while(|(one, other)| one == other).map(|(one, _)| one);
+        Self::parse(&same.collect::<String>()).ok()
+    }
 }
 
 impl ExecutionArn {

@@ -39,6 +39,20 @@ impl Stack {
         format!("{}{key}", self.manifests(key.month))
     }
 
+    /// The folder of the open windows, with a slash behind it.
+    pub fn missing(&self) -> String {
+        self.s3_prefix.join("missing/")
+    }
+
+    /// What the keys of one place's open windows begin with.
+    pub fn missing_of(&self, place: &PlaceHash) -> String {
+        format!("{}{place}-", self.missing())
+    }
+
+    pub fn missing_key(&self, place: &PlaceHash, window: Window) -> String {
+        format!("{}{}", self.missing(), file_name(place, window))
+    }
+
     /// The folder of all reports, with a slash behind it.
     pub fn reports(&self) -> String {
         self.s3_prefix.join("runs/")
@@ -49,6 +63,10 @@ impl Stack {
         let time = start.instant().unwrap_or_default().format("%Y-%m-%dT%H-%M-%S%.3fZ");
         format!("{}{}/{time}-{execution_name}.json", self.reports(), partition_of(due_month))
     }
+}
+
+fn file_name(place: &PlaceHash, window: Window) -> String {
+    format!("{place}-{}-{}.json", window.from.0, window.to.0)
 }
 
 fn partition_of(month: Month) -> String {
@@ -110,7 +128,7 @@ impl ManifestKey {
 /// The file name.
 impl fmt::Display for ManifestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}.json", self.place, self.window.from.0, self.window.to.0)
+        f.write_str(&file_name(&self.place, self.window))
     }
 }
 

@@ -1,21 +1,22 @@
 //! The rounds of a run: which log-group-months it compares next, what it plans, and when it ends. Evidence is gathered elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
-    ErrorName, ExportError, Month, TaskId, Window,
+    ErrorName, ExportError, LogGroupName, Month, TaskId, Window,
     contract::{
-        check::SkippedBecause,
         create::Reason,
-        plan::{Child, Decided, Failure, IDLE_ROUNDS, Next, OpenWindow, ROUND_SIZE, Run, Settled},
+        plan::{Child, Decided, Failure, IDLE_ROUNDS, Next, PlannedWindow, ROUND_SIZE, Run, Settled},
     },
     decide::{Decision, LogGroup, Question, Verdict},
     entry::Source,
-    manifest::{Found, Manifest, Outcome, SkipReason},
-    place::Place,
-    time::{Millis, parse_instant},
+    manifest::{self, Found, Manifest, Outcome},
+    missing::{Memory, OpenWindow},
+    place::{Place, hexadecimal},
     warning::{Warning, WarningName},
 };
 
@@ -27,27 +28,51 @@ pub struct Group {
     pub log_group: LogGroup,
 }
 
+/// Where log groups land today, for open windows of earlier runs.
+pub struct Homes<'a> {
+    groups: &'a [Group],
+    by_name: HashMap<&'a LogGroupName, Vec<usize>>,
+    is_scheduled: bool,
+}
+
+impl<'a> Homes<'a> {
+    pub fn of(run: &Run, groups: &'a [Group]) -> Self {
+        let mut by_name: HashMap<&LogGroupName, Vec<usize>> = HashMap::new();
+        for (index, group) in groups.iter().enumerate() {
+            by_name.entry(&group.place.log_group).or_default().push(index);
+        }
+        Self { groups, by_name, is_scheduled: run.is_scheduled() }
+    }
+
+    /// Its own place; in a scheduled run, the log group's first one where an entry gave it another. `None`: no entry asks for it.
+    pub fn of_open(&self, open: &OpenWindow) -> Option<(usize, &'a Group)> {
+        let own = self.by_name.get(&open.log_group)?;
+        let same = own.iter().find(|index| open.lies_in(&self.groups[**index].place));
+        let index = *same.or_else(|| own.first().filter(|_| self.is_scheduled))?;
+        Some((index, &self.groups[index]))
+    }
+}
+
 /// What one call of `plan-exports` leaves to the next.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// The next log-group-month to compare: its place in the run's looks, and in its list of log groups.
     pub look: usize,
     pub group: usize,
-    pub open: Vec<OpenWindow>,
-    /// Whether the windows of `open` were handed to the state machine.
+    /// Then, the next of the open windows outside the looks.
+    pub older: usize,
+    pub compared_everything: bool,
+    pub planned: Vec<PlannedWindow>,
+    /// Whether the windows of `planned` were handed to the state machine.
     pub exporting: bool,
     pub idle_rounds: u32,
     /// Log-group-months that were archived already.
     pub archived: BTreeMap<Month, u64>,
     /// Months in which this run archived something.
     pub exported: BTreeSet<Month>,
+    /// For how long the slot was held for what is archived of the due month.
+    pub due_month_seconds: f64,
     pub warnings: Vec<Warning>,
-}
-
-impl Progress {
-    pub fn has_compared_everything(&self, run: &Run) -> bool {
-        self.look >= run.looks.len()
-    }
 }
 
 /// What is to be decided: a window of the last round, or a log-group-month that is compared for the first time.
@@ -59,47 +84,55 @@ pub struct Subject {
     after_first_covered: bool,
     /// What became of it in the last round.
     child: Option<Child>,
-    was_open: bool,
+    was_planned: bool,
     repairs: Option<String>,
     last: Option<ExportError>,
 }
 
 impl Subject {
+    fn new(group: usize, month: Month, window: Window, after_first_covered: bool) -> Self {
+        Self { group, month, window, after_first_covered, child: None, was_planned: false, repairs: None, last: None }
+    }
+
     /// Compared for the first time in this run.
     pub fn is_new(&self) -> bool {
-        !self.was_open
+        !self.was_planned
     }
 }
 
 pub struct Planner<'a> {
     run: &'a Run,
     groups: &'a [Group],
+    memory: &'a Memory,
+    /// Open windows outside the looks, by the months of today's time zone.
+    older: Vec<(usize, Month, Window)>,
     progress: Progress,
     is_time_over: bool,
-    planned: Vec<OpenWindow>,
+    planned: Vec<PlannedWindow>,
     decided: Vec<Decided>,
     has_progressed: bool,
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(run: &'a Run, groups: &'a [Group], progress: Progress, is_time_over: bool) -> Self {
-        Self { run, groups, progress, is_time_over, planned: Vec::new(), decided: Vec::new(), has_progressed: false }
+    pub fn new(run: &'a Run, groups: &'a [Group], memory: &'a Memory, progress: Progress, is_time_over: bool) -> Self {
+        let older = older(run, groups, memory);
+        Self { run, groups, memory, older, progress, is_time_over, planned: Vec::new(), decided: Vec::new(), has_progressed: false }
     }
 
     /// The windows of the last round, each with what became of it. `child` finds it by the window.
-    pub fn last_round(&mut self, child: impl Fn(&OpenWindow) -> Option<Child>) -> Vec<Subject> {
-        let open = std::mem::take(&mut self.progress.open);
-        let subject = |window: OpenWindow| Subject {
+    pub fn last_round(&mut self, child: impl Fn(&PlannedWindow) -> Option<Child>) -> Vec<Subject> {
+        let planned = std::mem::take(&mut self.progress.planned);
+        let subject = |window: PlannedWindow| Subject {
             child: child(&window),
             group: window.group,
             month: window.month,
             window: window.window,
             after_first_covered: false,
-            was_open: true,
+            was_planned: true,
             repairs: window.repairs,
             last: window.last,
         };
-        open.into_iter().map(subject).collect()
+        planned.into_iter().map(subject).collect()
     }
 
     /// The next log-group-months to compare, as many as this round has room for. None: everything is compared, or the round is full.
@@ -109,21 +142,17 @@ impl<'a> Planner<'a> {
         while subjects.len() < room && self.progress.look < self.run.looks.len() {
             let look = self.run.looks[self.progress.look];
             if self.progress.group < self.groups.len() {
-                subjects.push(Subject {
-                    group: self.progress.group,
-                    month: look.month,
-                    window: look.window,
-                    after_first_covered: look.after_first_covered,
-                    child: None,
-                    was_open: false,
-                    repairs: None,
-                    last: None,
-                });
+                subjects.push(Subject::new(self.progress.group, look.month, look.window, look.after_first_covered));
                 self.progress.group += 1;
             }
             if self.progress.group == self.groups.len() {
                 (self.progress.look, self.progress.group) = (self.progress.look + 1, 0);
             }
+        }
+        while subjects.len() < room && self.progress.look == self.run.looks.len() && self.progress.older < self.older.len() {
+            let (group, month, window) = self.older[self.progress.older];
+            subjects.push(Subject::new(group, month, window, false));
+            self.progress.older += 1;
         }
         self.has_progressed |= !subjects.is_empty();
         subjects
@@ -140,6 +169,7 @@ impl<'a> Planner<'a> {
             window: subject.window,
             after_first_covered: subject.after_first_covered,
             force_since: (self.run.force && !is_checked).then_some(self.run.start_time),
+            planned_since: subject.was_planned.then_some(self.run.start_time),
             now,
         }
     }
@@ -147,46 +177,75 @@ impl<'a> Planner<'a> {
     /// Takes the verdicts on a subject, with the manifests that they stand on.
     pub fn take(&mut self, subject: &Subject, decisions: Vec<Decision>, found: &[Found]) {
         for Decision { month, window, verdict } in decisions {
-            let settled = match verdict {
-                Verdict::Archived | Verdict::Written(_) | Verdict::Write { .. } => {
-                    match subject.was_open.then(|| self.exported_by_run(found, subject)).flatten() {
-                        Some((settled, warnings)) => {
-                            self.progress.warnings.extend(warnings);
-                            settled
-                        }
-                        None if subject.after_first_covered => continue,
-                        None => {
-                            *self.progress.archived.entry(month).or_default() += 1;
-                            continue;
-                        }
-                    }
-                }
-                Verdict::Skip(reason) => Settled::Skipped { reason },
-                Verdict::NothingYet => Settled::NothingYet,
-                Verdict::Warn(warning) => Settled::Warned { warning },
-                Verdict::Fail(error) => Settled::Failed { failure: error.into() },
-                Verdict::Export => match self.not_covered(subject) {
-                    Ok(settled) => settled,
-                    Err(last) => {
-                        let repairs = repaired(found, window).or_else(|| subject.repairs.clone());
-                        self.plan(OpenWindow { group: subject.group, month, window, repairs, last });
-                        continue;
-                    }
-                },
-            };
-            self.settle(subject.group, month, window, settled);
+            if matches!(verdict, Verdict::Archived | Verdict::Written(_) | Verdict::Write { .. }) {
+                self.take_archived(subject, month, window, found);
+                continue;
+            }
+            for window in self.parts(subject, window, found) {
+                self.take_open(subject, month, window, &verdict, found);
+            }
         }
-        for changed in found.iter().filter(|found| found.is_changed() && !subject.was_open) {
+        let is_new = |found: &&Found| !subject.was_planned && !subject.after_first_covered && found.month() == self.run.due_month;
+        let held = found.iter().filter(is_new).filter(|found| found.is_valid()).filter_map(Found::manifest);
+        self.progress.due_month_seconds += held.filter(|manifest| manifest.task_id.is_some()).map(Manifest::seconds).sum::<f64>();
+        for changed in found.iter().filter(|found| found.is_changed() && !subject.was_planned) {
             let message =
                 format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
             self.progress.warnings.push(Warning::new(WarningName::ObjectsChanged, message));
         }
     }
 
+    fn take_archived(&mut self, subject: &Subject, month: Month, window: Window, found: &[Found]) {
+        match subject.was_planned.then(|| self.exported_by_run(found, subject)).flatten() {
+            Some((settled, seconds, warnings)) => {
+                self.progress.warnings.extend(warnings);
+                if month == self.run.due_month {
+                    self.progress.due_month_seconds += seconds;
+                }
+                self.settle(subject.group, month, window, settled);
+            }
+            None if subject.after_first_covered => {}
+            None => *self.progress.archived.entry(month).or_default() += 1,
+        }
+    }
+
+    fn take_open(&mut self, subject: &Subject, month: Month, window: Window, verdict: &Verdict, found: &[Found]) {
+        let settled = match verdict {
+            Verdict::Record(reason) => Settled::recorded(*reason),
+            Verdict::NothingYet => Settled::NothingYet,
+            Verdict::Warn(warning) => Settled::Warned { warning: warning.clone() },
+            Verdict::Fail(error) => self.failed(subject, window, error.clone(), found),
+            _ => match self.not_covered(subject, window, found) {
+                Ok(settled) => settled,
+                Err(last) => {
+                    let repairs = repaired(found, window).or_else(|| subject.repairs.clone());
+                    self.plan(PlannedWindow { group: subject.group, month, window, repairs, last });
+                    return;
+                }
+            },
+        };
+        self.settle(subject.group, month, window, settled);
+    }
+
+    /// Uncovered windows are cut at the bounds of open windows, so that parts stay parts from run to run. What a manifest has stays whole.
+    fn parts(&self, subject: &Subject, window: Window, found: &[Found]) -> Vec<Window> {
+        if subject.was_planned || found.iter().any(|found| found.key.window == window) {
+            return vec![window];
+        }
+        let open: Vec<Window> = self.memory.open.of(&self.groups[subject.group].place).map(OpenWindow::window).collect();
+        let outside = window.without(&open);
+        let inside = open.iter().filter_map(|open| open.overlap(window));
+        // The hole that a changed time zone left is no open window: those have their own turn.
+        let mut parts: Vec<Window> = inside.filter(|_| !subject.after_first_covered).chain(outside).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        parts
+    }
+
     /// Two months can both touch the window of a manifest that is exported again.
-    fn plan(&mut self, open: OpenWindow) {
-        if !self.planned.iter().any(|planned| (planned.group, planned.window) == (open.group, open.window)) {
-            self.planned.push(open);
+    fn plan(&mut self, window: PlannedWindow) {
+        if !self.planned.iter().any(|planned| (planned.group, planned.window) == (window.group, window.window)) {
+            self.planned.push(window);
         }
     }
 
@@ -200,16 +259,14 @@ impl<'a> Planner<'a> {
     }
 
     /// A window of the last round that is covered now, by this run: its manifest tells, also where the results cannot be read.
-    fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<(Settled, Vec<Warning>)> {
+    fn exported_by_run(&self, found: &[Found], subject: &Subject) -> Option<(Settled, f64, Vec<Warning>)> {
         let own = |manifest: &&Manifest| {
             manifest.window() == subject.window
                 && (manifest.execution.as_deref() == Some(self.run.execution.as_str())
                     || matches!(subject.child, Some(Child::Checked { .. })))
         };
         let manifest = found.iter().filter_map(Found::manifest).find(own)?;
-        let instant = |text: Option<&str>| text.and_then(parse_instant).map(Millis::of);
-        let seconds = instant(manifest.completed.as_deref()).zip(instant(Some(&manifest.created)));
-        let seconds = seconds.map_or(0.0, |(completed, created)| (completed - created).as_seconds_f64().max(0.0));
+        let seconds = manifest.seconds();
         let task_id: Option<TaskId> = manifest.task_id.clone();
         let about = |warning: Warning| Warning::new(warning.name, format!("{} {}: {}", manifest.log_group, subject.month, warning.message));
         let warnings = manifest.warnings.iter().filter_map(|warning| serde_json::from_value(warning.clone()).ok()).map(about).collect();
@@ -219,31 +276,41 @@ impl<'a> Planner<'a> {
                 Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds, repairs }
             }
             Outcome::Empty => Settled::Empty { task_id, seconds },
-            Outcome::Skipped => Settled::Skipped { reason: manifest.reason? },
+            Outcome::Skipped | Outcome::Lost => Settled::recorded(manifest.reason?),
         };
-        Some((settled, warnings))
+        Some((settled, seconds, warnings))
     }
 
     /// A window that has to be exported: settled all the same, or planned again with what its last task failed with.
-    fn not_covered(&self, subject: &Subject) -> Result<Settled, Option<ExportError>> {
-        let failed = |failure: Failure| Ok(Settled::Failed { failure });
+    fn not_covered(&self, subject: &Subject, window: Window, found: &[Found]) -> Result<Settled, Option<ExportError>> {
         let last = subject.child.as_ref().and_then(Child::error).or_else(|| subject.last.clone());
+        if let Some(blocked) = self.blocked(subject, window, found) {
+            return Ok(blocked);
+        }
         match &subject.child {
-            Some(Child::Skipped(Reason::RunTimeOver)) => failed(Failure::run_time_over()),
+            Some(Child::Skipped(Reason::RunTimeOver)) => Ok(Settled::Waiting),
             // Deleted, or found without events, since the run began: create-export-task looked later.
             Some(Child::Skipped(reason)) if let Some(settled) = self.skipped(*reason, subject) => Ok(settled),
-            Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Skip(reason)), .. }) => {
-                Ok(Settled::Skipped { reason: *reason })
-            }
-            Some(Child::Checked { outcome: Outcome::Skipped, reason: Some(SkippedBecause::Warning(name)), .. }) => {
-                let message =
-                    format!("log group {} was deleted before its export wrote anything", self.groups[subject.group].source.log_group_name);
-                Ok(Settled::Warned { warning: Warning::new(*name, message) })
-            }
-            Some(Child::Failed(error)) if !error.name.is_planned_again() => failed(error.clone().into()),
-            _ if self.is_time_over => failed(last.map_or_else(Failure::run_time_over, Failure::from)),
+            Some(Child::Checked { reason: Some(reason), .. }) => Ok(Settled::recorded(*reason)),
+            Some(Child::Failed(error)) if !error.name.is_planned_again() => Ok(self.failed(subject, window, error.clone(), found)),
+            _ if self.is_time_over => Ok(last.map_or(Settled::Waiting, |error| self.failed(subject, window, error, found))),
             _ => Err(last),
         }
+    }
+
+    fn failed(&self, subject: &Subject, window: Window, error: ExportError, found: &[Found]) -> Settled {
+        let tried = subject.child.is_some() || subject.last.is_some();
+        let is_blocked = tried && matches!(error.name, ErrorName::SmallerExport | ErrorName::OverlapRefused);
+        Settled::Failed { failure: error.into(), tried, blocked_by: is_blocked.then(|| fingerprint(found, window)) }
+    }
+
+    /// An export that was refused for what lies there is not repeated until that changes.
+    fn blocked(&self, subject: &Subject, window: Window, found: &[Found]) -> Option<Settled> {
+        let mut open = self.memory.open.of(&self.groups[subject.group].place).filter(|open| open.window() == window);
+        let open = open.find(|_| !self.run.force && !subject.was_planned)?;
+        let blocked_by = open.blocked_by.clone().filter(|blocked_by| *blocked_by == fingerprint(found, window))?;
+        let failure = Failure { error: open.error.clone()?, message: open.message.clone() };
+        Some(Settled::Failed { failure, tried: false, blocked_by: Some(blocked_by) })
     }
 
     fn skipped(&self, reason: Reason, subject: &Subject) -> Option<Settled> {
@@ -251,11 +318,14 @@ impl<'a> Planner<'a> {
             let message = format!("log group {} {why}", self.groups[subject.group].source.log_group_name);
             Some(Settled::Warned { warning: Warning::new(name, message) })
         };
+        let recorded = |reason| Some(Settled::recorded(reason));
         match reason {
-            Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "was deleted while the run went on"),
+            Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "does not exist any more"),
             Reason::LogClassNotExportable => warned(WarningName::LogClassNotExportable, "is not of the class Standard any more"),
-            Reason::NoEventsInMonth => Some(Settled::Skipped { reason: SkipReason::NoEventsInMonth }),
-            Reason::CreatedAfterMonth => Some(Settled::Skipped { reason: SkipReason::CreatedAfterMonth }),
+            Reason::NoEventsInMonth => recorded(manifest::Reason::NoEventsInMonth),
+            Reason::CreatedAfterMonth => recorded(manifest::Reason::CreatedAfterMonth),
+            Reason::LogGroupDeleted => recorded(manifest::Reason::LogGroupDeleted),
+            Reason::Damaged => recorded(manifest::Reason::Damaged),
             Reason::NoEventsYet => Some(Settled::NothingYet),
             Reason::AlreadyArchived | Reason::PartlyArchived | Reason::RunTimeOver => None,
         }
@@ -263,20 +333,22 @@ impl<'a> Planner<'a> {
 
     /// What comes next. `is_short_of_time`: this invocation must end before everything is compared.
     pub fn finish(mut self, is_short_of_time: bool) -> Finished {
-        let is_compared = self.progress.has_compared_everything(self.run);
+        let is_compared = self.progress.look >= self.run.looks.len() && self.progress.older >= self.older.len();
+        self.progress.compared_everything = is_compared;
         if std::mem::take(&mut self.progress.exporting) {
             self.progress.idle_rounds = if self.has_progressed { 0 } else { self.progress.idle_rounds + 1 };
         }
         let planned = std::mem::take(&mut self.planned);
         if self.progress.idle_rounds >= IDLE_ROUNDS {
-            for OpenWindow { group, month, window, last, .. } in planned {
+            for PlannedWindow { group, month, window, last, .. } in planned {
                 let failure = last.unwrap_or_else(|| {
                     ExportError::new(
                         ErrorName::Unexpected,
                         format!("{IDLE_ROUNDS} rounds ended without an export, and their results tell no reason"),
                     )
                 });
-                self.settle(group, month, window, Settled::Failed { failure: failure.into() });
+                let settled = Settled::Failed { failure: failure.into(), tried: true, blocked_by: None };
+                self.settle(group, month, window, settled);
             }
             // The rest of the list has its turn all the same: every log-group-month ends in an outcome.
             self.progress.idle_rounds = 0;
@@ -296,11 +368,34 @@ impl<'a> Planner<'a> {
         if self.run.compact && !self.progress.exported.is_empty() { Next::Compact } else { Next::Report }
     }
 
-    fn finished(mut self, next: Next, planned: Vec<OpenWindow>) -> Finished {
+    fn finished(mut self, next: Next, planned: Vec<PlannedWindow>) -> Finished {
         let items = planned.iter().take(ROUND_SIZE).cloned().collect();
-        self.progress.open = planned;
+        self.progress.planned = planned;
         Finished { next, progress: self.progress, items, decided: self.decided }
     }
+}
+
+/// The open windows that a scheduled run looks at beside its months, the newest first, cut at the months of its time zone.
+fn older(run: &Run, groups: &[Group], memory: &Memory) -> Vec<(usize, Month, Window)> {
+    let (true, Ok(timezone)) = (run.is_scheduled(), run.timezone.parse::<Tz>()) else { return Vec::new() };
+    let homes = Homes::of(run, groups);
+    let looked: Vec<Window> = run.looks.iter().filter(|look| !look.after_first_covered).map(|look| look.window).collect();
+    let mut older: Vec<(usize, Month, Window)> = Vec::new();
+    for open in memory.open.iter() {
+        let Some((group, _)) = homes.of_open(open) else { continue };
+        let left = open.window().without(&looked).into_iter().flat_map(|window| Month::parts_of(window, timezone));
+        older.extend(left.map(|(month, window)| (group, month, window)));
+    }
+    older.sort_unstable_by_key(|(group, month, window)| (std::cmp::Reverse(*month), *group, *window));
+    older.dedup();
+    older
+}
+
+/// Of what lies in a window: it changes with each manifest, and with each object behind one.
+fn fingerprint(found: &[Found], window: Window) -> String {
+    let lies = found.iter().filter(|found| found.key.window.overlaps(window));
+    let lies = lies.map(|found| format!("{} {} {}\n", found.key, found.etag, found.folder().map_or("", |folder| &folder.digest)));
+    hexadecimal(&Sha256::digest(lies.collect::<String>()), 16)
 }
 
 /// What is wrong with the manifest that an export of this window replaces.
@@ -312,7 +407,7 @@ pub struct Finished {
     pub next: Next,
     pub progress: Progress,
     /// The windows of this round.
-    pub items: Vec<OpenWindow>,
+    pub items: Vec<PlannedWindow>,
     pub decided: Vec<Decided>,
 }
 

@@ -41,6 +41,7 @@ impl Target {
             window: self.window,
             after_first_covered: false,
             force_since,
+            planned_since: None,
             now,
         }
     }

@@ -18,6 +18,8 @@ impl Warning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum WarningName {
     // The gravest first: a notification shows them in this order.
+    /// A log group was deleted before the last of its events were archived: they are lost.
+    LogGroupDeleted,
     /// Retention had deleted the events before the first run.
     ExpiredBeforeFirstRun,
     /// Retention has deleted part of the window.
@@ -28,6 +30,10 @@ pub enum WarningName {
     ObjectsChanged,
     /// The new export has fewer bytes than the manifest that it replaces stated.
     SmallerThanBefore,
+    /// No entry of the list asks for an open window any more: it is kept, not exported, and not counted.
+    NotAsked,
+    /// The list needs most of the export slot's time, or more than there is.
+    SlotNearlyFull,
     /// A named log group does not exist.
     LogGroupNotFound,
     /// CloudWatch Logs exports log groups of the class Standard only.
@@ -36,6 +42,8 @@ pub enum WarningName {
     EntryMatchesNothing,
     /// An entry is given twice.
     EntryRepeated,
+    /// An open window in `missing/` cannot be read: it is counted as missing.
+    OpenWindowUnreadable,
     /// The results of a round cannot be read; the run looked at the archive instead.
     ResultsUnreadable,
     /// A scheduled run started before its due month was complete, and left it to the next.

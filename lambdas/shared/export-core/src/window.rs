@@ -47,6 +47,10 @@ impl Window {
         self.from <= other.from && other.to <= self.to
     }
 
+    pub fn overlap(self, other: Self) -> Option<Self> {
+        self.overlaps(other).then(|| Self { from: self.from.max(other.from), to: self.to.min(other.to) })
+    }
+
     /// What is left of the window without `others`, in order of time.
     pub fn without(self, others: &[Self]) -> Vec<Self> {
         let mut left = vec![self];

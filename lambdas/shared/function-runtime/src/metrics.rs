@@ -29,7 +29,13 @@ pub enum Metric {
     WindowsExported(u64),
     WindowsEmpty(u64),
     WindowsSkipped(u64),
+    WindowsLost(u64),
+    WindowsWaiting(u64),
     WindowsFailed(u64),
+    /// In the whole archive, when a run ends.
+    MissingMonths(u64),
+    ScheduledRunsEnded,
+    ScheduledRunsSucceeded(bool),
 }
 
 impl Metric {
@@ -45,6 +51,11 @@ impl Metric {
             Self::WindowsExported(count) => ("WindowsExported", "Count", count.into()),
             Self::WindowsEmpty(count) => ("WindowsEmpty", "Count", count.into()),
             Self::WindowsSkipped(count) => ("WindowsSkipped", "Count", count.into()),
+            Self::WindowsLost(count) => ("WindowsLost", "Count", count.into()),
+            Self::WindowsWaiting(count) => ("WindowsWaiting", "Count", count.into()),
+            Self::MissingMonths(count) => ("MissingMonths", "Count", count.into()),
+            Self::ScheduledRunsEnded => ("ScheduledRunsEnded", "Count", 1.into()),
+            Self::ScheduledRunsSucceeded(is_ok) => ("ScheduledRunsSucceeded", "Count", u64::from(is_ok).into()),
             Self::WindowsFailed(count) => ("WindowsFailed", "Count", count.into()),
         }
     }

@@ -1,14 +1,14 @@
 //! The event and the answer of `check-export-task`.
 
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     BucketName, ExecutionArn, ExportError, Month, Prefix, StreamPrefix, TaskId, Window,
     destination::{self, Destination},
     fields::Fields,
-    manifest::{Outcome, SkipReason},
+    manifest::{Outcome, Reason},
     names,
     place::Stack,
     problems::Problems,
@@ -98,22 +98,13 @@ pub struct Response {
     /// Always `COMPLETED`: every other status is an error.
     pub status: &'static str,
     pub outcome: Outcome,
-    /// Of outcome `skipped`, which report-archive records.
-    pub reason: Option<SkippedBecause>,
+    /// Of outcomes `skipped` and `lost`, which report-archive records.
+    pub reason: Option<Reason>,
     pub objects: u64,
     pub bytes: u64,
     /// From the task's creation to its completion.
     pub seconds: Option<f64>,
     pub warnings: Vec<Value>,
-}
-
-/// Why a task that wrote nothing gets no manifest from `check-export-task`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum SkippedBecause {
-    Skip(SkipReason),
-    /// A warning's name.
-    Warning(crate::warning::WarningName),
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use crate::{
     entry::Source,
     fields::Fields,
     input::window_of,
-    manifest::SkipReason,
-    names,
+    manifest, names,
     place::Stack,
     problems::Problems,
     target::Target,
@@ -199,6 +198,9 @@ pub enum Reason {
     RunTimeOver,
     NoEventsInMonth,
     CreatedAfterMonth,
+    LogGroupDeleted,
+    /// No export can bring back the objects of its manifest that are gone.
+    Damaged,
     LogGroupNotFound,
     LogClassNotExportable,
 }
@@ -209,8 +211,15 @@ impl Reason {
         match verdict {
             Verdict::Archived | Verdict::Written(_) => Some(Self::AlreadyArchived),
             Verdict::NothingYet => Some(Self::NoEventsYet),
-            Verdict::Skip(SkipReason::NoEventsInMonth | SkipReason::ExpiredBeforeFirstRun) => Some(Self::NoEventsInMonth),
-            Verdict::Skip(SkipReason::CreatedAfterMonth) => Some(Self::CreatedAfterMonth),
+            Verdict::Record(reason) => Some(match reason {
+                manifest::Reason::CreatedAfterMonth => Self::CreatedAfterMonth,
+                manifest::Reason::LogGroupDeleted => Self::LogGroupDeleted,
+                manifest::Reason::Damaged => Self::Damaged,
+                // Those of a task that wrote nothing are check-export-task's.
+                manifest::Reason::NoEventsInMonth | manifest::Reason::ExpiredBeforeFirstRun | manifest::Reason::Expired => {
+                    Self::NoEventsInMonth
+                }
+            }),
             Verdict::Warn(warning) if warning.name == WarningName::LogClassNotExportable => Some(Self::LogClassNotExportable),
             Verdict::Warn(_) => Some(Self::LogGroupNotFound),
             Verdict::Export | Verdict::Write { .. } | Verdict::Fail(_) => None,

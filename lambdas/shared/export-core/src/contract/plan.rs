@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
-    contract::{check::SkippedBecause, create::Reason},
+    contract::create,
     entry::Source,
     fields::Fields,
     input::Look,
-    manifest::{Outcome, SkipReason},
+    manifest::{Outcome, Reason},
     names,
     problems::Problems,
     time::{Millis, parse_instant},
@@ -115,9 +115,15 @@ pub struct Run {
     pub warnings: Vec<Warning>,
 }
 
+impl Run {
+    pub fn is_scheduled(&self) -> bool {
+        self.scheduled_time.is_some()
+    }
+}
+
 /// A window that this run plans until it is settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenWindow {
+pub struct PlannedWindow {
     /// Its log group in the run's list.
     pub group: usize,
     pub month: Month,
@@ -154,18 +160,37 @@ pub enum Settled {
         seconds: f64,
     },
     Skipped {
-        reason: SkipReason,
+        reason: Reason,
+    },
+    Lost {
+        reason: Reason,
     },
     NothingYet,
+    /// Its turn did not come: a later run exports it.
+    Waiting,
     Warned {
         warning: Warning,
     },
     Failed {
         failure: Failure,
+        /// Whether a task was created, or tried to be, in vain.
+        tried: bool,
+        /// What it waits for before it is exported again, of SmallerExport and OverlapRefused: a change of the manifests that lie there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked_by: Option<String>,
     },
 }
 
-/// Why a log-group-month is not archived. Beside the errors, there is the run's own end.
+impl Settled {
+    pub fn recorded(reason: Reason) -> Self {
+        match reason.outcome() {
+            Outcome::Lost => Self::Lost { reason },
+            _ => Self::Skipped { reason },
+        }
+    }
+}
+
+/// Why a log-group-month is not archived, or what a run ended with: an error of this project, or one of AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub error: String,
@@ -173,13 +198,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub const RUN_TIME_OVER: &str = "RunTimeOver";
-
-    pub fn run_time_over() -> Self {
-        let message = "the run had started its last window before the turn of this one came; the next run exports it";
-        Self { error: Self::RUN_TIME_OVER.to_owned(), message: message.to_owned() }
-    }
-
     pub fn advice(&self) -> &'static str {
         ErrorName::parse(&self.error).map_or("Start a new run.", ErrorName::advice)
     }
@@ -194,10 +212,10 @@ impl From<ExportError> for Failure {
 /// What one child of the map ended with, as far as it can be read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Child {
-    Skipped(Reason),
+    Skipped(create::Reason),
     Checked {
         outcome: Outcome,
-        reason: Option<SkippedBecause>,
+        reason: Option<Reason>,
         task_id: Option<TaskId>,
         objects: u64,
         bytes: u64,

@@ -1,16 +1,17 @@
 //! A run's report, which lies in the archive, and its output, which Step Functions keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ExportError, Month,
+    LogGroupName, Month,
     contract::plan::{Decided, Failure, Settled},
+    missing::{OpenOutcome, OpenWindow},
     warning::Warning,
 };
 
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Instants are RFC 3339 in UTC. A report is one JSON object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,26 +25,52 @@ pub struct Report {
     /// Every entry was expanded, and every log-group-month decided.
     pub compared_everything: bool,
     pub due_month: Month,
+    /// Of a scheduled run: nothing of the due month is open.
+    pub due_month_archived: bool,
     pub timezone: String,
     /// The months that the run looked at.
     pub months: Vec<Month>,
     pub counts: Counts,
+    /// How many windows of `missing` are missing: those that failed, and those that have waited for their turn too long.
+    pub missing_count: u64,
+    /// For how long this run's tasks held the export slot.
+    pub slot_hours_used: f64,
+    /// For how long the list needs the slot in a month, by what is archived of the due month.
+    pub slot_hours_needed: f64,
     /// The error that refused the run, or that its planning ended with.
     pub error: Option<Failure>,
     pub compaction_error: Option<Failure>,
     pub warnings: Vec<Warning>,
     /// Everything but what was archived already.
     pub decided: Vec<Decided>,
+    /// What the archive lacks when the run ends, with what waits and what no entry asks for any more.
+    pub missing: Vec<OpenWindow>,
+    /// The log groups that the run found.
+    pub found: BTreeSet<LogGroupName>,
 }
 
 impl Report {
-    /// What turned out not to be archived when it was to be recorded.
-    pub fn fail(&mut self, failed: Vec<(usize, ExportError)>) {
-        for (position, error) in failed {
-            self.decided[position].settled = Settled::Failed { failure: error.into() };
-        }
-        let already_archived = self.counts.already_archived;
-        self.counts = Counts { already_archived, ..Counts::of(&BTreeMap::new(), &self.decided) };
+    /// Whether the run exported or recorded anything, or tried to.
+    pub fn did_anything(&self) -> bool {
+        self.decided.iter().any(|decided| match &decided.settled {
+            Settled::Exported { .. } | Settled::Empty { .. } | Settled::Skipped { .. } | Settled::Lost { .. } => true,
+            Settled::Failed { tried, .. } => *tried,
+            Settled::NothingYet | Settled::Waiting | Settled::Warned { .. } => false,
+        })
+    }
+
+    /// Whether it says what `last`, an earlier one, said: of everything that stays until somebody does something.
+    pub fn says_the_same(&self, last: &Self) -> bool {
+        (self.due_month, self.due_month_archived, self.compared_everything)
+            == (last.due_month, last.due_month_archived, last.compared_everything)
+            && (&self.error, &self.warnings, &self.found) == (&last.error, &last.warnings, &last.found)
+            && self.open() == last.open()
+    }
+
+    /// What makes a difference of the open windows: not how often each was tried, nor by whom.
+    pub fn open(&self) -> BTreeSet<(&LogGroupName, Month, (i64, i64), OpenOutcome, Option<&str>)> {
+        let key = |open: &'_ OpenWindow| (open.window_from.0, open.window_to.0);
+        self.missing.iter().map(|open| (&open.log_group, open.month, key(open), open.outcome, open.error.as_deref())).collect()
     }
 }
 
@@ -57,18 +84,20 @@ pub struct Counts {
     pub repaired: u64,
     pub empty: u64,
     pub skipped: u64,
+    pub lost: u64,
     pub nothing_yet: u64,
+    pub waiting: u64,
     pub warned: u64,
     pub failed: u64,
     pub objects: u64,
     pub bytes: u64,
-    /// For how long this run's tasks held the slot.
-    pub slot_seconds: f64,
 }
 
 impl Counts {
-    pub fn of(archived: &BTreeMap<Month, u64>, decided: &[Decided]) -> Self {
+    /// With the seconds for which the run's tasks held the slot.
+    pub fn of(archived: &BTreeMap<Month, u64>, decided: &[Decided]) -> (Self, f64) {
         let mut counts = Self { already_archived: archived.values().sum(), ..Self::default() };
+        let mut slot_seconds = 0.0;
         for decided in decided {
             match &decided.settled {
                 Settled::Exported { objects, bytes, seconds, repairs, .. } => {
@@ -76,19 +105,21 @@ impl Counts {
                     counts.repaired += u64::from(repairs.is_some());
                     counts.objects += objects;
                     counts.bytes += bytes;
-                    counts.slot_seconds += seconds;
+                    slot_seconds += seconds;
                 }
                 Settled::Empty { seconds, .. } => {
                     counts.empty += 1;
-                    counts.slot_seconds += seconds;
+                    slot_seconds += seconds;
                 }
                 Settled::Skipped { .. } => counts.skipped += 1,
+                Settled::Lost { .. } => counts.lost += 1,
                 Settled::NothingYet => counts.nothing_yet += 1,
+                Settled::Waiting => counts.waiting += 1,
                 Settled::Warned { .. } => counts.warned += 1,
                 Settled::Failed { .. } => counts.failed += 1,
             }
         }
-        counts
+        (counts, slot_seconds)
     }
 }
 
@@ -101,6 +132,10 @@ pub struct Output {
     pub months: Vec<Month>,
     #[serde(flatten)]
     pub counts: Counts,
+    /// In the whole archive, when the run ended.
+    pub missing: u64,
+    pub slot_hours_used: f64,
+    pub slot_hours_needed: f64,
     /// The first of them; the report has all.
     pub warnings: Vec<Warning>,
     pub warnings_in_all: usize,
@@ -131,13 +166,15 @@ mod tests {
             line(json!({"became": "skipped", "reason": "CreatedAfterMonth"})),
             line(json!({"became": "nothingYet"})),
             line(json!({"became": "warned", "warning": {"name": "LogGroupNotFound", "message": "m"}})),
-            line(json!({"became": "failed", "failure": {"error": "RunTimeOver", "message": "m"}})),
+            line(json!({"became": "lost", "reason": "Expired"})),
+            line(json!({"became": "waiting"})),
+            line(json!({"became": "failed", "failure": {"error": "AccessDenied", "message": "m"}, "tried": true, "blocked_by": "x"})),
         ];
         let archived = BTreeMap::from([("2026-09".parse().unwrap(), 4), ("2026-10".parse().unwrap(), 5)]);
         assert_eq!(
             json!(Counts::of(&archived, &decided)),
-            json!({"alreadyArchived": 9, "exported": 2, "repaired": 1, "empty": 1, "skipped": 1, "nothingYet": 1, "warned": 1, "failed": 1, "objects": 5, "bytes": 15,
-                "slotSeconds": 3.75})
+            json!([{"alreadyArchived": 9, "exported": 2, "repaired": 1, "empty": 1, "skipped": 1, "lost": 1, "nothingYet": 1, "waiting": 1,
+                "warned": 1, "failed": 1, "objects": 5, "bytes": 15}, 3.75])
         );
     }
 }

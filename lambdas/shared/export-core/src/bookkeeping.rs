@@ -1,0 +1,134 @@
+//! What a run changes in `missing/`: the windows that it leaves open, and those that leave. Evidence is gathered elsewhere.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    StreamPrefix, Window,
+    contract::plan::{Decided, Run, Settled},
+    missing::{Memory, OpenOutcome, OpenWindow, SCHEMA_VERSION},
+    place::Stack,
+    planner::{Group, Homes},
+    time::format_instant,
+};
+
+/// What becomes of an open window of an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Manifests that answer its own stream prefix cover it, or the table says so.
+    Leaves,
+    /// No entry asks for it any more.
+    NotAsked,
+    Stays,
+}
+
+/// One run's view of `missing/`.
+pub struct Bookkeeping<'a> {
+    stack: &'a Stack,
+    run: &'a Run,
+    memory: &'a Memory,
+    /// Whether every entry was expanded, and every log-group-month decided.
+    compared_everything: bool,
+    now: DateTime<Utc>,
+    homes: Homes<'a>,
+}
+
+impl<'a> Bookkeeping<'a> {
+    pub fn new(
+        stack: &'a Stack,
+        run: &'a Run,
+        groups: &'a [Group],
+        memory: &'a Memory,
+        compared_everything: bool,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { stack, run, memory, compared_everything, now, homes: Homes::of(run, groups) }
+    }
+
+    /// The log group's place today, where an export of the open window lands. `None`: no entry asks for the log group.
+    pub fn home(&self, open: &OpenWindow) -> Option<&'a Group> {
+        self.homes.of_open(open).map(|(_, group)| group)
+    }
+
+    /// A run by hand judges what it was asked for, and nothing else.
+    pub fn is_judged(&self, open: &OpenWindow) -> bool {
+        self.run.is_scheduled() || (self.home(open).is_some() && self.run.looks.iter().any(|look| look.window.overlaps(open.window())))
+    }
+
+    /// The windows that this run leaves open, and those that are about to be recorded as lost, or skipped with a warning.
+    pub fn left_open(&self, decided: &[Decided]) -> Vec<OpenWindow> {
+        decided.iter().filter_map(|decided| self.open(decided)).collect()
+    }
+
+    fn open(&self, decided: &Decided) -> Option<OpenWindow> {
+        let Decided { source, month, window, settled } = decided;
+        let (outcome, error, message, tried, blocked_by) = match settled {
+            Settled::Failed { failure, tried, blocked_by } => {
+                (OpenOutcome::Failed, failure.error.clone(), failure.message.clone(), *tried, blocked_by.clone())
+            }
+            Settled::Waiting => {
+                let message = "the run had started its last window before the turn of this one came; a later run exports it";
+                (OpenOutcome::Waiting, "RunTimeOver".to_owned(), message.to_owned(), false, None)
+            }
+            Settled::Lost { reason } => (OpenOutcome::Lost, format!("{reason:?}"), String::new(), false, None),
+            Settled::Skipped { reason } if reason.is_told() => (OpenOutcome::Skipped, format!("{reason:?}"), String::new(), false, None),
+            _ => return None,
+        };
+        let place = source.place(self.stack).ok()?;
+        let is_before = |open: &&OpenWindow| {
+            let is_here = open.lies_in(&place) || self.home(open).is_some_and(|home| home.place == place);
+            is_here && open.window().overlaps(*window)
+        };
+        let before: Vec<&OpenWindow> = self.memory.open.of_log_group(&source.log_group_name).iter().filter(is_before).collect();
+        let same = before.iter().find(|open| open.lies_in(&place) && open.window() == *window);
+        let since = before.iter().map(|open| open.since()).min().unwrap_or(self.now);
+        Some(OpenWindow {
+            schema_version: SCHEMA_VERSION,
+            outcome,
+            error: Some(error),
+            message,
+            account: place.account.clone(),
+            region: place.region.clone(),
+            bucket: place.bucket.clone(),
+            log_group: place.log_group.clone(),
+            // A run with a narrower prefix never narrows it.
+            log_stream_name_prefix: before.iter().fold(source.log_stream_name_prefix.clone(), |prefix, open| {
+                StreamPrefix::joint(prefix, open.log_stream_name_prefix.as_ref())
+            }),
+            destination: place.destination.clone(),
+            timezone: self.run.timezone.clone(),
+            month: *month,
+            window_from: window.from,
+            window_to: window.to,
+            since: format_instant(since),
+            tries: same.map_or(0, |open| open.tries) + u32::from(tried),
+            execution: self.run.execution.to_string(),
+            blocked_by,
+        })
+    }
+
+    /// What becomes of an open window that this run judges and does not write anew. `covered`: by valid manifests in its place today that
+    /// answer its own stream prefix. `left_open` and `decided` are this run's.
+    pub fn fate(&self, open: &OpenWindow, covered: &[Window], left_open: &[OpenWindow], decided: &[Decided]) -> Fate {
+        let Some(home) = self.home(open) else {
+            return if self.run.is_scheduled() && self.compared_everything { Fate::NotAsked } else { Fate::Stays };
+        };
+        let warned = decided.iter().filter(|decided| {
+            matches!(decided.settled, Settled::Warned { .. })
+                && decided.source.log_group_name == open.log_group
+                && decided.source.place(self.stack).is_ok_and(|place| place == home.place)
+        });
+        let warned = warned.map(|decided| decided.window);
+        let anew = left_open.iter().filter(|left| left.lies_in(&home.place)).map(OpenWindow::window);
+        let held: Vec<Window> = covered.iter().copied().chain(warned).chain(anew).collect();
+        if open.window().without(&held).is_empty() {
+            return Fate::Leaves;
+        }
+        let asks = StreamPrefix::includes(home.source.log_stream_name_prefix.as_ref(), open.log_stream_name_prefix.as_ref());
+        if !asks && self.run.is_scheduled() && self.compared_everything { Fate::NotAsked } else { Fate::Stays }
+    }
+
+    /// An open window that no entry asks for, as this run writes it.
+    pub fn not_asked(&self, open: &OpenWindow) -> OpenWindow {
+        OpenWindow { outcome: OpenOutcome::NotAsked, execution: self.run.execution.to_string(), ..open.clone() }
+    }
+}

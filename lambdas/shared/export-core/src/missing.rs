@@ -1,0 +1,185 @@
+//! Open windows: what is due and not archived, with reason and since when. Each is one JSON object on one line in `missing/`, and one row
+//! of the Athena table `missing`, whose columns are its keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BucketName, LogGroupName, Month, StreamPrefix, Window,
+    contract::plan::Failure,
+    decide::{Question, Seen},
+    destination::Destination,
+    place::{Place, Stack},
+    time::{Millis, parse_instant},
+};
+
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A window that waits for its turn is missing after this time.
+const PATIENCE: TimeDelta = TimeDelta::days(7);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenOutcome {
+    Failed,
+    /// Its turn has not come.
+    Waiting,
+    /// No entry of the list asks for it any more.
+    NotAsked,
+    /// A run was about to record it as lost, or skipped, and may have ended before it did.
+    Lost,
+    Skipped,
+}
+
+/// Instants are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenWindow {
+    pub schema_version: u32,
+    pub outcome: OpenOutcome,
+    /// The error's name, or the reason's.
+    pub error: Option<String>,
+    pub message: String,
+    pub account: String,
+    pub region: String,
+    pub bucket: BucketName,
+    pub log_group: LogGroupName,
+    pub log_stream_name_prefix: Option<StreamPrefix>,
+    pub destination: Destination,
+    pub timezone: String,
+    /// For which it was planned.
+    pub month: Month,
+    pub window_from: Millis,
+    pub window_to: Millis,
+    /// When a run first found it not archived.
+    pub since: String,
+    /// Tasks that were created for it, or tried to be, in vain.
+    pub tries: u32,
+    /// The last run that looked at it.
+    pub execution: String,
+    /// The manifests that it is not exported beside, until one of them changes.
+    pub blocked_by: Option<String>,
+}
+
+impl OpenWindow {
+    /// Reads what lies at `key`; what is wrong with it, otherwise.
+    pub fn read(bytes: &[u8], key: &str, stack: &Stack) -> Result<Self, String> {
+        let open: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if open.schema_version != SCHEMA_VERSION {
+            return Err(format!("its schema_version is {}, not {SCHEMA_VERSION}", open.schema_version));
+        }
+        if parse_instant(&open.since).is_none() || open.window_from > open.window_to {
+            return Err("its since is no instant, or its window is none".to_owned());
+        }
+        if open.key(stack) != key {
+            return Err(format!("its content belongs to {}", open.key(stack)));
+        }
+        Ok(open)
+    }
+
+    pub fn place(&self) -> Place {
+        let Self { account, region, bucket, log_group, destination, .. } = self.clone();
+        Place { account, region, bucket, log_group, destination }
+    }
+
+    pub fn lies_in(&self, place: &Place) -> bool {
+        (&self.account, &self.region, &self.bucket, &self.log_group, &self.destination)
+            == (&place.account, &place.region, &place.bucket, &place.log_group, &place.destination)
+    }
+
+    pub fn window(&self) -> Window {
+        Window { from: self.window_from, to: self.window_to }
+    }
+
+    pub fn key(&self, stack: &Stack) -> String {
+        stack.missing_key(&self.place().hash(), self.window())
+    }
+
+    pub fn since(&self) -> DateTime<Utc> {
+        parse_instant(&self.since).unwrap_or_default()
+    }
+
+    /// Whether it is counted, and fails the runs that judge it.
+    pub fn is_missing(&self, now: DateTime<Utc>) -> bool {
+        match self.outcome {
+            OpenOutcome::Failed => true,
+            OpenOutcome::Waiting => now - self.since() >= PATIENCE,
+            OpenOutcome::NotAsked | OpenOutcome::Lost | OpenOutcome::Skipped => false,
+        }
+    }
+
+    /// Whether it is due, and somebody asks for it.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.outcome, OpenOutcome::Failed | OpenOutcome::Waiting)
+    }
+
+    /// One that was about to be skipped is as good as none: its run ended too early. One that was about to be lost had been seen.
+    fn is_seen(&self) -> bool {
+        self.outcome != OpenOutcome::Skipped
+    }
+}
+
+/// What earlier runs left, as a run reads it once.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    pub open: OpenWindows,
+    /// Objects in `missing/` that cannot be read. Each stands for a window that nobody knows.
+    pub unreadable: Vec<Failure>,
+    /// The log groups that the last scheduled run that compared everything found, when it started, and its due month.
+    pub found: BTreeSet<LogGroupName>,
+    pub found_at: Option<DateTime<Utc>>,
+    pub found_month: Option<Month>,
+}
+
+impl Memory {
+    /// What it says of the window that is asked about. What the manifests say comes on top.
+    pub fn seen(&self, question: &Question) -> Seen {
+        let of_place = || self.open.of(question.place).filter(|open| open.is_seen());
+        let is_near = |open: &&OpenWindow| {
+            [question.month, question.month.previous()].contains(&open.month) || open.window().overlaps(question.window)
+        };
+        let open_since = of_place().filter(is_near).map(OpenWindow::since).min();
+        let is_found = self.found.contains(&question.place.log_group);
+        let found_at = self.found_at.filter(|at| is_found && *at <= question.window.end());
+        Seen {
+            is_open: of_place().any(|open| open.window().overlaps(question.window)),
+            since: [open_since, found_at].into_iter().flatten().min(),
+        }
+    }
+}
+
+/// Open windows, by their log groups.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<OpenWindow>", into = "Vec<OpenWindow>")]
+pub struct OpenWindows(BTreeMap<LogGroupName, Vec<OpenWindow>>);
+
+impl OpenWindows {
+    pub fn of_log_group(&self, name: &LogGroupName) -> &[OpenWindow] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn of(&self, place: &Place) -> impl Iterator<Item = &OpenWindow> {
+        self.of_log_group(&place.log_group).iter().filter(|open| open.lies_in(place))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &OpenWindow> {
+        self.0.values().flatten()
+    }
+}
+
+impl From<Vec<OpenWindow>> for OpenWindows {
+    fn from(windows: Vec<OpenWindow>) -> Self {
+        let mut by_name: BTreeMap<LogGroupName, Vec<OpenWindow>> = BTreeMap::new();
+        for open in windows {
+            by_name.entry(open.log_group.clone()).or_default().push(open);
+        }
+        Self(by_name)
+    }
+}
+
+impl From<OpenWindows> for Vec<OpenWindow> {
+    fn from(OpenWindows(by_name): OpenWindows) -> Self {
+        by_name.into_values().flatten().collect()
+    }
+}
