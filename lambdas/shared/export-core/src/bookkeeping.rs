@@ -132,3 +132,6 @@ impl<'a> Bookkeeping<'a> {
         OpenWindow { outcome: OpenOutcome::NotAsked, execution: self.run.execution.to_string(), ..open.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;
