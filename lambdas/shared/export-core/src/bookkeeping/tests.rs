@@ -144,7 +144,8 @@ fn what_becomes_of_an_open_window() {
         ("the table takes a part", own(), json!({}), vec![], vec![(hours(0, 9), warned.clone())], [Fate::Stays; 2]),
         ("about to be lost", own(), json!({}), vec![], vec![(whole, Settled::Lost { reason: Reason::Expired })], [Fate::Leaves; 2]),
         ("no event yet", own(), json!({}), vec![], vec![(whole, Settled::NothingYet)], [Fate::Stays; 2]),
-        ("in its new place", own(), json!({"destination": "old/{year}/{month}"}), vec![whole], vec![], [Fate::Leaves, Fate::Stays]),
+        ("in its new place", own(), json!({"destination": "old/{year}/{month}"}), vec![whole], vec![], [Fate::Leaves; 2]),
+        ("nobody asks, and it is covered", own(), json!({"log_group": "/gone"}), vec![whole], vec![], [Fate::Leaves; 2]),
         ("nobody asks", own(), json!({"log_group": "/gone"}), vec![], vec![], not_asked),
         ("nobody asks for its streams", vec![group(json!({"logStreamNamePrefix": "prod/"}))], json!({}), vec![], vec![], not_asked),
         (
