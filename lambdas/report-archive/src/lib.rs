@@ -167,7 +167,7 @@ impl ReportArchive {
             months,
             counts: Counts::of(&progress.archived, &decided),
             error,
-            compaction_error: failure(&request.state, "compactionError"),
+            compaction_error: compaction_failure(&request.state),
             warnings,
             decided,
         }
@@ -192,6 +192,17 @@ fn failure(state: &Value, field: &str) -> Option<Failure> {
     let caught = state.get(field)?;
     let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
     Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
+}
+
+/// What the compaction failed with, in its own words: the cause of `startExecution.sync:2` is the description of its execution.
+fn compaction_failure(state: &Value) -> Option<Failure> {
+    let caught = failure(state, "compactionError")?;
+    let execution: Value = serde_json::from_str(&caught.message).unwrap_or_default();
+    let text = |field: &str| execution[field].as_str().filter(|text| !text.is_empty());
+    // One that was stopped, or that timed out, has a status alone.
+    let (Some(error), Some(arn)) = (text("Error").or_else(|| text("Status")), text("ExecutionArn")) else { return Some(caught) };
+    let cause = text("Cause").unwrap_or("no cause");
+    Some(Failure { error: error.to_owned(), message: format!("{cause} (execution {arn})") })
 }
 
 /// How the run ends.
