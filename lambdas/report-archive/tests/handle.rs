@@ -163,7 +163,11 @@ async fn a_compaction_that_failed_is_told_in_its_own_words() {
         ("States.TaskFailed", execution(json!({"Status": "ABORTED"})), "ABORTED: no cause (execution arn:compact-1)".to_owned()),
         ("States.Timeout", String::new(), "States.Timeout: ".to_owned()),
         ("States.TaskFailed", "{}".to_owned(), "States.TaskFailed: {}".to_owned()),
-        ("StepFunctions.StateMachineDoesNotExistException", "gone".to_owned(), "StepFunctions.StateMachineDoesNotExistException: gone".to_owned()),
+        (
+            "StepFunctions.StateMachineDoesNotExistException",
+            "gone".to_owned(),
+            "StepFunctions.StateMachineDoesNotExistException: gone".to_owned(),
+        ),
     ] {
         let aws = Aws::default();
         let failed = json!({"compactionError": {"Error": error, "Cause": caught_cause}});

@@ -305,7 +305,9 @@ fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
 /// one.
 #[test]
 fn nothing_that_is_deployed_names_a_partition() {
-    let sources = contract::files("lambdas", "rs").into_iter().filter(|file| !["/tests/", "/tests.rs", "/benches/"].iter().any(|part| file.contains(part)));
+    let sources = contract::files("lambdas", "rs")
+        .into_iter()
+        .filter(|file| !["/tests/", "/tests.rs", "/benches/"].iter().any(|part| file.contains(part)));
     let deployed = [("infra", "yaml"), ("infra", "sql"), ("statemachine", "yaml"), ("statemachine", "json")];
     let deployed: Vec<String> = deployed.iter().flat_map(|(folder, extension)| contract::files(folder, extension)).chain(sources).collect();
     for sought in ["infra/template.yaml", "statemachine/export-logs.asl.json", "lambdas/shared/export-core/src/service.rs"] {

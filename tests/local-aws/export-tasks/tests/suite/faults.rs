@@ -194,20 +194,25 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
         token = page.next_token;
     }
     assert_eq!((found, token), (vec![vec![], vec![tasks[0].clone()], vec![], vec![tasks[1].clone()]], None));
-    let outcome = stand_in.inspect().await["journal"].as_array().unwrap()[tasks.len()..].iter().find(|call| call["outcome"]["injected"] == true).cloned();
+    let outcome = stand_in.inspect().await["journal"].as_array().unwrap()[tasks.len()..]
+        .iter()
+        .find(|call| call["outcome"]["injected"] == true)
+        .cloned();
     assert_eq!(outcome.unwrap()["outcome"]["response"], json!({ "exportTasks": [], "nextToken": "after-an-empty-page." }));
 
     let (mut found, mut token) = (Vec::new(), None);
     for _ in 0..4 {
         let page = logs.describe_log_streams().log_group_name(&group).limit(1).set_next_token(token).send().await.unwrap();
-        found.push(page.log_streams().iter().filter_map(|stream| stream.log_stream_name()).map(str::to_owned).collect::<Vec<_>>().join(","));
+        found
+            .push(page.log_streams().iter().filter_map(|stream| stream.log_stream_name()).map(str::to_owned).collect::<Vec<_>>().join(","));
         token = page.next_token;
     }
     assert_eq!((&found[..], token), (&["", "a", "", "b"].map(str::to_owned)[..], None));
 
     let (mut found, mut token) = (Vec::new(), None);
     for _ in 0..4 {
-        let page = stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).set_continuation_token(token).send().await.unwrap();
+        let page =
+            stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).set_continuation_token(token).send().await.unwrap();
         found.push(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect::<Vec<_>>().join(","));
         token = page.next_continuation_token;
     }
