@@ -30,6 +30,13 @@ pub enum Metric {
     WindowsEmpty(u64),
     WindowsSkipped(u64),
     WindowsFailed(u64),
+    WindowsLost(u64),
+    WindowsWaiting(u64),
+    /// Open windows that count as missing after the run.
+    MissingMonths(u64),
+    /// However it ended.
+    ScheduledRunsEnded,
+    ScheduledRunsSucceeded(bool),
 }
 
 impl Metric {
@@ -46,6 +53,11 @@ impl Metric {
             Self::WindowsEmpty(count) => ("WindowsEmpty", "Count", count.into()),
             Self::WindowsSkipped(count) => ("WindowsSkipped", "Count", count.into()),
             Self::WindowsFailed(count) => ("WindowsFailed", "Count", count.into()),
+            Self::WindowsLost(count) => ("WindowsLost", "Count", count.into()),
+            Self::WindowsWaiting(count) => ("WindowsWaiting", "Count", count.into()),
+            Self::MissingMonths(count) => ("MissingMonths", "Count", count.into()),
+            Self::ScheduledRunsEnded => ("ScheduledRunsEnded", "Count", 1.into()),
+            Self::ScheduledRunsSucceeded(succeeded) => ("ScheduledRunsSucceeded", "Count", u64::from(succeeded).into()),
         }
     }
 }
