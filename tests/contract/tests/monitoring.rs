@@ -269,7 +269,7 @@ fn the_document_has_every_alarm_and_no_other_and_the_command_that_tests_it() {
     assert_eq!(headings(document, 3).into_iter().collect::<BTreeSet<_>>(), names);
     for name in names {
         let of_alarm = document.split("\n### ").find(|text| text.starts_with(&format!("`{name}`"))).expect("its section");
-        let command = format!("aws cloudwatch set-alarm-state --alarm-name \"$stack-{name}\" --state-value ALARM --state-reason test\n");
+        let command = format!("aws cloudwatch set-alarm-state --alarm-name \"$stack-{name}\" --state-value ALARM --state-reason test");
         assert_eq!(code_blocks(of_alarm, "sh"), [command], "{name}");
     }
 }
