@@ -333,7 +333,8 @@ fn an_address_or_none_must_be_given() {
     let parameter = &load(ARCHIVE)["Parameters"]["NotificationEmail"];
     assert!(parameter.get("Default").is_none());
     let pattern = serde_json::json!({"type": "string", "pattern": text(&parameter["AllowedPattern"])});
-    let given = [("NONE", true), ("ops@example.com", true), ("", false), ("none", false), ("ops", false), ("NONE ", false), ("a@b.c d", false)];
+    let given =
+        [("NONE", true), ("ops@example.com", true), ("", false), ("none", false), ("ops", false), ("NONE ", false), ("a@b.c d", false)];
     for (value, accepted) in given {
         assert_eq!(jsonschema::is_valid(&pattern, &value.into()), accepted, "{value:?}");
     }

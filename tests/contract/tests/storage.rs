@@ -280,7 +280,8 @@ fn deletes_from_memory_alone(action: &str, statement: &serde_norway::Value) -> b
     let resource = &statement["Resource"];
     let resources = resource.as_sequence().cloned().unwrap_or_else(|| vec![resource.clone()]);
     let of_memory = ["manifests", "missing"].map(|folder| format!("${{BucketArn}}/${{S3PrefixSlash}}{folder}/*"));
-    let known = |resource: &serde_norway::Value| resource.as_str().is_some_and(|resource| of_memory.iter().any(|folder| folder == resource));
+    let known =
+        |resource: &serde_norway::Value| resource.as_str().is_some_and(|resource| of_memory.iter().any(|folder| folder == resource));
     action == "s3:DeleteObject" && resources.iter().all(known)
 }
 
