@@ -118,13 +118,18 @@ class Queries(unittest.TestCase):
         self.assertEqual(self.athena.rows(sql), wanted)
 
     def test_only_windows_of_schema_2_with_an_export_show(self):
-        here, lost = [("here",)], {"outcome": "lost"}
-        hidden = [{"schema_version": 1}, {"outcome": "empty"}, {"outcome": "skipped"}, lost | {"task_id": None}]
-        for changes, shown in [({}, here), (lost, here), *((changes, []) for changes in hidden)]:
+        hidden = [{"schema_version": 1}, {"outcome": "empty"}, {"outcome": "skipped"}]
+        for changes, shown in [({}, [("here",)]), ({"outcome": "lost"}, [("here",)]), *((changes, []) for changes in hidden)]:
             with self.subTest(changes):
                 contents = a.Archive()
                 contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]}, **changes)
                 self.assertEqual(LocalAthena(contents).rows(f"SELECT message FROM logs {OF_ORDERS}"), shown)
+
+    def test_a_lost_window_without_an_export_does_not_show(self):
+        contents = a.Archive()
+        contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]}, counts=False)
+        contents.manifest(a.ORDERS, "2026-10", outcome="lost", reason="LogGroupDeleted")
+        self.assertEqual(LocalAthena(contents).rows(f"SELECT message FROM logs {OF_ORDERS}"), [])
 
     def test_a_window_without_an_export_is_a_row_without_a_task(self):
         sql = f"SELECT month, outcome, reason, task_id FROM manifests WHERE year = 2026 AND log_group = '{a.BATCH}' AND task_id IS NULL ORDER BY month"
