@@ -57,7 +57,7 @@ test('the queries of a log group, in their order', async () => {
       "FROM (SELECT log_group, year, month, covered, array_join(array_agg(task_id ORDER BY task_id), ',') AS tasks, sum(objects) AS objects " +
       "FROM (SELECT log_group, year, month, task_id, objects - coalesce(hidden_objects, 0) AS objects, bucket = '${ArchiveBucketName}' AND " +
       "destination_prefix = '${S3PrefixSlash}log_group=' || log_group || '/year=' || CAST(year AS varchar) || '/month=' || lpad(CAST(month AS varchar), 2, '0') AS covered " +
-      `FROM manifests WHERE schema_version = 2 AND outcome = 'exported' AND ${inMonths}) AS exported WHERE objects > 0 GROUP BY log_group, year, month, covered) AS e ` +
+      `FROM manifests WHERE schema_version = 2 AND outcome IN ('exported', 'lost') AND ${inMonths}) AS exported WHERE objects > 0 GROUP BY log_group, year, month, covered) AS e ` +
       "LEFT JOIN (SELECT log_group, year, month, array_join(array_agg(DISTINCT task_id ORDER BY task_id), ',') AS tasks " +
       `FROM compacted_logs WHERE ${inMonths} GROUP BY log_group, year, month) AS c ON c.log_group = e.log_group AND c.year = e.year AND c.month = e.month ` +
       'WHERE c.tasks IS NULL OR c.tasks <> e.tasks ORDER BY e.year, e.month, e.log_group',

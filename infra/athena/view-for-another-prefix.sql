@@ -30,7 +30,7 @@ JOIN manifests AS manifest
   AND manifest.year = numbered.year
   AND manifest.month = numbered.month
   AND manifest.schema_version = 2
-  AND manifest.outcome = 'exported'
+  AND manifest.outcome IN ('exported', 'lost')
   AND starts_with(
     numbered.object,
     's3://' || manifest.bucket || '/' || manifest.destination_prefix || '/' || manifest.task_id || '/'

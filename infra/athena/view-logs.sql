@@ -2,7 +2,8 @@
 --
 -- `log_lines` has every line of every object below the month. The month's rows in `manifests` say which export tasks
 -- count: one for each window, and windows never overlap, so that no event shows twice. Older exports of the same window,
--- failed ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out.
+-- failed ones, and CloudWatch's `aws-logs-write-test` are in other places and fall out. A window of which events are lost
+-- shows what still lies there, if its manifest names a task; without one, the comparison is NULL.
 -- A line is numbered in the order it is read, before anything is joined. The window has the partition columns and "$path"
 -- alone: so a WHERE on them reaches the scan, which an injected partition column needs, and Trino numbers the rows as they
 -- come, without a sort. The folder is compared as a prefix, which is no equality: so lines are not sent to the one worker
@@ -36,7 +37,7 @@ JOIN manifests AS manifest
   AND manifest.year = numbered.year
   AND manifest.month = numbered.month
   AND manifest.schema_version = 2
-  AND manifest.outcome = 'exported'
+  AND manifest.outcome IN ('exported', 'lost')
   AND starts_with(
     numbered.object,
     's3://' || manifest.bucket || '/' || manifest.destination_prefix || '/' || manifest.task_id || '/'

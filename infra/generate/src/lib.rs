@@ -13,16 +13,14 @@ use anyhow::{Context, Result};
 /// Makes a file's new text of its present one.
 type Generate = fn(&str) -> Result<String>;
 
-const FILES: [(&str, Generate); 9] = [
+const FILES: [(&str, Generate); 7] = [
     ("infra/athena.yaml", athena::with_views),
     ("infra/saved-queries.yaml", athena::saved_queries_template),
     ("statemachine/input.schema.json", time_zones::with_time_zones),
     ("statemachine/export-logs.asl.json", |_| definition::of("export-logs")),
     ("statemachine/compact-logs.asl.json", |_| definition::of("compact-logs")),
-    ("statemachine/watch-archive.asl.json", |_| definition::of("watch-archive")),
     ("statemachine/README.md", |text| diagram::with_diagram(text, "export-logs")),
     ("statemachine/compact-logs.md", |text| diagram::with_diagram(text, "compact-logs")),
-    ("statemachine/watch-archive.md", |text| diagram::with_diagram(text, "watch-archive")),
 ];
 
 fn path(file: &str) -> PathBuf {

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 pub const EXPORT_LOGS: &str = "statemachine/export-logs.asl.json";
 pub const COMPACT_LOGS: &str = "statemachine/compact-logs.asl.json";
-pub const WATCH_ARCHIVE: &str = "statemachine/watch-archive.asl.json";
 
 #[derive(Debug, Clone)]
 pub struct State {

@@ -8,7 +8,7 @@ use contract::{
     state_machine::{COMPACT_LOGS, EXPORT_LOGS, states},
     template::{ARCHIVE, keys, load},
 };
-use export_core::{BucketName, ErrorName, Prefix, contract::plan::Failure, error::Retry, input::RunInput, place::Stack};
+use export_core::{BucketName, ErrorName, Prefix, contract::plan::Failure, input::RunInput, place::Stack};
 
 /// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
 const COMMANDS: [(&str, &str); 4] = [
@@ -139,16 +139,39 @@ fn operations_has_one_entry_for_every_name_that_an_operator_can_meet() {
     }
 }
 
-/// Which errors ring at once, and which are left to the run's end.
 #[test]
 fn monitoring_names_the_errors_that_the_metric_counts() {
     let document = read("docs/monitoring.md");
-    let section = section(&document, "### `FunctionErrors`");
-    let paragraph = |beginning: &str| section.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).expect("the paragraph");
-    let (counted, others) = (paragraph("**Why.**"), paragraph("Other errors"));
+    let (_, faults) = document.split_once("\n- *Faults of the functions* ").expect("what the dashboard counts");
+    let faults = faults.split("\n- ").next().unwrap_or_default();
     for name in ErrorName::ALL {
-        let named = [counted, others].map(|paragraph| paragraph.contains(&format!("`{name}`")));
-        let is_other = matches!(name.retry(), Retry::Never | Retry::InNextRound) && !name.is_fault();
-        assert_eq!(named, [name.is_fault(), is_other], "{name}");
+        assert_eq!(faults.contains(&format!("`{name}`")), name.is_fault(), "{name}");
     }
+}
+
+/// `Name=value` behind `--parameter-overrides`, and `ParameterKey=Name`.
+#[test]
+fn every_deployment_that_a_document_shows_gives_the_parameters_that_have_no_default() {
+    let template = load(ARCHIVE);
+    let parameters = &template["Parameters"];
+    let required: Vec<String> = keys(parameters).into_iter().filter(|name| parameters[name.as_str()].get("Default").is_none()).collect();
+    assert_eq!(required, ["LogGroups", "NotificationEmail"]);
+    let mut deployments = 0;
+    for file in files("", "md") {
+        let document = read(&file);
+        let blocks = code_blocks(&document, "sh").into_iter().map(|block| block.replace("\\\n", " "));
+        for command in blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()) {
+            let overrides = command.split_once("--parameter-overrides ").map_or("", |(_, overrides)| overrides).split_whitespace();
+            let keys_of_set = command.split("ParameterKey=").skip(1).filter_map(|rest| rest.split(',').next());
+            let given = overrides.filter_map(|word| Some(word.split_once('=')?.0.trim_start_matches('\''))).chain(keys_of_set);
+            let given: BTreeSet<&str> = given.collect();
+            let unknown: Vec<_> = given.iter().filter(|name| parameters.get(**name).is_none()).collect();
+            assert!(unknown.is_empty(), "{file}: {unknown:?} in {command}");
+            if given.contains("LogGroups") {
+                deployments += 1;
+                assert!(required.iter().all(|name| given.contains(name.as_str())), "{file}: {command}");
+            }
+        }
+    }
+    assert_eq!(deployments, 4, "deploy.md deploys, stages, and sets up accounts in two ways");
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
-    documents::{code, headings, rows, section},
+    documents::{code, code_blocks, headings, rows, section},
     files, read, read_json,
-    state_machine::{EXPORT_LOGS, WATCH_ARCHIVE, state, states},
+    state_machine::{EXPORT_LOGS, states},
     template::{ARCHIVE, Template, load, resources},
 };
 use serde_norway::Value;
@@ -55,33 +55,34 @@ const OF_AWS: [(&str, &str, &[&str]); 3] = [
 
 const OWN: &str = "CloudWatchLogsArchive";
 
-fn reported_by_watcher() -> Metric {
-    let put = &state(&read_json(WATCH_ARCHIVE), "PublishDays").fields["Arguments"];
-    let data = &put["MetricData"][0];
-    let field = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-    (field(&put["Namespace"]), field(&data["MetricName"]), Some(field(&data["Dimensions"][0]["Name"])))
-}
-
 /// A function's metric is written by its name, as a text in the code.
-fn is_reported(metric: &Metric, by_watcher: &Metric, code: &str) -> bool {
+fn is_reported(metric: &Metric, code: &str) -> bool {
     let (namespace, name, dimension) = metric;
     let of_aws = OF_AWS.iter().any(|(of, by, names)| of == namespace && dimension.as_deref() == Some(by) && names.contains(&name.as_str()));
     let by_function = namespace == OWN && dimension.as_deref() == Some("Archive") && code.contains(&format!("\"{name}\""));
-    of_aws || by_function || metric == by_watcher
+    of_aws || by_function
+}
+
+/// What an alarm watches: a metric, or those of its expressions.
+fn watched(alarm: &Value) -> Vec<&Value> {
+    match alarm.get("Metrics") {
+        Some(metrics) => list(metrics).iter().filter_map(|metric| metric["MetricStat"].get("Metric")).collect(),
+        None => vec![alarm],
+    }
 }
 
 fn of_alarms() -> Vec<Metric> {
-    let of = |alarm: Value| {
-        let [dimension] = list(&alarm["Dimensions"]) else { panic!("one dimension: {alarm:?}") };
-        metric(text(&alarm["Namespace"]), text(&alarm["MetricName"]), Some(text(&dimension["Name"])))
+    let of = |watched: &Value| {
+        let [dimension] = list(&watched["Dimensions"]) else { panic!("one dimension: {watched:?}") };
+        metric(text(&watched["Namespace"]), text(&watched["MetricName"]), Some(text(&dimension["Name"])))
     };
-    alarms().into_values().map(of).collect()
+    alarms().values().flat_map(watched).map(of).collect()
 }
 
 /// CloudWatch's short form written out: `.` is the value above it, `...` all values above that are not given. What is computed is no metric.
 fn of_dashboard() -> Vec<Metric> {
     let body = &load(DASHBOARD)["Resources"]["Dashboard"]["Properties"]["DashboardBody"];
-    let body = text(body).replace("${AlarmArns}", "[]").replace("${DaysWithoutSuccess}", "32");
+    let body = text(body).replace("${AlarmArns}", "[]");
     let body: serde_json::Value = serde_json::from_str(&body).expect("the dashboard's body is JSON");
     let mut metrics = Vec::new();
     for widget in body["widgets"].as_array().expect("widgets") {
@@ -103,12 +104,11 @@ fn of_dashboard() -> Vec<Metric> {
 
 #[test]
 fn every_metric_of_an_alarm_or_of_the_dashboard_is_reported_by_something() {
-    let by_watcher = reported_by_watcher();
     // Without the unit tests at the end of each file.
     let program = |file: &String| read(file).split("#[cfg(test)]").next().unwrap_or_default().to_owned();
     let code: String = files("lambdas", "rs").iter().filter(|file| file.contains("/src/")).map(program).collect();
     for metric in of_alarms().into_iter().chain(of_dashboard()) {
-        assert!(is_reported(&metric, &by_watcher, &code), "nothing reports {metric:?}");
+        assert!(is_reported(&metric, &code), "nothing reports {metric:?}");
     }
 }
 
@@ -123,37 +123,124 @@ fn every_own_metric_is_explained_and_used() {
         |metrics: Vec<Metric>| metrics.into_iter().filter(own).map(|(namespace, name, _)| (namespace, name)).collect::<BTreeSet<_>>();
     let used = names(of_alarms().into_iter().chain(of_dashboard()).collect());
     assert_eq!(explained, used);
-    assert!(names(vec![reported_by_watcher()]).is_subset(&used));
 }
 
 // ---- alarms ---------------------------------------------------------------------------------------------------------
 
-/// Alarm, namespace, metric, the dimension's value, and the treatment of missing data. Lambda's own metric Errors is in none of them: it
-/// counts each poll of a task that is under way.
-const CONDITIONS: [[&str; 5]; 13] = [
-    ["CheckExportTaskThrottled", "AWS/Lambda", "Throttles", "CheckExportTaskFunctionName", "notBreaching"],
-    ["CompactionFailed", "AWS/States", "ExecutionsFailed", "CompactionStateMachineArn", "notBreaching"],
-    ["CreateExportTaskThrottled", "AWS/Lambda", "Throttles", "CreateExportTaskFunctionName", "notBreaching"],
-    ["FunctionErrors", OWN, "FunctionErrors", "ArchiveStackName", "notBreaching"],
-    ["NoSuccessfulRun", OWN, "DaysSinceSuccessfulRun", "ArchiveStackName", "breaching"],
-    ["PlanExportsThrottled", "AWS/Lambda", "Throttles", "PlanExportsFunctionName", "notBreaching"],
-    ["ReportArchiveThrottled", "AWS/Lambda", "Throttles", "ReportArchiveFunctionName", "notBreaching"],
-    ["RunAborted", "AWS/States", "ExecutionsAborted", "StateMachineArn", "notBreaching"],
-    ["RunFailed", "AWS/States", "ExecutionsFailed", "StateMachineArn", "notBreaching"],
-    ["RunThrottled", "AWS/States", "ExecutionThrottled", "StateMachineArn", "notBreaching"],
-    ["RunTimedOut", "AWS/States", "ExecutionsTimedOut", "StateMachineArn", "notBreaching"],
-    ["StartFailed", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "DeadLetterQueueName", "ignore"],
-    ["WindowsThrottled", "AWS/States", "ExecutionThrottled", "${StateMachineArn}/ExportWindows", "notBreaching"],
+/// In the words of CloudWatch: what is watched, each with its id in an expression; when that is too much; and what missing data does.
+/// Lambda's own metric Errors is in none of them: it counts each poll of a task that is under way.
+const CONDITIONS: [(&str, &[&str]); 4] = [
+    (
+        "MissingMonths",
+        &["Maximum in 86400 s of CloudWatchLogsArchive MissingMonths, ArchiveStackName", "GreaterThanThreshold 0, 1 of 1, missing: ignore"],
+    ),
+    (
+        "NoRunEnded",
+        &[
+            "runs: FILL(ended, 0)",
+            "ended: Sum in 86400 s of CloudWatchLogsArchive ScheduledRunsEnded, ArchiveStackName",
+            "LessThanThreshold 1, 3 of 3, missing: breaching",
+        ],
+    ),
+    (
+        "RunFailed",
+        &[
+            "red: IF((failed + timedOut + aborted + unsuccessful) > 0, 1, unsuccessful)",
+            "unsuccessful: 1 - succeeded",
+            "succeeded: Minimum in 86400 s of CloudWatchLogsArchive ScheduledRunsSucceeded, ArchiveStackName",
+            "failed: Sum in 86400 s of AWS/States ExecutionsFailed, StateMachineArn",
+            "timedOut: Sum in 86400 s of AWS/States ExecutionsTimedOut, StateMachineArn",
+            "aborted: Sum in 86400 s of AWS/States ExecutionsAborted, StateMachineArn",
+            "GreaterThanThreshold 0, 1 of 1, missing: ignore",
+        ],
+    ),
+    (
+        "StartFailed",
+        &[
+            "Maximum in 300 s of AWS/SQS ApproximateNumberOfMessagesVisible, DeadLetterQueueName",
+            "GreaterThanThreshold 0, 1 of 1, missing: ignore",
+        ],
+    ),
 ];
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("no number: {value:?}"))
+}
+
+fn condition(alarm: &Value) -> Vec<String> {
+    let of = |metric: &Value, statistic: &Value, period: &Value| {
+        let dimension = text(&metric["Dimensions"][0]["Value"]);
+        let name = format!("{} {}", text(&metric["Namespace"]), text(&metric["MetricName"]));
+        format!("{} in {} s of {name}, {dimension}", text(statistic), number(period))
+    };
+    let mut lines = Vec::new();
+    for (at, query) in alarm.get("Metrics").map(list).unwrap_or_default().iter().enumerate() {
+        assert_eq!(query["ReturnData"].as_bool(), Some(at == 0), "the first expression is the one that is watched");
+        let what = match query.get("Expression") {
+            Some(expression) => text(expression).to_owned(),
+            None => of(&query["MetricStat"]["Metric"], &query["MetricStat"]["Stat"], &query["MetricStat"]["Period"]),
+        };
+        lines.push(format!("{}: {what}", text(&query["Id"])));
+    }
+    if lines.is_empty() {
+        lines.push(of(alarm, &alarm["Statistic"], &alarm["Period"]));
+    }
+    let periods = number(&alarm["EvaluationPeriods"]);
+    let datapoints = alarm.get("DatapointsToAlarm").map_or(periods, number);
+    let (comparison, threshold) = (text(&alarm["ComparisonOperator"]), number(&alarm["Threshold"]));
+    lines.push(format!("{comparison} {threshold}, {datapoints} of {periods}, missing: {}", text(&alarm["TreatMissingData"])));
+    lines
+}
 
 #[test]
 fn each_condition_has_its_alarm() {
-    let alarms = alarms();
-    let condition = |(name, alarm): (&'_ String, &'_ Value)| {
-        let of = &alarm["Dimensions"][0]["Value"];
-        [name, text(&alarm["Namespace"]), text(&alarm["MetricName"]), text(of), text(&alarm["TreatMissingData"])].map(str::to_owned)
+    let found: Vec<_> = alarms().iter().map(|(name, alarm)| (name.clone(), condition(alarm))).collect();
+    let expected = CONDITIONS.map(|(name, lines)| (name.to_owned(), lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()));
+    assert_eq!(found, expected);
+}
+
+/// One day of `RunFailed`, by the documentation of metric math: a sum has a value where any of its terms has one, the missing ones are 0
+/// in it, and `IF` has none where the branch that it takes has none.
+fn red(day: &BTreeMap<&str, f64>) -> Option<f64> {
+    let alarm = &alarms()["RunFailed"];
+    let expression = |id: &str| {
+        let query = list(&alarm["Metrics"]).iter().find(|query| text(&query["Id"]) == id).expect("an expression");
+        text(&query["Expression"]).to_owned()
     };
-    assert_eq!(alarms.iter().map(condition).collect::<Vec<_>>(), CONDITIONS);
+    let value = |term: &str| match (term.parse(), expression("unsuccessful").split_once(" - ")) {
+        (Ok(number), _) => Some(number),
+        (_, Some((one, other))) if term == "unsuccessful" => Some(one.parse::<f64>().expect("a number") - day.get(other)?),
+        _ => day.get(term).copied(),
+    };
+    let red = expression("red");
+    let (sum, branches) = red.strip_prefix("IF((").and_then(|rest| rest.split_once(") > 0, ")).expect("a condition");
+    let (then, otherwise) = branches.strip_suffix(')').and_then(|branches| branches.split_once(", ")).expect("two branches");
+    let terms: Vec<f64> = sum.split(" + ").filter_map(value).collect();
+    if terms.is_empty() {
+        return None;
+    }
+    value(if terms.iter().sum::<f64>() > 0.0 { then } else { otherwise })
+}
+
+#[test]
+fn a_failed_run_is_red_until_a_day_on_which_a_scheduled_run_succeeded_and_none_failed() {
+    let nothing_failed = [("failed", 0.0), ("timedOut", 0.0), ("aborted", 0.0)];
+    let and_succeeded = [&nothing_failed[..], &[("succeeded", 1.0)]].concat();
+    let days: [(&[(&str, f64)], Option<f64>); 9] = [
+        (&[("failed", 1.0)], Some(1.0)),
+        (&[("timedOut", 1.0)], Some(1.0)),
+        (&[("aborted", 1.0), ("succeeded", 1.0)], Some(1.0)),
+        (&[("failed", 2.0), ("succeeded", 0.0)], Some(1.0)),
+        (&[("succeeded", 0.0)], Some(1.0)),
+        (&[("succeeded", 1.0)], Some(0.0)),
+        (&and_succeeded, Some(0.0)),
+        // By hand, and nothing at all: whether Step Functions reports zeros or nothing, the state stays.
+        (&nothing_failed, None),
+        (&[], None),
+    ];
+    for (day, expected) in days {
+        assert_eq!(red(&day.iter().copied().collect()), expected, "{day:?}");
+    }
 }
 
 #[test]
@@ -175,58 +262,87 @@ fn every_alarm_notifies_and_leads_to_sections_that_exist() {
 }
 
 #[test]
-fn document_and_dashboard_have_every_alarm_and_no_other() {
+fn the_document_has_every_alarm_and_no_other_and_the_command_that_tests_it() {
     let names: BTreeSet<String> = alarms().into_keys().collect();
     let document = read(DOCUMENT);
-    assert_eq!(headings(section(&document, "## Alarms"), 3).into_iter().collect::<BTreeSet<_>>(), names);
-    // !Join ["", ['["', !Join ['", "', [ARN...]], '"]']]
-    let template = load(MONITORING);
-    let arns = &template["Resources"]["DashboardStack"]["Properties"]["Parameters"]["AlarmArns"][1][1][1];
-    let shown: BTreeSet<String> = list(arns).iter().map(|arn| text(arn).trim_end_matches("Alarm.Arn").to_owned()).collect();
-    assert_eq!(shown, names);
+    let document = section(&document, "## Alarms");
+    assert_eq!(headings(document, 3).into_iter().collect::<BTreeSet<_>>(), names);
+    for name in names {
+        let of_alarm = document.split("\n### ").find(|text| text.starts_with(&format!("`{name}`"))).expect("its section");
+        let command = format!("aws cloudwatch set-alarm-state --alarm-name \"$stack-{name}\" --state-value ALARM --state-reason test");
+        assert_eq!(code_blocks(of_alarm, "sh"), [command], "{name}");
+    }
+}
+
+/// Only a daily schedule promises a run within three days.
+#[test]
+fn the_dashboard_shows_the_alarms_that_there_are() {
+    let document = load(MONITORING);
+    let arns = alarms().into_keys().map(|name| (format!("{name}Alarm.Arn"), name));
+    let arns: Vec<_> = arns.collect();
+    for (schedule, without) in [("DAILY", None), ("MONTHLY", Some("NoRunEnded")), ("OFF", Some("NoRunEnded"))] {
+        let values = arns.iter().map(|(reference, name)| (reference.as_str(), name.as_str()));
+        let template = Template::new(MONITORING, values.chain([("Schedule", schedule)]));
+        let is_made = |name: &&String| match document["Resources"][format!("{name}Alarm").as_str()].get("Condition") {
+            Some(condition) => template.json(&template.document["Conditions"][text(condition)]) == true,
+            None => true,
+        };
+        let made: BTreeSet<String> = arns.iter().map(|(_, name)| name).filter(is_made).cloned().collect();
+        let left_out: Vec<&str> = CONDITIONS.iter().map(|(name, _)| *name).filter(|name| !made.contains(*name)).collect();
+        assert_eq!(left_out, Vec::from_iter(without), "{schedule}");
+        let shown = template.text(&document["Resources"]["DashboardStack"]["Properties"]["Parameters"]["AlarmArns"]);
+        assert_eq!(serde_json::from_str::<BTreeSet<String>>(&shown).expect("a list in JSON"), made, "{schedule}");
+    }
+    let given = &load(ARCHIVE)["Resources"]["Monitoring"]["Properties"]["Parameters"]["Schedule"];
+    assert_eq!(text(given), "Schedule");
 }
 
 /// The executions of the Distributed Map report under the map's label.
 #[test]
-fn the_alarm_on_the_maps_executions_has_its_label() {
+fn the_dashboard_shows_what_of_the_map_was_throttled() {
     let states = states(&read_json(EXPORT_LOGS));
     let label = states.iter().find_map(|state| state.fields.get("Label")?.as_str()).expect("a label");
-    assert_eq!(text(&alarms()["WindowsThrottled"]["Dimensions"][0]["Value"]), format!("${{StateMachineArn}}/{label}"));
+    assert!(read(DASHBOARD).contains(&format!("\"${{StateMachineArn}}/{label}\"")));
 }
 
-/// Where no run is scheduled, the alarm that misses one is silent; every other goes on telling.
+// ---- schedule -------------------------------------------------------------------------------------------------------
+
+/// When runs start, and with which input.
 #[test]
-fn only_the_alarm_on_the_days_is_silent_without_a_schedule() {
-    let silent: Vec<String> = alarms().into_iter().filter(|(_, alarm)| !alarm["ActionsEnabled"].is_null()).map(|(name, _)| name).collect();
-    assert_eq!(silent, ["NoSuccessfulRun"]);
-    for (state, enabled) in [("ENABLED", true), ("DISABLED", false)] {
-        let template = Template::new(MONITORING, [("ScheduleState", state)]);
-        assert_eq!(template.json(&alarms()["NoSuccessfulRun"]["ActionsEnabled"]), enabled, "{state}");
+fn the_schedule_is_daily_monthly_or_off() {
+    let parameter = &load(ARCHIVE)["Parameters"]["Schedule"];
+    let allowed: Vec<&str> = list(&parameter["AllowedValues"]).iter().map(text).collect();
+    assert_eq!((allowed, text(&parameter["Default"])), (vec!["DAILY", "MONTHLY", "OFF"], "DAILY"));
+    let (daily, monthly) = ("cron(0 13 * * ? *)", "cron(0 13 1,16 * ? *)");
+    for (schedule, expression, state) in [("DAILY", daily, "ENABLED"), ("MONTHLY", monthly, "ENABLED"), ("OFF", daily, "DISABLED")] {
+        let values = [("Schedule", schedule), ("Compact", "false"), ("LogGroups", r#"["/a"]"#)];
+        let template = Template::new("infra/schedule.yaml", values);
+        let properties = &template.document["Resources"]["ExportLogsSchedule"]["Properties"];
+        let found = ["ScheduleExpression", "State"].map(|name| template.text(&properties[name]));
+        assert_eq!(found, [expression, state], "{schedule}");
+        let input: serde_json::Value = serde_json::from_str(&template.text(&properties["Target"]["Input"])).expect("the input is JSON");
+        let expected = serde_json::json!({"scheduledTime": "<aws.scheduler.scheduled-time>", "compact": false, "logGroups": ["/a"]});
+        assert_eq!(input, expected);
     }
-    let given = &load(ARCHIVE)["Resources"]["Monitoring"]["Properties"]["Parameters"]["ScheduleState"];
-    assert_eq!(text(given), "ScheduleState");
 }
 
-/// The tests of the watcher's arithmetic suppose these.
+// ---- notification ---------------------------------------------------------------------------------------------------
+
 #[test]
-fn the_alarm_on_the_days_is_the_one_that_the_watchers_tests_prove() {
-    let alarm = &alarms()["NoSuccessfulRun"];
-    let tests = read("statemachine/watch-archive.test.cjs");
-    let constant = |name: &str| -> u64 {
-        let (_, rest) = tests.split_once(&format!("\nconst {name} = ")).unwrap_or_else(|| panic!("no constant {name}"));
-        rest.lines().next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is no number"))
-    };
-    for (field, expected) in [("EvaluationPeriods", constant("POINTS")), ("DatapointsToAlarm", constant("POINTS")), ("Period", 3600)] {
-        assert_eq!(alarm[field].as_u64(), Some(expected), "{field}");
+fn an_address_or_none_must_be_given() {
+    let parameter = &load(ARCHIVE)["Parameters"]["NotificationEmail"];
+    assert!(parameter.get("Default").is_none());
+    let pattern = serde_json::json!({"type": "string", "pattern": text(&parameter["AllowedPattern"])});
+    let given =
+        [("NONE", true), ("ops@example.com", true), ("", false), ("none", false), ("ops", false), ("NONE ", false), ("a@b.c d", false)];
+    for (value, accepted) in given {
+        assert_eq!(jsonschema::is_valid(&pattern, &value.into()), accepted, "{value:?}");
     }
-    for (field, expected) in [("Threshold", "DaysWithoutSuccess"), ("ComparisonOperator", "GreaterThanThreshold")] {
-        assert_eq!(text(&alarm[field]), expected, "{field}");
+    let fix = text(&parameter["ConstraintDescription"]);
+    assert!(fix.contains("e-mail address") && fix.contains("NONE"), "{fix}");
+    for (value, subscribed) in [("NONE", false), ("ops@example.com", true)] {
+        let template = Template::new("infra/notification.yaml", [("NotificationEmail", value)]);
+        let condition = text(&template.document["Resources"]["NotificationEmailSubscription"]["Condition"]).to_owned();
+        assert_eq!(template.json(&template.document["Conditions"][condition.as_str()]), subscribed, "{value}");
     }
-    let template = load(MONITORING);
-    let days = &template["Parameters"]["DaysWithoutSuccess"];
-    assert_eq!(load(ARCHIVE)["Parameters"]["DaysWithoutSuccess"]["Default"].as_u64(), Some(constant("DAYS")));
-    // Step Functions forgets after 90 days; a threshold from there on would be reached by forgetting alone.
-    assert_eq!(days["MaxValue"].as_u64(), Some(89));
-    let [(_, schedule)] = &resources(&template, "AWS::Scheduler::Schedule")[..] else { panic!("one schedule") };
-    assert_eq!((text(&schedule["ScheduleExpression"]), text(&schedule["State"])), ("rate(1 hour)", "ENABLED"));
 }

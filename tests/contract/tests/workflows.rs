@@ -5,17 +5,16 @@ use std::collections::BTreeSet;
 use contract::{
     documents::{code, headings, rows},
     read, read_json,
-    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, WATCH_ARCHIVE, error_equals, expressions, state, states},
+    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, error_equals, expressions, state, states},
     template::{ARCHIVE, keys, load},
 };
 use export_core::{ErrorName, error::Retry};
 use serde_json::Value;
 
 /// Definition, description, the template that deploys it, the resource, and its property that names the definition.
-const WORKFLOWS: [(&str, &str, &str, &str, &str); 3] = [
+const WORKFLOWS: [(&str, &str, &str, &str, &str); 2] = [
     (EXPORT_LOGS, "statemachine/README.md", ARCHIVE, "ExportLogsStateMachine", "DefinitionUri"),
     (COMPACT_LOGS, "statemachine/compact-logs.md", "infra/compaction.yaml", "CompactLogsStateMachine", "DefinitionS3Location"),
-    (WATCH_ARCHIVE, "statemachine/watch-archive.md", "infra/monitoring.yaml", "WatchArchiveStateMachine", "DefinitionS3Location"),
 ];
 
 const PENDING: [&str; 3] = ["ExportTaskPending", "ExportTaskRunning", "ExportTaskCancelling"];

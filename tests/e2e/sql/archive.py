@@ -4,7 +4,7 @@ Names and months are those that the queries in infra/athena have for examples. T
 
 * `/aws/lambda/orders`, October 2026, has every kind of message, an older export beside the one that counts, and another
   export of some of its streams below another prefix.
-* `/ecs/batch` has months missing, over the turn of a year, and a month of which the end is missing.
+* `/ecs/batch` has months that are lost, and open windows of every outcome.
 * `/ecs/nightly`, October 2026, was exported in two windows, because the time zone of the runs changed.
 """
 
@@ -163,6 +163,32 @@ class Archive:
         key = f"{_slash(self.prefix)}manifests/year={month[:4]}/month={month[5:]}/{name}"
         self.objects[key] = (json.dumps(row) + "\n").encode()
 
+    def open_window(self, log_group, month, **changes):
+        """The whole month in Tokyo, whose export was refused, unless the changes say otherwise."""
+        item = {
+            "schema_version": 1,
+            "outcome": "failed",
+            "error": "AccessDenied",
+            "message": "not authorized",
+            "account": "111122223333",
+            "region": "ap-northeast-1",
+            "bucket": BUCKET,
+            "log_group": log_group,
+            "log_stream_name_prefix": None,
+            "destination": f"{_slash(self.prefix)}log_group={log_group}/year={{year}}/month={{month}}",
+            "timezone": "Asia/Tokyo",
+            "month": month,
+            "window_from": month_begins(month),
+            "window_to": month_begins(month, later=1) - 1,
+            "since": "2026-11-01T04:00:01Z",
+            "tries": 1,
+            "execution": "arn:aws:states:ap-northeast-1:111122223333:execution:export-logs:run",
+            "blocked_by": None,
+        } | changes
+        place = hashlib.sha256(item["destination"].encode()).hexdigest()[:32]
+        key = f"{_slash(self.prefix)}missing/{place}-{item['window_from']}-{item['window_to']}.json"
+        self.objects[key] = (json.dumps(item) + "\n").encode()
+
     def destination(self, log_group, month, prefix=None):
         return f"{_slash(self.prefix if prefix is None else prefix)}log_group={log_group}/year={month[:4]}/month={month[5:]}"
 
@@ -210,10 +236,22 @@ def build():
     for month in ("2025-12", "2026-02", "2026-10"):
         task_id = f"ba7c4000-0000-4000-8000-0000000{month[:4]}{month[5:]}"[:36]
         one(BATCH, month, task_id, "batch", f"{month}-15T00:00:00.000Z", "done")
-    # Without an event in it; the same, but only up to the 10th; and of schema 1.
+    # Without an event in it; and of schema 1.
     archive.manifest(BATCH, "2026-03", reason="NoEventsInMonth")
-    archive.manifest(BATCH, "2026-04", reason="NoEventsInMonth", window_to=month_begins("2026-04") + 10 * 86_400_000 - 1)
     one(BATCH, "2026-05", "ba7c4000-0000-4000-8000-000000000001", "batch", "2026-05-15T00:00:00.000Z", "of schema 1", schema_version=1)
+    # Lost in part, and wholly.
+    damaged = {"outcome": "lost", "reason": "Damaged"}
+    one(BATCH, "2026-06", "ba7c4000-0000-4000-8000-000000000006", "batch", "2026-06-15T00:00:00.000Z", "what is left", **damaged)
+    archive.manifest(BATCH, "2026-07", outcome="lost", reason="Expired")
+    archive.open_window(ORDERS, "2026-12", outcome="waiting", error="RunTimeOver", tries=0, since="2027-01-01T04:00:02Z")
+    archive.open_window(BATCH, "2026-11", error="SmallerExport", message="fewer bytes\nof two lines", tries=3, blocked_by="f00d")
+    middle = month_begins("2026-11") + 10 * 86_400_000
+    archive.open_window(NIGHTLY, "2026-11", log_stream_name_prefix="prod/", window_from=middle)
+    archive.open_window(NIGHTLY, "2026-11", outcome="not_asked", error=None, message="no entry names it", window_to=middle - 1)
+    # About to be recorded as these; of a schema that nothing reads.
+    archive.open_window(BATCH, "2026-08", outcome="lost", error=None)
+    archive.open_window(BATCH, "2026-09", outcome="skipped", error=None)
+    archive.open_window(BATCH, "2026-01", schema_version=2)
     begin, change, end = month_begins("2026-10"), month_begins("2026-11"), month_begins("2026-11", "UTC")
     one(NIGHTLY, "2026-10", TOKYO_TASK, "nightly", "2026-10-31T14:59:59.999Z", "last in Tokyo", window_from=begin, window_to=change - 1)
     parts = {"timezone": "UTC", "window_from": change, "window_to": end - 1}

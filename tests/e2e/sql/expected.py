@@ -138,6 +138,13 @@ def _size(log_group, year, month, exports, objects, *prefixes):
     return (log_group, year, month, exports, objects, str(size), "0.0")
 
 
+_SINCE = "2026-11-01T04:00:01Z"
+
+
+def _places(log_group):
+    return f"{a.PREFIX}/log_group={log_group}/year={{year}}/month={{month}}"
+
+
 # The saved queries that answer with rows, by file: columns and rows.
 QUERIES = {
     "events-in-time-order.sql": (
@@ -204,6 +211,8 @@ QUERIES = {
             (a.PAYMENTS, "2026", "9", "1", "0", "0", "0.0"),
             _size(a.PAYMENTS, "2026", "10", "1", "1", f"{a.PREFIX} d00d"),
             _size(a.BATCH, "2026", "2", "1", "1", f"{a.PREFIX} ba7c"),
+            # What is left of a month with lost events. One that is wholly lost has no row.
+            _size(a.BATCH, "2026", "6", "1", "1", f"{a.PREFIX} ba7c"),
             _size(a.BATCH, "2026", "10", "1", "1", f"{a.PREFIX} ba7c"),
             # In two windows. A month that was skipped, and one whose manifest is of schema 1, have no row.
             _size(a.NIGHTLY, "2026", "10", "2", "2", f"{a.PREFIX} ce5e"),
@@ -211,17 +220,19 @@ QUERIES = {
         ],
     ),
     "missing-months.sql": (
-        "log_group month",
+        "month log_group log_stream_name_prefix outcome error message since tries from_utc to_utc destination blocked_by",
         [
-            (f"{a.ORDERS}-dev", "2026-11"),
-            # Not 2026-09, which was exported and is empty.
-            (a.PAYMENTS, "2026-11"),
-            # Not 2026-03, which was skipped. 2026-04 was so in part only, and the manifest of 2026-05 is of schema 1.
-            *[(a.BATCH, f"2026-{month}") for month in ("01", "04", "05", "06", "07", "08", "09", "11")],
-            # Not 2026-10, whose two windows join. The first hours of November in Tokyo are there, and no more.
-            (a.NIGHTLY, "2026-11"),
+            ("2026-11", a.BATCH, None, "failed", "SmallerExport", "fewer bytes\nof two lines", _SINCE, "3",
+             "2026-10-31 15:00:00.000", "2026-11-30 14:59:59.999", _places(a.BATCH), "f00d"),
+            # Two windows of a month, by time.
+            ("2026-11", a.NIGHTLY, None, "not_asked", None, "no entry names it", _SINCE, "1",
+             "2026-10-31 15:00:00.000", "2026-11-10 14:59:59.999", _places(a.NIGHTLY), None),
+            ("2026-11", a.NIGHTLY, "prod/", "failed", "AccessDenied", "not authorized", _SINCE, "1",
+             "2026-11-10 15:00:00.000", "2026-11-30 14:59:59.999", _places(a.NIGHTLY), None),
+            ("2026-12", a.ORDERS, None, "waiting", "RunTimeOver", "not authorized", "2027-01-01T04:00:02Z", "0",
+             "2026-11-30 15:00:00.000", "2026-12-31 14:59:59.999", _places(a.ORDERS), None),
         ],
-    ),
+    ),  # fmt: skip
     "busiest-streams.sql": (
         "log_stream events lines characters first_event last_event",
         [

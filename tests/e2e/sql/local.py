@@ -22,7 +22,7 @@ from fakes import FakeGlue, FakeS3  # noqa: E402
 FOLDER = ROOT / "infra/athena"
 TEMPLATE = ROOT / "infra/athena.yaml"
 DATABASE = "cloudwatch_logs_archive"
-TABLES = ("LogLinesTable", "ManifestsTable", "CompactedLogsTable", "LogsView", "EventsView")
+TABLES = ("LogLinesTable", "ManifestsTable", "MissingTable", "CompactedLogsTable", "LogsView", "EventsView")
 VIEWS = {"view-logs.sql": "logs", "view-events.sql": "events"}
 
 

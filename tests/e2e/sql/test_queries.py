@@ -117,17 +117,27 @@ class Queries(unittest.TestCase):
         ]
         self.assertEqual(self.athena.rows(sql), wanted)
 
-    def test_only_exported_windows_of_schema_2_show(self):
-        for changes, shown in (({}, [("here",)]), ({"schema_version": 1}, []), ({"outcome": "empty"}, []), ({"outcome": "skipped"}, [])):
+    def test_only_windows_of_schema_2_with_an_export_show(self):
+        hidden = [{"schema_version": 1}, {"outcome": "empty"}, {"outcome": "skipped"}]
+        for changes, shown in [({}, [("here",)]), ({"outcome": "lost"}, [("here",)]), *((changes, []) for changes in hidden)]:
             with self.subTest(changes):
                 contents = a.Archive()
                 contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]}, **changes)
                 self.assertEqual(LocalAthena(contents).rows(f"SELECT message FROM logs {OF_ORDERS}"), shown)
 
-    def test_a_skipped_window_is_a_row_without_a_task(self):
+    def test_a_lost_window_without_an_export_does_not_show(self):
+        contents = a.Archive()
+        contents.export(a.ORDERS, "2026-10", a.TASK, {a.STREAM_A: [[a.event("2026-10-05T01:00:00.000Z", "here")]]}, counts=False)
+        contents.manifest(a.ORDERS, "2026-10", outcome="lost", reason="LogGroupDeleted")
+        self.assertEqual(LocalAthena(contents).rows(f"SELECT message FROM logs {OF_ORDERS}"), [])
+
+    def test_a_window_without_an_export_is_a_row_without_a_task(self):
         sql = f"SELECT month, outcome, reason, task_id FROM manifests WHERE year = 2026 AND log_group = '{a.BATCH}' AND task_id IS NULL ORDER BY month"
-        wanted = [(month, "skipped", "NoEventsInMonth", None) for month in ("3", "4")]
+        wanted = [("3", "skipped", "NoEventsInMonth", None), ("7", "lost", "Expired", None)]
         self.assertEqual(self.athena.rows(sql), wanted)
+
+    def test_an_archive_without_open_windows(self):
+        self.assertEqual(LocalAthena(of_one_event()).run("missing-months.sql").rows, [])
 
     def test_log_streams_that_athena_hides(self):
         """Their names begin with `_` or `.`, and so do their folders: Athena takes no notice of these."""

@@ -34,19 +34,19 @@ REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
 # What the project's SQL calls, and docs/athena.md. Each is translated so that it answers as Athena does, or is refused by REFUSED.
 FUNCTIONS = set(
-    """array_agg array_join avg chr coalesce concat_ws count count_if date_add date_format date_trunc element_at from_iso8601_timestamp
-    from_unixtime if json_extract_scalar json_parse length lower lpad max min regexp_extract regexp_like regexp_replace round row_number
-    sequence split split_part starts_with strpos sum try with_timezone""".split()
+    """array_agg array_join avg chr coalesce concat_ws count count_if date_trunc element_at from_iso8601_timestamp from_unixtime
+    if json_extract_scalar json_parse length lower lpad max min regexp_extract regexp_like regexp_replace round row_number split split_part
+    starts_with strpos sum try with_timezone""".split()
 )
 # Words of syntax, and types, that stand before a parenthesis.
-SYNTAX = set("and as by case cast else from in join not on or over partition select then timestamp try_cast unnest values when where with".split())
+SYNTAX = set("and as by case cast else from in join not on or over partition select then timestamp try_cast values when where with".split())
 # The kinds of expression that they are parsed to.
 NODES = set(
     """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count CountIf DPipe DataType
-    DataTypeParam DateAdd Distinct Div EQ From FromISO8601Timestamp GT GTE GenerateSeries Group Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
+    DataTypeParam Distinct Div EQ From FromISO8601Timestamp GT GTE Group Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
     JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order Ordered Pad Paren ParseJSON RegexpExtract RegexpLike
-    RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition Sub Subquery Sum Table TableAlias TimeToStr TimestampTrunc Try TryCast
-    UnixToTime Unnest Var Where Window WindowSpec With""".split()
+    RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition Sub Subquery Sum Table TableAlias TimestampTrunc Try TryCast
+    UnixToTime Var Where Window WindowSpec With""".split()
 )
 FOREIGN = {sqlglot.TokenType.DCOLON, sqlglot.TokenType.GLOB, sqlglot.TokenType.ILIKE, sqlglot.TokenType.RLIKE}
 # What sqlglot's translation leaves different from Trino.
@@ -98,8 +98,6 @@ class Dialect(DuckDB):
             exp.FromISO8601Timestamp: lambda g, e: g.func("iso_time", e.this),
             exp.RegexpExtract: lambda g, e: g.func("regexp_group", e.this, e.expression, e.args.get("group") or exp.Literal.number(0)),
             exp.JSONExtractScalar: lambda g, e: g.func("json_scalar", e.this, e.expression),
-            exp.DateAdd: lambda g, e: f"CAST({DuckDB.Generator.TRANSFORMS[exp.DateAdd](g, e)} AS DATE)",
-            exp.GenerateSeries: lambda g, e: "generate_series({0}, {1}, CASE WHEN {0} > {1} THEN -1 ELSE 1 END)".format(g.sql(e, "start"), g.sql(e, "end")),
             # A timestamp without zone is one of UTC; DuckDB would take it for one of the zone asked for, and forgets the zone.
             exp.AtTimeZone: lambda g, e: f"(CAST({g.sql(e.this)} AS TIMESTAMPTZ) AT TIME ZONE {g.sql(e, 'zone')})",
             exp.Div: lambda g, e: f"{g.sql(e.this)} / {g.sql(e.expression)}",
@@ -142,10 +140,8 @@ REFUSED = {
     exp.AtTimeZone: (lambda e: not isinstance(e.parent, exp.Cast), "AT TIME ZONE without a CAST around it"),
     exp.Bracket: (lambda e: not e.args.get("safe") or e.expressions[0].name == "0", "a subscript"),
     **dict.fromkeys((exp.Cast, exp.TryCast), (other_cast, "a CAST between these types")),
-    exp.DateAdd: (lambda e: not e.this.is_type("date") or e.text("unit") != "MONTH", "date_add other than of months to a DATE"),
     exp.Distinct: (lambda e: e.args.get("on"), "DISTINCT ON"),
     exp.Div: (lambda e: not re.search(r"\de\d|DOUBLE", e.expression.sql()), "a division by what is no double"),
-    exp.GenerateSeries: (lambda e: e.args.get("step"), "a step of a sequence"),
     exp.Group: (lambda e: e.args.get("all") or e.args.get("totals"), "GROUP BY ALL"),
     exp.Is: (lambda e: not isinstance(e.expression, exp.Null), "IS other than IS NULL"),
     exp.Join: (lambda e: e.args.get("method") or e.args.get("using") or e.text("kind") in ("SEMI", "ANTI"), "this kind of join"),
@@ -155,7 +151,6 @@ REFUSED = {
     exp.Split: (lambda e: not e.expression.name or e.args.get("limit"), "a split at nothing or with a limit"),
     exp.SplitPart: (lambda e: e.text("part_index") != "1", "split_part of another part than the first"),
     exp.Sub: (lambda e: family(e.this) == family(e.expression) == "time", "a difference of times"),
-    exp.TimeToStr: (lambda e: re.search(r"%[^YmdHMS]", e.text("format")) or not e.args["format"].is_string, "this format of a date"),
     exp.TimestampTrunc: (lambda e: not of_type(e.this, exp.DataType.TEMPORAL_TYPES - {exp.DType.DATE}), "date_trunc of what is no timestamp"),
     exp.UnixToTime: (lambda e: any(value for name, value in e.args.items() if name != "this"), "from_unixtime with a zone"),
 }

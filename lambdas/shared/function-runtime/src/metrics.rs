@@ -29,11 +29,12 @@ pub enum Metric {
     WindowsExported(u64),
     WindowsEmpty(u64),
     WindowsSkipped(u64),
+    WindowsFailed(u64),
     WindowsLost(u64),
     WindowsWaiting(u64),
-    WindowsFailed(u64),
-    /// In the whole archive, when a run ends.
+    /// Open windows that count as missing after the run.
     MissingMonths(u64),
+    /// However it ended.
     ScheduledRunsEnded,
     ScheduledRunsSucceeded(bool),
 }
@@ -51,12 +52,12 @@ impl Metric {
             Self::WindowsExported(count) => ("WindowsExported", "Count", count.into()),
             Self::WindowsEmpty(count) => ("WindowsEmpty", "Count", count.into()),
             Self::WindowsSkipped(count) => ("WindowsSkipped", "Count", count.into()),
+            Self::WindowsFailed(count) => ("WindowsFailed", "Count", count.into()),
             Self::WindowsLost(count) => ("WindowsLost", "Count", count.into()),
             Self::WindowsWaiting(count) => ("WindowsWaiting", "Count", count.into()),
             Self::MissingMonths(count) => ("MissingMonths", "Count", count.into()),
             Self::ScheduledRunsEnded => ("ScheduledRunsEnded", "Count", 1.into()),
-            Self::ScheduledRunsSucceeded(is_ok) => ("ScheduledRunsSucceeded", "Count", u64::from(is_ok).into()),
-            Self::WindowsFailed(count) => ("WindowsFailed", "Count", count.into()),
+            Self::ScheduledRunsSucceeded(succeeded) => ("ScheduledRunsSucceeded", "Count", u64::from(succeeded).into()),
         }
     }
 }

@@ -17,20 +17,18 @@ use needs::{needs_of_keys, needs_of_schedule, needs_of_workflow};
 use serde_json::{Value, json};
 
 /// Role, the template that makes it, what takes it on, and the resource whose work it is.
-const ROLES: [(&str, &str, &str, &str); 9] = [
+const ROLES: [(&str, &str, &str, &str); 7] = [
     ("PlanExportsRole", "infra/roles.yaml", "lambda.amazonaws.com", "PlanExportsFunction"),
     ("CreateExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CreateExportTaskFunction"),
     ("CheckExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CheckExportTaskFunction"),
     ("ReportArchiveRole", "infra/roles.yaml", "lambda.amazonaws.com", "ReportArchiveFunction"),
     ("ExportLogsStateMachineRole", "infra/template.yaml", "states.amazonaws.com", "ExportLogsStateMachine"),
     ("CompactLogsStateMachineRole", "infra/compaction.yaml", "states.amazonaws.com", "CompactLogsStateMachine"),
-    ("WatchArchiveStateMachineRole", "infra/monitoring.yaml", "states.amazonaws.com", "WatchArchiveStateMachine"),
     ("ExportLogsScheduleRole", "infra/schedule.yaml", "scheduler.amazonaws.com", "ExportLogsSchedule"),
-    ("WatchArchiveScheduleRole", "infra/monitoring.yaml", "scheduler.amazonaws.com", "WatchArchiveSchedule"),
 ];
 
 /// What references stand for, written as the document writes it.
-const VALUES: [(&str, &str); 40] = [
+const VALUES: [(&str, &str); 36] = [
     ("AWS::Partition", "aws"),
     ("AWS::Region", "<Region>"),
     ("AWS::AccountId", "<account>"),
@@ -61,17 +59,13 @@ const VALUES: [(&str, &str); 40] = [
     ("CompactLogsStateMachine.Name", "<compact-logs>"),
     ("Compaction.Outputs.StateMachineArn", "arn:aws:states:<Region>:<account>:stateMachine:<compact-logs>"),
     ("Compaction.Outputs.StateMachineName", "<compact-logs>"),
-    ("WatchArchiveStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<watch-archive>"),
-    ("WatchArchiveStateMachine.Name", "<watch-archive>"),
     ("ExportLogsScheduleDeadLetterQueue.Arn", "arn:aws:sqs:<Region>:<account>:<dead-letter queue>"),
     ("NotificationTopicArn", "arn:aws:sns:<Region>:<account>:<topic>"),
     ("NotificationKeyArn", "arn:aws:kms:<Region>:<account>:key/<topic's key>"),
     // Which role a resource has.
     ("ExportLogsStateMachineRole.Arn", "ExportLogsStateMachineRole"),
     ("CompactLogsStateMachineRole.Arn", "CompactLogsStateMachineRole"),
-    ("WatchArchiveStateMachineRole.Arn", "WatchArchiveStateMachineRole"),
     ("ExportLogsScheduleRole.Arn", "ExportLogsScheduleRole"),
-    ("WatchArchiveScheduleRole.Arn", "WatchArchiveScheduleRole"),
 ];
 
 fn load(file: &str) -> Template {
@@ -190,6 +184,30 @@ fn the_roles_of_functions_may_use_keys_for_what_they_read_write_and_publish() {
         let needs = needs_of_keys(&others);
         assert_eq!(lacking(&of_keys, &needs), [], "{name}");
         assert_eq!(superfluous(&of_keys, &needs), [], "{name}");
+    }
+}
+
+/// The archive's memory: what each function may do with settled windows, open windows, and reports. What lists the bucket lists them too.
+#[test]
+fn the_functions_read_the_whole_memory_and_write_their_part_of_it() {
+    let (read, settle) = (&["s3:GetObject"][..], &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"][..]);
+    let expected = [
+        ("PlanExportsRole", read, read, read),
+        ("CreateExportTaskRole", read, read, read),
+        ("CheckExportTaskRole", settle, read, read),
+        ("ReportArchiveRole", settle, settle, &["s3:GetObject", "s3:PutObject"]),
+    ];
+    for (name, manifests, missing, runs) in expected {
+        let role = roles().into_iter().find(|role| role.name == name).expect("a role");
+        for (folder, expected) in [("manifests", manifests), ("missing", missing), ("runs", runs)] {
+            let resource = format!("arn:aws:s3:::<bucket>/<S3Prefix>/{folder}/*");
+            let on_folder = role.statements.iter().filter(|statement| statement.resources.contains(&resource));
+            let found: BTreeSet<&str> = on_folder.flat_map(|statement| &statement.actions).map(String::as_str).collect();
+            assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{name} {folder}");
+        }
+        let bucket = "arn:aws:s3:::<bucket>".to_owned();
+        let lists = |statement: &Statement| statement.actions == ["s3:ListBucket"] && statement.resources.contains(&bucket);
+        assert!(role.statements.iter().any(lists), "{name}");
     }
 }
 

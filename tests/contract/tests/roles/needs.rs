@@ -59,11 +59,6 @@ fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
     let integration = resource.as_str().and_then(|resource| resource.strip_prefix("arn:aws:states:::"));
     match integration.unwrap_or_else(|| panic!("{}: {resource}", state.name)) {
         "lambda:invoke" => vec![Need::new("lambda:InvokeFunction", argument("FunctionName"))],
-        "aws-sdk:cloudwatch:putMetricData" => {
-            vec![Need::new("cloudwatch:PutMetricData", "*").with("cloudwatch:namespace", argument("Namespace"))]
-        }
-        "aws-sdk:sfn:listExecutions" => vec![Need::new("states:ListExecutions", argument("StateMachineArn"))],
-        "aws-sdk:sfn:describeStateMachine" => vec![Need::new("states:DescribeStateMachine", argument("StateMachineArn"))],
         "states:startExecution.sync:2" => needs_of_nested(&argument("StateMachineArn")),
         "athena:startQueryExecution.sync" => needs_of_query(&argument("QueryString"), &argument("WorkGroup")),
         "athena:getQueryResults" => {

@@ -29,12 +29,11 @@ impl Default for DeployOptions {
         let parameters = [
             ("Architecture", host_architecture()),
             ("LogGroups", r#"["/aws/lambda/orders"]"#),
-            // The programs show the notification of a run that succeeded.
-            ("NotifyOnSuccess", "true"),
+            ("NotificationEmail", "NONE"),
             // ministack knows no AWS::Athena::NamedQuery.
             ("SavedQueries", "false"),
             // ministack's scheduler would read the expression in UTC, and start a run that nobody asked for.
-            ("ScheduleState", "DISABLED"),
+            ("Schedule", "OFF"),
         ];
         Self {
             stack_name: "cloudwatch-logs-archive".to_owned(),

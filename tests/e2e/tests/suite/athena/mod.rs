@@ -54,6 +54,17 @@ async fn last_compaction(archive: &Archive) -> Value {
     serde_json::from_str(&described.expect("it is described").output.expect("it has succeeded")).expect("its output is JSON")
 }
 
+/// What a run leaves of an export that was refused.
+async fn put_open_window(archive: &Archive) {
+    let item = json!({
+        "schema_version": 1, "outcome": "failed", "error": "AccessDenied", "message": "not authorized", "account": archive.local.account_id(),
+        "region": archive.local.region(), "bucket": archive.stack.bucket, "log_group": "/ecs/refused", "log_stream_name_prefix": null,
+        "destination": "cloudwatch-logs/log_group=/ecs/refused/year={year}/month={month}", "timezone": "Asia/Tokyo", "month": "2026-10",
+        "window_from": FIRST, "window_to": LAST, "since": "2026-11-01T04:00:01Z", "tries": 2, "execution": null, "blocked_by": null
+    });
+    archive.put(&format!("cloudwatch-logs/missing/{:032}-{FIRST}-{LAST}.json", 0), format!("{item}\n")).await;
+}
+
 fn compacted(log_group_months: u64, rows: u64, outside: u64) -> Value {
     json!({"months": ["2026-10"], "compacted": log_group_months, "rows": rows, "outside": outside})
 }
@@ -71,6 +82,7 @@ async fn every_query_answers_on_what_runs_have_archived() {
     // Ten lines of orders' seven events, one of payments'.
     assert_eq!(last_compaction(&archive).await, compacted(2, 11, 0));
 
+    put_open_window(&archive).await;
     let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
     // In the order of their work; the others are independent.
     let order = ["compact-log-group", "verify-compaction", "unpublish-compaction", "publish-compaction", "drop-compaction-table"];
