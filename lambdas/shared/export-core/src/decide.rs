@@ -58,6 +58,18 @@ pub enum LogGroup {
     Present { created: Option<Millis>, retention_in_days: Option<i32>, is_exportable: bool },
 }
 
+impl LogGroup {
+    /// At `at`, retention or the log group's deletion may have taken events of the window.
+    pub(crate) fn may_have_expired(&self, window: Window, at: Millis) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Present { retention_in_days, .. } => {
+                retention_in_days.is_some_and(|days| window.from < at - TimeDelta::days(days.into()))
+            }
+        }
+    }
+}
+
 /// By the metadata of all log streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewestEvent {
@@ -82,6 +94,13 @@ pub struct Export {
     pub folder: Folder,
     /// By CloudWatch's clock.
     pub created: Option<Millis>,
+}
+
+impl Export {
+    /// Events of the window may have expired before the task exported them. Without the task's time, those of any retention may.
+    fn may_lack_expired(&self, window: Window, log_group: &LogGroup) -> bool {
+        log_group.may_have_expired(window, self.created.unwrap_or(Millis::LAST))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +246,7 @@ fn settle(question: &Question, found: &[&Found], evidence: &Evidence, export: &E
             Replaces::Refused(error) => return Ok(Verdict::Fail(error)),
             Replaces::Freely => {}
             Replaces::IfNotSmaller(lies) => {
-                let strict = retention_may_have_deleted(question.window, log_group()?, export);
+                let strict = export.may_lack_expired(question.window, log_group()?);
                 if let Some(error) = replace::smaller(old, lies, export, strict) {
                     let is_lost = strict && old.is_damaged() && old.key.window == question.window;
                     return Ok(if is_lost { Verdict::Record(Reason::Damaged) } else { Verdict::Fail(error) });
@@ -242,7 +261,7 @@ fn settle(question: &Question, found: &[&Found], evidence: &Evidence, export: &E
     }
     Ok(match log_group()? {
         LogGroup::Absent => Verdict::Record(Reason::LogGroupDeleted),
-        log_group if retention_may_have_deleted(question.window, log_group, export) => {
+        log_group if export.may_lack_expired(question.window, log_group) => {
             let is_seen = evidence.seen.ok_or(Need::Seen)?.since.is_some();
             Verdict::Record(if is_seen { Reason::Expired } else { Reason::ExpiredBeforeFirstRun })
         }
@@ -302,17 +321,6 @@ impl Question<'_> {
 
     fn answers(&self, found: &Found) -> bool {
         found.manifest().is_some_and(|manifest| StreamPrefix::includes(manifest.log_stream_name_prefix.as_ref(), self.stream_prefix))
-    }
-}
-
-/// The window begins before the task's creation minus the retention. Without the log group or the time, it may.
-fn retention_may_have_deleted(window: Window, log_group: &LogGroup, export: &Export) -> bool {
-    match log_group {
-        LogGroup::Absent => true,
-        LogGroup::Present { retention_in_days: None, .. } => false,
-        LogGroup::Present { retention_in_days: Some(days), .. } => {
-            export.created.is_none_or(|created| window.from < created - TimeDelta::days((*days).into()))
-        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     manifest::{self, Found, Manifest, Outcome},
     missing::{Memory, OpenWindow},
     place::{Place, hexadecimal},
+    time::Millis,
     warning::{Warning, WarningName},
 };
 
@@ -279,16 +280,27 @@ impl<'a> Planner<'a> {
     fn failed(&self, subject: &Subject, window: Window, error: ExportError, found: &[Found]) -> Settled {
         let tried = subject.child.is_some() || subject.last.is_some();
         let is_blocked = tried && matches!(error.name, ErrorName::SmallerExport | ErrorName::OverlapRefused);
-        Settled::Failed { failure: error.into(), tried, blocked_by: is_blocked.then(|| fingerprint(found, window)) }
+        let blocked_by = if is_blocked { self.fingerprint(subject, window, found) } else { None };
+        Settled::Failed { failure: error.into(), tried, blocked_by }
     }
 
     /// An export that was refused for what lies there is not repeated until that changes.
     fn blocked(&self, subject: &Subject, window: Window, found: &[Found]) -> Option<Settled> {
         let mut open = self.memory.open.of(&self.groups[subject.group].place).filter(|open| open.window() == window);
         let open = open.find(|_| !self.run.force && !subject.was_planned)?;
-        let blocked_by = open.blocked_by.clone().filter(|blocked_by| *blocked_by == fingerprint(found, window))?;
+        let blocked_by = open.blocked_by.clone().filter(|_| open.blocked_by == self.fingerprint(subject, window, found))?;
         let failure = Failure { error: open.error.clone()?, message: open.message.clone() };
         Some(Settled::Failed { failure, tried: false, blocked_by: Some(blocked_by) })
+    }
+
+    /// Of what lies in a window: it changes with each manifest, with each object behind one, and when retention reaches the window. `None`
+    /// where nothing lies there.
+    fn fingerprint(&self, subject: &Subject, window: Window, found: &[Found]) -> Option<String> {
+        let lies: Vec<&Found> = found.iter().filter(|found| found.key.window.overlaps(window)).collect();
+        let line = |found: &&Found| format!("{} {} {}\n", found.key, found.etag, found.folder().map_or("", |folder| &folder.digest));
+        let expires = self.groups[subject.group].log_group.may_have_expired(window, Millis::of(self.run.start_time));
+        let lines = lies.iter().map(line).chain([expires.to_string()]).collect::<String>();
+        (!lies.is_empty()).then(|| hexadecimal(&Sha256::digest(lines), 16))
     }
 
     fn skipped(&self, reason: Reason, subject: &Subject) -> Option<Settled> {
@@ -351,13 +363,6 @@ impl<'a> Planner<'a> {
         self.progress.planned = planned;
         Finished { next, progress: self.progress, items, decided: self.decided }
     }
-}
-
-/// Of what lies in a window: it changes with each manifest, and with each object behind one.
-fn fingerprint(found: &[Found], window: Window) -> String {
-    let lies = found.iter().filter(|found| found.key.window.overlaps(window));
-    let lies = lies.map(|found| format!("{} {} {}\n", found.key, found.etag, found.folder().map_or("", |folder| &folder.digest)));
-    hexadecimal(&Sha256::digest(lies.collect::<String>()), 16)
 }
 
 /// What is wrong with the manifest that an export of this window replaces.

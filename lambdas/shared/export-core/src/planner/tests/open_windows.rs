@@ -87,14 +87,19 @@ fn what_was_refused_is_not_exported_again_until_something_changes() {
     };
     let open = open_window(&groups[0], "2026-10", october(), json!({"blocked_by": blocked_by}));
     let memory = Memory { open: vec![open].into(), ..Memory::default() };
-    let next = |run: &Run, found: &[Found]| {
-        let mut planner = Planner::new(run, &groups, &memory, Progress::default(), false);
+    let next_of = |groups: &[Group], run: &Run, found: &[Found]| {
+        let mut planner = Planner::new(run, groups, &memory, Progress::default(), false);
         let subject = planner.to_compare(1).remove(0);
         planner.take(&subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export }], found);
         shown(&planner.finish(false))
     };
+    let next = |run: &Run, found: &[Found]| next_of(&groups, run, found);
     assert_eq!(next(&scheduled(), &found), "Report [], /g/0 SmallerExport: m");
+    let kept = LogGroup::Present { created: None, retention_in_days: Some(60), is_exportable: true };
+    let kept = [Group { log_group: kept, ..groups[0].clone() }];
+    assert_eq!(next_of(&kept, &scheduled(), &found), "Export [0]", "retention reaches the window no more");
     assert_eq!(next(&Run { force: true, ..run() }, &found), "Export [0]");
+    assert_eq!(next(&scheduled(), &[]), "Export [0]", "nothing lies there any more");
     let mut changed = found.clone();
     changed[0].etag = "another".into();
     assert_eq!(next(&scheduled(), &changed), "Export [0]", "another manifest");
