@@ -11,7 +11,7 @@ pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
 /// The environment of a function's program. The program looks at the real clock, so a run may take a hundred years.
-pub const STACK: [(&str, &str); 10] = [
+pub const STACK: [(&str, &str); 9] = [
     ("ARCHIVE_NAME", "archive"),
     ("ACCOUNT_ID", "123456789012"),
     ("PARTITION", "aws"),
@@ -20,7 +20,6 @@ pub const STACK: [(&str, &str); 10] = [
     ("TIME_ZONE", "Asia/Tokyo"),
     ("WORK_BUCKET", "work"),
     ("TOPIC_ARN", "arn:aws:sns:ap-northeast-1:123456789012:archive"),
-    ("NOTIFY_ON_SUCCESS", "false"),
     ("RUN_TIME_LIMIT_SECONDS", "3153600000"),
 ];
 
