@@ -125,7 +125,7 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
         slot_hours_used: slot_seconds / 3600.0,
         slot_hours_needed,
         error: header.error.clone(),
-        compaction_error: failure(&request.state, "compactionError"),
+        compaction_error: compaction_failure(&request.state),
         warnings,
         decided: left.decided.clone(),
         missing,
@@ -170,4 +170,15 @@ fn failure(state: &Value, field: &str) -> Option<Failure> {
     let caught = state.get(field)?;
     let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
     Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
+}
+
+/// What the compaction failed with, in its own words: the cause of `startExecution.sync:2` is the description of its execution.
+fn compaction_failure(state: &Value) -> Option<Failure> {
+    let caught = failure(state, "compactionError")?;
+    let execution: Value = serde_json::from_str(&caught.message).unwrap_or_default();
+    let text = |field: &str| execution[field].as_str().filter(|text| !text.is_empty());
+    // One that was stopped, or that timed out, has a status alone.
+    let (Some(error), Some(arn)) = (text("Error").or_else(|| text("Status")), text("ExecutionArn")) else { return Some(caught) };
+    let cause = text("Cause").unwrap_or("no cause");
+    Some(Failure { error: error.to_owned(), message: format!("{cause} (execution {arn})") })
 }

@@ -151,6 +151,33 @@ async fn how_a_run_ends_and_what_people_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_compaction_that_failed_is_told_in_its_own_words() {
+    let execution = |more: Value| merged(json!({"ExecutionArn": "arn:compact-1", "Input": "{}", "Status": "FAILED"}), more).to_string();
+    let cause = "1 of 2 log-group-months were not compacted: /b 2026-10: CompactionRowsDiffer";
+    for (error, caught_cause, told) in [
+        (
+            "States.TaskFailed",
+            execution(json!({"Error": "CompactionFailed", "Cause": cause})),
+            format!("CompactionFailed: {cause} (execution arn:compact-1)"),
+        ),
+        ("States.TaskFailed", execution(json!({"Status": "ABORTED"})), "ABORTED: no cause (execution arn:compact-1)".to_owned()),
+        ("States.Timeout", String::new(), "States.Timeout: ".to_owned()),
+        ("States.TaskFailed", "{}".to_owned(), "States.TaskFailed: {}".to_owned()),
+        (
+            "StepFunctions.StateMachineDoesNotExistException",
+            "gone".to_owned(),
+            "StepFunctions.StateMachineDoesNotExistException: gone".to_owned(),
+        ),
+    ] {
+        let aws = Aws::default();
+        let failed = json!({"compactionError": {"Error": error, "Cause": caught_cause}});
+        let state = merged(left(&aws, json!([exported()]), json!({})).await, failed);
+        let message = format!("every export ended well, but the compaction to Parquet ended with {told} {AT}");
+        assert_eq!(handle(&aws, state).await.unwrap_err(), ExportError::new(CompactionFailed, message));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_that_ended_the_planning_ends_the_run() {
     let refused = json!({"logGroups": [], "error": caught("InvalidInput")});
     for (state, name, message) in [

@@ -11,7 +11,7 @@ use export_core::{
     missing::Memory,
     place::{ManifestKey, Place, PlaceHash},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
 use crate::{
     Archive,
@@ -73,11 +73,8 @@ impl Archive {
 
     /// Of one place, in a month and both neighbours.
     async fn manifests_near(&self, place: &PlaceHash, month: Month) -> Result<Vec<(ManifestKey, String)>, ExportError> {
-        let mut keys = Vec::new();
-        for month in with_neighbours(month) {
-            keys.extend(self.list_manifests(month, &self.stack.manifests_of(month, place)).await?);
-        }
-        Ok(keys)
+        let list = async |month| self.list_manifests(month, &self.stack.manifests_of(month, place)).await;
+        Ok(try_join_all(with_neighbours(month).map(list)).await?.concat())
     }
 
     /// When the oldest task was created whose manifest the place has in the question's month or the one before.

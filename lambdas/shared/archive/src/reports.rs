@@ -57,7 +57,7 @@ impl Archive {
 
     /// The last report of a scheduled run, with its key; not the one at `own`.
     pub async fn last_report(&self, own: &str) -> Result<Option<(String, Report)>, ExportError> {
-        for earlier in self.reports_newest_first().await?.into_iter().filter(|earlier| earlier != own) {
+        for earlier in self.reports_newest_first().await?.filter(|earlier| earlier != own) {
             if let Some(report) = self.read_report::<Report>(&earlier).await?.filter(|report| report.scheduled_time.is_some()) {
                 return Ok(Some((earlier, report)));
             }

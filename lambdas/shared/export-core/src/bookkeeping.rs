@@ -109,9 +109,17 @@ impl<'a> Bookkeeping<'a> {
     /// What becomes of an open window that this run judges and does not write anew. `covered`: by valid manifests in its place today that
     /// answer its own stream prefix. `left_open` and `decided` are this run's.
     pub fn fate(&self, open: &OpenWindow, covered: &[Window], left_open: &[OpenWindow], decided: &[Decided]) -> Fate {
-        let Some(home) = self.home(open) else {
-            return if self.run.is_scheduled() && self.compared_everything { Fate::NotAsked } else { Fate::Stays };
+        let is_asked = |home: Option<&Group>| {
+            let asked = home.map(|home| home.source.log_stream_name_prefix.as_ref());
+            asked.is_some_and(|asked| StreamPrefix::includes(asked, open.log_stream_name_prefix.as_ref()))
         };
+        let home = self.home(open);
+        let is_left = |held: &[Window]| !open.window().without(held).is_empty();
+        let stays = match is_asked(home) || !self.run.is_scheduled() || !self.compared_everything {
+            true => Fate::Stays,
+            false => Fate::NotAsked,
+        };
+        let Some(home) = home else { return if is_left(covered) { stays } else { Fate::Leaves } };
         let warned = decided.iter().filter(|decided| {
             matches!(decided.settled, Settled::Warned { .. })
                 && decided.source.log_group_name == open.log_group
@@ -120,11 +128,7 @@ impl<'a> Bookkeeping<'a> {
         let warned = warned.map(|decided| decided.window);
         let anew = left_open.iter().filter(|left| left.lies_in(&home.place)).map(OpenWindow::window);
         let held: Vec<Window> = covered.iter().copied().chain(warned).chain(anew).collect();
-        if open.window().without(&held).is_empty() {
-            return Fate::Leaves;
-        }
-        let asks = StreamPrefix::includes(home.source.log_stream_name_prefix.as_ref(), open.log_stream_name_prefix.as_ref());
-        if !asks && self.run.is_scheduled() && self.compared_everything { Fate::NotAsked } else { Fate::Stays }
+        if is_left(&held) { stays } else { Fate::Leaves }
     }
 
     /// An open window that no entry asks for, as this run writes it.
@@ -132,3 +136,6 @@ impl<'a> Bookkeeping<'a> {
         OpenWindow { outcome: OpenOutcome::NotAsked, execution: self.run.execution.to_string(), ..open.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

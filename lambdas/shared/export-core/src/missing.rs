@@ -54,7 +54,7 @@ pub struct OpenWindow {
     pub window_to: Millis,
     /// When a run first found it not archived.
     pub since: String,
-    /// Tasks that were created for it, or tried to be, in vain.
+    /// Runs that tried to export it, in vain.
     pub tries: u32,
     /// The last run that looked at it.
     pub execution: String,

@@ -55,13 +55,10 @@ impl Month {
     /// The parts of `window` by the months of `timezone`, in order of time.
     pub fn parts_of(window: Window, timezone: Tz) -> Vec<(Self, Window)> {
         let month_of = |millis: Millis| Self::at(millis.instant().unwrap_or_default(), timezone);
-        let last = month_of(window.to);
+        // Where the clocks are set back over midnight, the calendar says the month before for some minutes of a month.
+        let last = month_of(window.to).next();
         let months = std::iter::successors(Some(month_of(window.from)), |month| Some(month.next())).take_while(|month| *month <= last);
-        let part = |month| {
-            let own = Window::of(month, timezone);
-            (month, Window { from: own.from.max(window.from), to: own.to.min(window.to) })
-        };
-        months.map(part).collect()
+        months.filter_map(|month| Some((month, Window::of(month, timezone).overlap(window)?))).collect()
     }
 
     pub(crate) fn first_day(self) -> NaiveDate {

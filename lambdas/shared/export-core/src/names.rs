@@ -125,7 +125,7 @@ pub(crate) fn log_group(text: &str, account: &str, region: &str) -> Read<LogGrou
     let Some(arn) = text.strip_prefix("arn:") else { return LogGroupName::parse(text) };
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_partition, "logs", of_region, of_account, "log-group", name] = parts[..] else {
-        return Err("give a log group's name, or its ARN arn:aws:logs:<Region>:<account>:log-group:<name>".to_owned());
+        return Err("give a log group's name, or its ARN arn:<partition>:logs:<Region>:<account>:log-group:<name>".to_owned());
     };
     if (of_region, of_account) != (region, account) {
         return Err(format!("the log group must be of account {account} and Region {region}, because an export reaches no other"));

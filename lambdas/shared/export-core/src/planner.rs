@@ -1,13 +1,14 @@
 //! The rounds of a run: which log-group-months it compares next, what it plans, and when it ends. Evidence is gathered elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod homes;
 
-use chrono_tz::Tz;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ErrorName, ExportError, LogGroupName, Month, TaskId, Window,
+    ErrorName, ExportError, Month, TaskId, Window,
     contract::{
         create::Reason,
         plan::{Child, Decided, Failure, IDLE_ROUNDS, Next, PlannedWindow, ROUND_SIZE, Run, Settled},
@@ -20,37 +21,14 @@ use crate::{
     warning::{Warning, WarningName},
 };
 
+pub use homes::Homes;
+
 /// A log group of the run's list, as it was when the run began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub source: Source,
     pub place: Place,
     pub log_group: LogGroup,
-}
-
-/// Where log groups land today, for open windows of earlier runs.
-pub struct Homes<'a> {
-    groups: &'a [Group],
-    by_name: HashMap<&'a LogGroupName, Vec<usize>>,
-    is_scheduled: bool,
-}
-
-impl<'a> Homes<'a> {
-    pub fn of(run: &Run, groups: &'a [Group]) -> Self {
-        let mut by_name: HashMap<&LogGroupName, Vec<usize>> = HashMap::new();
-        for (index, group) in groups.iter().enumerate() {
-            by_name.entry(&group.place.log_group).or_default().push(index);
-        }
-        Self { groups, by_name, is_scheduled: run.is_scheduled() }
-    }
-
-    /// Its own place; in a scheduled run, the log group's first one where an entry gave it another. `None`: no entry asks for it.
-    pub fn of_open(&self, open: &OpenWindow) -> Option<(usize, &'a Group)> {
-        let own = self.by_name.get(&open.log_group)?;
-        let same = own.iter().find(|index| open.lies_in(&self.groups[**index].place));
-        let index = *same.or_else(|| own.first().filter(|_| self.is_scheduled))?;
-        Some((index, &self.groups[index]))
-    }
 }
 
 /// What one call of `plan-exports` leaves to the next.
@@ -115,7 +93,7 @@ pub struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub fn new(run: &'a Run, groups: &'a [Group], memory: &'a Memory, progress: Progress, is_time_over: bool) -> Self {
-        let older = older(run, groups, memory);
+        let older = homes::older(run, groups, memory);
         Self { run, groups, memory, older, progress, is_time_over, planned: Vec::new(), decided: Vec::new(), has_progressed: false }
     }
 
@@ -373,22 +351,6 @@ impl<'a> Planner<'a> {
         self.progress.planned = planned;
         Finished { next, progress: self.progress, items, decided: self.decided }
     }
-}
-
-/// The open windows that a scheduled run looks at beside its months, the newest first, cut at the months of its time zone.
-fn older(run: &Run, groups: &[Group], memory: &Memory) -> Vec<(usize, Month, Window)> {
-    let (true, Ok(timezone)) = (run.is_scheduled(), run.timezone.parse::<Tz>()) else { return Vec::new() };
-    let homes = Homes::of(run, groups);
-    let looked: Vec<Window> = run.looks.iter().filter(|look| !look.after_first_covered).map(|look| look.window).collect();
-    let mut older: Vec<(usize, Month, Window)> = Vec::new();
-    for open in memory.open.iter() {
-        let Some((group, _)) = homes.of_open(open) else { continue };
-        let left = open.window().without(&looked).into_iter().flat_map(|window| Month::parts_of(window, timezone));
-        older.extend(left.map(|(month, window)| (group, month, window)));
-    }
-    older.sort_unstable_by_key(|(group, month, window)| (std::cmp::Reverse(*month), *group, *window));
-    older.dedup();
-    older
 }
 
 /// Of what lies in a window: it changes with each manifest, and with each object behind one.

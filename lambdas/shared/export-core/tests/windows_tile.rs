@@ -90,4 +90,29 @@ proptest! {
         prop_assert!(left.iter().all(|part| window.contains(*part)), "{left:?}");
         prop_assert!(left.windows(2).all(|pair| pair[0].to.0 + 1 < pair[1].from.0), "{left:?}");
     }
+
+    /// A window that was planned in one zone is cut at the months of another, without a gap, each part inside its month.
+    #[test]
+    fn the_parts_of_a_window_by_months_tile_it(timezone in any_timezone(), from in 0i64..4_000_000_000_000, length in 0i64..10_000_000_000) {
+        let window = Window { from: Millis(from), to: Millis(from + length) };
+        let parts = Month::parts_of(window, timezone);
+        let mut expected = window.from;
+        for (month, part) in &parts {
+            prop_assert_eq!(part.from, expected);
+            prop_assert!(Window::of(*month, timezone).contains(*part) && part.from <= part.to);
+            expected = Millis(part.to.0 + 1);
+        }
+        prop_assert_eq!(expected.0 - 1, window.to.0);
+    }
+}
+
+/// St. John's, 2009-11-01: at 00:01 the clocks go back to 23:01 of October.
+#[test]
+fn a_window_that_begins_or_ends_in_a_repeated_hour_is_cut_whole() {
+    let timezone = chrono_tz::America::St_Johns;
+    let november = Window::of("2009-11".parse().unwrap(), timezone);
+    let minutes = |minutes: i64| Millis(november.from.0 + minutes * 60_000);
+    for window in [Window { from: minutes(30), to: minutes(90) }, Window { from: minutes(0), to: minutes(30) }] {
+        assert_eq!(Month::parts_of(window, timezone), [("2009-11".parse().unwrap(), window)]);
+    }
 }

@@ -21,7 +21,8 @@ pub struct Prices {
 
 /// Assumptions that are not measured here. Nearly all invocations are polls.
 const INVOCATION_SECONDS: f64 = POLL_SECONDS;
-const FUNCTION_GB: f64 = 0.125;
+/// Of check-export-task.
+const FUNCTION_GB: f64 = 0.25;
 const OWN_LOGS_GB_PER_GROUP: f64 = 0.000_15;
 /// Of a log group in a month, as ingested; and what is left of it in gzip, as AWS reckons in its examples.
 const INGESTED_GB_PER_GROUP: f64 = 1.0;
@@ -117,10 +118,10 @@ mod tests {
         assert_eq!(thousand["step_functions"], 0.575);
         // 1,000 GB, compressed to 150.
         assert_eq!(thousand["storage_of_a_month"], 3.75);
-        // 20,004 requests at 0.20 per million, and 0.025 GB-seconds each.
-        assert_eq!(thousand["lambda"], 0.0107);
+        // 20,004 requests at 0.20 per million, and 0.05 GB-seconds each.
+        assert_eq!(thousand["lambda"], 0.0173);
         assert_eq!(thousand["own_logs"], 0.114);
         assert_eq!(thousand["s3_requests"], 0.0141);
-        assert_eq!(thousand["total"], 0.714);
+        assert_eq!(thousand["total"], 0.72);
     }
 }

@@ -176,7 +176,7 @@ const COST: &str = "
 ";
 
 const DOLLARS: &str = "
-With tasks of one minute, a log group costs {cost.exported.transitions} transitions and {cost.exported.lambda_invocations} invocations of about {cost.prices.assumed.invocation_seconds} s at 128 MB. A round of at most {cost.round_size} log groups adds {cost.round.transitions} transitions, and a run {cost.run.transitions}.
+With tasks of one minute, a log group costs {cost.exported.transitions} transitions and {cost.exported.lambda_invocations} invocations of about {cost.prices.assumed.invocation_seconds} s at {cost.prices.assumed.function_gb} GB of memory. A round of at most {cost.round_size} log groups adds {cost.round.transitions} transitions, and a run {cost.run.transitions}.
 
 | Log groups | Transitions | Invocations | Step Functions | Lambda | S3 requests | Own logs | A run, free tiers aside | Storage, each month kept |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|

@@ -1,5 +1,5 @@
-//! Faults a test has ordered: an error instead of an answer, an answer that gets lost or comes late, or a task that takes
-//! another end.
+//! Faults a test has ordered: an error or an empty page instead of an answer, an answer that gets lost or comes late, or a task that
+//! takes another end.
 
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,
     },
+    /// A page of a listing is preceded by an empty one.
+    EmptyPage { operation: String, empty_page: bool },
     /// The next task created ends, or sticks, in this status.
     Status {
         status: String,
@@ -83,6 +85,8 @@ pub(crate) struct Target<'a> {
     pub(crate) log_group: Option<&'a str>,
     /// Of an S3 object.
     pub(crate) key: Option<&'a str>,
+    /// It goes on after an empty page: no second one follows.
+    pub(crate) is_after_empty_page: bool,
 }
 
 /// What a fault does to a call.
@@ -91,6 +95,7 @@ pub(crate) enum Strike {
     Error(ApiError),
     DropResponse,
     Delay(Duration),
+    EmptyPage,
 }
 
 /// All faults still to strike, in the order they were given: the first that fits strikes.
@@ -119,6 +124,7 @@ impl Faults {
                 operation == call.operation
                     && key_suffix.as_ref().is_none_or(|suffix| call.key.is_some_and(|key| key.ends_with(suffix.as_str())))
             }
+            Effect::EmptyPage { operation, .. } => operation == call.operation && !call.is_after_empty_page,
             Effect::Status { .. } | Effect::Vanish { .. } => false,
         })?;
         match fault.effect {
@@ -129,6 +135,7 @@ impl Faults {
             })),
             Effect::DropResponse { .. } => Some(Strike::DropResponse),
             Effect::Delay { delay_ms, .. } => Some(Strike::Delay(Duration::from_millis(delay_ms))),
+            Effect::EmptyPage { .. } => Some(Strike::EmptyPage),
             Effect::Status { .. } | Effect::Vanish { .. } => None,
         }
     }
@@ -141,7 +148,7 @@ impl Faults {
                 Some(Fate::Ordered(Ordered { status, message, age_ms: age_ms.unwrap_or_default() }))
             }
             Effect::Vanish { .. } => Some(Fate::Vanish),
-            Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } => None,
+            Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::EmptyPage { .. } => None,
         }
     }
 

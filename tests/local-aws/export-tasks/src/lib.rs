@@ -10,6 +10,7 @@ mod api;
 mod body;
 mod clock;
 mod control;
+mod empty_page;
 mod engine;
 mod error;
 mod export;

@@ -87,7 +87,7 @@ pub(crate) fn error_response(error: &ApiError, method: &Method) -> Response<Body
     response
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::body::{Body, aws_error, aws_json};
 use crate::control;
+use crate::empty_page;
 use crate::engine;
 use crate::faults::{Strike, Target};
 use crate::forward;
@@ -125,12 +126,13 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
             tokio::time::sleep(delay).await;
             Ok(response)
         }
-        Some(Strike::Error(_)) | None => Ok(response),
+        Some(Strike::Error(_) | Strike::EmptyPage) | None => Ok(response),
     }
 }
 
-async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
-    let strike = strike_logs(local, operation, &body);
+async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, mut body: Bytes) -> (Option<Strike>, Response<Body>) {
+    let is_after_empty_page = empty_page::is_listing(operation) && empty_page::restore_logs(&mut parts, &mut body);
+    let strike = strike_logs(local, operation, &body, is_after_empty_page);
     let response = if api::is_export_operation(operation) {
         match api::call(local, operation, &parts.headers, &body, strike.as_ref()).await {
             Ok(answer) => aws_json(&answer),
@@ -138,6 +140,8 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body:
         }
     } else if let Some(Strike::Error(error)) = &strike {
         aws_error(error)
+    } else if let Some(Strike::EmptyPage) = &strike {
+        aws_json(&empty_page::of_logs(operation, &serde_json::from_slice(&body).unwrap_or_default()))
     } else {
         match operation {
             "DescribeLogGroups" => rewritten(local, parts, body, |answer| overlay::rewrite(answer, &local.state().overlays)).await,
@@ -152,11 +156,17 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, parts: Parts, body:
 }
 
 /// Everything that is no operation of CloudWatch Logs; S3's can be struck by faults.
-async fn other_operation(local: &Local, parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
-    let strike = s3::operation(&parts).and_then(|operation| {
-        let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref() };
+async fn other_operation(local: &Local, mut parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
+    let operation = s3::operation(&parts);
+    let is_listing = operation.as_ref().is_some_and(|operation| empty_page::is_listing(operation.name));
+    let is_after_empty_page = is_listing && empty_page::restore_s3(&mut parts);
+    let strike = operation.and_then(|operation| {
+        let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref(), is_after_empty_page };
         local.state().faults.strike(target)
     });
+    if let Some(Strike::EmptyPage) = &strike {
+        return (strike, empty_page::of_s3(&parts));
+    }
     if let Some(Strike::Error(error)) = &strike {
         let response = s3::error_response(error, &parts.method);
         return (strike, response);
@@ -172,13 +182,13 @@ async fn other_operation(local: &Local, parts: Parts, body: Bytes) -> (Option<St
     (strike, response)
 }
 
-fn strike_logs(local: &Local, operation: &str, body: &[u8]) -> Option<Strike> {
+fn strike_logs(local: &Local, operation: &str, body: &[u8], is_after_empty_page: bool) -> Option<Strike> {
     let mut state = local.state();
     if state.faults.list().is_empty() {
         return None;
     }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None })
+    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None, is_after_empty_page })
 }
 
 /// Passes a request on, and changes the answer on its way back.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     LogGroupName, Month,
     contract::plan::{Decided, Failure, Settled},
-    missing::{OpenOutcome, OpenWindow},
+    missing::OpenWindow,
     warning::Warning,
 };
 
@@ -70,9 +70,8 @@ impl Report {
     }
 
     /// What makes a difference of the open windows: not how often each was tried, nor by whom.
-    pub fn open(&self) -> BTreeSet<(&LogGroupName, Month, (i64, i64), OpenOutcome, Option<&str>)> {
-        let key = |open: &'_ OpenWindow| (open.window_from.0, open.window_to.0);
-        self.missing.iter().map(|open| (&open.log_group, open.month, key(open), open.outcome, open.error.as_deref())).collect()
+    fn open(&self) -> BTreeSet<impl Ord> {
+        self.missing.iter().map(|open| (&open.log_group, open.month, open.window(), open.outcome, open.error.as_deref())).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use case::*;
 use serde_json::json;
 
 use super::*;
+use crate::manifest::Content;
 
 #[test]
 fn each_stage_asks_for_what_it_needs_and_for_no_more() {
@@ -16,6 +17,11 @@ fn each_stage_asks_for_what_it_needs_and_for_no_more() {
         ("no manifest", lie([]), "needs LogGroup"),
         ("a log group", lie([]).group(NO_LIMIT), "needs NewestEvent"),
         ("a manifest that a task stands behind", lie([exported().damaged(&[])]).group(NO_LIMIT), "Export"),
+        ("no log group", lie([]).group(LogGroup::Absent), "needs Seen"),
+        ("a log group of later", lie([]).group(created(october().to + TimeDelta::days(1))), "needs Seen"),
+        ("no event in the window", lie([]).group(NO_LIMIT).newest(NewestEvent::None), "needs Seen"),
+        ("an event may be in it", lie([]).group(NO_LIMIT).newest(NewestEvent::Unknown), "Export"),
+        ("an export of nothing that retention explains", lie([]).group(ONE_DAY).exports(&[]), "needs Seen"),
         ("an export", lie([]).exports(&[("a", 1)]), "Write(Exported)"),
         ("an export of nothing", lie([]).exports(&[]), "needs LogGroup"),
         ("an export in place of another", lie([exported()]).exports(&[("a", 1)]), "needs LogGroup"),
@@ -29,6 +35,9 @@ fn what_valid_manifests_cover_is_archived() {
         ("exported", lie([exported()]), "Archived"),
         ("empty", lie([empty()]), "Archived"),
         ("skipped", lie([skipped()]), "Archived"),
+        ("lost", lie([lost()]), "Archived"),
+        ("lost, with what still lies there", lie([lost_damaged(&[("a", 9)])]), "Archived"),
+        ("lost, and nothing lies there", lie([lost_damaged(&[])]), "Archived"),
         ("two that adjoin", lie([half(), wrote(300, 744, &[])]), "Archived"),
         ("one of more than the month", lie([wrote(-9, 745, &[])]), "Archived"),
         ("all streams answer for some", lie([exported()]).of_streams("prod/"), "Archived"),
@@ -52,19 +61,65 @@ fn what_is_not_covered_goes_by_the_log_group_and_its_events() {
         ("the newest, by a margin", open([]).newest(NewestEvent::At(from - TIMESTAMP_MARGIN)), "Export"),
         ("none, and one can arrive", open([]).newest(NewestEvent::At(from - TIMESTAMP_MARGIN - ms)), "NothingYet"),
         ("none at all, and one can arrive", open([]).newest(NewestEvent::None).at("2026-11-14T14:59:59.999Z"), "NothingYet"),
-        ("none any more", open([]).newest(NewestEvent::None).at("2026-11-14T15:00:00Z"), "Skip(NoEventsInMonth)"),
+        ("none any more", open([]).newest(NewestEvent::None).at("2026-11-14T15:00:00Z"), "Record(NoEventsInMonth)"),
         ("none in the rest", open([wrote(0, 9, &[])]).newest(NewestEvent::None), "9..744 NothingYet"),
-        ("created long after", lie([]).group(created(to + LATE_EVENTS + ms)), "Skip(CreatedAfterMonth)"),
-        ("created after, and late events are taken", lie([]).group(created(to + LATE_EVENTS)), "needs NewestEvent"),
-        ("no such log group", lie([]).group(LogGroup::Absent), "LogGroupNotFound: log group /a does not exist"),
+        ("created long after", open([]).group(created(to + LATE_EVENTS + ms)), "Record(CreatedAfterMonth)"),
+        ("created after, and late events are taken", open([]).group(created(to + LATE_EVENTS)), "Export"),
+        ("no such log group", open([]).group(LogGroup::Absent), "LogGroupNotFound: log group /a does not exist"),
         ("another class", lie([]).group(INFREQUENT), "LogClassNotExportable: log group /a is not of the class Standard..."),
+    ]);
+}
+
+#[test]
+fn what_was_seen_and_is_there_no_more_is_lost() {
+    let (before, after) = ("2026-10-20T00:00:00Z", "2026-11-02T00:00:00Z");
+    let anew = || created(Millis::of(instant("2026-11-01T00:00:00Z")));
+    let quiet = |case: Case| case.newest(NewestEvent::None).at("2026-12-01T00:00:00Z");
+    check([
+        ("deleted", open([]).group(LogGroup::Absent).seen_since(after), "Record(LogGroupDeleted)"),
+        ("deleted since it was planned", open([]).group(LogGroup::Absent).planned_since(after), "Record(LogGroupDeleted)"),
+        ("created anew", open([]).group(anew()).seen_since(before), "Record(LogGroupDeleted)"),
+        ("created anew since it was planned", open([]).group(anew()).planned_since(before), "Record(LogGroupDeleted)"),
+        ("what is younger than today's log group proves nothing", open([]).group(anew()).seen_since(after), "Export"),
+        ("nor does today's plan", open([]).group(anew()).planned_since(after), "Export"),
+        ("created inside the window", open([]).group(created(october().to)).seen_since(before), "Export"),
+        ("the rest of it", open([wrote(0, 9, &[])]).group(LogGroup::Absent).seen_since(before), "9..744 Record(LogGroupDeleted)"),
+        ("no event in it, and never open", quiet(open([])).seen_since(before), "Record(NoEventsInMonth)"),
+        ("no event in it, and open once", quiet(open([])).open_since(before), "Export"),
+        ("no event yet, and open once", open([]).newest(NewestEvent::None).open_since(before), "Export"),
+        ("of another class, and seen", open([]).group(INFREQUENT).open_since(before), "LogClassNotExportable: ..."),
+    ]);
+}
+
+#[test]
+fn objects_that_no_export_can_bring_back_are_lost() {
+    let damaged = || exported().damaged(&[("a", 9)]);
+    let anew = || created(october().to + TimeDelta::milliseconds(1));
+    let wrote = |case: Case, streams| case.exports(streams);
+    check([
+        ("no log group", open([damaged()]).group(LogGroup::Absent), "Record(Damaged)"),
+        ("created anew, so that its events are others", open([damaged()]).group(anew()), "Record(Damaged)"),
+        ("all objects are gone", open([exported().damaged(&[])]).group(LogGroup::Absent), "Record(Damaged)"),
+        (
+            "lost before, and damaged again",
+            open([lost_damaged(&[("a", 10)]).damaged(&[("a", 9)])]).group(LogGroup::Absent),
+            "Record(Damaged)",
+        ),
+        ("valid, under force", open([exported()]).group(LogGroup::Absent).forced_since("2026-11-01T05:00:00Z"), "SmallerExport: ..."),
+        ("of fewer streams, and valid", open([exported().of_streams("prod/")]).group(LogGroup::Absent), "SmallerExport: ..."),
+        ("wrong, with objects", open([exported().wrong()]).group(LogGroup::Absent), "SmallerExport: ..."),
+        ("retention, and the export wrote nothing", wrote(open([damaged()]).group(ONE_DAY), &[]), "Record(Damaged)"),
+        ("retention, and the export has less", wrote(open([damaged()]).group(ONE_DAY), &[("a", 8)]), "Record(Damaged)"),
+        ("the log group was deleted meanwhile", wrote(open([damaged()]).group(LogGroup::Absent), &[("a", 8)]), "Record(Damaged)"),
+        ("no retention", wrote(open([damaged()]), &[]), "SmallerExport: ..."),
+        ("retention, and the export has all of it", wrote(open([damaged()]).group(ONE_DAY), &[("a", 9)]), "Write(Exported), ..."),
+        ("retention, and not damaged", wrote(open([exported()]).group(ONE_DAY), &[("a", 8)]), "SmallerExport: ..."),
     ]);
 }
 
 #[test]
 fn what_a_task_stands_behind_is_exported_again_or_fails() {
     let damaged = || exported().damaged(&[]);
-    let after = created(october().to + LATE_EVENTS + TimeDelta::days(1));
     check([
         ("damaged, with its own bounds", open([wrote(9, 300, &[("a", 9)]).damaged(&[])]), "9..300 Export | 0..9 Export | 300..744 Export"),
         ("damaged, whatever the streams say", open([damaged()]).newest(NewestEvent::None), "Export"),
@@ -93,19 +148,9 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
         ("damaged, of other streams", open([damaged().of_streams("prod/")]).of_streams("dev/"), "PlaceTaken: ..."),
         ("skipped for other streams", open([skipped().of_streams("prod/")]).of_streams("dev/"), "Export"),
         (
-            "damaged, and no log group",
-            open([damaged()]).group(LogGroup::Absent),
-            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a does not exist",
-        ),
-        (
             "damaged, and another class",
             open([damaged()]).group(INFREQUENT),
             "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a is not of the class...",
-        ),
-        (
-            "damaged, and created anew",
-            open([damaged()]).group(after),
-            "SmallerExport: no export can replace the manifest for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z: log group /a was created anew after this window",
         ),
     ]);
 }
@@ -166,6 +211,11 @@ fn what_an_export_replaces() {
         ("empty for fewer streams, by nothing", lasting([empty().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
         ("skipped for other streams", lasting([skipped().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
         ("empty", lasting([empty()]).exports(some), "Write(Exported), replaces 0..744"),
+        ("lost without a task", lasting([lost()]).exports(some), "Write(Exported), replaces 0..744"),
+        ("lost without a task, by nothing", lasting([lost()]).exports(none), "Written(Empty)"),
+        ("lost and damaged", lasting([lost_damaged(some)]).exports(some), "Write(Exported), replaces 0..744"),
+        ("lost and damaged, by less", lasting([lost_damaged(some)]).exports(&[("a", 9)]), "SmallerExport: ..."),
+        ("lost and damaged, by nothing", lasting([lost_damaged(some)]).exports(none), "SmallerExport: ..."),
         ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "OverlapRefused: ..."),
         ("empty, by nothing", lasting([empty()]).exports(none), "Written(Empty)"),
         (
@@ -179,7 +229,7 @@ fn what_an_export_replaces() {
         (
             "the same bounds, by nothing",
             lasting([exported()]).exports(none),
-            "SmallerExport: the new export wrote nothing, and manifest ... of log group /a has a task: it stays",
+            "SmallerExport: the new task t-new wrote nothing, and manifest ... has a task: it stays",
         ),
         ("other bounds", lasting([wrote(9, 744, some)]).exports(some), "OverlapRefused: ..."),
         ("other bounds, not answering", lasting([wrote(9, 744, some).of_streams("prod/")]).exports(some), "OverlapRefused: ..."),
@@ -192,7 +242,7 @@ fn what_an_export_replaces() {
         (
             "damaged, all gone, by nothing",
             lasting([exported().damaged(none)]).exports(none),
-            "SmallerExport: the new export wrote nothing...",
+            "SmallerExport: the new task t-new wrote nothing...",
         ),
         ("fewer streams", lasting([exported().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
         ("other streams", lasting([exported().of_streams("prod/")]).of_streams("dev/").exports(some), "PlaceTaken: ..."),
@@ -240,15 +290,13 @@ fn a_task_that_wrote_nothing_goes_by_the_log_group() {
     };
     let after_32_days = october().from + TimeDelta::days(32);
     let later = after_32_days + TimeDelta::milliseconds(1);
+    let absent = || lie([]).group(LogGroup::Absent).exports(&[]);
     check([
         ("retention kept all of it", kept(32, Some(after_32_days)), "Write(Empty)"),
-        ("retention may have deleted some", kept(32, Some(later)), "Skip(ExpiredBeforeFirstRun)"),
-        ("so it may where the task's time is unknown", kept(3653, None), "Skip(ExpiredBeforeFirstRun)"),
-        (
-            "a deleted log group",
-            lie([]).group(LogGroup::Absent).exports(&[]),
-            "LogGroupNotFound: log group /a was deleted before its export wrote anything",
-        ),
+        ("retention may have deleted some", kept(32, Some(later)).unseen(), "Record(ExpiredBeforeFirstRun)"),
+        ("so it may where the task's time is unknown", kept(3653, None).unseen(), "Record(ExpiredBeforeFirstRun)"),
+        ("of a window that was seen", kept(32, Some(later)).seen_since("2026-11-01T00:00:00Z"), "Record(Expired)"),
+        ("a deleted log group", absent(), "Record(LogGroupDeleted)"),
     ]);
 }
 
@@ -278,7 +326,11 @@ fn a_manifest_is_valid_if_it_fits_its_key_and_its_objects() {
         (json!({"objects": 1}), Some("it states 1 objects of 1000 bytes, and 2 of 1000 bytes lie in its task's folder")),
         (json!({"bytes": 1001}), Some("it states 2 objects of 1001 bytes, and 2 of 1000 bytes lie in its task's folder")),
         (json!({"objects": -1}), Some("it cannot be read as a manifest")),
-        (json!({"outcome": "lost"}), Some("it cannot be read as a manifest")),
+        (json!({"outcome": "lost"}), Some("do not go together")),
+        (json!({"outcome": "lost", "reason": "Expired"}), Some("do not go together")),
+        (json!({"outcome": "lost", "reason": "Damaged"}), None),
+        (json!({"outcome": "lost", "reason": "NoEventsInMonth"}), Some("do not go together")),
+        (json!({"outcome": "other"}), Some("it cannot be read as a manifest")),
     ] {
         let found = exported().with(changes.clone()).found(instant("2026-11-02T00:00:00Z"));
         let wrong = match &found.content {
@@ -293,21 +345,28 @@ fn a_manifest_is_valid_if_it_fits_its_key_and_its_objects() {
 }
 
 #[test]
-fn a_skip_replaces_nothing_that_is_good_or_that_a_task_stands_behind() {
+fn a_record_replaces_nothing_that_is_good_or_that_a_task_stands_behind() {
+    // By a record without a task, and by Damaged.
     for (name, manifest, expected) in [
-        ("valid", exported(), false),
-        ("empty", empty(), false),
-        ("damaged", exported().damaged(&[]), false),
-        ("unreadable", denied(), false),
-        ("skipped", skipped(), false),
-        ("wrong, with objects", exported().wrong(), false),
-        ("wrong, without objects", exported().wrong().damaged(&[]), true),
-        ("skipped for fewer streams", skipped().of_streams("prod/"), true),
-        ("beside the window", wrote(744, 745, &[]), true),
+        ("valid", exported(), [false, false]),
+        ("empty", empty(), [false, false]),
+        ("damaged", exported().damaged(&[]), [false, true]),
+        ("damaged, of other bounds", wrote(0, 700, &[("a", 1)]).damaged(&[]), [false, false]),
+        ("unreadable", denied(), [false, false]),
+        ("skipped", skipped(), [false, false]),
+        ("lost", lost(), [false, false]),
+        ("lost and damaged", lost_damaged(&[("a", 1)]), [false, false]),
+        ("lost and damaged, for fewer streams", lost_damaged(&[("a", 1)]).of_streams("prod/"), [false, false]),
+        ("wrong, with objects", exported().wrong(), [false, false]),
+        ("wrong, without objects", exported().wrong().damaged(&[]), [true, true]),
+        ("skipped for fewer streams", skipped().of_streams("prod/"), [true, false]),
+        ("lost for fewer streams", lost().of_streams("prod/"), [true, false]),
+        ("beside the window", wrote(744, 745, &[]), [true, true]),
     ] {
         let case = lie([manifest]);
         let place = place();
         let found = case.evidence.manifests.as_ref().unwrap();
-        assert_eq!(replaced_by_skip(&case.question(&place), found).is_some(), expected, "{name}");
+        let replaced = |reason| replaced_by_record(&case.question(&place), reason, found).is_some();
+        assert_eq!([replaced(Reason::NoEventsInMonth), replaced(Reason::Damaged)], expected, "{name}");
     }
 }

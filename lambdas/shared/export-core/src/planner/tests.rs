@@ -1,12 +1,16 @@
 //! Rounds of a run whose groups have one month each: what is planned, what is settled, and what comes next.
 
+mod open_windows;
+
 use serde_json::json;
 
 use super::*;
 use crate::{
     ExecutionArn, LogGroupName,
-    manifest::{Content, Folder, SkipReason},
+    contract::plan::PlannedWindow,
+    manifest::{self, Content, Folder},
     place::stack,
+    time::Millis,
     warning::WarningName,
 };
 
@@ -75,13 +79,14 @@ impl Archive {
 
 /// One call of plan-exports. `children`: what became of the windows of the last round, where that can be read.
 fn round(run: &Run, groups: &[Group], progress: Progress, is_time_over: bool, archive: &Archive, children: &[(usize, Child)]) -> Finished {
-    let mut planner = Planner::new(run, groups, progress, is_time_over);
+    let memory = Memory::default();
+    let mut planner = Planner::new(run, groups, &memory, progress, is_time_over);
     let decide = |planner: &mut Planner, subject: Subject| {
         let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export, Vec::new()));
         let decision = Decision { month: subject.month, window: subject.window, verdict };
         planner.take(&subject, vec![decision], &found);
     };
-    let child = |open: &OpenWindow| children.iter().find(|(group, _)| *group == open.group).map(|(_, child)| child.clone());
+    let child = |window: &PlannedWindow| children.iter().find(|(group, _)| *group == window.group).map(|(_, child)| child.clone());
     for subject in planner.last_round(child) {
         decide(&mut planner, subject);
     }
@@ -98,7 +103,7 @@ fn failed(name: ErrorName) -> Child {
     Child::Failed(ExportError::new(name, format!("{name} in AWS's words")))
 }
 
-fn checked(outcome: Outcome, reason: Option<SkippedBecause>) -> Child {
+fn checked(outcome: Outcome, reason: Option<manifest::Reason>) -> Child {
     Child::Checked { outcome, reason, task_id: None, objects: 2, bytes: 14, seconds: 1.0, warnings: Vec::new() }
 }
 
@@ -106,7 +111,7 @@ fn checked(outcome: Outcome, reason: Option<SkippedBecause>) -> Child {
 fn shown(finished: &Finished) -> String {
     let items: Vec<usize> = finished.items.iter().map(|item| item.group).collect();
     let settled = finished.decided.iter().map(|decided| match &decided.settled {
-        Settled::Failed { failure } => format!(", {} {}: {}", decided.source.log_group_name, failure.error, failure.message),
+        Settled::Failed { failure, .. } => format!(", {} {}: {}", decided.source.log_group_name, failure.error, failure.message),
         Settled::Warned { warning } => format!(", {} {:?}", decided.source.log_group_name, warning.name),
         settled => format!(", {} {settled:?}", decided.source.log_group_name),
     });
@@ -124,12 +129,12 @@ fn a_round_has_500_windows_and_the_next_goes_on() {
     for _ in 0..4 {
         let finished = round(&run, &groups, progress, false, &archive, &[]);
         finished.items.iter().for_each(|item| archive.gets(&groups[item.group], item.group, "exported", EXECUTION));
-        assert_eq!(finished.progress.open, finished.items);
+        assert_eq!(finished.progress.planned, finished.items);
         sizes.push((finished.next, finished.items.len(), finished.decided.len()));
         progress = serde_json::from_value(json!(finished.progress)).unwrap();
     }
     assert_eq!(sizes, [(Next::Export, 500, 0), (Next::Export, 500, 500), (Next::Export, 103, 500), (Next::Report, 0, 103)]);
-    assert!(progress.has_compared_everything(&run) && progress.open.is_empty());
+    assert!(progress.compared_everything && progress.planned.is_empty());
     assert_eq!(progress.archived, BTreeMap::from([(run.due_month, 100)]));
 }
 
@@ -137,18 +142,17 @@ fn a_round_has_500_windows_and_the_next_goes_on() {
 fn a_run_without_log_groups_ends_at_once() {
     let finished = round(&run(), &[], Progress::default(), false, &Archive::default(), &[]);
     assert_eq!(shown(&finished), "Report []");
-    assert!(finished.progress.has_compared_everything(&run()));
+    assert!(finished.progress.compared_everything);
 }
 
 /// What the next call makes of one window of the last round: its child, what lies in the archive, and the time.
 #[test]
 fn a_window_is_settled_or_planned_again() {
     let (groups, over) = (groups(1), true);
-    let warned = SkippedBecause::Warning(WarningName::LogGroupNotFound);
-    let expired = SkippedBecause::Skip(SkipReason::ExpiredBeforeFirstRun);
+    let (unseen, expired) = (manifest::Reason::ExpiredBeforeFirstRun, manifest::Reason::Expired);
     let broken = Child::Broken { error: "States.Timeout".into(), cause: "c".into() };
     let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5, repairs: None }";
-    let time_over = &format!("Report [], /g/0 RunTimeOver: {}", Failure::run_time_over().message);
+    let time_over = "Report [], /g/0 Waiting";
     for (child, manifest, is_over, expected) in [
         (Some(checked(Outcome::Exported, None)), Some(("exported", EXECUTION)), false, exported),
         (
@@ -177,8 +181,10 @@ fn a_window_is_settled_or_planned_again() {
         (Some(Child::Skipped(Reason::CreatedAfterMonth)), None, false, "Report [], /g/0 Skipped { reason: CreatedAfterMonth }"),
         (Some(Child::Skipped(Reason::LogGroupNotFound)), None, false, "Report [], /g/0 LogGroupNotFound"),
         (Some(checked(Outcome::Exported, None)), None, false, "Export [0]"),
-        (Some(checked(Outcome::Skipped, Some(expired))), None, false, "Report [], /g/0 Skipped { reason: ExpiredBeforeFirstRun }"),
-        (Some(checked(Outcome::Skipped, Some(warned))), None, false, "Report [], /g/0 LogGroupNotFound"),
+        (Some(checked(Outcome::Skipped, Some(unseen))), None, false, "Report [], /g/0 Skipped { reason: ExpiredBeforeFirstRun }"),
+        (Some(checked(Outcome::Lost, Some(expired))), None, false, "Report [], /g/0 Lost { reason: Expired }"),
+        (Some(Child::Skipped(Reason::LogGroupDeleted)), None, false, "Report [], /g/0 Lost { reason: LogGroupDeleted }"),
+        (Some(Child::Skipped(Reason::Damaged)), None, false, "Report [], /g/0 Lost { reason: Damaged }"),
         (Some(Child::Skipped(Reason::RunTimeOver)), None, false, time_over),
         (Some(failed(ErrorName::ExportTaskFailed)), None, over, "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words"),
         (Some(broken.clone()), None, over, "Report [], /g/0 Unexpected: States.Timeout: c"),
@@ -201,10 +207,7 @@ fn a_window_is_settled_or_planned_again() {
 fn what_is_compared_when_the_time_is_over_is_not_planned() {
     let finished = round(&run(), &groups(2), Progress::default(), true, &Archive::default(), &[]);
     assert_eq!(finished.next, Next::Report);
-    assert_eq!(
-        finished.decided.iter().filter(|decided| decided.settled == Settled::Failed { failure: Failure::run_time_over() }).count(),
-        2
-    );
+    assert_eq!(finished.decided.iter().filter(|decided| decided.settled == Settled::Waiting).count(), 2);
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn each_verdict_is_settled_in_its_own_way() {
     let warning = Warning::new(WarningName::LogClassNotExportable, "m");
     for (group, verdict) in [
         (0, Verdict::Archived),
-        (1, Verdict::Skip(SkipReason::CreatedAfterMonth)),
+        (1, Verdict::Record(manifest::Reason::CreatedAfterMonth)),
         (2, Verdict::NothingYet),
         (3, Verdict::Warn(warning)),
         (4, Verdict::Fail(ExportError::new(ErrorName::PlaceTaken, "m"))),
@@ -276,6 +279,7 @@ fn the_last_error_outlives_results_that_cannot_be_read() {
 
 #[test]
 fn a_call_that_is_short_of_time_goes_on_in_the_next() {
+    let memory = Memory::default();
     let (mut run, groups) = (run(), groups(5));
     run.looks.push(crate::input::Look { month: "2026-09".parse().unwrap(), ..run.looks[0] });
     let archived = |most, planner: &mut Planner| {
@@ -285,17 +289,17 @@ fn a_call_that_is_short_of_time_goes_on_in_the_next() {
         }
         subjects.iter().map(|subject| format!("{}{}", subject.group, subject.month)).collect::<Vec<_>>()
     };
-    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     assert_eq!(archived(3, &mut planner), ["02026-10", "12026-10", "22026-10"]);
     let finished = planner.finish(true);
     assert_eq!((shown(&finished).as_str(), finished.progress.idle_rounds), ("Plan []", 0));
-    let mut planner = Planner::new(&run, &groups, finished.progress, false);
+    let mut planner = Planner::new(&run, &groups, &memory, finished.progress, false);
     assert_eq!(archived(100, &mut planner), ["32026-10", "42026-10", "02026-09", "12026-09", "22026-09", "32026-09", "42026-09"]);
     let finished = planner.finish(true);
     assert_eq!(finished.next, Next::Report, "nothing is left to go on with");
     assert_eq!(finished.progress.archived.into_values().collect::<Vec<_>>(), [5, 5]);
     // What is planned is exported first; comparing goes on afterwards.
-    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     let subject = planner.to_compare(1).remove(0);
     planner.take(&subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export }], &[]);
     assert_eq!(shown(&planner.finish(true)), "Export [0]");
@@ -303,6 +307,7 @@ fn a_call_that_is_short_of_time_goes_on_in_the_next() {
 
 #[test]
 fn force_is_settled_once_this_run_has_checked_the_window() {
+    let memory = Memory::default();
     let (run, groups) = (Run { force: true, ..run() }, groups(1));
     let first = round(&run, &groups, Progress::default(), false, &Archive::default(), &[]);
     let now = run.start_time;
@@ -311,7 +316,7 @@ fn force_is_settled_once_this_run_has_checked_the_window() {
         (Some(failed(ErrorName::ExportTaskFailed)), Some(run.start_time)),
         (Some(checked(Outcome::Exported, None)), None),
     ] {
-        let mut planner = Planner::new(&run, &groups, first.progress.clone(), false);
+        let mut planner = Planner::new(&run, &groups, &memory, first.progress.clone(), false);
         let subject = planner.last_round(|_| child.clone()).remove(0);
         assert_eq!(planner.question(&subject, now).force_since, force_since, "{child:?}");
     }
@@ -337,9 +342,10 @@ fn months_in_which_something_was_archived_are_compacted_if_asked() {
 
 #[test]
 fn a_window_in_parts_stays_open_until_each_part_is_settled() {
+    let memory = Memory::default();
     let (run, groups) = (run(), groups(1));
     let half = |from: i64, to: i64| Window { from: Millis(october().from.0 + from), to: Millis(october().from.0 + to) };
-    let mut planner = Planner::new(&run, &groups, Progress::default(), false);
+    let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     let subject = planner.to_compare(1).remove(0);
     let september = "2026-09".parse().unwrap();
     let part = |month, window, verdict| Decision { month, window, verdict };
@@ -366,4 +372,15 @@ fn changed_objects_are_a_warning_once() {
     let [warning] = &finished.progress.warnings[..] else { panic!("{:?}", finished.progress.warnings) };
     assert_eq!(warning.name, WarningName::ObjectsChanged);
     assert!(warning.message.starts_with("the objects of manifest "), "{warning:?}");
+}
+
+#[test]
+fn the_slots_time_is_that_of_what_is_archived_of_the_due_month() {
+    let (run, groups, mut archive) = (run(), groups(2), Archive::default());
+    archive.gets(&groups[0], 0, "exported", "arn:other");
+    let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
+    assert_eq!(first.progress.due_month_seconds, 30.5);
+    archive.gets(&groups[1], 1, "empty", EXECUTION);
+    let last = round(&run, &groups, first.progress, false, &archive, &[]);
+    assert_eq!(last.progress.due_month_seconds, 61.0);
 }

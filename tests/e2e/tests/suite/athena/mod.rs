@@ -137,8 +137,9 @@ async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_i
     archive.delete(&keys.into_iter().filter(|key| key.ends_with(".gz")).collect::<Vec<_>>()).await;
     let (error, cause) = archive.run_badly(&of("/a", true)).await;
     assert_eq!(error, "CompactionFailed");
-    let said = "1 of 2 log-group-months were not compacted: /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects";
-    assert!(cause.starts_with("every export ended well, but the compaction to Parquet ended with ") && cause.contains(said), "{cause}");
+    let said = "every export ended well, but the compaction to Parquet ended with CompactionFailed: 1 of 2 log-group-months were not compacted: \
+        /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects (execution arn:aws:states:";
+    assert!(cause.starts_with(said), "{cause}");
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: 2026-10 FAILED, CompactionFailed");
     assert!(message.contains(said) && message.contains("\nWhat to do: Read the failed execution of compact-logs"), "{message}");

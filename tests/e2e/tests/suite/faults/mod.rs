@@ -5,6 +5,7 @@
 //! is those of one.
 
 mod access;
+mod empty_pages;
 mod lost_answers;
 mod outages;
 mod rounds;

@@ -1,6 +1,6 @@
 //! Throttling and outages of the services: waited out, call by call.
 
-use e2e::{MONTH, Stage};
+use e2e::{Stage, assert_counts, badly};
 use local_aws::Engine;
 use serde_json::json;
 
@@ -11,6 +11,8 @@ const S3: [&str; 3] = ["GetObject", "ListObjectsV2", "PutObject"];
 e2e::on_both_engines! {
     five_times_throttled_on_each_call,
     three_times_out_of_service_on_each_call,
+    a_limit_that_speaks_of_the_rate_is_throttling,
+    a_function_that_runs_out_of_time_is_tried_four_times,
 }
 
 async fn five_times_throttled_on_each_call(engine: Engine) {
@@ -34,19 +36,49 @@ async fn refuse_each(engine: Engine, log_group: &str, of_logs: &str, of_s3: &str
     stage.assert_archived_once(log_group).await;
 }
 
-/// Throttling has 40 retries, a busy slot 1,000.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_limit_that_speaks_of_the_rate_is_throttling_and_no_busy_slot() {
-    let stage = Stage::take(Engine::Ministack).await;
-    stage.hello("/rate").await;
-    for (message, error, said) in [
-        ("Rate exceeded", "LogsThrottled", "CreateExportTask answered LimitExceededException: Rate exceeded"),
-        ("Resource limit exceeded.", "ExportSlotBusy", "CreateExportTask answered LimitExceededException: Resource limit exceeded."),
-    ] {
-        stage.fault(json!({"operation": "CreateExportTask", "error": "LimitExceededException", "message": message})).await;
-        let event = json!({"logGroupName": "/rate", "month": MONTH});
-        let answer = stage.local.invoke(&stage.stack.create_function_name, &event).await.expect("the function answers");
-        assert_eq!(answer["errorType"], error, "{answer}");
-        assert!(answer["errorMessage"].as_str().expect("a message").contains(said), "{answer}");
-    }
+/// A busy slot has 1,000 retries, and waits for up to 20 h.
+async fn a_limit_that_speaks_of_the_rate_is_throttling(engine: Engine) {
+    const SAID: &str = "CreateExportTask answered LimitExceededException: Rate exceeded";
+    let stage = Stage::take(engine).await;
+    let throttle = async |log_group: &str, times: u32| {
+        let fault = json!({"operation": "CreateExportTask", "logGroupName": log_group, "error": "LimitExceededException",
+            "message": "Rate exceeded", "times": times});
+        stage.hello(log_group).await;
+        stage.fault(fault).await;
+    };
+    throttle("/rate/some", 3).await;
+    let arn = stage.start(json!(["/rate/some"])).await;
+    assert_counts(&stage.wait_well(&arn).await, json!({"exported": 1}));
+    stage.assert_no_faults_left().await;
+    let children = stage.local.child_histories(&arn).await.expect("the histories can be read");
+    let failures = children.iter().flat_map(|child| &child.events).filter_map(|event| event.task_failed_event_details());
+    let failures: Vec<_> = failures.map(|failure| (failure.error().unwrap_or_default(), failure.cause().unwrap_or_default())).collect();
+    assert_eq!(failures.len(), 3, "{failures:?}");
+    assert!(failures.iter().all(|(error, cause)| *error == "LogsThrottled" && cause.contains(SAID)), "{failures:?}");
+    stage.assert_archived_once("/rate/some").await;
+
+    throttle("/rate/all", 10_000).await;
+    let message = stage.run_fails("/rate/all").await;
+    assert!(message.starts_with(&format!("LogsThrottled: {SAID}. What to do: Find what else calls")), "{message}");
+    let calls = stage.calls("CreateExportTask").await;
+    let calls = calls.iter().filter(|call| call["request"]["logGroupName"] == "/rate/all").count();
+    assert_eq!(calls, 3 * 41, "in each of three rounds once, and 40 retries");
+}
+
+/// An attempt can take minutes, so there are few.
+async fn a_function_that_runs_out_of_time_is_tried_four_times(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    stage.hello("/timeouts").await;
+    let function = &stage.stack.plan_function_name;
+    let was = stage.set_timeout(function, &json!(1)).await;
+    stage.fault(json!({"operation": "PutObject", "keySuffix": "/progress.json", "delayMs": 3_600_000, "times": 100})).await;
+    let execution = stage.run(&stage.input(json!(["/timeouts"]))).await;
+    stage.set_timeout(function, &was).await;
+    let history = stage.local.history(&execution.arn).await.expect("the history can be read");
+    let errors: Vec<_> = history.events.iter().filter_map(|event| event.task_failed_event_details()?.error()).collect();
+    let [attempts @ .., report] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!((attempts.len(), *report), (4, "Unexpected"), "{errors:?}");
+    assert!(attempts.iter().all(|error| ["Sandbox.Timedout", "Lambda.Unknown", "States.Timeout"].contains(error)), "{errors:?}");
+    let (_, cause) = badly(execution);
+    assert!(cause.starts_with(&format!("plan-exports ended with {}: ", attempts[3])), "{cause}");
 }

@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
 
+use crate::empty_page;
 use crate::faults::{Effect, Fault, default_http_status};
 use crate::s3;
 
-const FORMS: &str = "give exactly one of error, dropResponse, delayMs (each with operation), status and vanishes (each with logGroupName), \
+const FORMS: &str = "give exactly one of error, dropResponse, delayMs, emptyPage (each with operation), status and vanishes (each with logGroupName), \
                      with no other fields than docs/local-aws.md lists for it";
 
 /// The operations of CloudWatch Logs that the stand-in or ministack has.
@@ -41,7 +42,10 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
         Effect::Status { .. } | Effect::Vanish { vanishes: true } => {
             ensure!(log_group_name.is_some(), "logGroupName is missing: name the log group whose next tasks this is for");
         }
-        Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::Vanish { .. } => bail!(FORMS),
+        Effect::EmptyPage { operation, empty_page: true } => {
+            ensure!(empty_page::is_listing(operation), "{operation} is no listing that an empty page can precede");
+        }
+        Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::EmptyPage { .. } | Effect::Vanish { .. } => bail!(FORMS),
     }
     if let Effect::Error { operation, key_suffix, .. }
     | Effect::DropResponse { operation, key_suffix, .. }
@@ -49,8 +53,15 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
     {
         let of_s3 = s3::OPERATIONS.contains(&operation.as_str());
         ensure!(of_s3 || LOGS_OPERATIONS.split(' ').any(|known| known == operation), "{operation} is no operation that a fault can strike");
-        ensure!(!of_s3 || log_group_name.is_none(), "S3 knows no log groups: keySuffix tells objects apart");
         ensure!(key_suffix.is_none() || (of_s3 && operation != "ListObjectsV2"), "{operation} has no key: leave keySuffix out");
+    }
+    if let Effect::Error { operation, .. }
+    | Effect::DropResponse { operation, .. }
+    | Effect::Delay { operation, .. }
+    | Effect::EmptyPage { operation, .. } = &effect
+    {
+        let of_s3 = s3::OPERATIONS.contains(&operation.as_str());
+        ensure!(!of_s3 || log_group_name.is_none(), "S3 knows no log groups: keySuffix tells objects apart");
     }
     Ok(Fault { log_group_name, effect, times: times.map_or(1, |times| times.get().into()) })
 }

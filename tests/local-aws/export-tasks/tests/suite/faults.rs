@@ -171,6 +171,62 @@ async fn a_delayed_answer_comes_after_the_deed() {
 }
 
 #[tokio::test]
+async fn an_empty_page_can_precede_each_page_of_a_listing() {
+    let stand_in = StandIn::start().await;
+    let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
+    let mut tasks = [stand_in.exported(&group, &bucket).await, stand_in.exported(&group, &bucket).await];
+    tasks.reverse();
+    for stream in ["a", "b"] {
+        stand_in.put(&group, stream, &[(FROM, "hello")]).await;
+    }
+    for key in ["x/1", "x/2 & <3>"] {
+        stand_in.put_object(&bucket, key, Vec::new()).await;
+    }
+    for operation in ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "ListObjectsV2"] {
+        stand_in.fault(&json!({ "operation": operation, "emptyPage": true, "times": 2 })).await;
+    }
+    let logs = stand_in.logs();
+    // Two pages of one item each, and so four answers.
+    let (mut found, mut token) = (Vec::new(), None);
+    for _ in 0..4 {
+        let page = logs.describe_export_tasks().limit(1).set_next_token(token).send().await.unwrap();
+        found.push(page.export_tasks().iter().filter_map(|task| task.task_id()).map(str::to_owned).collect::<Vec<_>>());
+        token = page.next_token;
+    }
+    assert_eq!((found, token), (vec![vec![], vec![tasks[0].clone()], vec![], vec![tasks[1].clone()]], None));
+    let outcome = stand_in.inspect().await["journal"].as_array().unwrap()[tasks.len()..]
+        .iter()
+        .find(|call| call["outcome"]["injected"] == true)
+        .cloned();
+    assert_eq!(outcome.unwrap()["outcome"]["response"], json!({ "exportTasks": [], "nextToken": "after-an-empty-page." }));
+
+    let (mut found, mut token) = (Vec::new(), None);
+    for _ in 0..4 {
+        let page = logs.describe_log_streams().log_group_name(&group).limit(1).set_next_token(token).send().await.unwrap();
+        found
+            .push(page.log_streams().iter().filter_map(|stream| stream.log_stream_name()).map(str::to_owned).collect::<Vec<_>>().join(","));
+        token = page.next_token;
+    }
+    assert_eq!((&found[..], token), (&["", "a", "", "b"].map(str::to_owned)[..], None));
+
+    let (mut found, mut token) = (Vec::new(), None);
+    for _ in 0..4 {
+        let page =
+            stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).set_continuation_token(token).send().await.unwrap();
+        found.push(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect::<Vec<_>>().join(","));
+        token = page.next_continuation_token;
+    }
+    assert_eq!((&found[..], token), (&["", "x/1", "", "x/2 & <3>"].map(str::to_owned)[..], None));
+
+    let page = logs.describe_log_groups().log_group_name_prefix(&group).send().await.unwrap();
+    assert_eq!((page.log_groups().len(), page.next_token()), (0, Some("after-an-empty-page.")));
+    let page = logs.describe_log_groups().log_group_name_prefix(&group).next_token("after-an-empty-page.").send().await.unwrap();
+    assert_eq!((page.log_groups().len(), page.next_token()), (1, None));
+    let left = json!([{ "operation": "DescribeLogGroups", "emptyPage": true, "times": 1 }]);
+    assert_eq!(stand_in.inspect().await["faults"], left, "each other one has struck as often as ordered");
+}
+
+#[tokio::test]
 async fn a_task_can_vanish() {
     let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
     stand_in.timing(3_600_000, 0).await;

@@ -57,8 +57,6 @@ fn results_are_read_leniently() {
     let task_id = Some(TaskId::parse("t").unwrap());
     let nothing =
         |outcome, reason| Child::Checked { outcome, reason, task_id: None, objects: 0, bytes: 0, seconds: 0.0, warnings: Vec::new() };
-    let skip = SkippedBecause::Skip(SkipReason::ExpiredBeforeFirstRun);
-    let warn = SkippedBecause::Warning(crate::warning::WarningName::LogGroupNotFound);
     for (record, expected) in [
         (
             json!({"Output": checked.to_string()}),
@@ -67,10 +65,10 @@ fn results_are_read_leniently() {
         (json!({"Output": json!({"outcome": "empty"}).to_string()}), nothing(Outcome::Empty, None)),
         (
             json!({"Output": json!({"outcome": "skipped", "reason": "ExpiredBeforeFirstRun"}).to_string()}),
-            nothing(Outcome::Skipped, Some(skip)),
+            nothing(Outcome::Skipped, Some(Reason::ExpiredBeforeFirstRun)),
         ),
-        (json!({"Output": json!({"outcome": "skipped", "reason": "LogGroupNotFound"}).to_string()}), nothing(Outcome::Skipped, Some(warn))),
-        (json!({"Output": json!({"status": "SKIPPED", "reason": "RunTimeOver"}).to_string()}), Child::Skipped(Reason::RunTimeOver)),
+        (json!({"Output": json!({"outcome": "lost", "reason": "Damaged"}).to_string()}), nothing(Outcome::Lost, Some(Reason::Damaged))),
+        (json!({"Output": json!({"status": "SKIPPED", "reason": "RunTimeOver"}).to_string()}), Child::Skipped(create::Reason::RunTimeOver)),
         (
             json!({"Output": json!({"status": "SKIPPED", "reason": "Other"}).to_string()}),
             broken("Unexpected", "a child ended with {\"reason\":\"Other\",\"status\":\"SKIPPED\"}"),
@@ -98,7 +96,7 @@ fn the_next_round_plans_only_what_a_new_task_can_help() {
         Child::Broken { error: "States.Timeout".into(), cause: "c".into() }.error(),
         Some(ExportError::new(ErrorName::Unexpected, "States.Timeout: c"))
     );
-    assert_eq!(Child::Skipped(Reason::RunTimeOver).error(), None);
+    assert_eq!(Child::Skipped(create::Reason::RunTimeOver).error(), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::place::stack;
+use crate::{manifest::Content, place::stack};
 
 pub const NO_LIMIT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, is_exportable: true };
 pub const ONE_DAY: LogGroup = LogGroup::Present { created: None, retention_in_days: Some(1), is_exportable: true };
@@ -71,6 +71,15 @@ pub fn empty() -> Lying {
     wrote(0, 744, &[])
 }
 
+/// All that still lies there of a month that is lost.
+pub fn lost_damaged(streams: Streams) -> Lying {
+    wrote(0, 744, streams).with(json!({"outcome": "lost", "reason": "Damaged"}))
+}
+
+pub fn lost() -> Lying {
+    empty().with(json!({"outcome": "lost", "reason": "Expired", "task_id": null}))
+}
+
 pub fn skipped() -> Lying {
     empty().with(json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null}))
 }
@@ -120,6 +129,7 @@ pub struct Case {
     stream_prefix: Option<StreamPrefix>,
     force_since: Option<&'static str>,
     after_first_covered: bool,
+    planned_since: Option<&'static str>,
     now: &'static str,
     pub evidence: Evidence,
 }
@@ -127,12 +137,12 @@ pub struct Case {
 pub fn lie<const N: usize>(manifests: [Lying; N]) -> Case {
     let found = manifests.into_iter().map(|manifest| manifest.found(instant("2026-11-02T00:00:00Z"))).collect();
     let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
-    Case { stream_prefix: None, force_since: None, after_first_covered: false, now: "2026-11-02T00:00:00Z", evidence }
+    Case { stream_prefix: None, force_since: None, after_first_covered: false, planned_since: None, now: "2026-11-02T00:00:00Z", evidence }
 }
 
-/// Events may lie in the window.
+/// Events may lie in the window, and no run has seen it.
 pub fn open<const N: usize>(manifests: [Lying; N]) -> Case {
-    lie(manifests).group(NO_LIMIT).newest(NewestEvent::Unknown)
+    lie(manifests).group(NO_LIMIT).newest(NewestEvent::Unknown).unseen()
 }
 
 impl Case {
@@ -144,6 +154,26 @@ impl Case {
     pub fn newest(mut self, newest: NewestEvent) -> Self {
         self.evidence.newest_event = Some(newest);
         self
+    }
+
+    pub fn unseen(mut self) -> Self {
+        self.evidence.seen = Some(Seen::default());
+        self
+    }
+
+    pub fn seen_since(mut self, since: &str) -> Self {
+        self.evidence.seen = Some(Seen { is_open: false, since: Some(instant(since)) });
+        self
+    }
+
+    /// An open window of an earlier run.
+    pub fn open_since(mut self, since: &str) -> Self {
+        self.evidence.seen = Some(Seen { is_open: true, since: Some(instant(since)) });
+        self
+    }
+
+    pub fn planned_since(self, start: &'static str) -> Self {
+        Self { planned_since: Some(start), ..self }
     }
 
     /// Task t-new is COMPLETED.
@@ -181,6 +211,7 @@ impl Case {
             window: october(),
             after_first_covered: self.after_first_covered,
             force_since: self.force_since.map(instant),
+            planned_since: self.planned_since.map(instant),
             now: instant(self.now),
         }
     }

@@ -1,0 +1,18 @@
+//! Manifests: how they are looked for.
+
+use archive::Archive;
+use fake_aws::{Aws, NOW, october, stack};
+
+#[tokio::test(start_paused = true)]
+async fn the_three_months_around_a_window_are_listed_at_once() {
+    let aws = Aws::default();
+    let config = aws.config();
+    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::new(&config));
+    let target = october("/ecs/web");
+    let question = target.question(None, NOW.parse().unwrap());
+    assert!(archive.overlapping_manifests(&question, None, false).await.unwrap().is_empty());
+    let folders = ["09", "10", "11"].map(|month| format!("archive/logs/manifests/year=2026/month={month}/{}-", target.place.hash()));
+    // Each begins with an empty page.
+    let calls = ["LIST", "NEXT"].into_iter().flat_map(|call| folders.iter().map(move |folder| format!("{call} {folder}")));
+    assert_eq!(aws.names(&["LIST", "NEXT"]), calls.collect::<Vec<_>>());
+}

@@ -1,0 +1,219 @@
+//! What a run leaves open, and what leaves, for one log group and windows of hours.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{Month, contract::plan::Failure, decide::LogGroup, entry::Source, input::Look, manifest::Reason, place::stack, time::Millis};
+
+const NOW: &str = "2026-11-01T04:10:00Z";
+
+fn month() -> Month {
+    "2026-10".parse().unwrap()
+}
+
+fn hours(from: i64, to: i64) -> Window {
+    let at = |hours: i64| Millis(Window::of(month(), stack().timezone).from.0 + hours * 3_600_000);
+    Window { from: at(from), to: Millis(at(to).0 - 1) }
+}
+
+fn source(changes: Value) -> Source {
+    let mut source = json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "logGroupName": "/a"});
+    source.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    serde_json::from_value(source).unwrap()
+}
+
+fn group(changes: Value) -> Group {
+    let source = source(changes);
+    Group { place: source.place(&stack()).unwrap(), source, log_group: LogGroup::Absent }
+}
+
+fn run(is_scheduled: bool) -> Run {
+    let start_time: DateTime<Utc> = "2026-11-01T04:00:00Z".parse().unwrap();
+    Run {
+        execution: crate::ExecutionArn::parse("arn:aws:states:ap-northeast-1:111122223333:execution:export-logs:this").unwrap(),
+        start_time,
+        scheduled_time: is_scheduled.then_some(start_time),
+        due_month: month(),
+        timezone: "Asia/Tokyo".into(),
+        looks: vec![Look { month: month(), window: hours(0, 744), after_first_covered: false }],
+        force: false,
+        compact: false,
+        warnings: Vec::new(),
+    }
+}
+
+/// An open window of an earlier run.
+fn open(window: Window, changes: Value) -> OpenWindow {
+    let place = group(json!({})).place;
+    let mut open = json!({
+        "schema_version": 1, "outcome": "failed", "error": "AccessDenied", "message": "m", "account": place.account, "region": place.region,
+        "bucket": place.bucket, "log_group": "/a", "log_stream_name_prefix": null, "destination": place.destination, "timezone": "UTC",
+        "month": "2026-10", "window_from": window.from, "window_to": window.to, "since": "2026-08-01T04:00:00Z", "tries": 2,
+        "execution": "arn:earlier", "blocked_by": null,
+    });
+    open.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    serde_json::from_value(open).unwrap()
+}
+
+fn decided(window: Window, settled: Settled) -> Decided {
+    Decided { source: source(json!({})), month: month(), window, settled }
+}
+
+fn failed() -> Settled {
+    let failure = Failure { error: "ExportTaskFailed".into(), message: "why".into() };
+    Settled::Failed { failure, tried: true, blocked_by: None }
+}
+
+fn with<T>(run: &Run, groups: &[Group], open: Vec<OpenWindow>, ask: impl FnOnce(&Bookkeeping<'_>) -> T) -> T {
+    let memory = Memory { open: open.into(), ..Memory::default() };
+    ask(&Bookkeeping::new(&stack(), run, groups, &memory, true, NOW.parse().unwrap()))
+}
+
+#[test]
+fn what_is_not_archived_is_left_open() {
+    let (run, groups) = (run(true), [group(json!({"logStreamNamePrefix": "prod/"}))]);
+    let prod = Decided { source: groups[0].source.clone(), ..decided(hours(0, 744), failed()) };
+    let left = with(&run, &groups, Vec::new(), |books| books.left_open(std::slice::from_ref(&prod)));
+    assert_eq!(
+        json!(left),
+        json!([{
+            "schema_version": 1, "outcome": "failed", "error": "ExportTaskFailed", "message": "why", "account": "111122223333",
+            "region": "ap-northeast-1", "bucket": "my-archive", "log_group": "/a", "log_stream_name_prefix": "prod/",
+            "destination": groups[0].place.destination, "timezone": "Asia/Tokyo", "month": "2026-10", "window_from": hours(0, 744).from,
+            "window_to": hours(0, 744).to, "since": NOW, "tries": 1, "execution": run.execution, "blocked_by": null,
+        }])
+    );
+    let reads_back = OpenWindow::read(json!(left[0]).to_string().as_bytes(), &left[0].key(&stack()), &stack());
+    assert_eq!(reads_back.as_ref(), Ok(&left[0]));
+
+    let outcome = |settled: Settled| {
+        let left = with(&run, &groups, Vec::new(), |books| books.left_open(&[decided(hours(0, 744), settled)]));
+        left.first().map(|open| (open.outcome, open.error.clone().unwrap_or_default(), open.tries))
+    };
+    for (settled, expected) in [
+        (Settled::Waiting, Some((OpenOutcome::Waiting, "RunTimeOver", 0))),
+        (Settled::Lost { reason: Reason::Damaged }, Some((OpenOutcome::Lost, "Damaged", 0))),
+        (Settled::Skipped { reason: Reason::ExpiredBeforeFirstRun }, Some((OpenOutcome::Skipped, "ExpiredBeforeFirstRun", 0))),
+        // Recorded before the report, so that there is nothing to remember.
+        (Settled::Skipped { reason: Reason::NoEventsInMonth }, None),
+        (Settled::NothingYet, None),
+        (Settled::Empty { task_id: None, seconds: 0.0 }, None),
+    ] {
+        let expected = expected.map(|(outcome, error, tries)| (outcome, error.to_owned(), tries));
+        assert_eq!(outcome(settled.clone()), expected, "{settled:?}");
+    }
+}
+
+#[test]
+fn an_open_window_keeps_its_oldest_since_its_tries_and_its_widest_prefix() {
+    let (run, groups) = (run(true), [group(json!({}))]);
+    let left = |before: Vec<OpenWindow>, source: Source| {
+        let decided = Decided { source, ..decided(hours(0, 100), failed()) };
+        let left = with(&run, &groups, before, |books| books.left_open(&[decided]));
+        (left[0].since.clone(), left[0].tries, left[0].log_stream_name_prefix.as_ref().map(ToString::to_string))
+    };
+    let prod = || source(json!({"logStreamNamePrefix": "prod/web"}));
+    let of = |since: &str, prefix: Value| json!({"since": since, "log_stream_name_prefix": prefix});
+    let kept = |since: &str, tries, prefix: Option<&str>| (since.to_owned(), tries, prefix.map(str::to_owned));
+    let (july, august) = ("2026-07-01T00:00:00Z", "2026-08-01T00:00:00Z");
+    assert_eq!(left(vec![open(hours(0, 100), of(august, json!("prod/")))], prod()), kept(august, 3, Some("prod/")));
+    assert_eq!(left(vec![open(hours(0, 100), of(august, json!(null)))], prod()), kept(august, 3, None));
+    assert_eq!(left(vec![open(hours(0, 100), of(august, json!("prod/db")))], prod()), kept(august, 3, Some("prod/")));
+    assert_eq!(left(vec![open(hours(0, 100), of(august, json!("dev")))], prod()), kept(august, 3, None));
+    // Of windows with other bounds, only since and prefix.
+    let two = vec![open(hours(0, 50), of(august, json!("prod/web"))), open(hours(50, 200), of(july, json!("prod/web")))];
+    assert_eq!(left(two, prod()), kept(july, 1, Some("prod/web")));
+    assert_eq!(left(vec![open(hours(100, 200), of(july, json!(null)))], prod()), kept(NOW, 1, Some("prod/web")));
+    // In a former place.
+    let moved = json!({"destination": "old/{year}/{month}", "since": july});
+    assert_eq!(left(vec![open(hours(0, 100), moved)], source(json!({}))), kept(july, 1, None));
+}
+
+#[test]
+fn what_becomes_of_an_open_window() {
+    let (whole, own) = (hours(0, 744), || vec![group(json!({}))]);
+    let warned = Settled::Warned { warning: crate::warning::Warning::new(crate::warning::WarningName::LogClassNotExportable, "m") };
+    let not_asked = [Fate::NotAsked, Fate::Stays];
+    // In a scheduled run, and in one by hand.
+    for (name, groups, changes, covered, decided_as, expected) in [
+        ("covered", own(), json!({}), vec![whole], vec![], [Fate::Leaves; 2]),
+        ("covered in part", own(), json!({}), vec![hours(0, 743)], vec![], [Fate::Stays; 2]),
+        ("the rest failed again", own(), json!({}), vec![hours(0, 700)], vec![(hours(700, 744), failed())], [Fate::Leaves; 2]),
+        ("the rest waits", own(), json!({}), vec![hours(0, 700)], vec![(hours(700, 744), Settled::Waiting)], [Fate::Leaves; 2]),
+        ("the table takes it", own(), json!({}), vec![], vec![(whole, warned.clone())], [Fate::Leaves; 2]),
+        ("the table takes a part", own(), json!({}), vec![], vec![(hours(0, 9), warned.clone())], [Fate::Stays; 2]),
+        ("about to be lost", own(), json!({}), vec![], vec![(whole, Settled::Lost { reason: Reason::Expired })], [Fate::Leaves; 2]),
+        ("no event yet", own(), json!({}), vec![], vec![(whole, Settled::NothingYet)], [Fate::Stays; 2]),
+        ("in its new place", own(), json!({"destination": "old/{year}/{month}"}), vec![whole], vec![], [Fate::Leaves; 2]),
+        ("nobody asks, and it is covered", own(), json!({"log_group": "/gone"}), vec![whole], vec![], [Fate::Leaves; 2]),
+        ("nobody asks", own(), json!({"log_group": "/gone"}), vec![], vec![], not_asked),
+        ("nobody asks for its streams", vec![group(json!({"logStreamNamePrefix": "prod/"}))], json!({}), vec![], vec![], not_asked),
+        (
+            "its own streams are covered",
+            vec![group(json!({"logStreamNamePrefix": "prod/"}))],
+            json!({"log_stream_name_prefix": "prod/"}),
+            vec![whole],
+            vec![],
+            [Fate::Leaves; 2],
+        ),
+    ] {
+        let open = open(whole, changes);
+        for (is_scheduled, expected) in [true, false].into_iter().zip(expected) {
+            let decided: Vec<Decided> = decided_as.iter().map(|(window, settled)| decided(*window, settled.clone())).collect();
+            let fate = with(&run(is_scheduled), &groups, vec![open.clone()], |books| {
+                books.fate(&open, &covered, &books.left_open(&decided), &decided)
+            });
+            assert_eq!(fate, expected, "{name}, scheduled: {is_scheduled}");
+        }
+    }
+    // A run that has not compared everything takes nothing off the list.
+    let gone = open(whole, json!({"log_group": "/gone"}));
+    let (stack, memory, run, groups) = (stack(), Memory::default(), run(true), own());
+    let books = Bookkeeping::new(&stack, &run, &groups, &memory, false, NOW.parse().unwrap());
+    assert_eq!(books.fate(&gone, &[], &[], &[]), Fate::Stays);
+}
+
+#[test]
+fn a_run_by_hand_judges_what_it_was_asked_for() {
+    let groups = [group(json!({}))];
+    for (name, window, changes, by_hand) in [
+        ("its month", hours(700, 800), json!({}), true),
+        ("another month", hours(744, 800), json!({}), false),
+        ("another log group", hours(0, 744), json!({"log_group": "/b"}), false),
+        ("another place", hours(0, 744), json!({"destination": "old/{year}/{month}"}), false),
+    ] {
+        let open = open(window, changes);
+        let judges = |is_scheduled| with(&run(is_scheduled), &groups, Vec::new(), |books| books.is_judged(&open));
+        assert_eq!((judges(true), judges(false)), (true, by_hand), "{name}");
+    }
+}
+
+#[test]
+fn a_window_counts_at_once_when_it_failed_and_after_seven_days_when_it_waits() {
+    for (outcome, before, after) in
+        [("failed", true, true), ("waiting", false, true), ("not_asked", false, false), ("lost", false, false), ("skipped", false, false)]
+    {
+        let open = open(hours(0, 744), json!({"outcome": outcome}));
+        let counts = |now: &str| open.is_missing(now.parse().unwrap());
+        assert_eq!((counts("2026-08-08T03:59:59Z"), counts("2026-08-08T04:00:00Z")), (before, after), "{outcome}");
+    }
+}
+
+#[test]
+fn what_is_no_open_window_of_its_key_is_refused() {
+    let valid = open(hours(0, 744), json!({}));
+    let key = valid.key(&stack());
+    for (changes, why) in [
+        (json!({"schema_version": 2}), "its schema_version is 2, not 1"),
+        (json!({"since": "yesterday"}), "its since is no instant"),
+        (json!({"window_to": 5}), "its window is none"),
+        (json!({"log_group": "/b"}), "its content belongs to logs/missing/"),
+        (json!({"window_from": 5}), "its content belongs to logs/missing/"),
+        (json!({"outcome": "other"}), "unknown variant `other`"),
+    ] {
+        let mut json = json!(valid);
+        json.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let read = OpenWindow::read(json.to_string().as_bytes(), &key, &stack());
+        assert!(read.as_ref().is_err_and(|wrong| wrong.contains(why)), "{changes}: {read:?}");
+    }
+}
