@@ -119,7 +119,7 @@ async fn a_task_that_came_too_late_has_lost_what_was_seen() {
         (Box::new(september("empty", json!("task-9"))), seen),
         (Box::new(september("skipped", json!(null))), not_seen),
         (Box::new(found("2026-10-31T14:59:59Z", "/ecs/web")), seen),
-        (Box::new(found("2026-10-31T15:00:00Z", "/ecs/web")), not_seen),
+        (Box::new(found("2026-10-31T15:00:01Z", "/ecs/web")), not_seen),
     ];
     for (index, (change, (outcome, reason))) in cases.into_iter().enumerate() {
         let aws = aws_with(|aws| aws.objects.clear());

@@ -1,7 +1,7 @@
 //! Manifests: which are believed, which are not, and which cannot be read.
 
 use export_core::ErrorName::{self, *};
-use fake_aws::{FROM, State, TO, manifest, october, path_of};
+use fake_aws::{FROM, State, TO, manifest, merged, october, path_of};
 use serde_json::{Value, json};
 
 use crate::{DAY, aws_with, creations, handle};
@@ -115,7 +115,12 @@ async fn a_log_group_that_is_gone_has_lost_what_was_planned_or_damaged() {
         (planned.clone(), Some(json!({"objects": 2})), json!([]), "Damaged"),
         (json!({}), Some(json!({"objects": 2})), created_anew.clone(), "Damaged"),
         // The plan is younger than the log group of today, and proves nothing about an earlier one.
-        (planned, None, json!([{"logGroupName": "/ecs/web", "creationTime": TO + 14 * DAY + 1}]), "CreatedAfterMonth"),
+        (
+            merged(planned, json!({"startTime": "2026-11-20T04:00:00Z"})),
+            None,
+            json!([{"logGroupName": "/ecs/web", "creationTime": TO + 14 * DAY + 1}]),
+            "CreatedAfterMonth",
+        ),
     ] {
         let aws = aws_with(|_| {});
         if let Some(damage) = &present {
