@@ -5,6 +5,7 @@ mod notification;
 mod open_windows;
 mod records;
 mod report;
+mod texts;
 
 use archive::{Archive, Work};
 use aws_config::SdkConfig;
@@ -46,12 +47,7 @@ impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
-        let topic = Topic {
-            sns: aws_sdk_sns::Client::new(config),
-            arn: text("TOPIC_ARN")?,
-            archive_name: text("ARCHIVE_NAME")?,
-            notifies_on_success: text("NOTIFY_ON_SUCCESS")? == "true",
-        };
+        let topic = Topic { sns: aws_sdk_sns::Client::new(config), arn: text("TOPIC_ARN")?, archive_name: text("ARCHIVE_NAME")? };
         Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
     }
 
@@ -186,7 +182,7 @@ fn end_of(report: &Report, open: &OpenWindows, place: &Object, now: DateTime<Utc
     };
     let has_lost = report.decided.iter().any(|decided| matches!(decided.settled, Settled::Lost { reason } if reason.fails_run()));
     if judged_missing || has_lost || report.counts.failed > 0 {
-        let message = format!("{} {at}", notification::incomplete(report, now, notification::IN_A_CAUSE));
+        let message = format!("{} {at}", notification::incomplete(report, notification::IN_A_CAUSE));
         return Err(ExportError::new(ErrorName::ArchiveIncomplete, message));
     }
     match &report.compaction_error {

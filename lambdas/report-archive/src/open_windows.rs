@@ -64,7 +64,10 @@ impl OpenWindows {
         for (open, fate) in fates {
             match fate {
                 Fate::Leaves => windows.leaving.push(open),
-                Fate::NotAsked if open.outcome != OpenOutcome::NotAsked => windows.not_asked.push(books.not_asked(&open)),
+                // A call of this run before may have ended before it could say so.
+                Fate::NotAsked if open.outcome != OpenOutcome::NotAsked || open.execution == step.run.execution.as_str() => {
+                    windows.not_asked.push(books.not_asked(&open));
+                }
                 Fate::NotAsked | Fate::Stays => windows.staying.push(open),
             }
         }

@@ -1,16 +1,18 @@
 //! Makes a run's report of what it left in the work bucket and in its state.
 
+use std::collections::BTreeSet;
+
 use archive::Step;
 use chrono::{DateTime, Utc};
 use export_core::{
-    ErrorName, ExportError, Month, Window,
+    ErrorName, ExportError, LogGroupName, Month, Window,
     contract::{
         plan::{Decided, Failure, PlannedWindow, Request, Settled, message_of},
         report::{Counts, Report, SCHEMA_VERSION},
     },
     decide::LogGroup,
     manifest::Reason,
-    missing::Memory,
+    missing::{Memory, OpenWindow},
     place::Stack,
     time::{Millis, format_instant},
     warning::{Warning, WarningName},
@@ -105,7 +107,7 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
     let missing = open.left();
     let looked_at_due_month = header.scheduled_time.is_some() && header.compared_everything && months.contains(&header.due_month);
     let is_due = |window: Window| due_window.is_some_and(|due| due.overlaps(window));
-    let is_open = |open: &export_core::missing::OpenWindow| open.is_asked() && is_due(open.window());
+    let is_open = |open: &OpenWindow| open.is_asked() && is_due(open.window());
     let missing_count = missing.iter().filter(|open| open.is_missing(ended)).count() + memory.unreadable.len();
     Report {
         schema_version: SCHEMA_VERSION,
@@ -132,7 +134,7 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
 }
 
 /// A log group that was deleted stays in the list until the month of its deletion is due.
-fn found(step: &Step) -> std::collections::BTreeSet<export_core::LogGroupName> {
+fn found(step: &Step) -> BTreeSet<LogGroupName> {
     let is_of_this_month = step.memory.found_month == Some(step.run.due_month);
     let found = step.groups.iter().filter(|group| {
         let name = &group.source.log_group_name;
@@ -144,7 +146,7 @@ fn found(step: &Step) -> std::collections::BTreeSet<export_core::LogGroupName> {
 fn nearly_full(hours: f64, month: Window) -> Option<Warning> {
     let days = hours / 24.0;
     let of_month = (month.to.0 + 1 - month.from.0) as f64 / 86_400_000.0;
-    let message = format!("this list needs {days:.1} days of the export slot in a month of {of_month:.0}");
+    let message = format!("this list needs {days:.0} days of the export slot in a month of {of_month:.0}");
     (days >= NEARLY_FULL * of_month).then(|| Warning::new(WarningName::SlotNearlyFull, message))
 }
 

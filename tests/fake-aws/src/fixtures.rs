@@ -11,7 +11,7 @@ pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
 /// The environment of a function's program. The program looks at the real clock, so a run may take a hundred years.
-pub const STACK: [(&str, &str); 10] = [
+pub const STACK: [(&str, &str); 9] = [
     ("ARCHIVE_NAME", "archive"),
     ("ACCOUNT_ID", "123456789012"),
     ("PARTITION", "aws"),
@@ -20,7 +20,6 @@ pub const STACK: [(&str, &str); 10] = [
     ("TIME_ZONE", "Asia/Tokyo"),
     ("WORK_BUCKET", "work"),
     ("TOPIC_ARN", "arn:aws:sns:ap-northeast-1:123456789012:archive"),
-    ("NOTIFY_ON_SUCCESS", "false"),
     ("RUN_TIME_LIMIT_SECONDS", "3153600000"),
 ];
 
@@ -61,6 +60,31 @@ pub fn manifest(target: &Target, changes: Value) -> Value {
         "execution": null, "warnings": [],
     });
     merged(manifest, changes)
+}
+
+/// Bucket and key of a target's open window.
+pub fn open_path_of(target: &Target) -> String {
+    format!("archive/{}", stack().missing_key(&target.place.hash(), target.window))
+}
+
+/// The open window of a target that an earlier run left, with changes.
+pub fn open_window(target: &Target, changes: Value) -> Value {
+    let open = json!({
+        "schema_version": 1, "outcome": "failed", "error": "ExportTaskFailed", "message": "in AWS's words.", "account": "123456789012",
+        "region": "ap-northeast-1", "bucket": target.place.bucket, "log_group": target.place.log_group, "log_stream_name_prefix": null,
+        "destination": target.place.destination, "timezone": "Asia/Tokyo", "month": target.month, "window_from": target.window.from,
+        "window_to": target.window.to, "since": "2026-10-20T04:00:05Z", "tries": 3,
+        "execution": "arn:aws:states:ap-northeast-1:123456789012:execution:archive:run-0", "blocked_by": null,
+    });
+    merged(open, changes)
+}
+
+/// A part of October, of so many days from its first.
+pub fn days(log_group: &str, first: i64, last: i64) -> Target {
+    const DAY: i64 = 86_400_000;
+    let mut target = october(log_group);
+    (target.window.from.0, target.window.to.0) = (FROM + first * DAY, FROM + (last + 1) * DAY - 1);
+    target
 }
 
 /// The export task that create-export-task makes for a target, with changes.

@@ -20,7 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-pub use fixtures::{EXECUTION, FROM, NOW, STACK, TO, manifest, merged, october, path_of, stack, task};
+pub use fixtures::{EXECUTION, FROM, NOW, STACK, TO, days, manifest, merged, october, open_path_of, open_window, path_of, stack, task};
 
 #[derive(Clone, Default)]
 pub struct Aws(Arc<Mutex<State>>);

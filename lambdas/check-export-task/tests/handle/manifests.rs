@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use export_core::{ErrorName::*, target::Target};
-use fake_aws::{FROM, State, TO, manifest, merged, october, path_of};
+use fake_aws::{FROM, State, TO, manifest, merged, october, open_path_of, open_window, path_of};
 use function_runtime::Metric;
 use serde_json::{Value, json};
 
@@ -12,11 +12,9 @@ const DAY: i64 = 86_400_000;
 
 const PATH: &str = "archive/logs/manifests/year=2026/month=10/dea2c239b93875e80517d2940bbf2e08-1790780400000-1793458799999.json";
 
-/// A window of the same place that begins and ends on these days of the month, from 0.
+/// A window of the same place.
 fn days(first: i64, last: i64) -> Target {
-    let mut target = october("/ecs/web");
-    (target.window.from.0, target.window.to.0) = (FROM + first * DAY, FROM + (last + 1) * DAY - 1);
-    target
+    fake_aws::days("/ecs/web", first, last)
 }
 
 fn put(target: Target, changes: Value) -> impl FnOnce(&mut State) {
@@ -76,7 +74,7 @@ async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
         (|_| {}, "empty", json!(null)),
         (|aws| aws.log_groups[0]["retentionInDays"] = json!(60), "empty", json!(null)),
         (|aws| aws.log_groups[0]["retentionInDays"] = json!(30), "skipped", json!("ExpiredBeforeFirstRun")),
-        (|aws| aws.log_groups.clear(), "skipped", json!("LogGroupNotFound")),
+        (|aws| aws.log_groups.clear(), "lost", json!("LogGroupDeleted")),
     ];
     for (change, outcome, reason) in cases {
         let aws = aws_with(|aws| aws.objects.clear());
@@ -86,6 +84,68 @@ async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
         // report-archive writes what was skipped.
         let written = aws.get(PATH).map(|manifest| (manifest["outcome"].clone(), manifest["task_id"].clone()));
         assert_eq!(written, (outcome == "empty").then(|| (json!("empty"), json!("task-1"))));
+    }
+}
+
+/// Retention may have deleted the events: what was seen before is lost, and what no run has ever seen is none of its losses.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_came_too_late_has_lost_what_was_seen() {
+    let found = |started: &str, name: &str| {
+        let report =
+            json!({"started": started, "scheduled_time": started, "compared_everything": true, "due_month": "2026-09", "found": [name]});
+        move |aws: &mut State| aws.put("archive/logs/runs/year=2026/month=09/a.json", &report)
+    };
+    let open = |outcome: &str| {
+        let open = open_window(&days(3, 5), json!({"outcome": outcome}));
+        move |aws: &mut State| aws.put(&open_path_of(&days(3, 5)), &open)
+    };
+    let september = |outcome: &str, task_id: Value| {
+        let mut target = october("/ecs/web");
+        target.month = target.month.previous();
+        (target.window.from.0, target.window.to.0) = (FROM - 30 * DAY, FROM - 1);
+        put(
+            target,
+            json!({"outcome": outcome, "reason": task_id.is_null().then_some("NoEventsInMonth"), "task_id": task_id, "objects": 0, "bytes": 0}),
+        )
+    };
+    type Change = Box<dyn FnOnce(&mut State)>;
+    let (seen, not_seen) = (("lost", "Expired"), ("skipped", "ExpiredBeforeFirstRun"));
+    let cases: [(Change, (&str, &str)); 9] = [
+        (Box::new(|_| {}), not_seen),
+        (Box::new(open("failed")), seen),
+        (Box::new(open("waiting")), seen),
+        (Box::new(open("lost")), seen),
+        (Box::new(open("skipped")), not_seen),
+        (Box::new(september("empty", json!("task-9"))), seen),
+        (Box::new(september("skipped", json!(null))), not_seen),
+        (Box::new(found("2026-10-31T14:59:59Z", "/ecs/web")), seen),
+        (Box::new(found("2026-10-31T15:00:01Z", "/ecs/web")), not_seen),
+    ];
+    for (index, (change, (outcome, reason))) in cases.into_iter().enumerate() {
+        let aws = aws_with(|aws| aws.objects.clear());
+        aws.state().log_groups[0]["retentionInDays"] = json!(30);
+        change(&mut aws.state());
+        let answer = handle(&aws, event()).await.unwrap();
+        assert_eq!((&answer["outcome"], &answer["reason"]), (&json!(outcome), &json!(reason)), "case {index}");
+        assert_eq!(aws.names(&["PUT", "DELETE"]), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_export_that_cannot_be_brought_back_is_lost() {
+    for (days, wrote_less, end) in [(Some(30), false, Ok("Damaged")), (Some(30), true, Ok("Damaged")), (None, false, Err(SmallerExport))] {
+        let aws = aws_with(put(october("/ecs/web"), json!({"objects": 2, "bytes": 100})));
+        let mut state = aws.state();
+        state.objects.retain(|path, _| path.contains("/manifests/"));
+        wrote(&mut state, "task-0", &[("a", "abc")]);
+        if wrote_less {
+            wrote(&mut state, "task-1", &[("a", "ab")]);
+        }
+        state.log_groups[0]["retentionInDays"] = json!(days);
+        drop(state);
+        let answer = handle(&aws, event()).await;
+        let reason = answer.as_ref().map(|answer| answer["reason"].as_str().unwrap()).map_err(|error| error.name);
+        assert_eq!((reason, aws.names(&["PUT", "DELETE"])), (end, vec![]), "{days:?} {wrote_less}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Manifests: which are believed, which are not, and which cannot be read.
 
 use export_core::ErrorName::{self, *};
-use fake_aws::{State, manifest, october, path_of};
+use fake_aws::{FROM, State, TO, manifest, merged, october, path_of};
 use serde_json::{Value, json};
 
-use crate::{aws_with, creations, handle};
+use crate::{DAY, aws_with, creations, handle};
 
 const OBJECT: &str = "archive/logs/log_group=/ecs/web/year=2026/month=10/task-0/s/000000.gz";
 
@@ -101,5 +101,34 @@ async fn nothing_is_exported_in_the_place_of_what_cannot_be_read() {
         assert_eq!(error.name, name, "{call} {code}: {error}");
         assert!(error.message.contains(&format!("answered {code}: {message}")), "{error}");
         assert_eq!(creations(&aws), 0, "{call} {code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_group_that_is_gone_has_lost_what_was_planned_or_damaged() {
+    let planned = json!({"month": "2026-10", "from": FROM, "to": TO, "startTime": "2026-11-01T04:00:00Z"});
+    let created_anew = json!([{"logGroupName": "/ecs/web", "creationTime": TO + DAY}]);
+    for (changes, present, log_groups, reason) in [
+        (planned.clone(), None, json!([]), "LogGroupDeleted"),
+        // Nobody has ever seen it.
+        (json!({}), None, json!([]), "LogGroupNotFound"),
+        (planned.clone(), Some(json!({"objects": 2})), json!([]), "Damaged"),
+        (json!({}), Some(json!({"objects": 2})), created_anew.clone(), "Damaged"),
+        // The plan is younger than the log group of today, and proves nothing about an earlier one.
+        (
+            merged(planned, json!({"startTime": "2026-11-20T04:00:00Z"})),
+            None,
+            json!([{"logGroupName": "/ecs/web", "creationTime": TO + 14 * DAY + 1}]),
+            "CreatedAfterMonth",
+        ),
+    ] {
+        let aws = aws_with(|_| {});
+        if let Some(damage) = &present {
+            archived(damage.clone())(&mut aws.state());
+        }
+        aws.state().log_groups = log_groups.as_array().unwrap().clone();
+        let answer = handle(&aws, changes.clone()).await.unwrap();
+        assert_eq!((&answer["status"], &answer["reason"]), (&json!("SKIPPED"), &json!(reason)), "{changes} {present:?} {log_groups}");
+        assert_eq!(creations(&aws), 0);
     }
 }

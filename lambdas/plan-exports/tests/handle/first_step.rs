@@ -114,7 +114,7 @@ async fn a_call_that_is_short_of_time_goes_on_in_the_next() {
 async fn a_run_that_is_20_hours_old_plans_nothing_more() {
     let aws = aws();
     let answer = handle_at(&aws, run(json!({"logGroups": ["/ecs/web"]})), "2026-11-02T00:00:06Z").await.unwrap();
-    assert_eq!((&answer["next"], decided(&aws, 1)), (&json!("REPORT"), vec![["/ecs/web", "failed", "RunTimeOver"].map(str::to_owned)]));
+    assert_eq!((&answer["next"], decided(&aws, 1)), (&json!("REPORT"), vec![["/ecs/web", "waiting", ""].map(str::to_owned)]));
 }
 
 #[tokio::test(start_paused = true)]

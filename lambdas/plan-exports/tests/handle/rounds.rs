@@ -55,9 +55,9 @@ async fn what_a_child_ended_with_tells_whether_its_window_is_planned_again() {
         (failed("Sandbox.Timedout"), "EXPORT", None),
         (json!({"Status": "PENDING"}), "EXPORT", None),
         (succeeded(json!({"status": "SKIPPED", "reason": "PartlyArchived"})), "EXPORT", None),
-        (succeeded(json!({"status": "SKIPPED", "reason": "RunTimeOver"})), "REPORT", Some(["failed", "RunTimeOver"])),
+        (succeeded(json!({"status": "SKIPPED", "reason": "RunTimeOver"})), "REPORT", Some(["waiting", ""])),
         (succeeded(json!({"outcome": "skipped", "reason": "ExpiredBeforeFirstRun"})), "REPORT", Some(["skipped", "ExpiredBeforeFirstRun"])),
-        (succeeded(json!({"outcome": "skipped", "reason": "LogGroupNotFound"})), "REPORT", Some(["warned", "LogGroupNotFound"])),
+        (succeeded(json!({"outcome": "lost", "reason": "LogGroupDeleted"})), "REPORT", Some(["lost", "LogGroupDeleted"])),
     ] {
         let (aws, plan) = after_a_round(false).await;
         let exported = write_results(&aws, web.clone());

@@ -7,7 +7,8 @@ use fake_aws::{Aws, NOW, october, stack};
 async fn the_three_months_around_a_window_are_listed_at_once() {
     let aws = Aws::default();
     let config = aws.config();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::new(&config));
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::from_conf(s3));
     let target = october("/ecs/web");
     let question = target.question(None, NOW.parse().unwrap());
     assert!(archive.overlapping_manifests(&question, None, false).await.unwrap().is_empty());

@@ -80,6 +80,8 @@ impl<'a> Bookkeeping<'a> {
         };
         let before: Vec<&OpenWindow> = self.memory.open.of_log_group(&source.log_group_name).iter().filter(is_before).collect();
         let same = before.iter().find(|open| open.lies_in(&place) && open.window() == *window);
+        // A call of this run before may have ended half-way.
+        let is_repeated = same.is_some_and(|open| open.execution == self.run.execution.as_str());
         let since = before.iter().map(|open| open.since()).min().unwrap_or(self.now);
         Some(OpenWindow {
             schema_version: SCHEMA_VERSION,
@@ -100,7 +102,7 @@ impl<'a> Bookkeeping<'a> {
             window_from: window.from,
             window_to: window.to,
             since: format_instant(since),
-            tries: same.map_or(0, |open| open.tries) + u32::from(tried),
+            tries: same.map_or(0, |open| open.tries) + u32::from(tried && !is_repeated),
             execution: self.run.execution.to_string(),
             blocked_by,
         })

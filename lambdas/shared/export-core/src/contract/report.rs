@@ -63,8 +63,10 @@ impl Report {
     pub fn says_the_same(&self, last: &Self) -> bool {
         (self.due_month, self.due_month_archived, self.compared_everything)
             == (last.due_month, last.due_month_archived, last.compared_everything)
-            && (&self.error, &self.warnings, &self.found) == (&last.error, &last.warnings, &last.found)
-            && self.open() == last.open()
+            && (&self.warnings, &self.found) == (&last.warnings, &last.found)
+            && (self.open(), self.missing_count) == (last.open(), last.missing_count)
+            // AWS's messages can name a request.
+            && self.error.as_ref().map(|failure| &failure.error) == last.error.as_ref().map(|failure| &failure.error)
     }
 
     /// What makes a difference of the open windows: not how often each was tried, nor by whom.

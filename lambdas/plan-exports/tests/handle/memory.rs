@@ -1,0 +1,99 @@
+//! What a scheduled run does about what earlier runs left open, or found.
+
+use fake_aws::{Aws, FROM, State, days, manifest, merged, october, open_path_of, open_window, path_of};
+use serde_json::{Value, json};
+
+use crate::{DAY, aws, aws_with, decided, handle, of_step, run};
+
+fn scheduled(log_groups: Value) -> Value {
+    run(json!({"scheduledTime": "2026-11-01T04:00:00Z", "logGroups": log_groups}))
+}
+
+/// The windows of the first step: log group, month, and the days of October.
+fn windows(aws: &Aws) -> Vec<(String, String, [i64; 2])> {
+    let items = of_step(aws, 1, "windows");
+    let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
+    let day = |millis: &Value| (millis.as_i64().unwrap() - FROM) / DAY;
+    let window = |item: &Value| (text(item, "logGroupName"), text(item, "month"), [day(&item["from"]), day(&item["to"])]);
+    items.as_array().unwrap().iter().map(window).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_windows_of_older_months_are_planned_after_the_due_month() {
+    let mut older = october("/ecs/web");
+    older.month = "2026-07".parse().unwrap();
+    (older.window.from.0, older.window.to.0) = (FROM - 92 * DAY, FROM - 61 * DAY - 1);
+    let own = |aws: &Aws| aws.state().put(&open_path_of(&older), &open_window(&older, json!({})));
+    let (july, due) = ("2026-07".to_owned(), ("/ecs/web".to_owned(), "2026-10".to_owned(), [0, 30]));
+    let aws = aws();
+    own(&aws);
+    handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
+    assert_eq!(windows(&aws), [due.clone(), ("/ecs/web".to_owned(), july, [-92, -61])]);
+    // A run by hand does what it was asked for, and no entry asks here.
+    for event in [run(json!({"logGroups": ["/ecs/web"]})), scheduled(json!(["/ecs/api"]))] {
+        let aws = crate::aws();
+        own(&aws);
+        handle(&aws, event).await.unwrap();
+        assert_eq!(windows(&aws).len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_covered_is_cut_at_open_windows() {
+    let open = days("/ecs/web", 5, 9);
+    let aws = aws_with(|aws| aws.put(&open_path_of(&open), &open_window(&open, json!({}))));
+    handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
+    assert_eq!(windows(&aws).into_iter().map(|(_, _, days)| days).collect::<Vec<_>>(), [[0, 4], [5, 9], [10, 30]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_groups_that_were_seen_and_exist_no_more_are_lost() {
+    let found = |aws: &mut State| {
+        let report = json!({"started": "2026-10-20T04:00:05Z", "scheduled_time": "2026-10-20T04:00:00Z", "compared_everything": true,
+            "due_month": "2026-09", "found": ["/aws/lambda/found", "/other"]});
+        aws.put("archive/logs/runs/year=2026/month=09/a.json", &report);
+        aws.put(&open_path_of(&october("/aws/lambda/open")), &open_window(&october("/aws/lambda/open"), json!({})));
+    };
+    let entry = json!([{"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1"]}]);
+    let aws = aws_with(found);
+    handle(&aws, scheduled(entry.clone())).await.unwrap();
+    let lost = |name: &str| [name, "lost", "LogGroupDeleted"].map(str::to_owned);
+    assert_eq!(decided(&aws, 1)[..2], [lost("/aws/lambda/found"), lost("/aws/lambda/open")]);
+    // A run by hand looks at what exists.
+    let aws = aws_with(found);
+    handle(&aws, run(json!({"logGroups": entry}))).await.unwrap();
+    assert_eq!(decided(&aws, 1).len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_manifest_blocks_is_not_exported_again_until_it_changes() {
+    let target = october("/ecs/web");
+    let damaged = manifest(&target, json!({"bytes": 100}));
+    let aws = aws_with(|aws| aws.put(&path_of(&target), &damaged));
+    let plan = handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
+    let failed = json!({"Input": of_step(&aws, 1, "windows")[0].to_string(), "Status": "FAILED", "Error": "SmallerExport",
+        "Cause": json!({"errorType": "SmallerExport", "errorMessage": "m"}).to_string()});
+    aws.state().put("work/results/FAILED_0.json", &json!([failed]));
+    aws.state().put("work/results/manifest.json", &json!({"ResultFiles": {"FAILED": [{"Key": "results/FAILED_0.json"}]}}));
+    let exported = json!({"ResultWriterDetails": {"Bucket": "work", "Key": "results/manifest.json"}});
+    handle(&aws, run(json!({"plan": plan, "exported": exported}))).await.unwrap();
+    let blocked_by = of_step(&aws, 2, "decided")[0]["blocked_by"].clone();
+    assert!(blocked_by.is_string(), "{}", of_step(&aws, 2, "decided"));
+    let open = open_window(&target, json!({"error": "SmallerExport", "message": "m", "blocked_by": blocked_by}));
+    for (changes, object, is_blocked) in [
+        (json!({}), None, true),
+        (json!({"digest": "another"}), None, false),
+        // An object in its task's folder.
+        (json!({}), Some("abc"), false),
+    ] {
+        let aws = crate::aws();
+        aws.state().put(&path_of(&target), &merged(damaged.clone(), changes.clone()));
+        aws.state().put(&open_path_of(&target), &open);
+        let path = format!("archive/{}/task-0/s/000000.gz", target.destination_prefix());
+        aws.state().objects.extend(object.map(|text| (path, text.as_bytes().to_vec())));
+        let answer = handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
+        assert_eq!(answer["next"], if is_blocked { "REPORT" } else { "EXPORT" }, "{changes} {object:?}");
+        let settled: Vec<_> = is_blocked.then_some(["/ecs/web", "failed", "SmallerExport"]).into_iter().collect();
+        assert_eq!(decided(&aws, 1), settled);
+    }
+}

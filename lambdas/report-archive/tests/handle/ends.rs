@@ -1,0 +1,157 @@
+//! How a run ends: its report, its output, its metrics, or its error.
+
+use export_core::{ErrorName::*, ExportError};
+use fake_aws::{Aws, EXECUTION, FROM, NOW, TO, manifest, merged, october, path_of};
+use function_runtime::Metric;
+use serde_json::{Value, json};
+
+use crate::{LIST, REPORT, caught, exported, failed, handle, handle_event, handle_in, invocation, left, report, skipped};
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([exported(), skipped("NoEventsInMonth")]), json!({})).await;
+    let mut invocation = invocation();
+    let output = handle_in(&mut invocation, &aws, state).await.unwrap();
+    let counts = json!({"alreadyArchived": 3, "exported": 1, "repaired": 0, "empty": 0, "skipped": 1, "lost": 0, "nothingYet": 0, "waiting": 0, "warned": 0,
+        "failed": 0, "objects": 2, "bytes": 5});
+    let hours = [2.25 / 3600.0, 1.5];
+    let expected = json!({"dueMonth": "2026-10", "timezone": "Asia/Tokyo", "months": ["2026-10"], "missing": 0, "slotHoursUsed": hours[0],
+        "slotHoursNeeded": hours[1], "warnings": [], "warningsInAll": 0, "report": {"bucket": "archive", "key": REPORT}});
+    assert_eq!(output, merged(expected, counts.clone()));
+    let expected = json!({"schema_version": 2, "execution": EXECUTION, "started": NOW, "ended": "2026-11-01T04:00:05.000Z", "scheduled_time": "2026-11-01T04:00:00Z",
+        "compared_everything": true, "due_month": "2026-10", "due_month_archived": true, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": counts,
+        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compaction_error": null, "warnings": [],
+        "decided": [merged(exported(), json!({})), skipped("NoEventsInMonth")], "missing": [], "found": LIST});
+    assert_eq!(report(&aws), expected);
+    let idle = october("/idle");
+    let changes = json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null, "objects": 0, "bytes": 0, "created": "2026-11-01T04:00:05.000Z",
+        "completed": null, "execution": EXECUTION});
+    assert_eq!(aws.get(&path_of(&idle)), Some(manifest(&idle, changes)));
+    // Nobody has to hear of this skip, so it needs no report before it.
+    let calls = [format!("PUT {}", path_of(&idle)), format!("PUT archive/{REPORT}"), "Publish".to_owned()];
+    assert_eq!(aws.names(&["PUT", "DELETE", "Publish"]), calls);
+    let metrics = [
+        Metric::WindowsExported(1),
+        Metric::WindowsEmpty(0),
+        Metric::WindowsSkipped(1),
+        Metric::WindowsLost(0),
+        Metric::WindowsWaiting(0),
+        Metric::WindowsFailed(0),
+        Metric::MissingMonths(0),
+        Metric::ScheduledRunsEnded,
+        Metric::ScheduledRunsSucceeded(true),
+    ];
+    assert_eq!(invocation.metrics(), metrics);
+    assert_eq!(invocation.log_fields()["month"], "2026-10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gravest_error_ends_the_run() {
+    let at = format!("The report is s3://archive/{REPORT}.");
+    let compaction = json!({"compactionError": caught("MonthNotComplete")});
+    let compacted =
+        format!("every export ended well, but the compaction to Parquet ended with MonthNotComplete: in a function's words {at}");
+    let failures = json!([failed("/b", "ExportTaskFailed"), failed("/a", "DestinationRejected"), failed("/c", "ExportTaskFailed")]);
+    let incomplete = format!(
+        "3 windows not archived.\nDestinationRejected: /a 2026-10 (since 2026-11-01). in AWS's words. What to do: Add the statement that the message names to \
+         the policy of the bucket or of its key, then start a new run.\nExportTaskFailed: /b 2026-10 (since 2026-11-01), /c 2026-10 (since 2026-11-01). in \
+         AWS's words. What to do: Read what CloudWatch Logs says in the message, then start a new run. {at}"
+    );
+    let throttled = json!({"error": caught("LogsThrottled")});
+    for (decided, more, name, message) in [
+        (json!([exported()]), compaction.clone(), CompactionFailed, compacted),
+        (failures.clone(), compaction, ArchiveIncomplete, incomplete),
+        (failures, throttled, LogsThrottled, "in a function's words".to_owned()),
+    ] {
+        let aws = Aws::default();
+        let state = merged(left(&aws, decided, json!({})).await, more);
+        assert_eq!(handle(&aws, state).await, Err(ExportError::new(name, message)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_needs_most_of_the_slot_is_a_warning() {
+    const DAYS: f64 = 86_400.0;
+    for (seconds, message) in [
+        (24.7 * DAYS, None),
+        (24.8 * DAYS, Some("this list needs 25 days of the export slot in a month of 31")),
+        (34.0 * DAYS, Some("this list needs 34 days of the export slot in a month of 31")),
+    ] {
+        let aws = Aws::default();
+        let state = left(&aws, json!([]), json!({"due_month_seconds": seconds})).await;
+        let warnings: Vec<Value> = message.into_iter().map(|message| json!({"name": "SlotNearlyFull", "message": message})).collect();
+        assert_eq!(handle(&aws, state).await.unwrap()["warnings"], json!(warnings));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_that_ended_the_planning_ends_the_run() {
+    let refused = json!({"logGroups": [], "error": caught("InvalidInput")});
+    for (state, name, message) in [
+        (refused, InvalidInput, "in a function's words"),
+        (json!({"error": caught("MonthNotComplete")}), MonthNotComplete, "in a function's words"),
+        (json!({"error": {"Error": "States.Timeout", "Cause": ""}}), Unexpected, "plan-exports ended with States.Timeout: "),
+        // A false success would be the worst end.
+        (json!({"logGroups": ["/ecs/web"]}), Unexpected, "the run has no plan that can be read"),
+    ] {
+        let aws = Aws::default();
+        assert_eq!(handle(&aws, state).await.unwrap_err(), ExportError::new(name, message));
+        let report = report(&aws);
+        assert_eq!(
+            (&report["compared_everything"], &report["decided"], &report["due_month"]),
+            (&json!(false), &json!([]), &json!("2026-10"))
+        );
+        assert_eq!(aws.bodies("Publish").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_was_not_looked_at_again_is_a_failure() {
+    let planned = |last: Value| {
+        let window = json!({"group": 0, "month": "2026-10", "window": {"from": FROM, "to": TO}, "last": last});
+        json!({"planned": [window], "compared_everything": false})
+    };
+    let last = json!({"error": "ExportTaskFailed", "message": "m"});
+    let error = json!({"error": caught("LogsThrottled")});
+    for (last, more, failure) in [
+        (last, error.clone(), json!({"error": "ExportTaskFailed", "message": "m"})),
+        (json!(null), error, json!({"error": "LogsThrottled", "message": "in a function's words"})),
+        (json!(null), json!({}), json!({"error": "Unexpected", "message": "planning ended before this window was looked at again"})),
+    ] {
+        let aws = Aws::default();
+        let state = merged(left(&aws, json!([]), planned(last)).await, more);
+        handle(&aws, state).await.unwrap_err();
+        let report = report(&aws);
+        assert_eq!(
+            (&report["decided"][0]["failure"], &report["missing_count"], &report["compared_everything"]),
+            (&failure, &json!(1), &json!(false))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_cannot_be_read_is_reported_and_ends_the_run() {
+    for (name, code, status) in [("run.json", "AccessDenied", 403), ("0001/decided.json", "InvalidObjectState", 403)] {
+        let aws = Aws::default();
+        let state = left(&aws, json!([exported()]), json!({})).await;
+        aws.state().refuse(&format!("GET work/plans/run-1/{name}"), status, code, "no");
+        assert_eq!(handle(&aws, state).await.unwrap_err().name, Unexpected, "{name}");
+        let report = report(&aws);
+        assert_eq!((&report["compared_everything"], &report["warnings"][0]["name"]), (&json!(false), &json!("ResultsUnreadable")));
+    }
+    // What may pass is asked again.
+    let aws = Aws::default();
+    let state = left(&aws, json!([exported()]), json!({})).await;
+    aws.state().refuse("GET work/", 503, "SlowDown", "no");
+    assert_eq!(handle(&aws, state).await.unwrap_err().name, DestinationUnavailable);
+    assert_eq!(aws.names(&["PUT", "Publish"]), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_does_not_fit_costs_no_call() {
+    let aws = Aws::default();
+    let event = json!({"execution": EXECUTION, "startTime": "now", "state": {}, "more": 1});
+    let error = handle_event(&mut invocation(), &aws, event).await.unwrap_err();
+    assert_eq!((error.name, aws.names(&[""])), (InvalidInput, vec![]));
+}
