@@ -34,7 +34,6 @@ pub const VARIABLES: [(&str, &str); 12] = [
     ("PARTITION", PARTITION),
     ("WORK_BUCKET", WORK_BUCKET),
     ("TOPIC_ARN", "arn:aws:sns:ap-northeast-1:000000000000:bench"),
-    ("NOTIFY_ON_SUCCESS", "false"),
     // The months here are over for long, and so are the runs that are said to have begun after them.
     ("RUN_TIME_LIMIT_SECONDS", "3000000000"),
     ("HOME", "/tmp"),
