@@ -1,5 +1,7 @@
 //! What a run changes in `missing/`: the windows that it leaves open, and those that leave. Evidence is gathered elsewhere.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -56,7 +58,9 @@ impl<'a> Bookkeeping<'a> {
 
     /// The windows that this run leaves open, and those that are about to be recorded as lost, or skipped with a warning.
     pub fn left_open(&self, decided: &[Decided]) -> Vec<OpenWindow> {
-        decided.iter().filter_map(|decided| self.open(decided)).collect()
+        // Two looks can both touch the window of a manifest, in two calls of plan-exports.
+        let mut windows = HashSet::new();
+        decided.iter().filter_map(|decided| self.open(decided)).filter(|open| windows.insert((open.place(), open.window()))).collect()
     }
 
     fn open(&self, decided: &Decided) -> Option<OpenWindow> {
@@ -79,6 +83,13 @@ impl<'a> Bookkeeping<'a> {
             is_here && open.window().overlaps(*window)
         };
         let before: Vec<&OpenWindow> = self.memory.open.of_log_group(&source.log_group_name).iter().filter(is_before).collect();
+        let asked = source.log_stream_name_prefix.as_ref();
+        let is_wider = |open: &&OpenWindow| !StreamPrefix::includes(asked, open.log_stream_name_prefix.as_ref());
+        let is_of_some_streams = matches!(settled, Settled::Lost { reason } | Settled::Skipped { reason } if !reason.is_of_all_streams());
+        if is_of_some_streams && before.iter().any(|open| is_wider(open)) {
+            // What is recorded of some streams settles no window of more.
+            return None;
+        }
         let same = before.iter().find(|open| open.lies_in(&place) && open.window() == *window);
         // A call of this run before may have ended half-way.
         let is_repeated = same.is_some_and(|open| open.execution == self.run.execution.as_str());

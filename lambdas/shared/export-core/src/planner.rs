@@ -89,13 +89,15 @@ pub struct Planner<'a> {
     is_time_over: bool,
     planned: Vec<PlannedWindow>,
     decided: Vec<Decided>,
+    settled: BTreeSet<(usize, Window)>,
     has_progressed: bool,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(run: &'a Run, groups: &'a [Group], memory: &'a Memory, progress: Progress, is_time_over: bool) -> Self {
         let older = homes::older(run, groups, memory);
-        Self { run, groups, memory, older, progress, is_time_over, planned: Vec::new(), decided: Vec::new(), has_progressed: false }
+        let (planned, decided, settled) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Self { run, groups, memory, older, progress, is_time_over, planned, decided, settled, has_progressed: false }
     }
 
     /// The windows of the last round, each with what became of it. `child` finds it by the window.
@@ -208,10 +210,13 @@ impl<'a> Planner<'a> {
 
     /// Uncovered windows are cut at the bounds of open windows, so that parts stay parts from run to run. What a manifest has stays whole.
     fn parts(&self, subject: &Subject, window: Window, found: &[Found]) -> Vec<Window> {
+        let open: Vec<Window> = self.memory.open.of(&self.groups[subject.group].place).map(OpenWindow::window).collect();
+        if subject.after_first_covered && open.iter().any(|open| open.contains(window)) {
+            return Vec::new();
+        }
         if subject.was_planned || found.iter().any(|found| found.key.window == window) {
             return vec![window];
         }
-        let open: Vec<Window> = self.memory.open.of(&self.groups[subject.group].place).map(OpenWindow::window).collect();
         let outside = window.without(&open);
         let inside = open.iter().filter_map(|open| open.overlap(window));
         // The hole that a changed time zone left is no open window: those have their own turn.
@@ -228,7 +233,11 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Two looks can both touch the window of a manifest; it has one outcome.
     fn settle(&mut self, group: usize, month: Month, window: Window, settled: Settled) {
+        if !self.settled.insert((group, window)) {
+            return;
+        }
         if matches!(settled, Settled::Exported { .. } | Settled::Empty { .. }) {
             self.has_progressed = true;
             self.progress.exported.insert(month);
@@ -255,7 +264,8 @@ impl<'a> Planner<'a> {
                 Settled::Exported { task_id, objects: manifest.objects, bytes: manifest.bytes, seconds, repairs }
             }
             Outcome::Empty => Settled::Empty { task_id, seconds },
-            Outcome::Skipped | Outcome::Lost => Settled::recorded(manifest.reason?),
+            // Recorded by an earlier run, or another one: that is told once.
+            Outcome::Skipped | Outcome::Lost => return None,
         };
         Some((settled, seconds, warnings))
     }
@@ -271,7 +281,9 @@ impl<'a> Planner<'a> {
             // Deleted, or found without events, since the run began: create-export-task looked later.
             Some(Child::Skipped(reason)) if let Some(settled) = self.skipped(*reason, subject) => Ok(settled),
             Some(Child::Checked { reason: Some(reason), .. }) => Ok(Settled::recorded(*reason)),
-            Some(Child::Failed(error)) if !error.name.is_planned_again() => Ok(self.failed(subject, window, error.clone(), found)),
+            Some(Child::Failed(error)) if !error.name.is_planned_again() && window == subject.window => {
+                Ok(self.failed(subject, window, error.clone(), found))
+            }
             _ if self.is_time_over => Ok(last.map_or(Settled::Waiting, |error| self.failed(subject, window, error, found))),
             _ => Err(last),
         }
@@ -279,7 +291,8 @@ impl<'a> Planner<'a> {
 
     fn failed(&self, subject: &Subject, window: Window, error: ExportError, found: &[Found]) -> Settled {
         let tried = subject.child.is_some() || subject.last.is_some();
-        let is_blocked = tried && matches!(error.name, ErrorName::SmallerExport | ErrorName::OverlapRefused);
+        // A window that decide still exports after OverlapRefused met another run: it has its turn again.
+        let is_blocked = tried && window == subject.window && error.name == ErrorName::SmallerExport;
         let blocked_by = if is_blocked { self.fingerprint(subject, window, found) } else { None };
         Settled::Failed { failure: error.into(), tried, blocked_by }
     }
@@ -324,7 +337,9 @@ impl<'a> Planner<'a> {
     /// What comes next. `is_short_of_time`: this invocation must end before everything is compared.
     pub fn finish(mut self, is_short_of_time: bool) -> Finished {
         let is_compared = self.progress.look >= self.run.looks.len() && self.progress.older >= self.older.len();
-        self.progress.compared_everything = is_compared;
+        // A scheduled run before its due month is complete leaves it to the next one.
+        let has_due_month = !self.run.is_scheduled() || self.run.looks.iter().any(|look| look.month == self.run.due_month);
+        self.progress.compared_everything = is_compared && has_due_month;
         if std::mem::take(&mut self.progress.exporting) {
             self.progress.idle_rounds = if self.has_progressed { 0 } else { self.progress.idle_rounds + 1 };
         }

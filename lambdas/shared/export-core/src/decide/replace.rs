@@ -63,17 +63,14 @@ impl Question<'_> {
     }
 }
 
-/// Which manifests give way to one that says `skipped` or `lost` for the question's window: none that is good, or that a task stands
+/// Which manifests give way to one that says `skipped` or `lost` for the question's window: none that is good, or that objects stand
 /// behind. Damaged takes the place of exactly the manifest that is damaged. `None`: something else lies there, and nothing is recorded.
 pub fn replaced_by_record(question: &Question, reason: Reason, found: &[Found]) -> Option<Vec<ManifestKey>> {
     let overlapping = found.iter().filter(|found| found.key.window.overlaps(question.window));
     let gives_way = |found: &Found| match (&found.content, found.manifest()) {
         (Content::Unreadable(_), _) => false,
         (_, Some(_)) if reason == Reason::Damaged => found.is_damaged() && found.key.window == question.window,
-        (_, Some(manifest)) => {
-            let is_record = matches!(manifest.outcome, Outcome::Skipped | Outcome::Lost) && manifest.holds_nothing();
-            is_record && !question.answers(found) && question.window.contains(found.key.window)
-        }
+        (_, Some(manifest)) => manifest.holds_nothing() && !question.answers(found) && question.window.contains(found.key.window),
         (_, None) => !found.is_claim(),
     };
     overlapping.map(|found| gives_way(found).then(|| found.key.clone())).collect()

@@ -1,17 +1,17 @@
-//! What `create-export-task`, `check-export-task` and `report-archive` do with one window, write by write.
+//! What `create-export-task` and `check-export-task` do with one window, and how a manifest is written, write by write.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, TaskId,
-    contract::{check::SkippedBecause, create::Reason, plan::Child},
-    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Verdict, decide, replaced_by_skip},
+    contract::{create::Reason, plan::Child},
+    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Verdict, decide},
     destination::task_folder,
     input::RUN_TIME_LIMIT,
-    manifest::{Folder, Found, Manifest, Outcome, SCHEMA_VERSION, SkipReason},
+    manifest::{Found, Manifest},
+    missing::Memory,
     place::ManifestKey,
     target::Target,
-    time::{Millis, format_instant},
-    warning::Warning,
+    time::Millis,
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A manifest as a listing shows it.
-type Listed = (ManifestKey, StoredManifest);
+pub type Listed = (ManifestKey, StoredManifest);
 
 pub struct Answer {
     pub decisions: Vec<Decision>,
@@ -29,18 +29,25 @@ pub struct Answer {
     listed: Vec<Listed>,
 }
 
-/// Asks `decide` until it has the evidence that it needs. Between a listing and the reads, others go on.
-pub async fn ask(world: &Shared, question: &Question<'_>, log_group: Option<LogGroup>, export: Option<Export>) -> Answer {
+/// The manifests that overlap. Between the listing and the reads, others go on.
+pub async fn look(world: &Shared, question: &Question<'_>) -> (Vec<Listed>, Vec<Found>) {
     let listed = world.borrow().list_manifests(question.place, question.month, question.window);
     pause().await;
-    let found: Vec<Found> = listed.iter().filter_map(|(key, _)| world.borrow().read_manifest(question.place, key)).collect();
-    let mut evidence = Evidence { manifests: Some(found.clone()), export, ..Evidence::default() };
+    let found = listed.iter().filter_map(|(key, _)| world.borrow().read_manifest(question.place, key)).collect();
+    (listed, found)
+}
+
+/// Asks `decide` until it has the evidence that it needs. `memory` is what the run read when it began.
+pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence, memory: Option<&Memory>) -> Answer {
+    let (listed, found) = look(world, question).await;
+    let mut evidence = Evidence { manifests: Some(found.clone()), ..evidence };
     let name = question.place.log_group.as_str();
     loop {
         match decide(question, &evidence) {
             Ok(decisions) => return Answer { decisions, found, listed },
-            Err(Need::LogGroup) => evidence.log_group = Some(log_group.clone().unwrap_or_else(|| world.borrow().describe(name))),
+            Err(Need::LogGroup) => evidence.log_group = Some(world.borrow().describe(name)),
             Err(Need::NewestEvent) => evidence.newest_event = Some(world.borrow().newest_event(name)),
+            Err(Need::Seen) => evidence.seen = Some(world.borrow().seen(question, memory)),
             Err(Need::Manifests) => unreachable!("they are there"),
         }
     }
@@ -74,21 +81,17 @@ async fn create(world: &Shared, context: &Context, target: &Target) -> Result<Ta
         if now - context.start > RUN_TIME_LIMIT {
             return Err(Child::Skipped(Reason::RunTimeOver));
         }
-        let question = target.question(context.force.then_some(context.start), now);
-        let decisions = ask(world, &question, None, None).await.decisions;
-        if let Some(error) =
-            decisions.iter().find_map(|one| if let Verdict::Fail(error) = &one.verdict { Some(error.clone()) } else { None })
-        {
-            return Err(Child::Failed(error));
-        }
-        match &decisions[..] {
-            [Decision { month, window, verdict: Verdict::Export }] if (*month, *window) == (target.month, target.window) => {}
-            [Decision { window, verdict, .. }] if *window == target.window => {
-                return Err(Child::Skipped(Reason::of(verdict).unwrap_or(Reason::PartlyArchived)));
-            }
-            _ => return Err(Child::Skipped(Reason::PartlyArchived)),
+        let question = Question { planned_since: Some(context.start), ..target.question(context.force.then_some(context.start), now) };
+        if let Some(child) = not_exported(&ask(world, &question, Evidence::default(), None).await.decisions, target) {
+            return Err(child);
         }
         pause().await;
+        if world.borrow().describe(target.place.log_group.as_str()) == LogGroup::Absent {
+            // Deleted since it was looked at.
+            let absent = Evidence { log_group: Some(LogGroup::Absent), ..Evidence::default() };
+            let decisions = ask(world, &question, absent, None).await.decisions;
+            return Err(not_exported(&decisions, target).unwrap_or(Child::Skipped(Reason::LogGroupNotFound)));
+        }
         let mut world = world.borrow_mut();
         if let Some(own) = adoptable(&world.tasks, target, context.start, Millis::of(world.now)) {
             return Ok(own);
@@ -96,9 +99,6 @@ async fn create(world: &Shared, context: &Context, target: &Target) -> Result<Ta
         if world.slot_is_busy() {
             world.pass(TimeDelta::hours(1));
             continue;
-        }
-        if !world.groups.iter().any(|group| group.exists && group.name == target.place.log_group.as_str()) {
-            return Err(Child::Failed(ExportError::new(ErrorName::Unexpected, "ResourceNotFoundException")));
         }
         let fault = world.take_fault(|fault| matches!(fault, Fault::Task(_) | Fault::SlowTask { .. }));
         let (fate, length) = match fault {
@@ -110,6 +110,19 @@ async fn create(world: &Shared, context: &Context, target: &Target) -> Result<Ta
         if world.take_fault(|fault| matches!(fault, Fault::LostAnswer)).is_none() {
             return Ok(task_id);
         }
+    }
+}
+
+/// Unless the verdict is to export exactly the window.
+fn not_exported(decisions: &[Decision], target: &Target) -> Option<Child> {
+    let failed = decisions.iter().find_map(|one| if let Verdict::Fail(error) = &one.verdict { Some(error.clone()) } else { None });
+    match decisions {
+        _ if failed.is_some() => failed.map(Child::Failed),
+        [Decision { month, window, verdict: Verdict::Export }] if (*month, *window) == (target.month, target.window) => None,
+        [Decision { window, verdict, .. }] if *window == target.window => {
+            Some(Child::Skipped(Reason::of(verdict).unwrap_or(Reason::PartlyArchived)))
+        }
+        _ => Some(Child::Skipped(Reason::PartlyArchived)),
     }
 }
 
@@ -144,8 +157,9 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
     let folder = world.borrow().list_folder(&task_folder(&target.destination_prefix(), task_id));
     let export = Export { task_id: task_id.clone(), folder: folder.clone(), created: Some(task.created) };
     let now = world.borrow().now;
-    let question = target.question(None, now);
-    let Answer { mut decisions, listed, .. } = ask(world, &question, None, Some(export)).await;
+    let question = Question { planned_since: task.created.instant(), ..target.question(None, now) };
+    let evidence = Evidence { export: Some(export), ..Evidence::default() };
+    let Answer { mut decisions, listed, .. } = ask(world, &question, evidence, None).await;
     let checked = |outcome, reason| Child::Checked {
         outcome,
         reason,
@@ -157,20 +171,18 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
     };
     match decisions.pop().expect("one verdict on an export").verdict {
         Verdict::Written(outcome) => checked(outcome, None),
-        Verdict::Skip(reason) => checked(Outcome::Skipped, Some(SkippedBecause::Skip(reason))),
-        Verdict::Warn(Warning { name, .. }) => checked(Outcome::Skipped, Some(SkippedBecause::Warning(name))),
+        Verdict::Record(reason) => checked(reason.outcome(), Some(reason)),
         Verdict::Fail(error) => Child::Failed(error),
         Verdict::Write { outcome, replaces, .. } => {
             let manifest = Manifest {
-                outcome,
                 task_id: Some(task_id.clone()),
                 objects: folder.objects,
                 hidden_objects: folder.hidden_objects,
                 bytes: folder.bytes,
                 digest: Some(folder.digest.clone()),
-                created: task.created.to_string(),
                 completed: Some(task.ends.to_string()),
-                ..without_task(context, target, target.stream_prefix.clone(), now)
+                execution: Some(context.execution.clone()),
+                ..Manifest::of(target, &context.timezone, outcome, task.created)
             };
             match record(world, target, &listed, manifest, &replaces, &mut crash).await {
                 Ok(()) => checked(outcome, None),
@@ -182,7 +194,7 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
 }
 
 /// The function dies after so many steps, and its caller hears of nothing but that.
-struct Crash(Option<u8>);
+pub struct Crash(pub Option<u8>);
 
 impl Crash {
     async fn step(&mut self) -> Result<(), Child> {
@@ -199,7 +211,7 @@ impl Crash {
 }
 
 /// Puts a manifest, takes it back if another one came to lie there meanwhile, and removes those that it replaces.
-async fn record(
+pub async fn record(
     world: &Shared,
     target: &Target,
     before: &[Listed],
@@ -227,6 +239,7 @@ async fn record(
             None => world.delete_manifest(&key),
         }
         world.torn.remove(&key);
+        world.owed.forget(&target.place.log_group, target.window);
         world.withdrawn.push(Withdrawn { execution: manifest.execution.unwrap(), place: target.place.clone(), window: target.window });
         return Err(refused());
     }
@@ -236,46 +249,4 @@ async fn record(
     }
     world.borrow_mut().torn.remove(&key);
     Ok(())
-}
-
-fn without_task(context: &Context, target: &Target, prefix: Option<export_core::StreamPrefix>, now: DateTime<Utc>) -> Manifest {
-    Manifest {
-        schema_version: SCHEMA_VERSION,
-        outcome: Outcome::Skipped,
-        reason: None,
-        account: target.place.account.clone(),
-        region: target.place.region.clone(),
-        bucket: target.place.bucket.clone(),
-        log_group: target.place.log_group.clone(),
-        log_stream_name_prefix: prefix,
-        timezone: context.timezone.clone(),
-        window_from: target.window.from,
-        window_to: target.window.to,
-        destination_prefix: target.destination_prefix(),
-        task_id: None,
-        objects: Folder::default().objects,
-        hidden_objects: 0,
-        bytes: 0,
-        digest: None,
-        created: format_instant(now),
-        completed: None,
-        execution: Some(context.execution.clone()),
-        warnings: Vec::new(),
-    }
-}
-
-/// What `report-archive` writes for a window that is certainly empty. An error: something else came to lie there, and does not cover it.
-pub async fn record_skip(world: &Shared, context: &Context, target: &Target, reason: SkipReason) -> Result<(), ExportError> {
-    let now = world.borrow().now;
-    let question = target.question(None, now);
-    let Answer { decisions, found, listed } = ask(world, &question, Some(LogGroup::Absent), None).await;
-    if decisions.iter().all(|one| one.verdict == Verdict::Archived) {
-        return Ok(());
-    }
-    let refused = || ExportError::new(ErrorName::OverlapRefused, "another manifest lies there");
-    let replaces = replaced_by_skip(&question, &found).ok_or_else(refused)?;
-    let prefix = target.stream_prefix.clone().filter(|_| reason == SkipReason::ExpiredBeforeFirstRun);
-    let manifest = Manifest { reason: Some(reason), ..without_task(context, target, prefix, now) };
-    let written = record(world, target, &listed, manifest, &replaces, &mut Crash(None)).await;
-    written.map_err(|child| child.error().expect("it was refused"))
 }

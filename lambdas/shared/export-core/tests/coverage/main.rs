@@ -1,29 +1,41 @@
-//! Coverage: a model of the archive drives the real `decide`, `replaced_by_skip` and `Planner` through random sequences of runs, faults
-//! and people. There is no AWS, and no clock but the model's.
+//! Coverage: a model of the archive drives the real `decide`, `Planner`, `Bookkeeping` and `replaced_by_record` through random sequences of
+//! runs, faults and people. There is no AWS, and no clock but the model's.
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `world.rs` | log groups, streams, events, retention, tasks with one slot, objects, manifests, reports |
-//! | `run.rs` | a run, as `plan-exports`, the map and `report-archive` make it |
-//! | `functions.rs` | what `create-export-task`, `check-export-task` and `report-archive` do with one window |
+//! | `world.rs` | log groups, streams, events, retention, tasks with one slot |
+//! | `bucket.rs` | manifests, open windows and reports, and how a run reads them |
+//! | `run.rs` | a run, as `plan-exports` and the map make it |
+//! | `functions.rs` | what `create-export-task` and `check-export-task` do with one window |
+//! | `books.rs` | what `report-archive` does when a run ends |
 //! | `people.rs` | who delete, overwrite, hide, and change log groups |
 //! | `scenario.rs` | the random steps, and the engine that plays them |
 //! | `years.rs` | scheduled runs over half a year, while the zone changes |
-//! | `properties.rs` | what has to hold |
+//! | `properties.rs` | what has to hold of manifests and events |
+//! | `owed.rs` | what has to hold of `missing/` |
 //!
 //! A run is a future that stops before each write, and between a listing and the reads that follow. There, another run goes on, somebody
 //! deletes something, or the run dies.
 //!
 //! The properties:
-//! - (a) Where a run succeeded, valid manifests leave no hole in the months that it looked at, except where it says NothingYet or warns.
+//! - (a) Where a run succeeded, valid manifests leave no hole in the months that it looked at, except where it says NothingYet or
+//!   Waiting, or warns.
 //! - (b) No two manifests of a place overlap in time while no run writes.
 //! - (c) Every event that was there when its window was exported is in exactly one window of a manifest, and what that names has it; or
-//!   it is in a window that the report names as failed, skipped or warned about.
+//!   it is in a window that the report names as not archived, or that is recorded as lost.
 //! - (d) An archived event whose object lies in S3, and whose manifest nobody deleted, never leaves the views.
-//! - (e) No run exports what was covered when it began, unless forced; and after one that succeeded, the next has nothing to do.
-//! - (f) Without people, the next scheduled run succeeds, whatever happened before.
+//! - (e) No run exports what was covered when it began, unless forced; without faults, no window is exported twice; and after a run that
+//!   succeeded, the next has nothing to do.
+//! - (f) Without people, the next scheduled run but one succeeds, whatever happened before: the next can fail for what is lost.
+//! - (g) At any time, each month of a log group since its first scheduled run is archived, lost, skipped, in `missing/`, in a row that
+//!   writes nothing and does not fail, or newer than the last scheduled run that compared everything.
+//! - (h) What is open leaves `missing/` only when it is archived, or by the table.
+//! - (i) `since` never gets younger.
+//! - (j) A scheduled run that succeeded leaves no open window that counts.
+//! - (k) What is lost fails exactly the run that records it.
+//! - (l) What was open, and a log group that was found in the month, never ends as if nobody had known of it.
 //!
-//! (a), (c) and (e) are judged for runs during which only other runs changed something.
+//! (a), (c), (e), (h) and (l) are judged for runs during which only other runs changed something.
 //!
 //! Simpler than the real thing:
 //! - Completed tasks tell the truth, as of their creation. Retention deletes at once, and metadata of streams is never late.
@@ -34,12 +46,16 @@
 //! - A manifest that another run withdrew counts as seen: a run may believe it for the moment in between. The other run reports a failure.
 //! - Two manifests that a run left because it died between two writes may overlap; `decide` then refuses their time.
 //! - If somebody empties a task's folder before its manifest is written, what the manifest says of the task is not judged.
+//! - Where somebody deletes, hides or overwrites a manifest, (g) holds again from the next run on that looks there.
 //! - Functions are called without their JSON, beside what lies in the work bucket; a run without permission or with a wrong input is not
 //!   part of it.
 //!
 //! More cases than a test run takes: `PROPTEST_CASES=50000 cargo test --release -p export-core --test coverage`.
 
+mod books;
+mod bucket;
 mod functions;
+mod owed;
 mod people;
 mod properties;
 mod run;

@@ -72,6 +72,7 @@ fn nth<T: Clone>(of: impl IntoIterator<Item = T>, pick: usize) -> Option<T> {
 /// Somebody does something.
 pub fn act(world: &mut World, person: &Person) {
     world.changes += 1;
+    world.owed.forget_lost();
     match person {
         Person::DeleteObject(pick) => {
             if let Some(key) = nth(world.objects.keys().cloned(), *pick) {
@@ -148,17 +149,17 @@ pub fn act(world: &mut World, person: &Person) {
     world.version += 1;
 }
 
-/// Somebody deletes, hides or overwrites a manifest: what lies in its window may leave the views.
+/// Somebody deletes, hides or overwrites a manifest: what lies in its window may leave the views, and no run may look there again.
 fn touch(world: &mut World, path: &str) {
     let key = key_of(path);
-    for group in 0..world.groups.len() {
-        if world.places[group].1 == key.place {
-            let inside = world.events.iter().enumerate();
-            let inside = inside.filter(|(_, event)| event.group == group && (key.window.from..=key.window.to).contains(&event.at));
-            let inside: Vec<usize> = inside.map(|(index, _)| index).collect();
-            world.seen.forget(inside);
-        }
-    }
+    let (place, _) = world.places.iter().find(|(_, hash)| *hash == key.place).unwrap();
+    let group = world.group_of(place);
+    let name = place.log_group.clone();
+    let inside = world.events.iter().enumerate();
+    let inside = inside.filter(|(_, event)| event.group == group && (key.window.from..=key.window.to).contains(&event.at));
+    let inside: Vec<usize> = inside.map(|(index, _)| index).collect();
+    world.seen.forget(inside);
+    world.owed.forget(&name, key.window);
 }
 
 /// Of a manifest's whole key in the bucket.

@@ -6,7 +6,7 @@ use export_core::{
     StreamPrefix, Window,
     contract::plan::{Run, Settled},
     destination::task_folder,
-    manifest::{Found, Manifest, Outcome, SkipReason},
+    manifest::{Found, Manifest, Outcome, Reason},
     place::{ManifestKey, Place, PlaceHash},
     planner::Group,
     time::Millis,
@@ -14,7 +14,7 @@ use export_core::{
 
 use crate::{
     people::key_of,
-    run::{Report, tasks_of},
+    run::{Ended, tasks_of},
     world::{Task, World},
 };
 
@@ -88,7 +88,7 @@ pub fn check_overlaps(world: &mut World) -> Result<(), String> {
 
 /// What a run found when it began.
 pub struct Start {
-    changes: u32,
+    pub changes: u32,
     now: Millis,
     force: bool,
     withdrawn: usize,
@@ -104,10 +104,15 @@ fn of_group<'a>(world: &'a World, group: &Group) -> &'a (Place, PlaceHash) {
     world.places.iter().find(|(place, _)| *place == group.place).unwrap()
 }
 
-fn covered(world: &World, group: &Group) -> Vec<Window> {
-    let found = fitting(world, of_group(world, group));
-    let valid = answering(&found, group.source.log_stream_name_prefix.as_ref()).filter(|found| found.is_valid());
+/// The windows of a place that valid manifests cover.
+pub fn valid(world: &World, place: &(Place, PlaceHash), prefix: Option<&StreamPrefix>) -> Vec<Window> {
+    let found = fitting(world, place);
+    let valid = answering(&found, prefix).filter(|found| found.is_valid());
     valid.map(|found| found.key.window).collect()
+}
+
+fn covered(world: &World, group: &Group) -> Vec<Window> {
+    valid(world, of_group(world, group), group.source.log_stream_name_prefix.as_ref())
 }
 
 pub fn at_start(world: &World, run: &Run, groups: &[Group]) -> Start {
@@ -121,16 +126,16 @@ pub fn at_start(world: &World, run: &Run, groups: &[Group]) -> Start {
 }
 
 /// (a), (c) and (e), of a run during which nobody but other runs changed anything.
-pub fn at_end(world: &World, start: &Start, report: &Report) -> Result<(), String> {
+pub fn at_end(world: &World, start: &Start, ended: &Ended) -> Result<(), String> {
     if world.changes != start.changes {
         return Ok(());
     }
-    for (index, group) in report.groups.iter().enumerate() {
-        if report.has_succeeded() {
-            leaves_no_hole(world, start, index, report, group)?;
+    for (index, group) in ended.groups.iter().enumerate() {
+        if ended.has_succeeded {
+            leaves_no_hole(world, start, index, ended, group)?;
         }
-        has_each_event_once(world, start, report, group)?;
-        for (task, target, window) in tasks_of(world, &report.execution) {
+        has_each_event_once(world, start, ended, group)?;
+        for (task, target, window) in tasks_of(world, &ended.report.execution) {
             let again = start.covered[index].iter().find(|covered| covered.overlaps(window));
             if let Some(again) = again.filter(|_| !start.force && target.place == group.place) {
                 return Err(format!("(e) {task:?} exported {window:?} although {again:?} was covered"));
@@ -140,24 +145,26 @@ pub fn at_end(world: &World, start: &Start, report: &Report) -> Result<(), Strin
     Ok(())
 }
 
-fn reported<'a>(report: &'a Report, group: &'a Group, fits: impl Fn(&Settled) -> bool) -> Vec<Window> {
-    let own = report.decided.iter().filter(|one| one.source == group.source && fits(&one.settled));
+fn reported(ended: &Ended, group: &Group, fits: impl Fn(&Settled) -> bool) -> Vec<Window> {
+    let own = ended.report.decided.iter().filter(|one| one.source == group.source && fits(&one.settled));
     own.map(|one| one.window).collect()
 }
 
 /// The windows of other runs' manifests that this one may have seen before they were withdrawn. Those runs report them as failed.
-fn withdrawn(world: &World, start: &Start, report: &Report, group: &Group) -> Vec<Window> {
-    let others = world.withdrawn[start.withdrawn..].iter().filter(|one| one.place == group.place && one.execution != report.execution);
+fn withdrawn(world: &World, start: &Start, ended: &Ended, group: &Group) -> Vec<Window> {
+    let others =
+        world.withdrawn[start.withdrawn..].iter().filter(|one| one.place == group.place && one.execution != ended.report.execution);
     others.map(|one| one.window).collect()
 }
 
 /// (a) Where a run said SUCCEEDED, valid manifests leave no hole in the months that it looked at, except in rows that write nothing and
-/// do not fail.
-fn leaves_no_hole(world: &World, start: &Start, index: usize, report: &Report, group: &Group) -> Result<(), String> {
+/// do not fail, and what waits.
+fn leaves_no_hole(world: &World, start: &Start, index: usize, ended: &Ended, group: &Group) -> Result<(), String> {
     let covered = covered(world, group);
-    let writes_nothing = reported(report, group, |settled| matches!(settled, Settled::NothingYet | Settled::Warned { .. }));
-    let withdrawn = withdrawn(world, start, report, group);
-    for look in &report.looks {
+    let writes_nothing =
+        reported(ended, group, |settled| matches!(settled, Settled::NothingYet | Settled::Waiting | Settled::Warned { .. }));
+    let withdrawn = withdrawn(world, start, ended, group);
+    for look in &ended.run.looks {
         let first = start.covered[index]
             .iter()
             .filter(|window| covered.contains(window) && window.overlaps(look.window))
@@ -166,21 +173,21 @@ fn leaves_no_hole(world: &World, start: &Start, index: usize, report: &Report, g
         let mut holes = look.window.without(&[&covered[..], &writes_nothing[..], &withdrawn[..]].concat());
         holes.retain(|hole| !look.after_first_covered || first.is_some_and(|first| hole.from > first));
         if let Some(hole) = holes.first() {
-            return Err(format!("(a) {} succeeded, and {hole:?} of {look:?} is not covered: {report:?}", report.execution));
+            return Err(format!("(a) {} succeeded, and {hole:?} of {look:?} is not covered: {:?}", ended.report.execution, ended.report));
         }
     }
     Ok(())
 }
 
 /// (c) Every event that was there when its window was exported is in exactly one exported window, or in one that the report names.
-fn has_each_event_once(world: &World, start: &Start, report: &Report, group: &Group) -> Result<(), String> {
+fn has_each_event_once(world: &World, start: &Start, ended: &Ended, group: &Group) -> Result<(), String> {
     let prefix = group.source.log_stream_name_prefix.as_ref();
     let mut named =
-        reported(report, group, |settled| matches!(settled, Settled::Failed { .. } | Settled::Skipped { .. } | Settled::Warned { .. }));
-    named.extend(withdrawn(world, start, report, group));
+        reported(ended, group, |settled| !matches!(settled, Settled::Exported { .. } | Settled::Empty { .. } | Settled::NothingYet));
+    named.extend(withdrawn(world, start, ended, group));
     let found = fitting(world, of_group(world, group));
     let own = world.groups.iter().position(|one| one.name == group.place.log_group.as_str()).unwrap();
-    for look in report.looks.iter().filter(|look| !look.after_first_covered && report.compared_everything) {
+    for look in ended.run.looks.iter().filter(|look| !look.after_first_covered && ended.report.compared_everything) {
         for index in world.events_in(own, look.window, prefix) {
             let event = &world.events[index];
             let contains = |window: &Window| (window.from..=window.to).contains(&event.at);
@@ -192,7 +199,7 @@ fn has_each_event_once(world: &World, start: &Start, report: &Report, group: &Gr
                 _ => !found.iter().any(|found| world.torn.contains(&found.key)),
             };
             if is_wrong {
-                return Err(format!("(c) {event:?} is in {holding:?} after {report:?}"));
+                return Err(format!("(c) {event:?} is in {holding:?} after {:?}", ended.report));
             }
         }
     }
@@ -208,7 +215,9 @@ fn misses(world: &World, manifest: &Manifest, event: usize) -> bool {
             let is_archived = task.events.contains(&event) && (manifest.outcome == Outcome::Exported || task.is_touched);
             put <= task.created && !is_archived
         }
-        (None, Some(SkipReason::ExpiredBeforeFirstRun)) => {
+        // Recorded as lost.
+        (None, Some(reason)) if reason.outcome() == Outcome::Lost => false,
+        (None, Some(Reason::ExpiredBeforeFirstRun)) => {
             let own = |task: &&Task| Some(&task.execution) == manifest.execution.as_ref() && task.target.window == manifest.window();
             world.tasks.iter().rev().filter(own).any(|task| put <= task.created && task.target.place.log_group == manifest.log_group)
         }

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -11,20 +11,26 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
-    ExecutionArn, LogGroupName, Month, TaskId, Window,
-    contract::plan::{Child, Decided, Next, OpenWindow, Run, Settled},
-    decide::LogGroup,
-    entry::Selector,
-    input::{Look, RUN_TIME_LIMIT, RunInput, best_entries},
-    planner::{Group, Planner, Progress, Subject},
+    ErrorName, ExecutionArn, ExportError, LogGroupName, Month, TaskId, Window,
+    contract::{
+        plan::{Child, Decided, Next, PlannedWindow, Run},
+        report::Report,
+    },
+    decide::{Evidence, LogGroup},
+    entry::{Entry, Selector},
+    input::{RUN_TIME_LIMIT, RunInput, best_entries},
+    missing::Memory,
+    planner::{Finished, Group, Planner, Progress, Subject},
     target::Target,
     time::format_instant,
 };
 use serde_json::json;
 
 use crate::{
-    functions::{Context, ask, export, record_skip},
-    properties,
+    books::{Left, report_archive},
+    bucket::LastRuns,
+    functions::{Context, ask, export},
+    owed, properties,
     scenario::{Fault, HandMonths, Kind, RunSpec},
     world::{World, ZONES},
 };
@@ -46,104 +52,87 @@ impl Future for Pause {
     }
 }
 
-/// What the archive keeps of a run.
+/// A run that came to its end.
 #[derive(Debug, Clone)]
-pub struct Report {
-    pub execution: String,
-    pub scheduled_time: Option<DateTime<Utc>>,
-    pub due_month: Month,
-    pub compared_everything: bool,
-    pub looks: Vec<Look>,
+pub struct Ended {
+    pub run: Run,
     pub groups: Vec<Group>,
-    pub decided: Vec<Decided>,
-}
-
-impl Report {
-    pub fn has_succeeded(&self) -> bool {
-        !self.decided.iter().any(|one| matches!(one.settled, Settled::Failed { .. }))
-    }
+    /// As `report-archive` read it.
+    pub memory: Memory,
+    pub report: Report,
+    pub has_succeeded: bool,
+    pub at: DateTime<Utc>,
 }
 
 /// The run's end, or why it was refused.
 pub async fn run(world: Shared, spec: RunSpec) -> Result<(), String> {
-    let (context, planned) = begin(&world, &spec)?;
-    let (mut run, groups) = planned;
-    let start = properties::at_start(&world.borrow(), &run, &groups);
-    let mut progress = Progress::default();
-    let mut decided = Vec::new();
-    let mut children: Vec<(OpenWindow, Child)> = Vec::new();
-    let compared_everything = loop {
+    let (context, mut left, entries) = begin(&world, &spec)?;
+    let start = properties::at_start(&world.borrow(), &left.run, &left.groups);
+    let mut children: Vec<(PlannedWindow, Child)> = Vec::new();
+    loop {
         // What one call leaves to the next goes through the work bucket.
-        run = through_json(&run);
-        progress = through_json(&progress);
-        let is_time_over = world.borrow().now - context.start > RUN_TIME_LIMIT;
-        let mut planner = Planner::new(&run, &groups, progress, is_time_over);
-        let child = |open: &OpenWindow| {
-            let same = |(own, _): &&(OpenWindow, Child)| (own.group, own.month, own.window) == (open.group, open.month, open.window);
-            children.iter().find(same).map(|(_, child)| child.clone())
-        };
-        for subject in planner.last_round(child) {
-            compare(&world, &mut planner, &groups, &subject).await;
-        }
-        let is_short_of_time = loop {
-            let subjects = planner.to_compare(spec.most);
-            for subject in &subjects {
-                compare(&world, &mut planner, &groups, subject).await;
-            }
-            // A small `most` stands for a short invocation.
-            if subjects.is_empty() || spec.most < 3 {
-                break spec.most < 3;
-            }
-        };
-        let finished = planner.finish(is_short_of_time);
-        decided.extend(through_json::<Vec<Decided>>(&finished.decided));
-        progress = finished.progress;
+        left.run = through_json(&left.run);
+        left.memory = through_json(&left.memory);
+        left.progress = through_json(&left.progress);
+        let finished = plan(&world, &spec, &left, &children).await;
+        left.decided.extend(through_json::<Vec<Decided>>(&finished.decided));
+        left.progress = finished.progress;
         children = match finished.next {
             Next::Plan => Vec::new(),
-            Next::Export => round(&world, &context, &groups, &finished.items).await,
-            Next::Compact | Next::Report => break progress.has_compared_everything(&run),
+            Next::Export => round(&world, &context, &left.groups, &finished.items).await,
+            Next::Compact | Next::Report => break,
         };
-    };
-    pause().await;
-    let mut report = Report {
-        execution: context.execution.clone(),
-        scheduled_time: run.scheduled_time,
-        due_month: run.due_month,
-        compared_everything,
-        looks: run.looks.clone(),
-        groups: groups.clone(),
-        decided,
-    };
-    world.borrow_mut().reports.push(report.clone());
-    for one in &mut report.decided {
-        let Settled::Skipped { reason } = one.settled else { continue };
-        let place = one.source.place(&world.borrow().stack).unwrap();
-        let target = Target { place, stream_prefix: one.source.log_stream_name_prefix.clone(), month: one.month, window: one.window };
-        if let Err(error) = record_skip(&world, &context, &target, reason).await {
-            one.settled = Settled::Failed { failure: error.into() };
+        if world.borrow_mut().take_fault(|fault| matches!(fault, Fault::PlanFails)).is_some() {
+            left.error = Some(ExportError::new(ErrorName::Unexpected, "plan-exports ended").into());
+            break;
         }
     }
-    if report.decided.iter().any(|one| matches!(one.settled, Settled::Failed { .. })) {
-        pause().await;
-        let mut world = world.borrow_mut();
-        let written = world.reports.iter_mut().find(|one| one.execution == report.execution);
-        *written.unwrap() = report.clone();
+    let ended = report_archive(&world, &context, &start, left).await?;
+    let mut world = world.borrow_mut();
+    properties::at_end(&world, &start, &ended)?;
+    owed::at_end(&mut world, &start, &ended, &entries)?;
+    world.ended.push(ended);
+    Ok(())
+}
+
+/// One call of `plan-exports`, but for the first half of the first one.
+async fn plan(world: &Shared, spec: &RunSpec, left: &Left, children: &[(PlannedWindow, Child)]) -> Finished {
+    let Left { run, groups, memory, progress, .. } = left;
+    let is_time_over = world.borrow().now - run.start_time > RUN_TIME_LIMIT;
+    let mut planner = Planner::new(run, groups, memory, progress.clone(), is_time_over);
+    let child = |planned: &PlannedWindow| {
+        let same = |own: &PlannedWindow| (own.group, own.month, own.window) == (planned.group, planned.month, planned.window);
+        children.iter().find(|(own, _)| same(own)).map(|(_, child)| child.clone())
+    };
+    for subject in planner.last_round(child) {
+        compare(world, &mut planner, left, &subject).await;
     }
-    properties::at_end(&world.borrow(), &start, &report)
+    // A small `most` stands for a short invocation.
+    let is_short_of_time = spec.most < 3;
+    loop {
+        let subjects = planner.to_compare(spec.most);
+        for subject in &subjects {
+            compare(world, &mut planner, left, subject).await;
+        }
+        if subjects.is_empty() || is_short_of_time {
+            return planner.finish(is_short_of_time);
+        }
+    }
 }
 
 fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
     serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }
 
-async fn compare(world: &Shared, planner: &mut Planner<'_>, groups: &[Group], subject: &Subject) {
+async fn compare(world: &Shared, planner: &mut Planner<'_>, left: &Left, subject: &Subject) {
     let question = planner.question(subject, world.borrow().now);
-    let log_group = Some(groups[subject.group].log_group.clone());
-    let answer = ask(world, &question, log_group, None).await;
+    // In later rounds it is looked at anew.
+    let log_group = subject.is_new().then(|| left.groups[subject.group].log_group.clone());
+    let answer = ask(world, &question, Evidence { log_group, ..Evidence::default() }, Some(&left.memory)).await;
     planner.take(subject, answer.decisions, &answer.found);
 }
 
-async fn round(world: &Shared, context: &Context, groups: &[Group], items: &[OpenWindow]) -> Vec<(OpenWindow, Child)> {
+async fn round(world: &Shared, context: &Context, groups: &[Group], items: &[PlannedWindow]) -> Vec<(PlannedWindow, Child)> {
     let mut children = Vec::new();
     for item in items {
         let Group { source, place, .. } = &groups[item.group];
@@ -155,45 +144,25 @@ async fn round(world: &Shared, context: &Context, groups: &[Group], items: &[Ope
     if are_lost { Vec::new() } else { children }
 }
 
-type Planned = (Run, Vec<Group>);
-
-/// The first half of the first plan: the input is read, and what the run looks at is fixed. An `Err` in the outer result is a broken
-/// property; a run that is refused plans nothing.
-fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Planned), String> {
+/// The first half of the first plan: the input is read, and what the run is, is fixed. A run that is refused plans nothing.
+fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), String> {
     let mut world = world.borrow_mut();
     let execution = format!("arn:aws:states:ap-northeast-1:111122223333:execution:export-logs:run-{}", world.number());
     let input = input_of(&world, spec);
     let start = world.now;
     let mut input = RunInput::parse(&input, &world.stack).map_err(|error| format!("{input}: {error}"))?;
-    let scheduled = world.reports.iter().filter_map(|report| report.scheduled_time.map(|time| (time, report)));
-    let last = scheduled.clone().filter(|(_, report)| report.compared_everything).max_by_key(|(time, _)| *time);
-    let last = last.map(|(_, report)| report.due_month);
-    let overtaken = scheduled.clone().any(|(time, _)| input.scheduled_time.is_some_and(|own| time > own));
-    let refused = |error: export_core::ExportError| {
-        if error.name == export_core::ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() }
-    };
-    let looks = input.looks(start, last, overtaken).map_err(refused)?;
-    let mut groups = Vec::new();
-    let mut names = BTreeSet::new();
-    for entry in &input.entries {
-        let matching: Vec<LogGroupName> = match &entry.selector {
-            Selector::Name(name) => vec![name.clone()],
-            Selector::Prefix { log_group_name_prefix: prefix, .. } => {
-                let existing = world.groups.iter().filter(|group| group.exists && group.name.starts_with(prefix.as_str()));
-                let existing = existing.map(|group| LogGroupName::parse(group.name).unwrap());
-                existing.filter(|name| best_entries(&input.entries, name).contains(&entry)).collect()
-            }
-        };
-        for name in matching.into_iter().filter(|name| names.insert(name.clone())) {
-            let log_group: LogGroup = world.describe(name.as_str());
-            let source = entry.source(name, &input.bucket, &input.s3_prefix);
-            groups.push(Group { place: source.place(&world.stack).unwrap(), source, log_group });
-        }
-    }
+    let last = if input.scheduled_time.is_some() { world.last_runs() } else { LastRuns::default() };
+    let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
+    let refused = |error: ExportError| if error.name == ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() };
+    let looks = input.looks(start, last.compared_through, overtaken).map_err(refused)?;
+    let memory = world.memory();
+    let open = memory.open.iter().map(|open| &open.log_group);
+    let seen: Vec<&LogGroupName> = memory.found.iter().chain(open).filter(|_| looks.is_scheduled).collect();
+    let groups = expand(&world, &input, &seen);
     let run = Run {
         execution: ExecutionArn::parse(&execution).unwrap(),
         start_time: start,
-        scheduled_time: input.scheduled_time,
+        scheduled_time: input.scheduled_time.filter(|_| looks.is_scheduled),
         due_month: looks.due_month,
         timezone: input.timezone.name().to_owned(),
         looks: looks.months,
@@ -202,7 +171,31 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Planned), String> {
         warnings: input.warnings.clone(),
     };
     let context = Context { execution, start, force: input.force, timezone: run.timezone.clone() };
-    Ok((context, (run, groups)))
+    Ok((context, Left { run, groups, memory, decided: Vec::new(), progress: Progress::default(), error: None }, input.entries))
+}
+
+/// As `plan-exports` expands the entries, with the log groups that earlier runs saw.
+fn expand(world: &World, input: &RunInput, seen: &[&LogGroupName]) -> Vec<Group> {
+    let mut known: BTreeMap<LogGroupName, LogGroup> = BTreeMap::new();
+    for entry in &input.entries {
+        match &entry.selector {
+            Selector::Name(name) => _ = known.insert(name.clone(), world.describe(name.as_str())),
+            Selector::Prefix { log_group_name_prefix: prefix, .. } => {
+                let existing = world.groups.iter().filter(|group| group.exists && group.name.starts_with(prefix.as_str()));
+                known.extend(existing.map(|group| (LogGroupName::parse(group.name).unwrap(), world.describe(group.name))));
+            }
+        }
+    }
+    for name in seen.iter().filter(|name| input.entries.iter().any(|entry| entry.rank(name).is_some())) {
+        known.entry((*name).clone()).or_insert(LogGroup::Absent);
+    }
+    let of_name = |(name, log_group): (LogGroupName, LogGroup)| {
+        let best = best_entries(&input.entries, &name).into_iter();
+        let sources: Vec<_> = best.map(|entry| entry.source(name.clone(), &input.bucket, &input.s3_prefix)).collect();
+        sources.into_iter().map(move |source| (source, log_group.clone()))
+    };
+    let sources = known.into_iter().flat_map(of_name);
+    sources.map(|(source, log_group)| Group { place: source.place(&world.stack).unwrap(), source, log_group }).collect()
 }
 
 /// The run asked for a month that is not complete.
@@ -210,11 +203,19 @@ pub const REFUSED: &str = "MonthNotComplete";
 
 fn input_of(world: &World, spec: &RunSpec) -> serde_json::Value {
     let both = json!(["/app/a", {"logGroupNamePrefix": "/app/"}]);
+    // The person who keeps the list takes an entry off it, narrows one, or moves a place.
+    let list = match world.list {
+        0 => both.clone(),
+        1 => json!(["/app/a"]),
+        2 => json!([{"logGroupNamePrefix": "/app/", "exclude": ["/app/a"]}]),
+        3 => json!([{"logGroupName": "/app/a", "s3Prefix": "moved"}, {"logGroupNamePrefix": "/app/"}]),
+        _ => json!([{"logGroupName": "/app/a", "logStreamNamePrefix": "prod"}, {"logGroupNamePrefix": "/app/"}]),
+    };
     match &spec.kind {
         Kind::Scheduled { hours_late } => json!({
             "timezone": world.zone.name(),
             "scheduledTime": format_instant(world.now - TimeDelta::hours((*hours_late).into())),
-            "logGroups": both,
+            "logGroups": list,
         }),
         Kind::ByHand { months, zone, force, incomplete, stream_prefix } => {
             let zone = zone.map_or(world.zone, |index| ZONES[index % ZONES.len()]);

@@ -6,15 +6,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use export_core::{
     BucketName, LogGroupName, Prefix, StreamPrefix, TaskId, Window,
+    contract::report::Report,
     decide::{LogGroup, NewestEvent},
     destination::{self, task_folder},
-    manifest::{Content, Folder, Found, is_hidden},
     place::{ManifestKey, Place, PlaceHash, Stack},
     target::Target,
     time::{Millis, parse_instant},
 };
 
-use crate::{properties::Seen, run::Report, scenario::Fault};
+use crate::{owed::Owed, properties::Seen, run::Ended, scenario::Fault};
 
 /// The size of an event. No stream has so many events in a window that one of them is less than what compression varies by.
 pub const EVENT_BYTES: u64 = 1000;
@@ -99,8 +99,17 @@ pub struct World {
     pub tasks: Vec<Task>,
     pub objects: BTreeMap<String, Object>,
     pub manifests: BTreeMap<String, StoredManifest>,
-    pub reports: Vec<Report>,
+    /// The open windows in `missing/`, as they lie there.
+    pub missing: BTreeMap<String, Vec<u8>>,
+    /// In `runs/`.
+    pub reports: BTreeMap<String, Report>,
+    /// The runs that came to their end.
+    pub ended: Vec<Ended>,
     pub faults: Vec<Fault>,
+    /// Every task of this log group fails until then.
+    pub outage: Option<(usize, DateTime<Utc>)>,
+    /// Which of the lists of entries the schedule has.
+    pub list: usize,
     /// How often people, retention or late events changed something: a run in which this changes promises less.
     pub changes: u32,
     /// Whether the metadata of streams has no timestamps.
@@ -110,6 +119,7 @@ pub struct World {
     pub torn: BTreeSet<ManifestKey>,
     /// Windows whose manifest lay there for a moment, and which their run reports as failed.
     pub withdrawn: Vec<Withdrawn>,
+    pub owed: Owed,
     /// Counts the changes of the bucket.
     pub version: u64,
     next: u64,
@@ -128,9 +138,9 @@ impl World {
             s3_prefix: Prefix::parse("logs").unwrap(),
             timezone: chrono_tz::UTC,
         };
-        let place = |name| {
+        let place = |name, s3_prefix| {
             let name = LogGroupName::parse(name).unwrap();
-            let destination = destination::DEFAULT.render(&stack.s3_prefix, &name).unwrap();
+            let destination = destination::DEFAULT.render(&Prefix::parse(s3_prefix).unwrap(), &name).unwrap();
             let place = stack.place(stack.bucket.clone(), name, destination);
             (place.clone(), place.hash())
         };
@@ -152,19 +162,24 @@ impl World {
                 Group { streams: events.iter().map(|event| (event.stream.clone(), event.at)).collect(), ..group("/app/a") },
                 group("/app/b"),
             ],
-            places: vec![place("/app/a"), place("/app/b")],
+            places: vec![place("/app/a", "logs"), place("/app/b", "logs"), place("/app/a", "moved")],
             stack,
             events: events.to_vec(),
             tasks: Vec::new(),
             objects: BTreeMap::new(),
             manifests: BTreeMap::new(),
-            reports: Vec::new(),
+            missing: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            ended: Vec::new(),
             faults: Vec::new(),
+            outage: None,
+            list: 0,
             changes: 0,
             hides_newest_event: false,
             seen: Seen::default(),
             torn: BTreeSet::new(),
             withdrawn: Vec::new(),
+            owed: Owed::default(),
             version: 0,
             next: 0,
         }
@@ -232,7 +247,8 @@ impl World {
 
     pub fn create_task(&mut self, target: &Target, execution: &str, length: TimeDelta, fate: Fate) -> TaskId {
         let id = TaskId::parse(&format!("task-{}", self.number())).unwrap();
-        let group = self.groups.iter().position(|group| group.name == target.place.log_group.as_str()).unwrap();
+        let group = self.group_of(&target.place);
+        let fate = if self.outage.is_some_and(|(failing, until)| failing == group && self.now < until) { Fate::Fails } else { fate };
         let events = self.events_in(group, target.window, target.stream_prefix.as_ref());
         let created = Millis::of(self.now);
         self.tasks.push(Task {
@@ -247,6 +263,10 @@ impl World {
             is_touched: false,
         });
         id
+    }
+
+    pub fn group_of(&self, place: &Place) -> usize {
+        self.groups.iter().position(|group| group.name == place.log_group.as_str()).unwrap()
     }
 
     pub fn touch_task(&mut self, object: &str) {
@@ -279,66 +299,5 @@ impl World {
             Some(at) => NewestEvent::At(*at),
             None => NewestEvent::None,
         }
-    }
-
-    pub fn list_folder(&self, folder: &str) -> Folder {
-        let mut listed = Folder::default();
-        for (key, object) in self.objects.range(folder.to_owned()..).take_while(|(key, _)| key.starts_with(folder)) {
-            let rest = &key[folder.len()..];
-            listed.objects += 1;
-            listed.hidden_objects += u64::from(is_hidden(rest));
-            listed.bytes += object.bytes;
-            listed.digest += &format!("{key} {} {}\n", object.bytes, object.etag);
-            *listed.streams.entry(rest.split('/').next().unwrap().to_owned()).or_default() += object.bytes;
-        }
-        listed
-    }
-
-    /// The keys of the manifests that overlap, in the month's folder and its neighbours', each with its entity tag.
-    pub fn list_manifests(&self, place: &Place, month: export_core::Month, window: Window) -> Vec<(ManifestKey, StoredManifest)> {
-        let mut listed = Vec::new();
-        let hash = place.hash();
-        for month in [month.previous(), month, month.next()] {
-            let folder = self.stack.manifests(month);
-            for (key, stored) in self.manifests.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder)) {
-                let key = ManifestKey::parse(month, &key[folder.len()..]);
-                let is_own = |key: &ManifestKey| key.place == hash && key.window.overlaps(window);
-                listed.extend(key.filter(is_own).map(|key| (key, stored.clone())));
-            }
-        }
-        listed
-    }
-
-    /// Reads one manifest as it is now. `None`: it is not there any more.
-    pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<Found> {
-        let stored = self.manifests.get(&self.stack.manifest_key(key))?;
-        Some(Found { key: key.clone(), etag: String::new(), content: self.content(place, key, stored) })
-    }
-
-    fn content(&self, place: &Place, key: &ManifestKey, stored: &StoredManifest) -> Content {
-        if stored.is_unreadable {
-            return Content::Unreadable("InvalidObjectState".to_owned());
-        }
-        let content = Content::read(&stored.bytes, place, key, self.now);
-        match content.task_id().map(|task_id| self.list_folder(&task_folder(&place.destination.prefix(key.month), task_id))) {
-            Some(folder) => content.with_folder(folder),
-            None => content,
-        }
-    }
-
-    /// S3's conditional write: `If-None-Match: *` where nothing lay there, else `If-Match` with the entity tag of what did.
-    pub fn put_manifest(&mut self, key: &ManifestKey, old: Option<&StoredManifest>, bytes: Vec<u8>) -> bool {
-        let path = self.stack.manifest_key(key);
-        if self.manifests.get(&path) != old {
-            return false;
-        }
-        self.version += 1;
-        self.manifests.insert(path, StoredManifest { bytes, is_unreadable: false });
-        true
-    }
-
-    pub fn delete_manifest(&mut self, key: &ManifestKey) {
-        self.version += 1;
-        self.manifests.remove(&self.stack.manifest_key(key));
     }
 }

@@ -46,14 +46,14 @@ fn a_zone_that_changes_with_the_month_loses_no_event() {
         world.borrow_mut().zone = zone;
         drive(&world, vec![SCHEDULED], &[true], None).unwrap();
     }
-    let first = world.borrow().reports[0].looks[0].window.from;
+    let first = world.borrow().ended[0].run.looks[0].window.from;
     properties::every_event_is_archived(&world.borrow(), first).unwrap();
 }
 
 pub fn play(days: &[Days]) -> Result<(), String> {
     let world = Rc::new(RefCell::new(World::new()));
     drive(&world, vec![SCHEDULED], &[true], None)?;
-    let first = world.borrow().reports[0].looks[0].window.from;
+    let first = world.borrow().ended[0].run.looks[0].window.from;
     let end = world.borrow().now + TimeDelta::days(3 * days.len() as i64 + 45);
     for Days { hours, group, zone, is_on } in days {
         let before = TimeDelta::hours((*hours).into());

@@ -1,0 +1,135 @@
+//! What lies in the archive's bucket, and how a run reads and writes it: as the archive crate does.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use export_core::{
+    LogGroupName, Month, Window,
+    decide::{Question, Seen},
+    destination::task_folder,
+    manifest::{Content, Folder, Found, Manifest, is_hidden},
+    missing::{Memory, OpenWindow},
+    place::{ManifestKey, Place},
+    time::parse_instant,
+};
+
+use crate::world::{StoredManifest, World};
+
+/// Of the scheduled runs that have ended.
+#[derive(Default)]
+pub struct LastRuns {
+    pub compared_through: Option<Month>,
+    pub latest_scheduled_time: Option<DateTime<Utc>>,
+    found: BTreeSet<LogGroupName>,
+    found_at: Option<DateTime<Utc>>,
+}
+
+impl World {
+    pub fn last_runs(&self) -> LastRuns {
+        let mut last = LastRuns::default();
+        for report in self.reports.values().rev() {
+            let Some(scheduled) = report.scheduled_time.as_deref().and_then(parse_instant) else { continue };
+            last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
+            last.compared_through = Some(report.due_month);
+            if report.compared_everything {
+                (last.found, last.found_at) = (report.found.clone(), parse_instant(&report.started));
+                break;
+            }
+        }
+        last
+    }
+
+    pub fn memory(&self) -> Memory {
+        let LastRuns { compared_through: found_month, found, found_at, .. } = self.last_runs();
+        let open: Vec<OpenWindow> = self.open_windows().collect();
+        Memory { open: open.into(), unreadable: Vec::new(), found, found_at, found_month }
+    }
+
+    pub fn open_windows(&self) -> impl Iterator<Item = OpenWindow> {
+        self.missing.iter().map(|(key, bytes)| OpenWindow::read(bytes, key, &self.stack).unwrap())
+    }
+
+    pub fn put_open(&mut self, open: &OpenWindow) {
+        self.version += 1;
+        self.missing.insert(open.key(&self.stack), serde_json::to_vec(open).unwrap());
+    }
+
+    pub fn remove_open(&mut self, open: &OpenWindow) {
+        self.version += 1;
+        self.missing.remove(&open.key(&self.stack));
+    }
+
+    /// What the memory and the manifests say. `memory`: as the run read it when it began; without it, as it is now.
+    pub fn seen(&self, question: &Question, memory: Option<&Memory>) -> Seen {
+        let remembered = memory.map_or_else(|| self.memory().seen(question), |memory| memory.seen(question));
+        let any = Window { from: export_core::time::Millis(i64::MIN), to: export_core::time::Millis(i64::MAX) };
+        let near = self.list_manifests(question.place, question.month, any).into_iter().filter(|(key, _)| key.month <= question.month);
+        let read = near.filter_map(|(key, _)| self.read_manifest(question.place, &key));
+        let tasks = read.filter(|found| found.manifest().is_some_and(|manifest| manifest.task_id.is_some()));
+        let oldest = tasks.filter_map(|found| found.manifest().and_then(Manifest::created_at)).min();
+        Seen { since: [remembered.since, oldest].into_iter().flatten().min(), ..remembered }
+    }
+
+    pub fn list_folder(&self, folder: &str) -> Folder {
+        let mut listed = Folder::default();
+        for (key, object) in self.objects.range(folder.to_owned()..).take_while(|(key, _)| key.starts_with(folder)) {
+            let rest = &key[folder.len()..];
+            listed.objects += 1;
+            listed.hidden_objects += u64::from(is_hidden(rest));
+            listed.bytes += object.bytes;
+            listed.digest += &format!("{key} {} {}\n", object.bytes, object.etag);
+            *listed.streams.entry(rest.split('/').next().unwrap().to_owned()).or_default() += object.bytes;
+        }
+        listed
+    }
+
+    /// The keys of the manifests that overlap, in the month's folder and its neighbours', each with what lies there.
+    pub fn list_manifests(&self, place: &Place, month: Month, window: Window) -> Vec<(ManifestKey, StoredManifest)> {
+        let mut listed = Vec::new();
+        let hash = place.hash();
+        for month in [month.previous(), month, month.next()] {
+            let folder = self.stack.manifests(month);
+            for (key, stored) in self.manifests.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder)) {
+                let key = ManifestKey::parse(month, &key[folder.len()..]);
+                let is_own = |key: &ManifestKey| key.place == hash && key.window.overlaps(window);
+                listed.extend(key.filter(is_own).map(|key| (key, stored.clone())));
+            }
+        }
+        listed
+    }
+
+    /// Reads one manifest as it is now. `None`: it is not there any more.
+    pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<Found> {
+        let stored = self.manifests.get(&self.stack.manifest_key(key))?;
+        // Another content is another manifest.
+        let etag = String::from_utf8(stored.bytes.clone()).unwrap();
+        Some(Found { key: key.clone(), etag, content: self.content(place, key, stored) })
+    }
+
+    fn content(&self, place: &Place, key: &ManifestKey, stored: &StoredManifest) -> Content {
+        if stored.is_unreadable {
+            return Content::Unreadable("InvalidObjectState".to_owned());
+        }
+        let content = Content::read(&stored.bytes, place, key, self.now);
+        match content.task_id().map(|task_id| self.list_folder(&task_folder(&place.destination.prefix(key.month), task_id))) {
+            Some(folder) => content.with_folder(folder),
+            None => content,
+        }
+    }
+
+    /// S3's conditional write: `If-None-Match: *` where nothing lay there, else `If-Match` with the entity tag of what did.
+    pub fn put_manifest(&mut self, key: &ManifestKey, old: Option<&StoredManifest>, bytes: Vec<u8>) -> bool {
+        let path = self.stack.manifest_key(key);
+        if self.manifests.get(&path) != old {
+            return false;
+        }
+        self.version += 1;
+        self.manifests.insert(path, StoredManifest { bytes, is_unreadable: false });
+        true
+    }
+
+    pub fn delete_manifest(&mut self, key: &ManifestKey) {
+        self.version += 1;
+        self.manifests.remove(&self.stack.manifest_key(key));
+    }
+}
