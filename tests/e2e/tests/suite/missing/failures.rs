@@ -111,7 +111,7 @@ async fn an_export_smaller_than_what_lies_there_waits_for_a_change(engine: Engin
     for day in ["2024-11-03", "2024-11-04"] {
         let (error, cause) = badly(stage.run(&input(day, &log_groups)).await);
         assert_eq!(error, "ArchiveIncomplete");
-        assert!(cause.contains(&format!("SmallerExport: {log_group} {MONTH}. ")), "{cause}");
+        assert!(cause.contains(&format!("SmallerExport: {log_group} {MONTH} ")), "{cause}");
         assert_eq!((requests(&stage, log_group).await, &stage.open_windows().await[0]["tries"]), (2, &json!(1)), "{day}");
     }
     // What lies there has changed, so it is tried again.

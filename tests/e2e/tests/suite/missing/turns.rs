@@ -13,7 +13,7 @@ e2e::on_both_engines! {
 }
 
 async fn windows_that_take_three_runs_wait_for_their_turn(engine: Engine) {
-    const IN_A_RUN: usize = 10;
+    const IN_A_RUN: usize = 4;
     let stage = Stage::take(engine).await;
     let names: Vec<String> = (0..3 * IN_A_RUN).map(|number| format!("/turns/{number:02}")).collect();
     for name in &names {
