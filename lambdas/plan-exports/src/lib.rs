@@ -130,7 +130,8 @@ impl PlanExports {
             }
             index.look_at(&self.archive, subjects.iter().map(|subject| subject.month)).await?;
             let decided = stream::iter(subjects.drain(..).map(|subject| self.decide(&planner, groups, subject, &index, invocation)));
-            let decided: Vec<_> = decided.buffer_unordered(AT_ONCE).try_collect().await?;
+            // In order: the due month goes first.
+            let decided: Vec<_> = decided.buffered(AT_ONCE).try_collect().await?;
             for (subject, decisions, found) in decided {
                 planner.take(&subject, decisions, &found);
             }

@@ -102,10 +102,22 @@ impl Archive {
         self.local.report(&self.stack.bucket, execution_arn).await.expect("the bucket can be read").expect("the run wrote a report")
     }
 
-    /// Removes the reports: a scheduled run then is the first ever.
+    /// The open windows, ordered by log group and time.
+    pub async fn open_windows(&self) -> Vec<Value> {
+        let mut open = Vec::new();
+        for key in self.keys(&format!("{S3_PREFIX}/missing/")).await {
+            open.push(self.json(&key).await);
+        }
+        open.sort_by_key(|open| (open["log_group"].to_string(), open["window_from"].as_i64()));
+        open
+    }
+
+    /// Removes the reports and the open windows: a scheduled run then is the first ever.
     pub async fn forget_runs(&self) {
-        let keys = self.keys(&format!("{S3_PREFIX}/runs/")).await;
-        self.delete(&keys).await;
+        for folder in ["runs", "missing"] {
+            let keys = self.keys(&format!("{S3_PREFIX}/{folder}/")).await;
+            self.delete(&keys).await;
+        }
     }
 
     /// The month of a log group whose only event is `hello` at [`FROM`] is in the archive: whole, once, and the manifest says so.

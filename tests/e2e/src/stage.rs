@@ -7,7 +7,7 @@ use std::{
 };
 
 use hyper::Method;
-use local_aws::{Engine, LogGroupOverlay, wait_for};
+use local_aws::{Engine, Execution, LogGroupOverlay, wait_for};
 use serde_json::{Value, json};
 
 use crate::Archive;
@@ -90,6 +90,29 @@ impl Archive {
         self.local.set_task_timing(Duration::ZERO, Duration::ZERO).await.expect("the stand-in takes its timing");
     }
 
+    /// The time in which a run starts windows, in seconds; `None` is the 20 h. It is a setting of the functions that the template leaves
+    /// alone.
+    pub async fn limit_time(&self, seconds: Option<&str>) {
+        for function in [&self.stack.create_function_name, &self.stack.plan_function_name] {
+            self.local.set_variable(function, "RUN_TIME_LIMIT_SECONDS", seconds).await.expect("the function takes it");
+        }
+    }
+
+    /// Runs an input whose time is over while this log group waits for a busy slot: what comes before it is exported, and no more.
+    pub async fn run_until(&self, log_group: &str, input: &Value) -> Execution {
+        let busy = json!({"operation": "CreateExportTask", "logGroupName": log_group, "error": "LimitExceededException",
+            "message": "Resource limit exceeded.", "times": 10_000});
+        self.fault(busy).await;
+        let refusals = self.refusals(log_group).await;
+        let arn = self.start_input(input).await;
+        self.wait_for_refusals(log_group, refusals + 1).await;
+        self.limit_time(Some("0")).await;
+        let execution = self.wait(&arn).await;
+        self.limit_time(None).await;
+        self.local.clear_faults().await.expect("the stand-in takes it");
+        execution
+    }
+
     /// Waits until so many tasks were created for a log group, and returns the newest's id.
     pub async fn wait_for_task(&self, log_group: &str, count: usize) -> String {
         wait_for(&format!("{count} tasks of {log_group}"), async || self.created(log_group).await.into_iter().nth(count - 1)).await
@@ -114,13 +137,13 @@ impl Archive {
 
     /// Waits until CreateExportTask was refused so often for a log group because the slot was busy.
     pub async fn wait_for_refusals(&self, log_group: &str, count: usize) {
-        wait_for(&format!("{count} refusals of {log_group}"), async || {
-            let calls = self.calls("CreateExportTask").await;
-            let refused = calls
-                .iter()
-                .filter(|call| call["request"]["logGroupName"] == log_group && call["outcome"]["error"] == "LimitExceededException");
-            (refused.count() >= count).then_some(())
-        })
-        .await;
+        wait_for(&format!("{count} refusals of {log_group}"), async || (self.refusals(log_group).await >= count).then_some(())).await;
+    }
+
+    async fn refusals(&self, log_group: &str) -> usize {
+        let calls = self.calls("CreateExportTask").await;
+        let is_refusal =
+            |call: &&Value| call["request"]["logGroupName"] == log_group && call["outcome"]["error"] == "LimitExceededException";
+        calls.iter().filter(is_refusal).count()
     }
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod entries;
 mod faults;
 mod keeps;
+mod missing;
 mod months;
 mod roles;
 mod scale;

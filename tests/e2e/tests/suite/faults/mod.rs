@@ -10,4 +10,3 @@ mod lost_answers;
 mod outages;
 mod rounds;
 mod runs;
-mod time_limit;
