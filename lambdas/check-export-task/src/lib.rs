@@ -73,7 +73,7 @@ impl CheckExportTask {
         let export = Export { task_id: request.task_id.clone(), folder: folder.clone(), created: task.created };
         let evidence = Evidence { export: Some(export), ..Evidence::default() };
         let planned_since = task.created.and_then(Millis::instant);
-        let question = Question { planned_since, ..target.question(None, invocation.now()) };
+        let question = Question { planned_since, remembered: request.remembered, ..target.question(None, invocation.now()) };
         let (mut decisions, evidence) = self.archive.decide(&question, evidence, None).await?;
         let verdict = decisions.pop().map(|Decision { verdict, .. }| verdict);
         let (outcome, reason) = match verdict {

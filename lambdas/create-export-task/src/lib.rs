@@ -55,7 +55,11 @@ impl CreateExportTask {
             return skip(target, Reason::RunTimeOver);
         }
         let planned_since = request.start_time.filter(|_| request.window.is_some());
-        let question = Question { planned_since, ..target.question(request.force.then(|| request.run_since(now)), now) };
+        let question = Question {
+            planned_since,
+            remembered: request.remembered,
+            ..target.question(request.force.then(|| request.run_since(now)), now)
+        };
         let (decisions, evidence) = self.archive.decide(&question, Evidence::default(), None).await?;
         let reason = match &decisions[..] {
             [Decision { verdict: Verdict::Fail(error), .. }] => return Err(error.clone()),

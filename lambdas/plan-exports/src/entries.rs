@@ -36,7 +36,7 @@ pub async fn expand<'a>(
     for name in seen {
         // A name that a prefix entry matches was listed, if it exists.
         if !known.contains_key(name) && input.entries.iter().any(|entry| entry.rank(name).is_some()) {
-            known.insert(name.clone(), LogGroup::Absent);
+            known.insert(name.clone(), LogGroup::Gone);
         }
     }
     for (name, log_group) in known {

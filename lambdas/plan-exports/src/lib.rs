@@ -8,7 +8,7 @@ mod results;
 
 use std::time::Duration;
 
-use archive::{Archive, Index, LastRuns, Step, Work};
+use archive::{Archive, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
@@ -18,7 +18,8 @@ use export_core::{
     error::Retry,
     input::RunInput,
     manifest::Found,
-    planner::{Finished, Group, Planner, Subject},
+    missing::Memory,
+    planner::{Finished, Group, Homes, Planner, Subject},
     target::Target,
     time::format_instant,
 };
@@ -77,8 +78,8 @@ impl PlanExports {
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
         let planner = Planner::new(&run, &groups, &memory, progress, is_time_over);
-        let finished = self.compare(planner, &groups, Index::new(&memory), &children, began, invocation).await?;
-        let plan = write_plan(&work, sequence + 1, &run, &groups, finished).await?;
+        let finished = self.compare(planner, &groups, &children, began, invocation).await?;
+        let plan = write_plan(&work, sequence + 1, &run, &groups, &memory, finished).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
     }
@@ -86,13 +87,11 @@ impl PlanExports {
     /// Validates the input, and fixes what the run is: its months and its log groups.
     async fn first_step(&self, request: &Request, work: &Work<'_>) -> Result<Step, ExportError> {
         let mut input = RunInput::parse(&request.state, &self.archive.stack)?;
-        // A run by hand fixes its months itself.
-        let last = if input.scheduled_time.is_some() { self.archive.last_runs().await? } else { LastRuns::default() };
+        let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs())?;
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
-        let memory = self.archive.memory().await?;
-        let open = memory.open.iter().map(|open| &open.log_group);
-        let seen = memory.found.iter().chain(open).filter(|_| looks.is_scheduled);
+        let memory = Memory { open, unreadable, found: last.found };
+        let seen = memory.log_groups().filter(|_| looks.is_scheduled);
         let (groups, warnings) = entries::expand(&self.archive, &input, seen).await?;
         let run = Run {
             execution: request.execution.clone(),
@@ -105,6 +104,7 @@ impl PlanExports {
             compact: input.compact,
             warnings: [input.warnings, warnings].concat(),
         };
+        let memory = memory.at_home(&Homes::of(&run, &groups));
         work.fix_run(run, groups, memory).await
     }
 
@@ -113,13 +113,13 @@ impl PlanExports {
         &self,
         mut planner: Planner<'_>,
         groups: &[Group],
-        mut index: Index<'_>,
         children: &results::Results,
         began: Instant,
         invocation: &Invocation,
     ) -> Result<Finished, ExportError> {
         let task_name = |window: &PlannedWindow| target(&groups[window.group], window).task_name();
         let mut subjects = planner.last_round(|window| children.by_task_name.get(&task_name(window)).or(children.of_all.as_ref()).cloned());
+        let mut index = ManifestIndex::default();
         loop {
             if subjects.is_empty() {
                 let is_short_of_time = began.elapsed() >= self.comparing_time;
@@ -144,7 +144,7 @@ impl PlanExports {
         planner: &Planner<'_>,
         groups: &[Group],
         subject: Subject,
-        index: &Index<'_>,
+        index: &ManifestIndex,
         invocation: &Invocation,
     ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
         let question = planner.question(&subject, invocation.now());
@@ -171,17 +171,30 @@ impl PlanExports {
     }
 }
 
-async fn write_plan(work: &Work<'_>, sequence: u32, run: &Run, groups: &[Group], finished: Finished) -> Result<Plan, ExportError> {
+async fn write_plan(
+    work: &Work<'_>,
+    sequence: u32,
+    run: &Run,
+    groups: &[Group],
+    memory: &Memory,
+    finished: Finished,
+) -> Result<Plan, ExportError> {
     let start_time = format_instant(run.start_time);
-    let item = |planned: &PlannedWindow| Item {
-        source: groups[planned.group].source.clone(),
-        timezone: run.timezone.clone(),
-        month: planned.month,
-        from: planned.window.from,
-        to: planned.window.to,
-        force: run.force,
-        start_time: start_time.clone(),
-        execution: run.execution.clone(),
+    let item = |planned: &PlannedWindow| {
+        let group = &groups[planned.group];
+        let remembered = memory.of(&group.place, planned.month, planned.window);
+        Item {
+            source: group.source.clone(),
+            timezone: run.timezone.clone(),
+            month: planned.month,
+            from: planned.window.from,
+            to: planned.window.to,
+            force: run.force,
+            start_time: start_time.clone(),
+            execution: run.execution.clone(),
+            is_open: remembered.is_open,
+            seen_since: remembered.seen_since.map(format_instant),
+        }
     };
     let items: Vec<Item> = finished.items.iter().map(item).collect();
     let compact = if run.compact { finished.progress.exported.iter().copied().collect() } else { Vec::new() };

@@ -64,7 +64,8 @@ impl ReportArchive {
         invocation.set_log_field(LogField::Month, &header.due_month.to_string());
         let name = request.execution.execution_name();
         let key = self.archive.stack.report_key(header.due_month, Millis::of(request.start_time), name);
-        let memory = self.archive.memory().await?;
+        let (open, unreadable) = self.archive.open_windows().await?;
+        let memory = Memory { open, unreadable, found: None };
         let last = self.archive.last_report(&key).await?;
 
         // What nobody has to hear of is recorded at once. For the rest: what is open, the report, the records, and what leaves. A run

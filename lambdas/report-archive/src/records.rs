@@ -1,13 +1,12 @@
 //! Manifests of what was skipped and of what is lost: there is nothing to export, for a reason, so no later run has to look again.
 
-use archive::{Archive, Index};
+use archive::{Archive, ManifestIndex};
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
     contract::plan::{Decided, Settled},
     decide::{replaced_by_record, uncovered_by},
     manifest::{Found, Manifest, Outcome, Reason},
-    missing::Memory,
     target::Target,
     time::Millis,
 };
@@ -33,8 +32,7 @@ pub async fn write(
     });
     let mut recorded: Vec<(usize, &Decided, Reason)> = recorded.filter(|(_, _, reason)| is_asked_for(*reason)).collect();
     recorded.sort_by_key(|(_, decided, _)| decided.month);
-    let memory = Memory::default();
-    let (mut index, mut refused) = (Index::new(&memory), Vec::new());
+    let (mut index, mut refused) = (ManifestIndex::default(), Vec::new());
     for of_month in recorded.chunk_by(|(_, one, _), (_, other, _)| one.month == other.month) {
         index.look_at(archive, [of_month[0].1.month]).await?;
         let written = of_month.iter().map(async |(position, decided, reason)| {
@@ -53,7 +51,7 @@ async fn write_one(
     header: &Header,
     decided: &Decided,
     reason: Reason,
-    index: &Index<'_>,
+    index: &ManifestIndex,
     now: DateTime<Utc>,
 ) -> Result<Option<ExportError>, ExportError> {
     let place = decided.source.place(&archive.stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))?;

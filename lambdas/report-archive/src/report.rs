@@ -135,11 +135,10 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
 
 /// A log group that was deleted stays in the list until the month of its deletion is due.
 fn found(step: &Step) -> BTreeSet<LogGroupName> {
-    let is_of_this_month = step.memory.found_month == Some(step.run.due_month);
-    let found = step.groups.iter().filter(|group| {
-        let name = &group.source.log_group_name;
-        group.log_group != LogGroup::Absent || (is_of_this_month && step.memory.found.contains(name))
-    });
+    let before = step.memory.found.iter().filter(|found| found.due_month == step.run.due_month);
+    let is_listed = |name| before.clone().any(|found| found.names.contains(name));
+    let found =
+        step.groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
     found.map(|group| group.source.log_group_name.clone()).collect()
 }
 

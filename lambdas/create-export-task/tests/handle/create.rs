@@ -19,7 +19,8 @@ async fn asks_for_exactly_the_window_and_answers_what_was_decided() {
     assert_eq!(aws.bodies("CreateExportTask"), [request]);
     let expected = json!({"s3BucketName": "archive", "s3Prefix": "logs", "logGroupName": "/ecs/web", "timezone": "Asia/Tokyo", "force": false,
         "execution": EXECUTION, "month": "2026-10", "from": FROM, "to": TO, "destinationPrefix": PREFIX,
-        "destination": "logs/log_group=/ecs/web/year={year}/month={month}", "taskId": "task-1", "status": "CREATED", "reason": null, "warnings": []});
+        "destination": "logs/log_group=/ecs/web/year={year}/month={month}", "taskId": "task-1", "status": "CREATED", "reason": null, "warnings": [],
+        "isOpen": false});
     assert_eq!(answer, expected);
 }
 

@@ -2,10 +2,10 @@
 
 use export_core::{
     ExportError,
-    decide::{Decision, Evidence, Need, Question, Seen, decide},
+    decide::{Decision, Evidence, Need, Question, decide},
 };
 
-use crate::{Archive, Index};
+use crate::{Archive, ManifestIndex};
 
 impl Archive {
     /// The verdicts, with the evidence that they stand on. What `evidence` has already is not fetched again; `index` saves a listing.
@@ -13,7 +13,7 @@ impl Archive {
         &self,
         question: &Question<'_>,
         mut evidence: Evidence,
-        index: Option<&Index<'_>>,
+        index: Option<&ManifestIndex>,
     ) -> Result<(Vec<Decision>, Evidence), ExportError> {
         loop {
             let need = match decide(question, &evidence) {
@@ -31,17 +31,8 @@ impl Archive {
                 Need::NewestEvent => {
                     evidence.newest_event = Some(self.newest_event(log_group, question.newest_event_matters_since()).await?);
                 }
-                Need::Seen => evidence.seen = Some(self.seen(question, index).await?),
+                Need::OldestTask => evidence.oldest_task = Some(self.oldest_task(question, index).await?),
             }
         }
-    }
-
-    async fn seen(&self, question: &Question<'_>, index: Option<&Index<'_>>) -> Result<Seen, ExportError> {
-        let remembered = match index {
-            Some(index) => index.memory.seen(question),
-            None => self.memory_of(question.place).await?.seen(question),
-        };
-        let since = [remembered.since, self.oldest_task(question, index).await?].into_iter().flatten().min();
-        Ok(Seen { since, ..remembered })
     }
 }

@@ -15,7 +15,7 @@ mod work;
 use export_core::place::Stack;
 
 pub use failure::service_failure;
-pub use manifests::Index;
+pub use manifests::ManifestIndex;
 pub use objects::Permissions;
 pub use reports::LastRuns;
 pub use work::{Step, Work};

@@ -8,7 +8,6 @@ use export_core::{
     decide::Question,
     destination::task_folder,
     manifest::{Content, Found, Manifest},
-    missing::Memory,
     place::{ManifestKey, Place, PlaceHash},
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
@@ -24,17 +23,13 @@ const WRITE: Permissions = "s3:GetObject, s3:PutObject and s3:DeleteObject on th
 /// Manifests of one window that are read at a time.
 const AT_ONCE: usize = 8;
 
-/// What is listed once for all log groups: the manifests of whole months, and what earlier runs left.
-pub struct Index<'a> {
+/// The manifests of whole months, listed once for all log groups.
+#[derive(Default)]
+pub struct ManifestIndex {
     months: HashMap<Month, HashMap<PlaceHash, Vec<ManifestKey>>>,
-    pub(crate) memory: &'a Memory,
 }
 
-impl<'a> Index<'a> {
-    pub fn new(memory: &'a Memory) -> Self {
-        Self { months: HashMap::new(), memory }
-    }
-
+impl ManifestIndex {
     /// Lists the months that are asked about and their neighbours, and forgets the others.
     pub async fn look_at(&mut self, archive: &Archive, months: impl IntoIterator<Item = Month>) -> Result<(), ExportError> {
         let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
@@ -81,7 +76,7 @@ impl Archive {
     pub(crate) async fn oldest_task(
         &self,
         question: &Question<'_>,
-        index: Option<&Index<'_>>,
+        index: Option<&ManifestIndex>,
     ) -> Result<Option<DateTime<Utc>>, ExportError> {
         let keys = self.keys_near(question, index).await?.into_iter().filter(|key| key.month <= question.month);
         let read = keys.map(|key| self.read_manifest(question, key));
@@ -90,7 +85,7 @@ impl Archive {
         Ok(tasks.filter_map(Manifest::created_at).min())
     }
 
-    async fn keys_near(&self, question: &Question<'_>, index: Option<&Index<'_>>) -> Result<Vec<ManifestKey>, ExportError> {
+    async fn keys_near(&self, question: &Question<'_>, index: Option<&ManifestIndex>) -> Result<Vec<ManifestKey>, ExportError> {
         let place = question.place.hash();
         Ok(match index {
             Some(index) => index.of(&place, question.month),
@@ -102,7 +97,7 @@ impl Archive {
     pub async fn overlapping_manifests(
         &self,
         question: &Question<'_>,
-        index: Option<&Index<'_>>,
+        index: Option<&ManifestIndex>,
         tells_streams: bool,
     ) -> Result<Vec<Found>, ExportError> {
         let overlapping = self.keys_near(question, index).await?.into_iter().filter(|key| key.window.overlaps(question.window));

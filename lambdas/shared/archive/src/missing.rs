@@ -3,8 +3,7 @@
 use export_core::{
     ErrorName, ExportError,
     contract::plan::Failure,
-    missing::{Memory, OpenWindow},
-    place::Place,
+    missing::{OpenWindow, OpenWindows},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -17,17 +16,9 @@ const WRITE: Permissions = "s3:PutObject and s3:DeleteObject on missing/";
 const AT_ONCE: usize = 32;
 
 impl Archive {
-    /// Every open window, and what the last scheduled run that compared everything found.
-    pub async fn memory(&self) -> Result<Memory, ExportError> {
-        self.memory_below(&self.stack.missing()).await
-    }
-
-    pub(crate) async fn memory_of(&self, place: &Place) -> Result<Memory, ExportError> {
-        self.memory_below(&self.stack.missing_of(&place.hash())).await
-    }
-
-    async fn memory_below(&self, prefix: &str) -> Result<Memory, ExportError> {
-        let (last, keys) = tokio::try_join!(self.last_runs(), self.list_keys(self.stack.bucket.as_str(), prefix))?;
+    /// Every open window, and why those are not known that cannot be read.
+    pub async fn open_windows(&self) -> Result<(OpenWindows, Vec<Failure>), ExportError> {
+        let keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.missing()).await?;
         let keys = keys.into_iter().map(|(key, _)| key).filter(|key| key.ends_with(".json"));
         let read = stream::iter(keys).map(|key| self.open_window(key)).buffered(AT_ONCE);
         let (mut open, mut unreadable) = (Vec::new(), Vec::new());
@@ -37,7 +28,7 @@ impl Archive {
                 Err(failure) => unreadable.push(failure),
             }
         }
-        Ok(Memory { open: open.into(), unreadable, found: last.found, found_at: last.found_at, found_month: last.compared_through })
+        Ok((open.into(), unreadable))
     }
 
     /// `None`: somebody has removed it since it was listed.

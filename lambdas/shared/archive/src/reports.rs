@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use export_core::{ExportError, LogGroupName, Month, contract::report::Report, time::parse_instant, window::CLOCK_SKEW};
+use export_core::{
+    ExportError, LogGroupName, Month, contract::report::Report, missing::FoundLogGroups, time::parse_instant, window::CLOCK_SKEW,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{Archive, objects::Permissions};
@@ -17,9 +19,7 @@ pub struct LastRuns {
     /// The due month of the last one that compared everything; where none has, of the first one. None: there was no scheduled run.
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
-    /// The log groups that the last one that compared everything found, and when it started.
-    pub found: BTreeSet<LogGroupName>,
-    pub found_at: Option<DateTime<Utc>>,
+    pub found: Option<FoundLogGroups>,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ impl Archive {
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
             last.compared_through = Some(header.due_month);
             if header.compared_everything {
-                (last.found, last.found_at) = (header.found, started);
+                last.found = started.map(|at| FoundLogGroups { names: header.found, at, due_month: header.due_month });
                 break;
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     place::Stack,
     planner::{Group, Homes},
     time::format_instant,
+    warning::WarningName,
 };
 
 /// What becomes of an open window of an earlier run.
@@ -93,6 +94,11 @@ impl<'a> Bookkeeping<'a> {
         let same = before.iter().find(|open| open.lies_in(&place) && open.window() == *window);
         // A call of this run before may have ended half-way.
         let is_repeated = same.is_some_and(|open| open.execution == self.run.execution.as_str());
+        // That its turn did not come mends nothing.
+        let failed = same.filter(|open| (outcome, open.outcome) == (OpenOutcome::Waiting, OpenOutcome::Failed));
+        if let Some(failed) = failed {
+            return Some(OpenWindow { execution: self.run.execution.to_string(), ..OpenWindow::clone(failed) });
+        }
         let since = before.iter().map(|open| open.since()).min().unwrap_or(self.now);
         Some(OpenWindow {
             schema_version: SCHEMA_VERSION,
@@ -134,7 +140,7 @@ impl<'a> Bookkeeping<'a> {
         };
         let Some(home) = home else { return if is_left(covered) { stays } else { Fate::Leaves } };
         let warned = decided.iter().filter(|decided| {
-            matches!(decided.settled, Settled::Warned { .. })
+            matches!(&decided.settled, Settled::Warned { warning } if warning.name == WarningName::LogClassNotExportable)
                 && decided.source.log_group_name == open.log_group
                 && decided.source.place(self.stack).is_ok_and(|place| place == home.place)
         });

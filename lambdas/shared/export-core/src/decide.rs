@@ -37,6 +37,8 @@ pub struct Question<'a> {
     pub force_since: Option<DateTime<Utc>>,
     /// Since when a run has planned this window: its log group existed then.
     pub planned_since: Option<DateTime<Utc>>,
+    /// What earlier runs left says of it.
+    pub remembered: Remembered,
     pub now: DateTime<Utc>,
 }
 
@@ -47,7 +49,8 @@ pub struct Evidence {
     pub manifests: Option<Vec<Found>>,
     pub log_group: Option<LogGroup>,
     pub newest_event: Option<NewestEvent>,
-    pub seen: Option<Seen>,
+    /// When the oldest task was created whose manifest the place has in the question's month or the one before.
+    pub oldest_task: Option<Option<DateTime<Utc>>>,
     /// What a COMPLETED task for exactly the question's window wrote.
     pub export: Option<Export>,
 }
@@ -55,14 +58,20 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogGroup {
     Absent,
-    Present { created: Option<Millis>, retention_in_days: Option<i32>, is_exportable: bool },
+    /// Absent, and no entry names it: only earlier runs knew it.
+    Gone,
+    Present {
+        created: Option<Millis>,
+        retention_in_days: Option<i32>,
+        is_exportable: bool,
+    },
 }
 
 impl LogGroup {
     /// At `at`, retention or the log group's deletion may have taken events of the window.
     pub(crate) fn may_have_expired(&self, window: Window, at: Millis) -> bool {
         match self {
-            Self::Absent => true,
+            Self::Absent | Self::Gone => true,
             Self::Present { retention_in_days, .. } => {
                 retention_in_days.is_some_and(|days| window.from < at - TimeDelta::days(days.into()))
             }
@@ -78,14 +87,14 @@ pub enum NewestEvent {
     Unknown,
 }
 
-/// What earlier runs knew of the window and its log group.
+/// What earlier runs left says of a window and its log group. The manifests of the place can say more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// An open window overlaps the question's.
+pub struct Remembered {
+    /// An open window of an earlier run overlaps this one.
     pub is_open: bool,
-    /// The oldest evidence that the log group existed: an open window or a task's manifest of the place in the month or the month
-    /// before, or the report of a scheduled run that found it before the window ended.
-    pub since: Option<DateTime<Utc>>,
+    /// The oldest evidence that the log group existed: an open window of the place in the month or the one before, or the report of a
+    /// scheduled run that found it before the window ended.
+    pub seen_since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +117,7 @@ pub enum Need {
     Manifests,
     LogGroup,
     NewestEvent,
-    Seen,
+    OldestTask,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,14 +193,14 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
     let name = &question.place.log_group;
     let log_group = evidence.log_group.as_ref().ok_or(Need::LogGroup)?;
     let is_of_a_later_life = match log_group {
-        LogGroup::Absent => true,
+        LogGroup::Absent | LogGroup::Gone => true,
         LogGroup::Present { created, .. } => created.is_some_and(|created| created > window.to),
     };
     if let Some(holder) = holder {
         let cannot = |why: &str| Verdict::Fail(replace::no_export_can_replace(&format!("log group {name} {why}"), window));
         return Ok(match log_group {
             _ if is_of_a_later_life && holder.is_damaged() && holder.key.window == window => Verdict::Record(Reason::Damaged),
-            LogGroup::Absent => cannot("does not exist"),
+            LogGroup::Absent | LogGroup::Gone => cannot("does not exist"),
             LogGroup::Present { is_exportable: false, .. } => cannot(NOT_EXPORTABLE),
             LogGroup::Present { created: Some(created), .. } if *created > window.to + LATE_EVENTS => {
                 cannot("was created anew after this window")
@@ -199,13 +208,13 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
             LogGroup::Present { .. } => Verdict::Export,
         });
     }
-    let seen = || evidence.seen.ok_or(Need::Seen);
-    if is_of_a_later_life && question.existed_before(log_group, seen()?) {
+    if is_of_a_later_life && question.existed_before(log_group, evidence)? {
         return Ok(Verdict::Record(Reason::LogGroupDeleted));
     }
     let warn = |warning, why: &str| Verdict::Warn(Warning::new(warning, format!("log group {name} {why}")));
     match log_group {
         LogGroup::Absent => return Ok(warn(WarningName::LogGroupNotFound, "does not exist")),
+        LogGroup::Gone => return Ok(Verdict::NothingYet),
         LogGroup::Present { is_exportable: false, .. } => return Ok(warn(WarningName::LogClassNotExportable, NOT_EXPORTABLE)),
         LogGroup::Present { created: Some(created), .. } if *created > window.to + LATE_EVENTS => {
             return Ok(Verdict::Record(Reason::CreatedAfterMonth));
@@ -217,7 +226,7 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
         NewestEvent::At(newest) => newest < window.from - TIMESTAMP_MARGIN,
         NewestEvent::Unknown => false,
     };
-    Ok(match none_in_window && !seen()?.is_open {
+    Ok(match none_in_window && !question.remembered.is_open {
         true if question.now >= window.end() + LATE_EVENTS => Verdict::Record(Reason::NoEventsInMonth),
         true => Verdict::NothingYet,
         false => Verdict::Export,
@@ -260,9 +269,9 @@ fn settle(question: &Question, found: &[&Found], evidence: &Evidence, export: &E
         return Ok(Verdict::Write { outcome, replaces, warnings });
     }
     Ok(match log_group()? {
-        LogGroup::Absent => Verdict::Record(Reason::LogGroupDeleted),
+        LogGroup::Absent | LogGroup::Gone => Verdict::Record(Reason::LogGroupDeleted),
         log_group if export.may_lack_expired(question.window, log_group) => {
-            let is_seen = evidence.seen.ok_or(Need::Seen)?.since.is_some();
+            let is_seen = question.seen_since(evidence)?.is_some();
             Verdict::Record(if is_seen { Reason::Expired } else { Reason::ExpiredBeforeFirstRun })
         }
         _ => Verdict::Write { outcome, replaces, warnings },
@@ -286,12 +295,17 @@ impl Question<'_> {
     }
 
     /// The log group existed once, and is not what has its name today. Evidence of today's log group proves nothing about an earlier one.
-    fn existed_before(&self, log_group: &LogGroup, seen: Seen) -> bool {
-        let oldest = [seen.since, self.planned_since].into_iter().flatten().min();
-        match log_group {
+    fn existed_before(&self, log_group: &LogGroup, evidence: &Evidence) -> Result<bool, Need> {
+        let oldest = [self.seen_since(evidence)?, self.planned_since].into_iter().flatten().min();
+        Ok(match log_group {
             LogGroup::Present { created: Some(created), .. } => oldest.is_some_and(|oldest| Millis::of(oldest) < *created),
             _ => oldest.is_some(),
-        }
+        })
+    }
+
+    fn seen_since(&self, evidence: &Evidence) -> Result<Option<DateTime<Utc>>, Need> {
+        let of_task = evidence.oldest_task.ok_or(Need::OldestTask)?;
+        Ok([self.remembered.seen_since, of_task].into_iter().flatten().min())
     }
 
     /// The windows that no valid manifest covers, each with its month and the task's manifest that has it. A manifest that an export
@@ -307,8 +321,12 @@ impl Question<'_> {
             let first = held.iter().map(|window| window.from).min();
             uncovered.retain(|window| first.is_some_and(|first| window.from > first));
         }
-        let replaced = replaced.into_iter().map(|found| {
-            let holder = found.content.task_id().is_some().then_some(found);
+        // So far back, damage is repaired, and nothing else is exported again.
+        let replaced = replaced.into_iter().filter(|found| !self.after_first_covered || found.is_damaged());
+        let replaced = replaced.map(|found| {
+            // What holds nothing gives way to whatever is known of all the streams that are asked for.
+            let holds = |found: &Found| self.answers(found) || !found.manifest().is_some_and(|manifest| manifest.holds_nothing());
+            let holder = Some(found).filter(|found| found.content.task_id().is_some() && (holds(found) || found.is_damaged()));
             (found.month(), found.key.window, holder)
         });
         replaced.chain(uncovered.into_iter().map(|window| (self.month, window, None))).collect()

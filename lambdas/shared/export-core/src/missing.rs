@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, Window,
     contract::plan::Failure,
-    decide::{Question, Seen},
+    decide::Remembered,
     destination::Destination,
     place::{Place, Stack},
+    planner::Homes,
     time::{Millis, parse_instant},
 };
 
@@ -58,7 +59,7 @@ pub struct OpenWindow {
     pub tries: u32,
     /// The last run that looked at it.
     pub execution: String,
-    /// The manifests that it is not exported beside, until one of them changes.
+    /// A fingerprint of what lies there, of SmallerExport: it is not exported again until that changes, or retention reaches it.
     pub blocked_by: Option<String>,
 }
 
@@ -86,6 +87,10 @@ impl OpenWindow {
     pub fn lies_in(&self, place: &Place) -> bool {
         (&self.account, &self.region, &self.bucket, &self.log_group, &self.destination)
             == (&place.account, &place.region, &place.bucket, &place.log_group, &place.destination)
+    }
+
+    fn moved_to(self, place: &Place) -> Self {
+        Self { bucket: place.bucket.clone(), destination: place.destination.clone(), ..self }
     }
 
     pub fn window(&self) -> Window {
@@ -126,26 +131,43 @@ pub struct Memory {
     pub open: OpenWindows,
     /// Objects in `missing/` that cannot be read. Each stands for a window that nobody knows.
     pub unreadable: Vec<Failure>,
-    /// The log groups that the last scheduled run that compared everything found, when it started, and its due month.
-    pub found: BTreeSet<LogGroupName>,
-    pub found_at: Option<DateTime<Utc>>,
-    pub found_month: Option<Month>,
+    pub found: Option<FoundLogGroups>,
+}
+
+/// What the last scheduled run that compared everything found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundLogGroups {
+    pub names: BTreeSet<LogGroupName>,
+    /// When the run started.
+    pub at: DateTime<Utc>,
+    pub due_month: Month,
 }
 
 impl Memory {
-    /// What it says of the window that is asked about. What the manifests say comes on top.
-    pub fn seen(&self, question: &Question) -> Seen {
-        let of_place = || self.open.of(question.place).filter(|open| open.is_seen());
-        let is_near = |open: &&OpenWindow| {
-            [question.month, question.month.previous()].contains(&open.month) || open.window().overlaps(question.window)
-        };
+    /// Every log group that it knows.
+    pub fn log_groups(&self) -> impl Iterator<Item = &LogGroupName> {
+        self.found.iter().flat_map(|found| &found.names).chain(self.open.iter().map(|open| &open.log_group))
+    }
+
+    /// What it says of a window.
+    pub fn of(&self, place: &Place, month: Month, window: Window) -> Remembered {
+        let of_place = || self.open.of(place).filter(|open| open.is_seen());
+        let is_near = |open: &&OpenWindow| [month, month.previous()].contains(&open.month) || open.window().overlaps(window);
         let open_since = of_place().filter(is_near).map(OpenWindow::since).min();
-        let is_found = self.found.contains(&question.place.log_group);
-        let found_at = self.found_at.filter(|at| is_found && *at <= question.window.end());
-        Seen {
-            is_open: of_place().any(|open| open.window().overlaps(question.window)),
-            since: [open_since, found_at].into_iter().flatten().min(),
+        let found = self.found.iter().filter(|found| found.names.contains(&place.log_group) && found.at <= window.end());
+        Remembered {
+            is_open: of_place().any(|open| open.window().overlaps(window)),
+            seen_since: open_since.into_iter().chain(found.map(|found| found.at)).min(),
         }
+    }
+
+    /// The same, with each open window in its log group's place of today.
+    pub fn at_home(self, homes: &Homes) -> Self {
+        let moved = |open: OpenWindow| match homes.of_open(&open) {
+            Some((_, home)) => open.moved_to(&home.place),
+            None => open,
+        };
+        Self { open: Vec::from(self.open).into_iter().map(moved).collect::<Vec<_>>().into(), ..self }
     }
 }
 

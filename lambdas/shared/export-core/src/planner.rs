@@ -15,7 +15,7 @@ use crate::{
     },
     decide::{Decision, LogGroup, Question, Verdict},
     entry::Source,
-    manifest::{self, Found, Manifest, Outcome},
+    manifest::{Found, Manifest, Outcome},
     missing::{Memory, OpenWindow},
     place::{Place, hexadecimal},
     time::Millis,
@@ -151,6 +151,7 @@ impl<'a> Planner<'a> {
             after_first_covered: subject.after_first_covered,
             force_since: (self.run.force && !is_checked).then_some(self.run.start_time),
             planned_since: subject.was_planned.then_some(self.run.start_time),
+            remembered: self.memory.of(&group.place, subject.month, subject.window),
             now,
         }
     }
@@ -211,18 +212,10 @@ impl<'a> Planner<'a> {
     /// Uncovered windows are cut at the bounds of open windows, so that parts stay parts from run to run. What a manifest has stays whole.
     fn parts(&self, subject: &Subject, window: Window, found: &[Found]) -> Vec<Window> {
         let open: Vec<Window> = self.memory.open.of(&self.groups[subject.group].place).map(OpenWindow::window).collect();
-        if subject.after_first_covered && open.iter().any(|open| open.contains(window)) {
-            return Vec::new();
-        }
-        if subject.was_planned || found.iter().any(|found| found.key.window == window) {
-            return vec![window];
-        }
-        let outside = window.without(&open);
-        let inside = open.iter().filter_map(|open| open.overlap(window));
+        let is_whole = subject.was_planned || found.iter().any(|found| found.key.window == window);
+        let mut parts = if is_whole { vec![window] } else { window.cut_at(&open) };
         // The hole that a changed time zone left is no open window: those have their own turn.
-        let mut parts: Vec<Window> = inside.filter(|_| !subject.after_first_covered).chain(outside).collect();
-        parts.sort_unstable();
-        parts.dedup();
+        parts.retain(|part| !subject.after_first_covered || !open.iter().any(|open| open.contains(*part)));
         parts
     }
 
@@ -277,14 +270,16 @@ impl<'a> Planner<'a> {
             return Ok(blocked);
         }
         match &subject.child {
-            Some(Child::Skipped(Reason::RunTimeOver)) => Ok(Settled::Waiting),
+            Some(Child::Skipped(Reason::RunTimeOver)) if last.is_none() => Ok(Settled::Waiting),
             // Deleted, or found without events, since the run began: create-export-task looked later.
             Some(Child::Skipped(reason)) if let Some(settled) = self.skipped(*reason, subject) => Ok(settled),
             Some(Child::Checked { reason: Some(reason), .. }) => Ok(Settled::recorded(*reason)),
             Some(Child::Failed(error)) if !error.name.is_planned_again() && window == subject.window => {
                 Ok(self.failed(subject, window, error.clone(), found))
             }
-            _ if self.is_time_over => Ok(last.map_or(Settled::Waiting, |error| self.failed(subject, window, error, found))),
+            _ if self.is_time_over || matches!(subject.child, Some(Child::Skipped(Reason::RunTimeOver))) => {
+                Ok(last.map_or(Settled::Waiting, |error| self.failed(subject, window, error, found)))
+            }
             _ => Err(last),
         }
     }
@@ -321,14 +316,10 @@ impl<'a> Planner<'a> {
             let message = format!("log group {} {why}", self.groups[subject.group].source.log_group_name);
             Some(Settled::Warned { warning: Warning::new(name, message) })
         };
-        let recorded = |reason| Some(Settled::recorded(reason));
         match reason {
             Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "does not exist any more"),
             Reason::LogClassNotExportable => warned(WarningName::LogClassNotExportable, "is not of the class Standard any more"),
-            Reason::NoEventsInMonth => recorded(manifest::Reason::NoEventsInMonth),
-            Reason::CreatedAfterMonth => recorded(manifest::Reason::CreatedAfterMonth),
-            Reason::LogGroupDeleted => recorded(manifest::Reason::LogGroupDeleted),
-            Reason::Damaged => recorded(manifest::Reason::Damaged),
+            Reason::Recorded(reason) => Some(Settled::recorded(reason)),
             Reason::NoEventsYet => Some(Settled::NothingYet),
             Reason::AlreadyArchived | Reason::PartlyArchived | Reason::RunTimeOver => None,
         }

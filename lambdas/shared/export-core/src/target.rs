@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Month, StreamPrefix, Window,
-    decide::Question,
+    decide::{Question, Remembered},
     place::{ManifestKey, Place, hexadecimal},
 };
 
@@ -42,6 +42,7 @@ impl Target {
             after_first_covered: false,
             force_since,
             planned_since: None,
+            remembered: Remembered::default(),
             now,
         }
     }

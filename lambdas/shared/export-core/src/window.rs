@@ -60,6 +60,16 @@ impl Window {
         left
     }
 
+    /// The window in parts, with a cut where one of `others` begins or ends.
+    pub fn cut_at(self, others: &[Self]) -> Vec<Self> {
+        let mut starts: Vec<i64> = others.iter().flat_map(|other| [other.from.0, other.to.0 + 1]).collect();
+        starts.retain(|start| (self.from.0 + 1..=self.to.0).contains(start));
+        starts.extend([self.from.0, self.to.0 + 1]);
+        starts.sort_unstable();
+        starts.dedup();
+        starts.windows(2).map(|ends| Self { from: Millis(ends[0]), to: Millis(ends[1] - 1) }).collect()
+    }
+
     fn minus(self, other: Self) -> Vec<Self> {
         if !self.overlaps(other) {
             return vec![self];
@@ -154,6 +164,19 @@ mod tests {
             (vec![window(18, 19), window(12, 15)], vec![window(10, 11), window(16, 17), window(20, 20)]),
         ] {
             assert_eq!(window(10, 20).without(&others), left, "{others:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_cut_where_others_begin_or_end() {
+        let window = |from, to| Window { from: Millis(from), to: Millis(to) };
+        for (others, parts) in [
+            (vec![], vec![window(10, 20)]),
+            (vec![window(0, 9), window(21, 30), window(10, 20), window(0, 30)], vec![window(10, 20)]),
+            (vec![window(5, 10), window(20, 25)], vec![window(10, 10), window(11, 19), window(20, 20)]),
+            (vec![window(10, 15), window(13, 20)], vec![window(10, 12), window(13, 15), window(16, 20)]),
+        ] {
+            assert_eq!(window(10, 20).cut_at(&others), parts, "{others:?}");
         }
     }
 }

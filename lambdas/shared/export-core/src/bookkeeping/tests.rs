@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Month, contract::plan::Failure, decide::LogGroup, entry::Source, input::Look, manifest::Reason, place::stack, time::Millis};
+use crate::{
+    Month, contract::plan::Failure, decide::LogGroup, entry::Source, input::Look, manifest::Reason, missing::FoundLogGroups, place::stack,
+    time::Millis,
+};
 
 const NOW: &str = "2026-11-01T04:10:00Z";
 
@@ -17,9 +20,7 @@ fn hours(from: i64, to: i64) -> Window {
 }
 
 fn source(changes: Value) -> Source {
-    let mut source = json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "logGroupName": "/a"});
-    source.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    serde_json::from_value(source).unwrap()
+    serde_json::from_value(merged(json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "logGroupName": "/a"}), changes)).unwrap()
 }
 
 fn group(changes: Value) -> Group {
@@ -42,17 +43,21 @@ fn run(is_scheduled: bool) -> Run {
     }
 }
 
+fn merged(mut one: Value, other: Value) -> Value {
+    one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    one
+}
+
 /// An open window of an earlier run.
 fn open(window: Window, changes: Value) -> OpenWindow {
     let place = group(json!({})).place;
-    let mut open = json!({
+    let open = json!({
         "schema_version": 1, "outcome": "failed", "error": "AccessDenied", "message": "m", "account": place.account, "region": place.region,
         "bucket": place.bucket, "log_group": "/a", "log_stream_name_prefix": null, "destination": place.destination, "timezone": "UTC",
         "month": "2026-10", "window_from": window.from, "window_to": window.to, "since": "2026-08-01T04:00:00Z", "tries": 2,
         "execution": "arn:earlier", "blocked_by": null,
     });
-    open.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    serde_json::from_value(open).unwrap()
+    serde_json::from_value(merged(open, changes)).unwrap()
 }
 
 fn decided(window: Window, settled: Settled) -> Decided {
@@ -127,6 +132,65 @@ fn an_open_window_keeps_its_oldest_since_its_tries_and_its_widest_prefix() {
     // In a former place.
     let moved = json!({"destination": "old/{year}/{month}", "since": july});
     assert_eq!(left(vec![open(hours(0, 100), moved)], source(json!({}))), kept(july, 1, None));
+}
+
+#[test]
+fn a_window_that_failed_does_not_become_one_that_waits() {
+    let (run, groups) = (run(true), [group(json!({}))]);
+    let left = |outcome: &str| {
+        let before = open(hours(0, 744), json!({"outcome": outcome, "blocked_by": "x"}));
+        let left = with(&run, &groups, vec![before], |books| books.left_open(&[decided(hours(0, 744), Settled::Waiting)]));
+        (left[0].outcome, left[0].error.clone().unwrap(), left[0].tries, left[0].execution == run.execution.as_str())
+    };
+    assert_eq!(left("failed"), (OpenOutcome::Failed, "AccessDenied".to_owned(), 2, true));
+    assert_eq!(left("waiting"), (OpenOutcome::Waiting, "RunTimeOver".to_owned(), 2, true));
+}
+
+#[test]
+fn what_is_remembered_of_a_window() {
+    let place = group(json!({})).place;
+    let found = |at: &str, name: &str| FoundLogGroups {
+        names: [crate::LogGroupName::parse(name).unwrap()].into(),
+        at: at.parse().unwrap(),
+        due_month: month().previous(),
+    };
+    let september = |changes| vec![open(hours(-700, -1), merged(json!({"month": "2026-09"}), changes))];
+    let (since, none) = (Some("2026-08-01T04:00:00Z"), (false, None));
+    for (name, open, found, expected) in [
+        ("nothing", vec![], None, none),
+        ("open", vec![open(hours(5, 9), json!({}))], None, (true, since)),
+        ("about to be lost", vec![open(hours(5, 9), json!({"outcome": "lost"}))], None, (true, since)),
+        ("about to be skipped", vec![open(hours(5, 9), json!({"outcome": "skipped"}))], None, none),
+        ("open in the month before", september(json!({})), None, (false, since)),
+        ("open two months before", september(json!({"month": "2026-08"})), None, none),
+        ("open elsewhere", vec![open(hours(5, 9), json!({"destination": "old/{year}/{month}"}))], None, none),
+        ("found when the window ended", vec![], Some(found("2026-10-31T15:00:00Z", "/a")), (false, Some("2026-10-31T15:00:00Z"))),
+        ("found later", vec![], Some(found("2026-10-31T15:00:01Z", "/a")), none),
+        ("another was found", vec![], Some(found("2026-10-20T00:00:00Z", "/b")), none),
+        (
+            "both, the older counts",
+            vec![open(hours(5, 9), json!({}))],
+            Some(found("2026-07-20T00:00:00Z", "/a")),
+            (true, Some("2026-07-20T00:00:00Z")),
+        ),
+    ] {
+        let memory = Memory { open: open.into(), found, ..Memory::default() };
+        let remembered = memory.of(&place, month(), hours(0, 744));
+        let expected = (expected.0, expected.1.map(|since| since.parse().unwrap()));
+        assert_eq!((remembered.is_open, remembered.seen_since), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_open_window_is_remembered_where_its_log_group_lands_today() {
+    let groups = [group(json!({}))];
+    let memory =
+        |destination: &str| Memory { open: vec![open(hours(0, 744), json!({"destination": destination}))].into(), ..Memory::default() };
+    let is_open = |run: &Run| {
+        let home = memory("old/{year}/{month}").at_home(&Homes::of(run, &groups));
+        home.of(&groups[0].place, month(), hours(0, 744)).is_open
+    };
+    assert_eq!((is_open(&run(true)), is_open(&run(false))), (true, false));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ExecutionArn, ExportError, Month, Prefix, StreamPrefix, TaskId, Window,
+    decide::Remembered,
     destination::{self, Destination},
     fields::Fields,
     manifest::{Outcome, Reason},
@@ -26,6 +27,7 @@ pub struct Request {
     pub execution: Option<ExecutionArn>,
     /// Warnings of `create-export-task`, handed on to the manifest as they are.
     pub warnings: Vec<Value>,
+    pub remembered: Remembered,
 }
 
 impl Request {
@@ -38,7 +40,8 @@ impl Request {
         let timezone = fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone);
         let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
         let warnings = read_warnings(&fields, &mut problems);
-        problems.into_result(task_id.map(|task_id| Self { task_id, target, timezone, execution, warnings }))
+        let remembered = super::create::read_remembered(&fields, &mut problems);
+        problems.into_result(task_id.map(|task_id| Self { task_id, target, timezone, execution, warnings, remembered }))
     }
 }
 

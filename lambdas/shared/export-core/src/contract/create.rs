@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ErrorName, ExecutionArn, ExportError, Month, Prefix, StreamPrefix, TaskId, Window,
-    decide::Verdict,
+    decide::{Remembered, Verdict},
     destination::{Destination, Template},
     entry::Source,
     fields::Fields,
@@ -36,10 +36,12 @@ pub struct Request {
     pub execution: Option<ExecutionArn>,
     /// Since when the window has been at this function, retries on a busy slot included.
     pub queued_since: Option<DateTime<Utc>>,
+    /// Of a planned window: what earlier runs left says of it.
+    pub remembered: Remembered,
 }
 
 impl Request {
-    const FIELDS: [&str; 15] = [
+    const FIELDS: [&str; 17] = [
         "s3BucketName",
         "s3Prefix",
         "logGroupName",
@@ -55,6 +57,8 @@ impl Request {
         "startTime",
         "execution",
         "queuedSince",
+        "isOpen",
+        "seenSince",
     ];
 
     pub fn parse(event: &Value, stack: &Stack) -> Result<Self, ExportError> {
@@ -76,6 +80,7 @@ impl Request {
         let start_time = fields.text("startTime", names::instant, &mut problems);
         let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
         let queued_since = fields.text("queuedSince", names::instant, &mut problems);
+        let remembered = read_remembered(&fields, &mut problems);
         let source = log_group_name.map(|log_group_name| Source {
             s3_bucket_name: bucket.unwrap_or_else(|| stack.bucket.clone()),
             s3_prefix: s3_prefix.unwrap_or_else(|| stack.s3_prefix.clone()),
@@ -97,6 +102,7 @@ impl Request {
             start_time,
             execution,
             queued_since,
+            remembered,
         });
         problems.into_result(request)
     }
@@ -154,8 +160,15 @@ impl Request {
             status,
             reason,
             warnings,
+            is_open: self.remembered.is_open,
+            seen_since: self.remembered.seen_since.map(format_instant),
         }
     }
+}
+
+/// The fields of a planned window that `check-export-task` gets as well.
+pub(super) fn read_remembered(fields: &Fields, problems: &mut Problems) -> Remembered {
+    Remembered { is_open: fields.flag("isOpen", problems), seen_since: fields.text("seenSince", names::instant, problems) }
 }
 
 fn read_window(fields: &Fields, has_month: bool, problems: &mut Problems) -> Option<Window> {
@@ -196,13 +209,11 @@ pub enum Reason {
     NoEventsYet,
     /// The run has started its last window.
     RunTimeOver,
-    NoEventsInMonth,
-    CreatedAfterMonth,
-    LogGroupDeleted,
-    /// No export can bring back the objects of its manifest that are gone.
-    Damaged,
     LogGroupNotFound,
     LogClassNotExportable,
+    /// report-archive records it.
+    #[serde(untagged)]
+    Recorded(manifest::Reason),
 }
 
 impl Reason {
@@ -211,15 +222,7 @@ impl Reason {
         match verdict {
             Verdict::Archived | Verdict::Written(_) => Some(Self::AlreadyArchived),
             Verdict::NothingYet => Some(Self::NoEventsYet),
-            Verdict::Record(reason) => Some(match reason {
-                manifest::Reason::CreatedAfterMonth => Self::CreatedAfterMonth,
-                manifest::Reason::LogGroupDeleted => Self::LogGroupDeleted,
-                manifest::Reason::Damaged => Self::Damaged,
-                // Those of a task that wrote nothing are check-export-task's.
-                manifest::Reason::NoEventsInMonth | manifest::Reason::ExpiredBeforeFirstRun | manifest::Reason::Expired => {
-                    Self::NoEventsInMonth
-                }
-            }),
+            Verdict::Record(reason) => Some(Self::Recorded(*reason)),
             Verdict::Warn(warning) if warning.name == WarningName::LogClassNotExportable => Some(Self::LogClassNotExportable),
             Verdict::Warn(_) => Some(Self::LogGroupNotFound),
             Verdict::Export | Verdict::Write { .. } | Verdict::Fail(_) => None,
@@ -252,6 +255,9 @@ pub struct Response {
     /// `null` when a task was created or adopted.
     pub reason: Option<Reason>,
     pub warnings: Vec<Warning>,
+    pub is_open: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_since: Option<String>,
 }
 
 #[cfg(test)]

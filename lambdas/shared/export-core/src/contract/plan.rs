@@ -312,6 +312,9 @@ pub struct Item {
     pub force: bool,
     pub start_time: String,
     pub execution: ExecutionArn,
+    pub is_open: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_since: Option<String>,
 }
 
 #[cfg(test)]

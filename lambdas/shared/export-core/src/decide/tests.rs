@@ -17,11 +17,11 @@ fn each_stage_asks_for_what_it_needs_and_for_no_more() {
         ("no manifest", lie([]), "needs LogGroup"),
         ("a log group", lie([]).group(NO_LIMIT), "needs NewestEvent"),
         ("a manifest that a task stands behind", lie([exported().damaged(&[])]).group(NO_LIMIT), "Export"),
-        ("no log group", lie([]).group(LogGroup::Absent), "needs Seen"),
-        ("a log group of later", lie([]).group(created(october().to + TimeDelta::days(1))), "needs Seen"),
-        ("no event in the window", lie([]).group(NO_LIMIT).newest(NewestEvent::None), "needs Seen"),
+        ("no log group", lie([]).group(LogGroup::Absent), "needs OldestTask"),
+        ("a log group of later", lie([]).group(created(october().to + TimeDelta::days(1))), "needs OldestTask"),
+        ("no event in the window", lie([]).group(NO_LIMIT).newest(NewestEvent::None), "NothingYet"),
         ("an event may be in it", lie([]).group(NO_LIMIT).newest(NewestEvent::Unknown), "Export"),
-        ("an export of nothing that retention explains", lie([]).group(ONE_DAY).exports(&[]), "needs Seen"),
+        ("an export of nothing that retention explains", lie([]).group(ONE_DAY).exports(&[]), "needs OldestTask"),
         ("an export", lie([]).exports(&[("a", 1)]), "Write(Exported)"),
         ("an export of nothing", lie([]).exports(&[]), "needs LogGroup"),
         ("an export in place of another", lie([exported()]).exports(&[("a", 1)]), "needs LogGroup"),
@@ -66,6 +66,7 @@ fn what_is_not_covered_goes_by_the_log_group_and_its_events() {
         ("created long after", open([]).group(created(to + LATE_EVENTS + ms)), "Record(CreatedAfterMonth)"),
         ("created after, and late events are taken", open([]).group(created(to + LATE_EVENTS)), "Export"),
         ("no such log group", open([]).group(LogGroup::Absent), "LogGroupNotFound: log group /a does not exist"),
+        ("gone, and nobody named it", open([]).group(LogGroup::Gone), "NothingYet"),
         ("another class", lie([]).group(INFREQUENT), "LogClassNotExportable: log group /a is not of the class Standard..."),
     ]);
 }
@@ -77,6 +78,8 @@ fn what_was_seen_and_is_there_no_more_is_lost() {
     let quiet = |case: Case| case.newest(NewestEvent::None).at("2026-12-01T00:00:00Z");
     check([
         ("deleted", open([]).group(LogGroup::Absent).seen_since(after), "Record(LogGroupDeleted)"),
+        ("deleted, and found by a scheduled run", open([]).group(LogGroup::Absent).found_at(before), "Record(LogGroupDeleted)"),
+        ("deleted, and nobody named it", open([]).group(LogGroup::Gone).found_at(before), "Record(LogGroupDeleted)"),
         ("deleted since it was planned", open([]).group(LogGroup::Absent).planned_since(after), "Record(LogGroupDeleted)"),
         ("created anew", open([]).group(anew()).seen_since(before), "Record(LogGroupDeleted)"),
         ("created anew since it was planned", open([]).group(anew()).planned_since(before), "Record(LogGroupDeleted)"),
@@ -107,6 +110,11 @@ fn objects_that_no_export_can_bring_back_are_lost() {
         ),
         ("valid, under force", open([exported()]).group(LogGroup::Absent).forced_since("2026-11-01T05:00:00Z"), "SmallerExport: ..."),
         ("of fewer streams, and valid", open([exported().of_streams("prod/")]).group(LogGroup::Absent), "SmallerExport: ..."),
+        (
+            "of fewer streams, and empty",
+            open([empty().of_streams("prod/")]).group(LogGroup::Absent).seen_since("2026-11-01T00:00:00Z"),
+            "Record(LogGroupDeleted)",
+        ),
         ("wrong, with objects", open([exported().wrong()]).group(LogGroup::Absent), "SmallerExport: ..."),
         ("retention, and the export wrote nothing", wrote(open([damaged()]).group(ONE_DAY), &[]), "Record(Damaged)"),
         ("retention, and the export has less", wrote(open([damaged()]).group(ONE_DAY), &[("a", 8)]), "Record(Damaged)"),
@@ -192,6 +200,7 @@ fn behind_the_first_covered_millisecond_no_hole_stays() {
             "-9..735 Export | 735..744 Export",
         ),
         ("between two", open([wrote(9, 20, &[]), wrote(30, 745, &[])]).after_first_covered(), "20..30 Export"),
+        ("one of fewer streams stays", open([exported().of_streams("prod/")]).after_first_covered(), "Archived"),
     ]);
 }
 
@@ -296,6 +305,7 @@ fn a_task_that_wrote_nothing_goes_by_the_log_group() {
         ("retention may have deleted some", kept(32, Some(later)).unseen(), "Record(ExpiredBeforeFirstRun)"),
         ("so it may where the task's time is unknown", kept(3653, None).unseen(), "Record(ExpiredBeforeFirstRun)"),
         ("of a window that was seen", kept(32, Some(later)).seen_since("2026-11-01T00:00:00Z"), "Record(Expired)"),
+        ("of an open window", kept(32, Some(later)).open_since("2026-11-01T00:00:00Z"), "Record(Expired)"),
         ("a deleted log group", absent(), "Record(LogGroupDeleted)"),
     ]);
 }

@@ -44,10 +44,12 @@ pub(super) fn older(run: &Run, groups: &[Group], memory: &Memory) -> Vec<(usize,
     let mut older: Vec<(usize, Month, Window)> = Vec::new();
     for open in memory.open.iter() {
         let Some((group, _)) = homes.of_open(open) else { continue };
-        let left = open.window().without(&looked).into_iter().flat_map(|window| Month::parts_of(window, timezone));
+        // Open windows of two time zones can overlap.
+        let taken = older.iter().filter(|(other, ..)| *other == group).map(|(_, _, window)| *window);
+        let held: Vec<Window> = looked.iter().copied().chain(taken).collect();
+        let left = open.window().without(&held).into_iter().flat_map(|window| Month::parts_of(window, timezone));
         older.extend(left.map(|(month, window)| (group, month, window)));
     }
     older.sort_unstable_by_key(|(group, month, window)| (Reverse(*month), *group, *window));
-    older.dedup();
     older
 }

@@ -177,10 +177,10 @@ fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
     let Left { run, groups, memory, decided, progress, error } = left;
     let missing = open.left();
     // A log group that was deleted stays in the list until the month of its deletion is due.
-    let is_of_this_month = memory.found_month == Some(run.due_month);
-    let found = groups
-        .iter()
-        .filter(|group| group.log_group != LogGroup::Absent || (is_of_this_month && memory.found.contains(&group.source.log_group_name)));
+    let before = memory.found.iter().filter(|found| found.due_month == run.due_month);
+    let is_listed = |name| before.clone().any(|found| found.names.contains(name));
+    let found =
+        groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
     Report {
         schema_version: SCHEMA_VERSION,
         execution: run.execution.to_string(),

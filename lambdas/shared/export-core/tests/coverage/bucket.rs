@@ -1,14 +1,12 @@
 //! What lies in the archive's bucket, and how a run reads and writes it: as the archive crate does.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use export_core::{
-    LogGroupName, Month, Window,
-    decide::{Question, Seen},
+    Month, Window,
+    decide::Question,
     destination::task_folder,
     manifest::{Content, Folder, Found, Manifest, is_hidden},
-    missing::{Memory, OpenWindow},
+    missing::{FoundLogGroups, Memory, OpenWindow},
     place::{ManifestKey, Place},
     time::parse_instant,
 };
@@ -20,8 +18,7 @@ use crate::world::{StoredManifest, World};
 pub struct LastRuns {
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
-    found: BTreeSet<LogGroupName>,
-    found_at: Option<DateTime<Utc>>,
+    found: Option<FoundLogGroups>,
 }
 
 impl World {
@@ -32,7 +29,8 @@ impl World {
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
             last.compared_through = Some(report.due_month);
             if report.compared_everything {
-                (last.found, last.found_at) = (report.found.clone(), parse_instant(&report.started));
+                let at = parse_instant(&report.started);
+                last.found = at.map(|at| FoundLogGroups { names: report.found.clone(), at, due_month: report.due_month });
                 break;
             }
         }
@@ -40,9 +38,8 @@ impl World {
     }
 
     pub fn memory(&self) -> Memory {
-        let LastRuns { compared_through: found_month, found, found_at, .. } = self.last_runs();
         let open: Vec<OpenWindow> = self.open_windows().collect();
-        Memory { open: open.into(), unreadable: Vec::new(), found, found_at, found_month }
+        Memory { open: open.into(), unreadable: Vec::new(), found: self.last_runs().found }
     }
 
     pub fn open_windows(&self) -> impl Iterator<Item = OpenWindow> {
@@ -59,15 +56,12 @@ impl World {
         self.missing.remove(&open.key(&self.stack));
     }
 
-    /// What the memory and the manifests say. `memory`: as the run read it when it began; without it, as it is now.
-    pub fn seen(&self, question: &Question, memory: Option<&Memory>) -> Seen {
-        let remembered = memory.map_or_else(|| self.memory().seen(question), |memory| memory.seen(question));
+    pub fn oldest_task(&self, question: &Question) -> Option<DateTime<Utc>> {
         let any = Window { from: export_core::time::Millis(i64::MIN), to: export_core::time::Millis(i64::MAX) };
         let near = self.list_manifests(question.place, question.month, any).into_iter().filter(|(key, _)| key.month <= question.month);
         let read = near.filter_map(|(key, _)| self.read_manifest(question.place, &key));
         let tasks = read.filter(|found| found.manifest().is_some_and(|manifest| manifest.task_id.is_some()));
-        let oldest = tasks.filter_map(|found| found.manifest().and_then(Manifest::created_at)).min();
-        Seen { since: [remembered.since, oldest].into_iter().flatten().min(), ..remembered }
+        tasks.filter_map(|found| found.manifest().and_then(Manifest::created_at)).min()
     }
 
     pub fn list_folder(&self, folder: &str) -> Folder {

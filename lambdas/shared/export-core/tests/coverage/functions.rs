@@ -4,11 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, TaskId,
     contract::{create::Reason, plan::Child},
-    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Verdict, decide},
+    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Remembered, Verdict, decide},
     destination::task_folder,
     input::RUN_TIME_LIMIT,
     manifest::{Found, Manifest},
-    missing::Memory,
     place::ManifestKey,
     target::Target,
     time::Millis,
@@ -37,8 +36,8 @@ pub async fn look(world: &Shared, question: &Question<'_>) -> (Vec<Listed>, Vec<
     (listed, found)
 }
 
-/// Asks `decide` until it has the evidence that it needs. `memory` is what the run read when it began.
-pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence, memory: Option<&Memory>) -> Answer {
+/// Asks `decide` until it has the evidence that it needs.
+pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence) -> Answer {
     let (listed, found) = look(world, question).await;
     let mut evidence = Evidence { manifests: Some(found.clone()), ..evidence };
     let name = question.place.log_group.as_str();
@@ -47,7 +46,7 @@ pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence, me
             Ok(decisions) => return Answer { decisions, found, listed },
             Err(Need::LogGroup) => evidence.log_group = Some(world.borrow().describe(name)),
             Err(Need::NewestEvent) => evidence.newest_event = Some(world.borrow().newest_event(name)),
-            Err(Need::Seen) => evidence.seen = Some(world.borrow().seen(question, memory)),
+            Err(Need::OldestTask) => evidence.oldest_task = Some(world.borrow().oldest_task(question)),
             Err(Need::Manifests) => unreachable!("they are there"),
         }
     }
@@ -60,6 +59,8 @@ pub struct Context {
     pub start: DateTime<Utc>,
     pub force: bool,
     pub timezone: String,
+    /// Of the window.
+    pub remembered: Remembered,
 }
 
 /// A child of the map: a task is created, followed and recorded.
@@ -81,15 +82,19 @@ async fn create(world: &Shared, context: &Context, target: &Target) -> Result<Ta
         if now - context.start > RUN_TIME_LIMIT {
             return Err(Child::Skipped(Reason::RunTimeOver));
         }
-        let question = Question { planned_since: Some(context.start), ..target.question(context.force.then_some(context.start), now) };
-        if let Some(child) = not_exported(&ask(world, &question, Evidence::default(), None).await.decisions, target) {
+        let question = Question {
+            planned_since: Some(context.start),
+            remembered: context.remembered,
+            ..target.question(context.force.then_some(context.start), now)
+        };
+        if let Some(child) = not_exported(&ask(world, &question, Evidence::default()).await.decisions, target) {
             return Err(child);
         }
         pause().await;
         if world.borrow().describe(target.place.log_group.as_str()) == LogGroup::Absent {
             // Deleted since it was looked at.
             let absent = Evidence { log_group: Some(LogGroup::Absent), ..Evidence::default() };
-            let decisions = ask(world, &question, absent, None).await.decisions;
+            let decisions = ask(world, &question, absent).await.decisions;
             return Err(not_exported(&decisions, target).unwrap_or(Child::Skipped(Reason::LogGroupNotFound)));
         }
         let mut world = world.borrow_mut();
@@ -157,9 +162,9 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
     let folder = world.borrow().list_folder(&task_folder(&target.destination_prefix(), task_id));
     let export = Export { task_id: task_id.clone(), folder: folder.clone(), created: Some(task.created) };
     let now = world.borrow().now;
-    let question = Question { planned_since: task.created.instant(), ..target.question(None, now) };
+    let question = Question { planned_since: task.created.instant(), remembered: context.remembered, ..target.question(None, now) };
     let evidence = Evidence { export: Some(export), ..Evidence::default() };
-    let Answer { mut decisions, listed, .. } = ask(world, &question, evidence, None).await;
+    let Answer { mut decisions, listed, .. } = ask(world, &question, evidence).await;
     let checked = |outcome, reason| Child::Checked {
         outcome,
         reason,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use export_core::{
     LogGroupName, StreamPrefix, Window,
     contract::plan::{Decided, Settled},
+    decide::LogGroup,
     entry::Entry,
     input::best_entries,
     manifest::{Manifest, Reason},
@@ -159,7 +160,7 @@ pub fn at_end(world: &mut World, start: &Start, ended: &Ended, entries: &[Entry]
         let prefix = best_entries(entries, &name)[0].log_stream_name_prefix.as_ref();
         looks.iter().filter(|look| (look.from..=look.to).contains(&at)).for_each(|look| owed.owe(&name, prefix, *look));
     }
-    for group in ended.groups.iter().filter(|group| group.log_group != export_core::decide::LogGroup::Absent) {
+    for group in ended.groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. })) {
         let start = Millis::of(ended.run.start_time);
         owed.alive.entry(group.place.log_group.clone()).and_modify(|at| *at = start.max(*at)).or_insert(start);
     }

@@ -16,11 +16,11 @@ use export_core::{
         plan::{Child, Decided, Next, PlannedWindow, Run},
         report::Report,
     },
-    decide::{Evidence, LogGroup},
+    decide::{Evidence, LogGroup, Remembered},
     entry::{Entry, Selector},
     input::{RUN_TIME_LIMIT, RunInput, best_entries},
     missing::Memory,
-    planner::{Finished, Group, Planner, Progress, Subject},
+    planner::{Finished, Group, Homes, Planner, Progress, Subject},
     target::Target,
     time::format_instant,
 };
@@ -79,7 +79,7 @@ pub async fn run(world: Shared, spec: RunSpec) -> Result<(), String> {
         left.progress = finished.progress;
         children = match finished.next {
             Next::Plan => Vec::new(),
-            Next::Export => round(&world, &context, &left.groups, &finished.items).await,
+            Next::Export => round(&world, &context, &left, &finished.items).await,
             Next::Compact | Next::Report => break,
         };
         if world.borrow_mut().take_fault(|fault| matches!(fault, Fault::PlanFails)).is_some() {
@@ -128,17 +128,18 @@ async fn compare(world: &Shared, planner: &mut Planner<'_>, left: &Left, subject
     let question = planner.question(subject, world.borrow().now);
     // In later rounds it is looked at anew.
     let log_group = subject.is_new().then(|| left.groups[subject.group].log_group.clone());
-    let answer = ask(world, &question, Evidence { log_group, ..Evidence::default() }, Some(&left.memory)).await;
+    let answer = ask(world, &question, Evidence { log_group, ..Evidence::default() }).await;
     planner.take(subject, answer.decisions, &answer.found);
 }
 
-async fn round(world: &Shared, context: &Context, groups: &[Group], items: &[PlannedWindow]) -> Vec<(PlannedWindow, Child)> {
+async fn round(world: &Shared, context: &Context, left: &Left, items: &[PlannedWindow]) -> Vec<(PlannedWindow, Child)> {
     let mut children = Vec::new();
     for item in items {
-        let Group { source, place, .. } = &groups[item.group];
+        let Group { source, place, .. } = &left.groups[item.group];
         let stream_prefix = source.log_stream_name_prefix.clone();
         let target = Target { place: place.clone(), stream_prefix, month: item.month, window: item.window };
-        children.push((item.clone(), export(world, context, &target).await));
+        let context = Context { remembered: left.memory.of(place, item.month, item.window), ..context.clone() };
+        children.push((item.clone(), export(world, &context, &target).await));
     }
     let are_lost = world.borrow_mut().take_fault(|fault| matches!(fault, Fault::ResultsLost)).is_some();
     if are_lost { Vec::new() } else { children }
@@ -156,8 +157,7 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), 
     let refused = |error: ExportError| if error.name == ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() };
     let looks = input.looks(start, last.compared_through, overtaken).map_err(refused)?;
     let memory = world.memory();
-    let open = memory.open.iter().map(|open| &open.log_group);
-    let seen: Vec<&LogGroupName> = memory.found.iter().chain(open).filter(|_| looks.is_scheduled).collect();
+    let seen: Vec<&LogGroupName> = memory.log_groups().filter(|_| looks.is_scheduled).collect();
     let groups = expand(&world, &input, &seen);
     let run = Run {
         execution: ExecutionArn::parse(&execution).unwrap(),
@@ -170,7 +170,8 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), 
         compact: false,
         warnings: input.warnings.clone(),
     };
-    let context = Context { execution, start, force: input.force, timezone: run.timezone.clone() };
+    let memory = memory.at_home(&Homes::of(&run, &groups));
+    let context = Context { execution, start, force: input.force, timezone: run.timezone.clone(), remembered: Remembered::default() };
     Ok((context, Left { run, groups, memory, decided: Vec::new(), progress: Progress::default(), error: None }, input.entries))
 }
 
@@ -187,7 +188,7 @@ fn expand(world: &World, input: &RunInput, seen: &[&LogGroupName]) -> Vec<Group>
         }
     }
     for name in seen.iter().filter(|name| input.entries.iter().any(|entry| entry.rank(name).is_some())) {
-        known.entry((*name).clone()).or_insert(LogGroup::Absent);
+        known.entry((*name).clone()).or_insert(LogGroup::Gone);
     }
     let of_name = |(name, log_group): (LogGroupName, LogGroup)| {
         let best = best_entries(&input.entries, &name).into_iter();

@@ -13,7 +13,17 @@ fn refused(event: Value) -> String {
 fn a_task_id_is_enough() {
     let request = Request::parse(&json!({"taskId": "t-1", "status": "CREATED", "other": [1]}), &stack()).unwrap();
     let task_id = TaskId::parse("t-1").unwrap();
-    assert_eq!(request, Request { task_id, target: None, timezone: stack().timezone, execution: None, warnings: Vec::new() });
+    assert_eq!(
+        request,
+        Request {
+            task_id,
+            target: None,
+            timezone: stack().timezone,
+            execution: None,
+            warnings: Vec::new(),
+            remembered: Remembered::default()
+        }
+    );
 }
 
 #[test]
@@ -21,7 +31,8 @@ fn creates_answer_is_taken_as_it_is() {
     for event in [
         json!({"logGroupName": "/a"}),
         json!({"logGroupName": "/a", "s3BucketName": "other", "s3Prefix": "", "timezone": "UTC", "month": "2026-09", "logStreamNamePrefix": "prod/"}),
-        json!({"logGroupName": "/a", "destinationPrefix": "{year}/{month}/x", "month": "2026-10", "from": 5, "to": 5, "execution": "arn:e"}),
+        json!({"logGroupName": "/a", "destinationPrefix": "{year}/{month}/x", "month": "2026-10", "from": 5, "to": 5, "execution": "arn:e",
+            "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"}),
     ] {
         let created = create::Request::parse(&event, &stack()).unwrap();
         let target = created.target(&stack(), "2026-11-02T04:00:05Z".parse().unwrap()).unwrap();
@@ -29,7 +40,11 @@ fn creates_answer_is_taken_as_it_is() {
         let answer = json!(created.respond(target.clone(), create::Task::Created(TaskId::parse("t-1").unwrap()), vec![warning]));
         let request = Request::parse(&answer, &stack()).unwrap();
         assert_eq!(request.target, Some(target), "{event}");
-        assert_eq!((request.timezone, request.execution), (created.timezone, created.execution), "{event}");
+        assert_eq!(
+            (request.timezone, request.execution, request.remembered),
+            (created.timezone, created.execution, created.remembered),
+            "{event}"
+        );
         assert_eq!(request.warnings, [json!({"name": "RetentionShorterThanMonth", "message": "m"})], "{event}");
     }
 }

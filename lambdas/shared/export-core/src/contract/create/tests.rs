@@ -113,12 +113,13 @@ fn the_task_name_is_the_places_and_windows_own() {
 
 #[test]
 fn the_answer_carries_the_requests_fields_and_the_decision() {
-    let request = request(json!({"s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "month": "2026-10", "execution": "arn:e"}));
+    let request = request(json!({"s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "month": "2026-10", "execution": "arn:e",
+        "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"}));
     let answer = |task| json!(request.respond(request.target(&stack(), now()).unwrap(), task, Vec::new()));
     let created = json!({"s3BucketName": "my-archive", "s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "force": false,
         "execution": "arn:e", "month": "2026-10", "from": 1_790_812_800_000_i64, "to": 1_793_491_199_999_i64,
         "destinationPrefix": "log_group=/a/year=2026/month=10", "destination": "log_group=/a/year={year}/month={month}",
-        "taskId": "t-1", "status": "CREATED", "reason": null, "warnings": []});
+        "taskId": "t-1", "status": "CREATED", "reason": null, "warnings": [], "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"});
     let task_id = TaskId::parse("t-1").unwrap();
     assert_eq!(answer(Task::Created(task_id.clone())), created);
     assert_eq!(answer(Task::Adopted(task_id))["status"], "ADOPTED");

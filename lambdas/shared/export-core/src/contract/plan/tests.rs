@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::decide::Remembered;
 
 fn plan() -> Plan {
     Plan {
@@ -115,9 +116,12 @@ fn a_planned_window_is_an_event_of_create_export_task() {
         force: true,
         start_time: crate::time::format_instant(request.start_time),
         execution: request.execution.clone(),
+        is_open: true,
+        seen_since: Some("2026-10-02T04:00:00Z".into()),
     };
     let read = super::super::create::Request::parse(&json!(item), &stack).unwrap();
     let window = Some(Window { from: Millis(1), to: Millis(2) });
     let (timezone, start_time, execution) = (chrono_tz::UTC, Some(request.start_time), Some(request.execution.clone()));
-    assert_eq!(read, super::super::create::Request { window, timezone, start_time, execution, force: true, ..created });
+    let remembered = Remembered { is_open: true, seen_since: "2026-10-02T04:00:00Z".parse().ok() };
+    assert_eq!(read, super::super::create::Request { window, timezone, start_time, execution, force: true, remembered, ..created });
 }

@@ -130,6 +130,7 @@ pub struct Case {
     force_since: Option<&'static str>,
     after_first_covered: bool,
     planned_since: Option<&'static str>,
+    remembered: Remembered,
     now: &'static str,
     pub evidence: Evidence,
 }
@@ -137,7 +138,15 @@ pub struct Case {
 pub fn lie<const N: usize>(manifests: [Lying; N]) -> Case {
     let found = manifests.into_iter().map(|manifest| manifest.found(instant("2026-11-02T00:00:00Z"))).collect();
     let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
-    Case { stream_prefix: None, force_since: None, after_first_covered: false, planned_since: None, now: "2026-11-02T00:00:00Z", evidence }
+    Case {
+        stream_prefix: None,
+        force_since: None,
+        after_first_covered: false,
+        planned_since: None,
+        remembered: Remembered::default(),
+        now: "2026-11-02T00:00:00Z",
+        evidence,
+    }
 }
 
 /// Events may lie in the window, and no run has seen it.
@@ -157,19 +166,26 @@ impl Case {
     }
 
     pub fn unseen(mut self) -> Self {
-        self.evidence.seen = Some(Seen::default());
+        self.evidence.oldest_task = Some(None);
         self
     }
 
+    /// By a task's manifest.
     pub fn seen_since(mut self, since: &str) -> Self {
-        self.evidence.seen = Some(Seen { is_open: false, since: Some(instant(since)) });
+        self.evidence.oldest_task = Some(Some(instant(since)));
         self
+    }
+
+    /// By the report of a scheduled run.
+    pub fn found_at(mut self, at: &str) -> Self {
+        self.remembered.seen_since = Some(instant(at));
+        self.unseen()
     }
 
     /// An open window of an earlier run.
     pub fn open_since(mut self, since: &str) -> Self {
-        self.evidence.seen = Some(Seen { is_open: true, since: Some(instant(since)) });
-        self
+        self.remembered = Remembered { is_open: true, seen_since: Some(instant(since)) };
+        self.unseen()
     }
 
     pub fn planned_since(self, start: &'static str) -> Self {
@@ -212,6 +228,7 @@ impl Case {
             after_first_covered: self.after_first_covered,
             force_since: self.force_since.map(instant),
             planned_since: self.planned_since.map(instant),
+            remembered: self.remembered,
             now: instant(self.now),
         }
     }
