@@ -51,6 +51,21 @@ fn the_compaction_makes_rows_as_the_view_does() {
     }
 }
 
+/// A row of the tables is an object in the archive: every key is a column, and no column is without a key.
+#[test]
+fn the_tables_of_the_archives_folders_have_the_keys_of_their_objects() {
+    for (name, file, of) in [
+        ("manifests", "lambdas/shared/export-core/src/manifest.rs", "Manifest"),
+        ("missing", "lambdas/shared/export-core/src/missing.rs", "OpenWindow"),
+    ] {
+        let code = read(file);
+        let (_, rest) = code.split_once(&format!("pub struct {of} {{\n")).expect("the struct");
+        let fields = rest.split("\n}").next().expect("its fields").lines().filter_map(|line| line.trim().strip_prefix("pub "));
+        let fields: Vec<&str> = fields.filter_map(|field| field.split(':').next()).collect();
+        assert_eq!(names(&table(name)["StorageDescriptor"]["Columns"]), fields, "{name}");
+    }
+}
+
 /// Athena reads no table without it, not even a view: "Table storage descriptor is missing SerDe info".
 #[test]
 fn every_table_has_a_serde() {

@@ -104,7 +104,11 @@ fn variants(file: &str, name: &str) -> Vec<String> {
     let code = read(file);
     let (_, rest) = code.split_once(&format!("pub enum {name} {{\n")).unwrap_or_else(|| panic!("{file} has no enum {name}"));
     let body = rest.split("\n}").next().unwrap_or_default();
-    body.lines().map(str::trim).filter(|line| !line.starts_with("//")).map(|line| line.trim_end_matches(',').to_owned()).collect()
+    body.lines()
+        .map(str::trim)
+        .filter(|line| line.trim_end_matches(',').chars().all(char::is_alphanumeric))
+        .map(|line| line.trim_end_matches(',').to_owned())
+        .collect()
 }
 
 /// As the outcomes are written.

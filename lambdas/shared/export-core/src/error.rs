@@ -71,7 +71,7 @@ error_names! {
     ExportTaskStatusUnknown, Never, "Report it: CloudWatch Logs answered with a status that this version does not know.";
     ExportTaskTimedOut, Never, "Start a new run; split the log group if its month always takes longer than a day.";
     SmallerExport, Never, "Restore the old task's objects from their versions, or compare both task folders as docs/operations.md says.";
-    OverlapRefused, Never, "Compare the manifests as docs/operations.md says: the window is exported again when one of them changes.";
+    OverlapRefused, Never, "Wait for the next run. If it fails again, compare the manifests as docs/operations.md says.";
     PlaceTaken, Never, "Give the entry another s3Prefix: this place holds an export with another log stream prefix.";
     ArchiveUnreadable, Never, "Make the manifest that the message names readable: restore it, or allow s3:GetObject on it.";
     ArchiveIncomplete, Never, "Read the failures in the report, mend their causes, then start a new run.";

@@ -175,7 +175,7 @@ pub enum Settled {
         failure: Failure,
         /// Whether a task was created, or tried to be, in vain.
         tried: bool,
-        /// What it waits for before it is exported again, of SmallerExport and OverlapRefused: a change of the manifests that lie there.
+        /// Of SmallerExport: a fingerprint of what lies there. It is not exported again until that changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocked_by: Option<String>,
     },
