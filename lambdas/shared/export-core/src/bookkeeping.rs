@@ -86,7 +86,7 @@ impl<'a> Bookkeeping<'a> {
         let asked = source.log_stream_name_prefix.as_ref();
         let is_wider = |open: &&OpenWindow| !StreamPrefix::includes(asked, open.log_stream_name_prefix.as_ref());
         let is_of_some_streams = matches!(settled, Settled::Lost { reason } | Settled::Skipped { reason } if !reason.is_of_all_streams());
-        if is_of_some_streams && before.iter().any(|open| is_wider(open)) {
+        if is_of_some_streams && before.iter().any(is_wider) {
             // What is recorded of some streams settles no window of more.
             return None;
         }
