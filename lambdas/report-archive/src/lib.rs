@@ -1,6 +1,7 @@
 //! `report-archive`: turns what a run decided into its report, keeps the books of `missing/`, records what was skipped and what is lost,
 //! notifies, and ends the run: with its output, or with the error that it ends with.
 
+mod coverage;
 mod notification;
 mod open_windows;
 mod records;
@@ -29,7 +30,7 @@ use tracing::{error, info};
 use notification::Notification;
 pub use notification::Topic;
 use open_windows::OpenWindows;
-use report::{Header, Left};
+use report::{Ending, Header, Left};
 
 /// The function's name, wherever one is needed.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
@@ -47,7 +48,7 @@ impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
-        let topic = Topic { sns: aws_sdk_sns::Client::new(config), arn: text("TOPIC_ARN")?, archive_name: text("ARCHIVE_NAME")? };
+        let topic = Topic::new(config, text("TOPIC_ARN")?, text("ARCHIVE_NAME")?);
         Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
     }
 
@@ -62,49 +63,33 @@ impl ReportArchive {
         let header = Header::of(&request, &left, &self.archive.stack);
         left.close(header.error.as_ref());
         invocation.set_log_field(LogField::Month, &header.due_month.to_string());
-        let name = request.execution.execution_name();
-        let key = self.archive.stack.report_key(header.due_month, Millis::of(request.start_time), name);
+        let own = self.archive.stack.report_key(header.due_month, Millis::of(request.start_time), request.execution.execution_name());
         let (open, unreadable) = self.archive.open_windows().await?;
         let memory = Memory { open, unreadable, found: None };
-        let last = self.archive.last_report(&key).await?;
+        let earlier = self.archive.reports_since_told(&own).await?;
+        let open = OpenWindows::untouched(&memory);
+        let mut ending = Ending { request, header, left, memory, earlier, open, now };
 
-        // What nobody has to hear of is recorded at once. For the rest: what is open, the report, the records, and what leaves. A run
-        // that dies between them repeats rather than forgets.
-        let refused = records::write(&self.archive, &header, &left.decided, |reason| !reason.is_told(), now).await?;
-        left.refuse(refused);
-        let mut open = self.open_windows(&header, &left, &memory, now).await?;
-        open.add(&self.archive).await?;
-        let mut report = report::report(&request, &header, &left, &memory, &open, now);
-        // A run by hand has somebody who wants to read of it.
-        let repeats =
-            last.as_ref().filter(|(_, last)| header.scheduled_time.is_some() && !report.did_anything() && report.says_the_same(last));
-        let key = match repeats {
-            Some((last, _)) => last.clone(),
-            None => {
-                self.archive.write_report(&key, &report).await?;
-                key
+        let kept = self.keep_books(&mut ending, &own).await;
+        let (is_kept, key) = match kept {
+            Ok(key) => (true, key),
+            Err(error) if error.name.retry() == Retry::AfterBackoff => return Err(error),
+            // The run still reports, and people still hear of it.
+            Err(error) => {
+                ending.fail(error);
+                (false, own)
             }
         };
-        let refused = records::write(&self.archive, &header, &left.decided, Reason::is_told, now).await?;
-        if !refused.is_empty() {
-            left.refuse(refused);
-            open = self.open_windows(&header, &left, &memory, now).await?;
-            open.add(&self.archive).await?;
-            report = report::report(&request, &header, &left, &memory, &open, now);
-            self.archive.write_report(&key, &report).await?;
-        }
-        open.remove(&self.archive).await?;
-
         let place = Object { bucket: self.archive.stack.bucket.to_string(), key };
-        let end = end_of(&report, &open, &place, now);
-        measure(&report, end.is_ok(), invocation);
-        let notification = Notification::of(&self.topic, &report, last.as_ref().map(|(_, last)| last), end.as_ref().err(), &place);
-        let notified = self.topic.publish(notification).await;
-        if let Err(error) = &notified {
-            error!(cause = error.message, "nobody was told");
+        let mut report = ending.report();
+        let mut end = end_of(&report, &ending.open, &place, now);
+        if !is_kept || !report.told {
+            let notified = self.tell(&ending, &mut report, end.as_ref().err(), &place).await;
+            let written = self.archive.write_report(&place.key, &report).await;
+            end = end.and(notified).and(written);
         }
+        measure(&report, end.is_ok(), invocation);
         end?;
-        notified?;
         let warnings = report.warnings.iter().take(WARNINGS_IN_OUTPUT).cloned().collect();
         Ok(json!(Output {
             due_month: report.due_month,
@@ -120,11 +105,72 @@ impl ReportArchive {
         }))
     }
 
-    async fn open_windows(&self, header: &Header, left: &Left, memory: &Memory, now: DateTime<Utc>) -> Result<OpenWindows, ExportError> {
-        match &left.step {
-            Some(step) => OpenWindows::of(&self.archive, step, &left.decided, memory, header.compared_everything, now).await,
-            None => Ok(OpenWindows::untouched(memory)),
+    /// What nobody has to hear of is recorded at once. For the rest: what is open, the report, the records, and what leaves. A run that dies
+    /// between them repeats rather than forgets. Answers with the key of the report that says what this run says.
+    async fn keep_books(&self, ending: &mut Ending, own: &str) -> Result<String, ExportError> {
+        self.find_archived(ending).await?;
+        self.record(ending, |reason| !reason.is_told()).await?;
+        self.add(ending).await?;
+        let report = ending.report();
+        // A run by hand has somebody who wants to read of it.
+        let is_repeated = |last: &Report| report.scheduled_time.is_some() && !report.did_anything() && report.says_the_same(last);
+        let repeated = ending.last().filter(|(_, last)| report.told && is_repeated(last)).map(|(key, _)| key.clone());
+        let is_own = repeated.is_none();
+        let key = repeated.unwrap_or_else(|| own.to_owned());
+        if is_own {
+            self.archive.write_report(&key, &report).await?;
         }
+        if self.record(ending, Reason::is_told).await? {
+            self.add(ending).await?;
+            self.archive.write_report(&key, &ending.report()).await?;
+        }
+        ending.open.remove(&self.archive, ending.now).await?;
+        Ok(key)
+    }
+
+    /// A window whose export failed can be archived all the same: by this run, which ended before it looked, or by another one. Under
+    /// `force` that is no success.
+    async fn find_archived(&self, ending: &mut Ending) -> Result<(), ExportError> {
+        if ending.left.step.as_ref().is_none_or(|step| step.run.force) {
+            return Ok(());
+        }
+        let positions = ending.left.not_archived();
+        let targets = positions.iter().map(|position| records::target(&self.archive.stack, &ending.left.decided[*position]));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        let is_archived = coverage::of_each(&self.archive, &targets, ending.now, coverage::is_archived).await?;
+        let archived = positions.into_iter().zip(is_archived).filter(|(_, is_archived)| *is_archived);
+        ending.left.find_archived(&archived.map(|(position, _)| position).collect());
+        Ok(())
+    }
+
+    /// Whether any of them was refused.
+    async fn record(&self, ending: &mut Ending, is_asked_for: impl Fn(Reason) -> bool) -> Result<bool, ExportError> {
+        let refused = records::write(&self.archive, &ending.header, &ending.left.decided, is_asked_for, ending.now).await?;
+        let is_refused = !refused.is_empty();
+        ending.left.refuse(refused);
+        Ok(is_refused)
+    }
+
+    async fn add(&self, ending: &mut Ending) -> Result<(), ExportError> {
+        let Ending { header, left, memory, now, .. } = &*ending;
+        if let Some(step) = &left.step {
+            ending.open = OpenWindows::of(&self.archive, step, &left.decided, memory, header.compared_everything, *now).await?;
+        }
+        ending.open.add(&self.archive).await
+    }
+
+    /// Notes in the report that people were told.
+    async fn tell(&self, ending: &Ending, report: &mut Report, end: Option<&ExportError>, place: &Object) -> Result<(), ExportError> {
+        if report.told {
+            return Ok(());
+        }
+        let untold = ending.earlier.iter().filter(|(_, report)| !report.told).map(|(key, _)| key.as_str());
+        let notified = self.topic.publish(Notification::of(&self.topic, report, untold, end, place)).await;
+        match &notified {
+            Ok(()) => report.told = true,
+            Err(error) => error!(cause = error.message, "nobody was told"),
+        }
+        notified
     }
 
     /// What cannot be read becomes the run's error: it is reported like any other.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use archive::service_failure;
+use aws_config::{SdkConfig, retry::RetryConfig};
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError, Month,
@@ -22,18 +23,26 @@ use crate::texts::{cut, line, names, range, subject_line};
 pub const IN_A_CAUSE: usize = 20_000;
 const IN_A_NOTIFICATION: usize = 100_000;
 
+/// One notification is all that people get, so it waits out a throttled topic: for a minute.
+const ATTEMPTS: u32 = 8;
+
 /// Warnings of one name.
 const WARNINGS: usize = 20;
 
 pub struct Topic {
-    pub sns: aws_sdk_sns::Client,
-    pub arn: String,
-    pub archive_name: String,
+    sns: aws_sdk_sns::Client,
+    arn: String,
+    archive_name: String,
 }
 
 impl Topic {
-    pub async fn publish(&self, notification: Option<Notification>) -> Result<(), ExportError> {
-        let Some(Notification { subject, text }) = notification else { return Ok(()) };
+    pub fn new(config: &SdkConfig, arn: String, archive_name: String) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let sns = aws_sdk_sns::Client::from_conf(aws_sdk_sns::config::Builder::from(config).retry_config(retries).build());
+        Self { sns, arn, archive_name }
+    }
+
+    pub async fn publish(&self, Notification { subject, text }: Notification) -> Result<(), ExportError> {
         let published = self.sns.publish().topic_arn(&self.arn).subject(subject).message(text).send().await;
         published.map(drop).map_err(|error| {
             let message = format!("the run has ended and nobody was told: {}", service_failure("Publish", &error));
@@ -48,18 +57,28 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// `last`: the last report of a scheduled run. `end`: what the run fails with. `None`: the run says nothing new.
-    pub fn of(topic: &Topic, report: &Report, last: Option<&Report>, end: Option<&ExportError>, place: &Object) -> Option<Self> {
-        is_news(report, last).then(|| Self {
+    /// `untold`: the reports of earlier runs that nobody was told of. `end`: what the run fails with.
+    pub fn of<'a>(
+        topic: &Topic,
+        report: &Report,
+        untold: impl Iterator<Item = &'a str>,
+        end: Option<&ExportError>,
+        place: &Object,
+    ) -> Self {
+        let at = |key: &str| format!("s3://{}/{key}", place.bucket);
+        let untold = names(untold.map(at).collect());
+        let untold = if untold.is_empty() { untold } else { format!("\nNobody was told of: {untold}") };
+        Self {
             subject: subject_line(&format!("{}: {}", topic.archive_name, headline(report, end))),
-            text: format!("{}\n\nReport: s3://{}/{}", cut(text(report, end), IN_A_NOTIFICATION), place.bucket, place.key),
-        })
+            text: format!("{}\n\nReport: {}{untold}", cut(text(report, end), IN_A_NOTIFICATION), at(&place.key)),
+        }
     }
 }
 
-/// Somebody waits to hear of a run by hand. A scheduled run is told of when it differs from the last one.
-fn is_news(report: &Report, last: Option<&Report>) -> bool {
-    if report.scheduled_time.is_none() || report.counts.lost > 0 || repaired(report).next().is_some() {
+/// Somebody waits to hear of a run by hand. A scheduled run is told of when it differs from the last one, or that one could not be told of.
+pub fn is_news(report: &Report, last: Option<&Report>) -> bool {
+    if last.is_some_and(|last| !last.told) || report.scheduled_time.is_none() || report.counts.lost > 0 || repaired(report).next().is_some()
+    {
         return true;
     }
     let said_archived = |last: &Report| last.due_month_archived && last.due_month == report.due_month;

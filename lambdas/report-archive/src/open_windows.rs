@@ -9,14 +9,12 @@ use export_core::{
     ExportError, Window,
     bookkeeping::{Bookkeeping, Fate},
     contract::plan::Decided,
-    decide::uncovered_by,
     missing::{Memory, OpenOutcome, OpenWindow},
+    place::Place,
     target::Target,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 
-/// Windows that are looked at at a time.
-const AT_ONCE: usize = 16;
+use crate::coverage;
 
 /// The open windows when the run ends.
 #[derive(Default)]
@@ -47,22 +45,17 @@ impl OpenWindows {
         let mut anew = books.left_open(decided);
         if step.run.force {
             // A window that is validly covered is not missing because it could not be exported again.
-            let still_open = stream::iter(anew).map(|open| still_open(archive, &books, open, now)).buffered(AT_ONCE);
-            anew = still_open.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
+            let covered = covered(archive, &books, &anew, now).await?;
+            let still_open = anew.into_iter().zip(covered).filter(|(open, covered)| !is_covered(open, covered));
+            anew = still_open.map(|(open, _)| open).collect();
         }
         let written: HashSet<String> = anew.iter().map(|open| open.key(&archive.stack)).collect();
-        let before = memory.open.iter().filter(|open| !written.contains(&open.key(&archive.stack)));
-        let fates = before.map(async |open| {
-            let fate = match books.is_judged(open) {
-                true => books.fate(open, &covered(archive, &books, open, now).await?, &anew, decided),
-                false => Fate::Stays,
-            };
-            Ok::<_, ExportError>((open.clone(), fate))
-        });
-        let fates: Vec<(OpenWindow, Fate)> = stream::iter(fates).buffered(AT_ONCE).try_collect().await?;
-        let mut windows = Self::default();
-        for (open, fate) in fates {
-            match fate {
+        let before = memory.open.iter().filter(|open| !written.contains(&open.key(&archive.stack))).cloned();
+        let (judged, staying): (Vec<OpenWindow>, Vec<OpenWindow>) = before.partition(|open| books.is_judged(open));
+        let covered = covered(archive, &books, &judged, now).await?;
+        let mut windows = Self { staying, ..Self::default() };
+        for (open, covered) in judged.into_iter().zip(covered) {
+            match books.fate(&open, &covered, &anew, decided) {
                 Fate::Leaves => windows.leaving.push(open),
                 // A call of this run before may have ended before it could say so.
                 Fate::NotAsked if open.outcome != OpenOutcome::NotAsked || open.execution == step.run.execution.as_str() => {
@@ -88,32 +81,33 @@ impl OpenWindows {
         archive.write_open_windows(self.anew.iter().chain(&self.not_asked)).await
     }
 
-    /// The second half, when what was about to be recorded is recorded.
-    pub async fn remove(&self, archive: &Archive) -> Result<(), ExportError> {
+    /// The second half, when what was about to be recorded is recorded: by this run, or by a manifest that has not been withdrawn since.
+    pub async fn remove(&self, archive: &Archive, now: DateTime<Utc>) -> Result<(), ExportError> {
         let recorded = self.anew.iter().filter(|open| matches!(open.outcome, OpenOutcome::Lost | OpenOutcome::Skipped));
+        let recorded: Vec<&OpenWindow> = recorded.collect();
+        let targets: Vec<Target> = recorded.iter().map(|open| target(open, open.place())).collect();
+        let covered = coverage::of_each(archive, &targets, now, coverage::covered).await?;
+        let recorded = recorded.into_iter().zip(covered).filter(|(open, covered)| is_covered(open, covered)).map(|(open, _)| open);
         archive.remove_open_windows(self.leaving.iter().chain(recorded)).await
     }
 }
 
-async fn still_open(
+/// By valid manifests in their places today that answer their own stream prefixes.
+async fn covered(
     archive: &Archive,
     books: &Bookkeeping<'_>,
-    open: OpenWindow,
+    open: &[OpenWindow],
     now: DateTime<Utc>,
-) -> Result<Option<OpenWindow>, ExportError> {
-    let covered = covered(archive, books, &open, now).await?;
-    Ok((!open.window().without(&covered).is_empty()).then_some(open))
+) -> Result<Vec<Vec<Window>>, ExportError> {
+    let place = |open: &OpenWindow| books.home(open).map_or_else(|| open.place(), |home| home.place.clone());
+    let targets: Vec<Target> = open.iter().map(|open| target(open, place(open))).collect();
+    coverage::of_each(archive, &targets, now, coverage::covered).await
 }
 
-/// By valid manifests in its place today that answer its own stream prefix.
-async fn covered(archive: &Archive, books: &Bookkeeping<'_>, open: &OpenWindow, now: DateTime<Utc>) -> Result<Vec<Window>, ExportError> {
-    let target = Target {
-        place: books.home(open).map_or_else(|| open.place(), |home| home.place.clone()),
-        stream_prefix: open.log_stream_name_prefix.clone(),
-        month: open.month,
-        window: open.window(),
-    };
-    let question = target.question(None, now);
-    let found = archive.overlapping_manifests(&question, None, false).await?;
-    Ok(open.window().without(&uncovered_by(&question, &found)))
+fn is_covered(open: &OpenWindow, covered: &[Window]) -> bool {
+    open.window().without(covered).is_empty()
+}
+
+fn target(open: &OpenWindow, place: Place) -> Target {
+    Target { place, stream_prefix: open.log_stream_name_prefix.clone(), month: open.month, window: open.window() }
 }

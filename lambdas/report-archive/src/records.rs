@@ -7,6 +7,7 @@ use export_core::{
     contract::plan::{Decided, Settled},
     decide::{replaced_by_record, uncovered_by},
     manifest::{Found, Manifest, Outcome, Reason},
+    place::Stack,
     target::Target,
     time::Millis,
 };
@@ -54,9 +55,7 @@ async fn write_one(
     index: &ManifestIndex,
     now: DateTime<Utc>,
 ) -> Result<Option<ExportError>, ExportError> {
-    let place = decided.source.place(&archive.stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))?;
-    let asked =
-        Target { place, stream_prefix: decided.source.log_stream_name_prefix.clone(), month: decided.month, window: decided.window };
+    let asked = target(&archive.stack, decided)?;
     let mut target = asked.clone();
     if reason.is_of_all_streams() {
         target.stream_prefix = None;
@@ -66,45 +65,50 @@ async fn write_one(
     if is_covered(&asked, &found, now) {
         return Ok(None);
     }
-    let refusal = match replaced_by_record(&question, reason, &found) {
-        Some(replaces) => {
-            let manifest = manifest(header, &target, reason, &found, now);
-            match archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await {
-                Ok(()) => return Ok(None),
-                Err(error) if error.name == ErrorName::OverlapRefused => error,
-                Err(error) => return Err(error),
-            }
-        }
+    let replaces = replaced_by_record(&question, reason, &found);
+    let refusal = match replaces.zip(manifest(header, &target, reason, &found, now)) {
+        Some((replaces, manifest)) => match archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await {
+            Ok(()) => return Ok(None),
+            Err(error) if error.name == ErrorName::OverlapRefused => error,
+            Err(error) => return Err(error),
+        },
         None => ExportError::new(
             ErrorName::OverlapRefused,
-            format!("another manifest lies in the window that is to be recorded as {reason:?}, and does not cover it"),
+            format!("a manifest in the window that is to be recorded as {reason:?} was written or removed: nothing is recorded"),
         ),
     };
     let found = archive.overlapping_manifests(&asked.question(None, now), None, false).await?;
     Ok((!is_covered(&asked, &found, now)).then_some(refusal))
 }
 
-fn manifest(header: &Header, target: &Target, reason: Reason, found: &[Found], now: DateTime<Utc>) -> Manifest {
+pub fn target(stack: &Stack, Decided { source, month, window, .. }: &Decided) -> Result<Target, ExportError> {
+    let place = source.place(stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))?;
+    Ok(Target { place, stream_prefix: source.log_stream_name_prefix.clone(), month: *month, window: *window })
+}
+
+/// `None`: the manifest that was damaged is gone.
+fn manifest(header: &Header, target: &Target, reason: Reason, found: &[Found], now: DateTime<Utc>) -> Option<Manifest> {
     let recorded = Manifest {
         reason: Some(reason),
         execution: Some(header.execution.clone()),
         ..Manifest::of(target, &header.timezone, reason.outcome(), Millis::of(now))
     };
-    // What still lies there stays in the views: the damaged manifest keeps its task, and states no more than there is.
-    let damaged = found.iter().filter(|found| reason == Reason::Damaged && found.key == target.manifest_key());
-    match damaged.filter_map(|found| found.manifest().zip(found.folder())).next() {
-        Some((old, lies)) => Manifest {
-            outcome: Outcome::Lost,
-            reason: recorded.reason,
-            execution: recorded.execution,
-            objects: lies.objects,
-            hidden_objects: lies.hidden_objects,
-            bytes: lies.bytes,
-            digest: Some(lies.digest.clone()),
-            ..old.clone()
-        },
-        None => recorded,
+    if reason != Reason::Damaged {
+        return Some(recorded);
     }
+    // What still lies there stays in the views: the damaged manifest keeps its task, and states no more than there is.
+    let damaged = found.iter().find(|found| found.key == target.manifest_key())?;
+    let (old, lies) = damaged.manifest().zip(damaged.folder())?;
+    Some(Manifest {
+        outcome: Outcome::Lost,
+        reason: recorded.reason,
+        execution: recorded.execution,
+        objects: lies.objects,
+        hidden_objects: lies.hidden_objects,
+        bytes: lies.bytes,
+        digest: Some(lies.digest.clone()),
+        ..old.clone()
+    })
 }
 
 fn is_covered(target: &Target, found: &[Found], now: DateTime<Utc>) -> bool {

@@ -1,6 +1,6 @@
 //! Makes a run's report of what it left in the work bucket and in its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use archive::Step;
 use chrono::{DateTime, Utc};
@@ -16,10 +16,11 @@ use export_core::{
     place::Stack,
     time::{Millis, format_instant},
     warning::{Warning, WarningName},
+    window::CLOCK_SKEW,
 };
 use serde_json::Value;
 
-use crate::open_windows::OpenWindows;
+use crate::{notification::is_news, open_windows::OpenWindows};
 
 /// A list that needs more of the slot's time than this is soon too long.
 const NEARLY_FULL: f64 = 0.8;
@@ -49,7 +50,9 @@ impl Header {
         // A run without a plan has compared nothing, whatever its state says.
         let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
         let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
-        let scheduled_time = run.map_or_else(|| request.scheduled_time(), |run| run.scheduled_time);
+        // Whoever is ahead of the schedule is refused, and stands for no run of it.
+        let own_time = || request.scheduled_time().filter(|time| *time <= request.start_time + CLOCK_SKEW);
+        let scheduled_time = run.map_or_else(own_time, |run| run.scheduled_time);
         let due_month = || Month::at(scheduled_time.unwrap_or(request.start_time), stack.timezone).previous();
         Self {
             execution: request.execution.to_string(),
@@ -70,6 +73,22 @@ impl Left {
         }
     }
 
+    /// What failed or waits, whatever its export ended with.
+    pub fn not_archived(&self) -> Vec<usize> {
+        let is_open = |decided: &Decided| matches!(decided.settled, Settled::Failed { .. } | Settled::Waiting);
+        (0..self.decided.len()).filter(|position| is_open(&self.decided[*position])).collect()
+    }
+
+    /// What turned out to be archived is counted, and decided no more.
+    pub fn find_archived(&mut self, archived: &HashSet<usize>) {
+        let Some(step) = &mut self.step else { return };
+        for position in archived {
+            *step.progress.archived.entry(self.decided[*position].month).or_default() += 1;
+        }
+        let mut position = 0..;
+        self.decided.retain(|_| position.next().is_some_and(|position| !archived.contains(&position)));
+    }
+
     /// What was planned and not looked at again has failed.
     pub fn close(&mut self, error: Option<&Failure>) {
         let Some(Step { groups, progress, .. }) = &mut self.step else { return };
@@ -84,7 +103,37 @@ impl Left {
     }
 }
 
-pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, open: &OpenWindows, ended: DateTime<Utc>) -> Report {
+/// A run that is about to end, and the archive as it finds it.
+pub struct Ending {
+    pub request: Request,
+    pub header: Header,
+    pub left: Left,
+    pub memory: Memory,
+    /// The reports of scheduled runs, from the newest to the last one that people were told of.
+    pub earlier: Vec<(String, Report)>,
+    pub open: OpenWindows,
+    pub now: DateTime<Utc>,
+}
+
+impl Ending {
+    pub fn report(&self) -> Report {
+        let report = report(self);
+        let told = !is_news(&report, self.last().map(|(_, last)| last));
+        Report { told, ..report }
+    }
+
+    pub fn last(&self) -> Option<&(String, Report)> {
+        self.earlier.first()
+    }
+
+    /// The books could not be kept, so the next run must not rely on them.
+    pub fn fail(&mut self, error: ExportError) {
+        self.header.error.get_or_insert(error.into());
+        self.header.compared_everything = false;
+    }
+}
+
+fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> Report {
     let (run, progress) = (left.step.as_ref().map(|step| &step.run), left.step.as_ref().map(|step| &step.progress));
     let (counts, slot_seconds) = Counts::of(progress.map_or(&Default::default(), |progress| &progress.archived), &left.decided);
     let slot_hours_needed = progress.map_or(0.0, |progress| progress.due_month_seconds) / 3600.0;
@@ -108,12 +157,12 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
     let looked_at_due_month = header.scheduled_time.is_some() && header.compared_everything && months.contains(&header.due_month);
     let is_due = |window: Window| due_window.is_some_and(|due| due.overlaps(window));
     let is_open = |open: &OpenWindow| open.is_asked() && is_due(open.window());
-    let missing_count = missing.iter().filter(|open| open.is_missing(ended)).count() + memory.unreadable.len();
+    let missing_count = missing.iter().filter(|open| open.is_missing(*now)).count() + memory.unreadable.len();
     Report {
         schema_version: SCHEMA_VERSION,
         execution: header.execution.clone(),
         started: format_instant(request.start_time),
-        ended: Millis::of(ended).to_string(),
+        ended: Millis::of(*now).to_string(),
         scheduled_time: header.scheduled_time.map(format_instant),
         compared_everything: header.compared_everything,
         due_month: header.due_month,
@@ -127,6 +176,7 @@ pub fn report(request: &Request, header: &Header, left: &Left, memory: &Memory, 
         error: header.error.clone(),
         compaction_error: compaction_failure(&request.state),
         warnings,
+        told: false,
         decided: left.decided.clone(),
         missing,
         found: left.step.as_ref().map(found).unwrap_or_default(),

@@ -31,7 +31,7 @@ fn a_run_leaves_a_line_its_metrics_and_its_error() {
         merged(about, merged(json!({"_aws": {"CloudWatchMetrics": [directive]}, "Archive": "archive"}), values)),
     ];
     assert_eq!(invoked.lines, expected);
-    assert_eq!(invoked.requests.iter().map(operation).collect::<Vec<_>>(), ["GET", "GET", "GET", "PUT", "POST"]);
+    assert_eq!(invoked.requests.iter().map(operation).collect::<Vec<_>>(), ["GET", "GET", "PUT", "POST", "PUT"]);
     for request in &invoked.requests {
         let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.split(' ').any(|part| part == "app/report-archive"), "{agent}");

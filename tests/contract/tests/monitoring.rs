@@ -226,7 +226,8 @@ fn red(day: &BTreeMap<&str, f64>) -> Option<f64> {
 fn a_failed_run_is_red_until_a_day_on_which_a_scheduled_run_succeeded_and_none_failed() {
     let nothing_failed = [("failed", 0.0), ("timedOut", 0.0), ("aborted", 0.0)];
     let and_succeeded = [&nothing_failed[..], &[("succeeded", 1.0)]].concat();
-    let days: [(&[(&str, f64)], Option<f64>); 9] = [
+    type Day<'a> = (&'a [(&'a str, f64)], Option<f64>);
+    let days: [Day<'_>; 9] = [
         (&[("failed", 1.0)], Some(1.0)),
         (&[("timedOut", 1.0)], Some(1.0)),
         (&[("aborted", 1.0), ("succeeded", 1.0)], Some(1.0)),

@@ -101,8 +101,8 @@ fn bucket(changes: &[(&str, &str)]) -> Value {
     template.json(&template.document["Resources"]["ArchiveBucket"]["Properties"])
 }
 
-/// Exports alone are moved, and only large ones. Exports and Parquet alone expire: no rule that takes objects away knows the folders
-/// `manifests/`, `missing/` and `runs/`.
+/// Exports alone are moved, and only large ones. Exports and Parquet alone expire: no rule takes away a current object of `manifests/`,
+/// `missing/` or `runs/`.
 #[test]
 fn the_bucket_does_what_its_parameters_say() {
     let rules = |bucket: &Value| bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules").clone();
@@ -110,11 +110,17 @@ fn the_bucket_does_what_its_parameters_say() {
     let encryption = |bucket: &Value| bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0].clone();
     assert_eq!(encryption(&by_default), json!({"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}));
     assert_eq!(by_default["OwnershipControls"]["Rules"], json!([{"ObjectOwnership": "BucketOwnerEnforced"}]));
+    // Daily runs replace these objects. The current ones stay.
+    let of_missing = |prefix: &str| {
+        json!({"Id": "ExpireOldOpenWindows", "Status": "Enabled", "Prefix": format!("{prefix}missing/"),
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": true})
+    };
     let always = [
         json!({"Id": "AbortIncompleteMultipartUploads", "Status": "Enabled",
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}),
         json!({"Id": "NoncurrentVersionsToGlacier", "Status": "Enabled",
             "NoncurrentVersionTransitions": [{"StorageClass": "GLACIER", "TransitionInDays": 30}]}),
+        of_missing("cloudwatch-logs/"),
     ];
     assert_eq!(rules(&by_default), always);
     let moves = |prefix: &str, transitions: Value| {
@@ -137,12 +143,13 @@ fn the_bucket_does_what_its_parameters_say() {
     for (changes, added) in [
         (&[instant][..], vec![moves("cloudwatch-logs/", json!([to("GLACIER_IR", "90")]))]),
         (&[deep], vec![moves("cloudwatch-logs/", json!([to("DEEP_ARCHIVE", "365")]))]),
-        (&[at_the_root, instant], vec![moves("", json!([to("GLACIER_IR", "90")]))]),
         (&[expiration], expires.to_vec()),
         (&[instant, deep, expiration], [&[both][..], &expires].concat()),
     ] {
         assert_eq!(rules(&bucket(changes)), [&always[..], &added].concat(), "{changes:?}");
     }
+    let moved_at_the_root = moves("", json!([to("GLACIER_IR", "90")]));
+    assert_eq!(rules(&bucket(&[at_the_root, instant]))[2..], [of_missing(""), moved_at_the_root]);
     for mode in ["GOVERNANCE", "COMPLIANCE"] {
         let locked = bucket(&[("ObjectLockMode", mode), ("ObjectLockDays", "365")]);
         assert_eq!(locked["ObjectLockEnabled"], true);

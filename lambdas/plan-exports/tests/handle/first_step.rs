@@ -21,7 +21,7 @@ async fn plans_what_is_not_covered_and_writes_it_down() {
     // The longest prefix that does not exclude it has it.
     assert_eq!(planned(&aws, 1), ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1", "/ecs/web"]);
     let item = json!({"s3BucketName": "archive", "s3Prefix": "web", "logGroupName": "/ecs/web", "logStreamNamePrefix": "prod/", "timezone": "Asia/Tokyo",
-        "month": "2026-10", "from": FROM, "to": TO, "force": false, "startTime": NOW, "execution": EXECUTION});
+        "month": "2026-10", "from": FROM, "to": TO, "force": false, "startTime": NOW, "execution": EXECUTION, "isOpen": false});
     assert_eq!(of_step(&aws, 1, "windows")[3], item);
     let warnings = &aws.get(&format!("{STEPS}/run.json")).unwrap()["warnings"];
     assert_eq!(warnings.as_array().unwrap().iter().map(|warning| &warning["name"]).collect::<Vec<_>>(), ["EntryMatchesNothing"]);

@@ -37,6 +37,7 @@ fn writes_of_everything() -> Vec<String> {
         format!("DELETE {}", open_path_of(&october("/ecs/web"))),
         format!("DELETE {}", open_path_of(&october("/b"))),
         "Publish".to_owned(),
+        format!("PUT archive/{REPORT}"),
     ]
 }
 
@@ -61,10 +62,13 @@ async fn a_run_that_died_before_any_write_and_is_repeated_ends_the_same() {
     let state = everything(&aws).await;
     handle(&aws, state).await.unwrap_err();
     let expected = aws.objects();
-    for write in writes_of_everything() {
+    // The report is written before and after people are told.
+    let told = ("Publish", format!("PUT archive/{REPORT}"));
+    for (after, write) in writes_of_everything().into_iter().map(|write| ("", write)).chain([told]) {
         let aws = Aws::default();
         let state = everything(&aws).await;
-        aws.state().refuse_once(&write, 403, "AccessDenied", "no");
+        let refused = write.clone();
+        aws.state().before(after, move |state| state.refuse_once(&refused, 403, "AccessDenied", "no"));
         handle(&aws, state.clone()).await.unwrap_err();
         aws.forget_calls();
         assert_eq!(handle(&aws, state).await.unwrap_err().name, ArchiveIncomplete, "{write}");
@@ -100,7 +104,7 @@ async fn a_report_is_written_where_something_was_done_or_differs_from_the_last()
         }
         aws.forget_calls();
         handle(&aws, state).await.unwrap_err();
-        assert_eq!(aws.names(&["PUT archive/logs/runs/"]).len(), usize::from(is_written), "{change}");
+        assert_eq!(!aws.names(&["PUT archive/logs/runs/"]).is_empty(), is_written, "{change}");
     }
 }
 
@@ -238,7 +242,7 @@ async fn a_run_without_a_plan_leaves_everything_as_it_is() {
     let state = json!({"error": crate::caught("InvalidInput"), "scheduledTime": "2026-11-01T04:00:00Z"});
     let mut invocation = invocation();
     assert_eq!(handle_in(&mut invocation, &aws, state).await.unwrap_err().name, InvalidInput);
-    assert_eq!(aws.names(&["PUT", "DELETE"]), [format!("PUT archive/{REPORT}")]);
+    assert_eq!(aws.names(&["PUT", "DELETE", "Publish"]), [&format!("PUT archive/{REPORT}"), "Publish", &format!("PUT archive/{REPORT}")]);
     assert_eq!(invocation.metrics()[6..], [Metric::MissingMonths(2), Metric::ScheduledRunsEnded, Metric::ScheduledRunsSucceeded(false)]);
 }
 
@@ -281,14 +285,110 @@ async fn what_lost_events_once_fails_the_run_once() {
 async fn a_record_that_is_refused_leaves_its_window_open() {
     // Something else lies in a part of the window, and covers the rest of it not.
     let part = days("/b", 0, 0);
+    for (waits, since, tries) in [(false, "2026-11-01", 0), (true, "2026-10-20", 3)] {
+        let aws = Aws::default();
+        if waits {
+            put_open(&aws, &october("/b"), json!({"outcome": "waiting", "error": "RunTimeOver"}));
+        }
+        aws.state().put(&path_of(&part), &manifest(&part, empty()));
+        let state = left(&aws, json!([lost("/b", "Expired")]), json!({})).await;
+        let error = handle(&aws, state).await.unwrap_err();
+        assert!(error.message.contains(&format!("OverlapRefused: /b 2026-10 (since {since}).")), "{error}");
+        let left_open = aws.get(&open_path_of(&october("/b"))).unwrap();
+        assert_eq!((&left_open["outcome"], &left_open["error"]), (&json!("failed"), &json!("OverlapRefused")));
+        assert_eq!(left_open["tries"], tries);
+        let written = report(&aws);
+        assert_eq!((&written["counts"]["lost"], &written["counts"]["failed"]), (&json!(0), &json!(1)));
+        assert_eq!(aws.get(&path_of(&october("/b"))), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_was_to_be_recorded_stays_where_another_manifest_was_withdrawn() {
     let aws = Aws::default();
+    covered(&aws, "/b", json!({}));
+    let path = path_of(&october("/b"));
+    let read = format!("GET {path}");
+    // Between the look before the record, which finds it, and the removal.
+    aws.state().before(&format!("PUT archive/{REPORT}"), move |state| {
+        state.before(&read, |state| state.before("LIST", move |state| drop(state.objects.remove(&path))));
+    });
+    let state = left(&aws, json!([lost("/b", "LogGroupDeleted")]), json!({})).await;
+    handle(&aws, state).await.unwrap();
+    assert_eq!((aws.get(&path_of(&october("/b"))), aws.names(&["DELETE"])), (None, vec![]));
+    assert_eq!(aws.get(&open_path_of(&october("/b"))).unwrap()["outcome"], "lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_valid_manifests_cover_has_not_failed() {
+    let planned = json!({"planned": [{"group": 0, "month": "2026-10", "window": october("/a").window, "last": null}]});
+    for (decided, progress) in
+        [(json!([failed("/a", "ExportTaskFailed")]), json!({})), (json!([waiting("/a")]), json!({})), (json!([]), planned)]
+    {
+        let aws = Aws::default();
+        let state = left(&aws, decided.clone(), progress).await;
+        // After its last look.
+        covered(&aws, "/a", json!({}));
+        handle(&aws, state).await.unwrap();
+        let written = report(&aws);
+        assert_eq!((&written["decided"], &written["counts"]["alreadyArchived"]), (&json!([]), &json!(4)), "{decided}");
+        assert_eq!(aws.names(&["PUT archive/logs/missing/", "DELETE"]), [""; 0], "{decided}");
+    }
+    // Two manifests that overlap are a failure, although both are valid.
+    let aws = Aws::default();
+    covered(&aws, "/a", json!({}));
+    let part = days("/a", 0, 1);
     aws.state().put(&path_of(&part), &manifest(&part, empty()));
-    let state = left(&aws, json!([lost("/b", "Expired")]), json!({})).await;
-    let error = handle(&aws, state).await.unwrap_err();
-    assert!(error.message.contains("OverlapRefused: /b 2026-10 (since 2026-11-01)."), "{error}");
-    let left_open = aws.get(&open_path_of(&october("/b"))).unwrap();
-    assert_eq!((&left_open["outcome"], &left_open["error"]), (&json!("failed"), &json!("OverlapRefused")));
-    let written = report(&aws);
-    assert_eq!((&written["counts"]["lost"], &written["counts"]["failed"]), (&json!(0), &json!(1)));
-    assert_eq!(aws.get(&path_of(&october("/b"))), None);
+    let state = left(&aws, json!([failed("/a", "OverlapRefused")]), json!({})).await;
+    assert_eq!(handle(&aws, state).await.unwrap_err().name, ArchiveIncomplete);
+    assert_eq!(aws.get(&open_path_of(&october("/a"))).unwrap()["error"], "OverlapRefused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn manifests_are_listed_once_for_all_open_windows_of_a_month() {
+    let aws = Aws::default();
+    for log_group in ["/a", "/b", "/c", "/other"] {
+        put_open(&aws, &october(log_group), json!({}));
+    }
+    let state = left(&aws, json!([]), json!({})).await;
+    handle(&aws, state).await.unwrap_err();
+    let months = ["09", "10", "11"].map(|month| format!("LIST archive/logs/manifests/year=2026/month={month}/"));
+    assert_eq!(aws.names(&["LIST archive/logs/manifests/"]), months);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_books_cannot_be_kept_is_measured_and_told_of() {
+    let writes = writes_of_everything().into_iter().filter(|write| write != "Publish");
+    for write in writes {
+        let aws = Aws::default();
+        let state = everything(&aws).await;
+        aws.state().refuse(&write, 403, "AccessDenied", "no");
+        let mut invocation = invocation();
+        assert_eq!(handle_in(&mut invocation, &aws, state).await.unwrap_err().name, AccessDenied, "{write}");
+        let subject = aws.bodies("Publish")[0]["Subject"].clone();
+        assert!(subject.as_str().unwrap().starts_with("archive: action needed: run failed with AccessDenied, "), "{subject}");
+        assert_eq!(invocation.metrics()[7..], [Metric::ScheduledRunsEnded, Metric::ScheduledRunsSucceeded(false)], "{write}");
+        if !write.contains("/runs/") {
+            // The next run does not rely on books that were not kept.
+            let written = report(&aws);
+            let said = (&written["error"]["error"], &written["compared_everything"], &written["told"]);
+            assert_eq!(said, (&json!("AccessDenied"), &json!(false), &json!(true)), "{write}");
+        }
+    }
+    // The next day it is no news, and is reported all the same.
+    let aws = Aws::default();
+    let state = left(&aws, json!([failed("/a", "ExportTaskFailed")]), json!({})).await;
+    aws.state().refuse("PUT archive/logs/missing/", 403, "AccessDenied", "no");
+    handle(&aws, state.clone()).await.unwrap_err();
+    put_last_report(&aws, json!({}));
+    aws.forget_calls();
+    handle(&aws, state).await.unwrap_err();
+    assert_eq!((aws.names(&["Publish"]).len(), &report(&aws)["compared_everything"]), (0, &json!(false)));
+    // What may pass is asked again.
+    let aws = Aws::default();
+    let state = everything(&aws).await;
+    aws.state().refuse("DELETE", 503, "SlowDown", "no");
+    let mut invocation = invocation();
+    assert_eq!(handle_in(&mut invocation, &aws, state).await.unwrap_err().name, DestinationUnavailable);
+    assert_eq!((aws.names(&["Publish"]).len(), invocation.metrics().len()), (0, 0));
 }

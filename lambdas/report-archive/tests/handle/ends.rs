@@ -21,7 +21,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     assert_eq!(output, merged(expected, counts.clone()));
     let expected = json!({"schema_version": 2, "execution": EXECUTION, "started": NOW, "ended": "2026-11-01T04:00:05.000Z", "scheduled_time": "2026-11-01T04:00:00Z",
         "compared_everything": true, "due_month": "2026-10", "due_month_archived": true, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": counts,
-        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compaction_error": null, "warnings": [],
+        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compaction_error": null, "warnings": [], "told": true,
         "decided": [merged(exported(), json!({})), skipped("NoEventsInMonth")], "missing": [], "found": LIST});
     assert_eq!(report(&aws), expected);
     let idle = october("/idle");
@@ -29,7 +29,8 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
         "completed": null, "execution": EXECUTION});
     assert_eq!(aws.get(&path_of(&idle)), Some(manifest(&idle, changes)));
     // Nobody has to hear of this skip, so it needs no report before it.
-    let calls = [format!("PUT {}", path_of(&idle)), format!("PUT archive/{REPORT}"), "Publish".to_owned()];
+    let put_report = format!("PUT archive/{REPORT}");
+    let calls = [&format!("PUT {}", path_of(&idle)), &put_report, "Publish", &put_report];
     assert_eq!(aws.names(&["PUT", "DELETE", "Publish"]), calls);
     let metrics = [
         Metric::WindowsExported(1),
@@ -103,6 +104,20 @@ async fn the_error_that_ended_the_planning_ends_the_run() {
             (&json!(false), &json!([]), &json!("2026-10"))
         );
         assert_eq!(aws.bodies("Publish").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ahead_of_its_scheduled_time_is_by_hand() {
+    for (scheduled_time, is_scheduled) in [("2026-11-01T04:05:05Z", true), ("2026-11-01T04:05:06Z", false), ("2027-03-01T04:00:00Z", false)]
+    {
+        let aws = Aws::default();
+        let state = json!({"error": caught("MonthNotComplete"), "scheduledTime": scheduled_time});
+        let mut invocation = invocation();
+        assert_eq!(handle_in(&mut invocation, &aws, state).await.unwrap_err().name, MonthNotComplete);
+        let written = report(&aws);
+        assert_eq!((&written["due_month"], written["scheduled_time"].is_string()), (&json!("2026-10"), is_scheduled), "{scheduled_time}");
+        assert_eq!(invocation.metrics().contains(&Metric::ScheduledRunsEnded), is_scheduled, "{scheduled_time}");
     }
 }
 

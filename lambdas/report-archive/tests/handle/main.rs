@@ -107,8 +107,7 @@ async fn handle_in(invocation: &mut Invocation, aws: &Aws, state: Value) -> Resu
 }
 
 async fn handle_event(invocation: &mut Invocation, aws: &Aws, event: Value) -> Result<Value, ExportError> {
-    let sns = aws_sdk_sns::Client::new(&aws.config());
-    let topic = Topic { sns, arn: "arn:aws:sns:topic".to_owned(), archive_name: "archive".to_owned() };
+    let topic = Topic::new(&aws.config(), "arn:aws:sns:topic".to_owned(), "archive".to_owned());
     ReportArchive::with(archive(aws), "work".to_owned(), topic).handle(event, invocation).await
 }
 

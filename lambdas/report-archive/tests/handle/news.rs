@@ -2,9 +2,13 @@
 
 use export_core::ErrorName::NotificationFailed;
 use fake_aws::{Aws, merged, october, open_window};
+use function_runtime::Metric;
 use serde_json::{Value, json};
 
-use crate::{by_hand, caught, decided, exported, failed, handle, left, left_by, lost, put_last_report, put_open, waiting, warned};
+use crate::{
+    by_hand, caught, decided, exported, failed, handle, handle_in, invocation, left, left_by, lost, put_last_report, put_open, report,
+    waiting, warned,
+};
 
 fn told(aws: &Aws) -> Option<(String, String)> {
     let published = aws.bodies("Publish").into_iter().next()?;
@@ -112,6 +116,61 @@ async fn a_scheduled_run_that_fails_is_told_of_when_it_fails_in_a_new_way() {
         handle(&aws, state).await.unwrap_err();
         assert_eq!(told(&aws).is_some(), is_news, "{decided} {more} {last}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_was_told_of_is_told_of_by_the_next_one() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([]), json!({})).await;
+    aws.state().refuse_once("Publish", 403, "AuthorizationError", "no");
+    let mut invocation = invocation();
+    assert_eq!(handle_in(&mut invocation, &aws, state.clone()).await.unwrap_err().name, NotificationFailed);
+    assert!(invocation.metrics().contains(&Metric::ScheduledRunsSucceeded(false)));
+    assert_eq!(report(&aws)["told"], false);
+    // It says the same, and says it.
+    put_last_report(&aws, json!({}));
+    aws.forget_calls();
+    handle(&aws, state.clone()).await.unwrap();
+    let (_, text) = told(&aws).unwrap();
+    let untold = "s3://archive/logs/runs/year=2026/month=10/2026-10-31T04-00-05.000Z-run-0.json";
+    assert!(text.ends_with(&format!("\nNobody was told of: {untold}")), "{text}");
+    assert_eq!(report(&aws)["told"], true);
+    put_last_report(&aws, json!({}));
+    aws.forget_calls();
+    handle(&aws, state).await.unwrap();
+    assert_eq!(aws.names(&["PUT", "Publish"]), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_topic_is_asked_again() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([]), json!({})).await;
+    for (status, code) in [(400, "Throttling"), (500, "InternalError"), (503, "ServiceUnavailable")] {
+        aws.state().refuse_once("Publish", status, code, "no");
+    }
+    handle(&aws, state).await.unwrap();
+    assert_eq!(aws.names(&["Publish"]).len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_ahead_of_its_time_is_not_the_last_one() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([]), json!({})).await;
+    handle(&aws, state.clone()).await.unwrap();
+    let ahead = merged(report(&aws), json!({"scheduled_time": "2027-03-01T04:00:00Z", "due_month": "2027-02"}));
+    aws.state().put("archive/logs/runs/year=2027/month=02/2026-10-31T05-00-00.000Z-run-00.json", &ahead);
+    put_last_report(&aws, json!({}));
+    aws.forget_calls();
+    handle(&aws, state).await.unwrap();
+    assert_eq!(aws.names(&["PUT", "Publish"]), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_is_100_characters_of_ascii_on_one_line() {
+    let aws = Aws::default();
+    let state = json!({"error": {"Error": format!("É\n{}", "x".repeat(200)), "Cause": ""}});
+    handle(&aws, state).await.unwrap_err();
+    assert_eq!(subject(&aws), Some(format!("archive: action needed: run failed with ??{}...", "x".repeat(55))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,3 +61,12 @@ async fn a_damaged_manifest_that_is_lost_states_what_still_lies_there() {
     let changes = json!({"outcome": "lost", "reason": "Damaged", "digest": digest, "execution": EXECUTION});
     assert_eq!((written, digest.is_string()), (manifest(&target, changes), true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_manifest_that_is_gone_is_not_recorded_as_lost() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([lost("/b", "Damaged")]), json!({})).await;
+    let error = handle(&aws, state).await.unwrap_err();
+    assert!(error.message.starts_with("1 window not archived.\nOverlapRefused: /b 2026-10"), "{error}");
+    assert_eq!(aws.get(&path_of(&october("/b"))), None);
+}

@@ -39,30 +39,33 @@ impl Archive {
         let mut last = LastRuns::default();
         for key in self.reports_newest_first().await? {
             let Some(header) = self.read_report::<Header>(&key).await? else { continue };
-            let Some(scheduled) = header.scheduled_time.as_deref().and_then(parse_instant) else { continue };
-            let started = parse_instant(&header.started);
-            // A run that was ahead of its time was refused.
-            if started.is_some_and(|started| scheduled > started + CLOCK_SKEW) {
-                continue;
-            }
+            let Some(scheduled) = scheduled_time(header.scheduled_time.as_deref(), &header.started) else { continue };
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
             last.compared_through = Some(header.due_month);
             if header.compared_everything {
-                last.found = started.map(|at| FoundLogGroups { names: header.found, at, due_month: header.due_month });
+                let at = parse_instant(&header.started);
+                last.found = at.map(|at| FoundLogGroups { names: header.found, at, due_month: header.due_month });
                 break;
             }
         }
         Ok(last)
     }
 
-    /// The last report of a scheduled run, with its key; not the one at `own`.
-    pub async fn last_report(&self, own: &str) -> Result<Option<(String, Report)>, ExportError> {
+    /// The reports of scheduled runs with their keys, from the newest to the last one that people were told of; not the one at `own`.
+    pub async fn reports_since_told(&self, own: &str) -> Result<Vec<(String, Report)>, ExportError> {
+        let mut reports = Vec::new();
         for earlier in self.reports_newest_first().await?.filter(|earlier| earlier != own) {
-            if let Some(report) = self.read_report::<Report>(&earlier).await?.filter(|report| report.scheduled_time.is_some()) {
-                return Ok(Some((earlier, report)));
+            let Some(report) = self.read_report::<Report>(&earlier).await? else { continue };
+            if scheduled_time(report.scheduled_time.as_deref(), &report.started).is_none() {
+                continue;
+            }
+            let is_told = report.told;
+            reports.push((earlier, report));
+            if is_told {
+                break;
             }
         }
-        Ok(None)
+        Ok(reports)
     }
 
     async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {
@@ -81,4 +84,10 @@ impl Archive {
     pub async fn write_report(&self, key: &str, report: &Report) -> Result<(), ExportError> {
         self.write_json(self.stack.bucket.as_str(), key, report, WRITE).await
     }
+}
+
+/// `None`: a run by hand, or one that was ahead of its time and refused.
+fn scheduled_time(scheduled: Option<&str>, started: &str) -> Option<DateTime<Utc>> {
+    let is_ahead = |scheduled: &DateTime<Utc>| parse_instant(started).is_some_and(|started| *scheduled > started + CLOCK_SKEW);
+    scheduled.and_then(parse_instant).filter(|scheduled| !is_ahead(scheduled))
 }

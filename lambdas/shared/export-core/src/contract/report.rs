@@ -41,6 +41,8 @@ pub struct Report {
     pub error: Option<Failure>,
     pub compaction_error: Option<Failure>,
     pub warnings: Vec<Warning>,
+    /// Nothing in it is still to be told to people.
+    pub told: bool,
     /// Everything but what was archived already.
     pub decided: Vec<Decided>,
     /// What the archive lacks when the run ends, with what waits and what no entry asks for any more.

@@ -198,6 +198,7 @@ fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
         slot_hours_needed: 0.0,
         error: error.clone(),
         compaction_error: None,
+        told: true,
         warnings: run.warnings.clone(),
         decided: decided.clone(),
         missing,
