@@ -121,7 +121,7 @@ impl Archive {
     pub async fn run_fails(&self, log_group: &str) -> String {
         let (error, cause) = self.run_badly(&self.input(json!([log_group]))).await;
         assert_eq!(error, "ArchiveIncomplete", "{cause}");
-        let text = cause.strip_prefix("1 log-group-month is not archived.\n").unwrap_or_else(|| panic!("{cause}"));
+        let text = cause.strip_prefix("1 window not archived.\n").unwrap_or_else(|| panic!("{cause}"));
         text.replacen(&format!("{log_group} {MONTH}. "), "", 1)
     }
 
@@ -199,7 +199,7 @@ pub fn badly(execution: Execution) -> (String, String) {
 
 /// How many log-group-months became what. Those that are not named are none.
 pub fn assert_counts(output: &Value, expected: Value) {
-    let names = ["alreadyArchived", "exported", "empty", "skipped", "nothingYet", "warned", "failed"];
+    let names = ["alreadyArchived", "exported", "empty", "skipped", "lost", "nothingYet", "waiting", "warned", "failed"];
     let counts: Vec<_> = names.into_iter().map(|name| (name, output[name].clone())).collect();
     let expected: Vec<_> = names.into_iter().map(|name| (name, expected.get(name).cloned().unwrap_or(json!(0)))).collect();
     assert_eq!(counts, expected, "{output:#}");

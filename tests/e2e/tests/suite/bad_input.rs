@@ -48,7 +48,7 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: E
             (&json!(error), &json!(false), &json!([]))
         );
         let (subject, message) = notifications.next().await;
-        assert!(subject.starts_with("cloudwatch-logs-archive: ") && subject.ends_with(&format!(" FAILED, {error}")), "{subject}");
+        assert_eq!(subject, format!("cloudwatch-logs-archive: action needed: run failed with {error}"));
         assert!(message.contains(cause) && message.contains("\nWhat to do: "), "{message}");
     }
     assert_eq!(stage.created("/refused").await, [""; 0], "no export may have started");

@@ -95,13 +95,10 @@ async fn log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended(
     assert_eq!(decided(&stage.report(&execution.arn).await), expected);
     let (error, cause) = e2e::badly(execution);
     assert_eq!(error, "ArchiveIncomplete");
-    assert!(
-        cause.starts_with("120 log-group-months are not archived.\nDestinationRejected: /many/000 2024-10, /many/001 2024-10, "),
-        "{cause}"
-    );
+    assert!(cause.starts_with("120 windows not archived.\nDestinationRejected: /many/000 2024-10, /many/001 2024-10, "), "{cause}");
     assert_eq!(cause.matches("Add to the policy of bucket ").count(), 1, "said once: {cause}");
     assert!(cause.contains(", ... 120 in all. CreateExportTask answered "), "{cause}");
-    assert_eq!(notifications.next().await.0, "cloudwatch-logs-archive: 2024-10 FAILED, 120 not archived");
+    assert_eq!(notifications.next().await.0, "cloudwatch-logs-archive: action needed: 120 windows not archived (2024-10)");
 
     let arn = stage.start_input(&input).await;
     assert_counts(&stage.wait_well(&arn).await, json!({"exported": COUNT}));

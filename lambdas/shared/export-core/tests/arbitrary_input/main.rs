@@ -120,6 +120,8 @@ fn check_entry(run: &RunInput, entry: &Entry, look: &Look, start: DateTime<Utc>)
         force: run.force,
         start_time: format_instant(start),
         execution: execution.clone(),
+        is_open: true,
+        seen_since: Some(format_instant(start)),
     });
     let Some(target) = check_create(&item, can_be_named(look.month))? else { return Ok(()) };
     prop_assert_eq!((target.place, target.month, target.window), (place, look.month, look.window));
@@ -145,7 +147,10 @@ fn check_create(event: &Value, must_accept: bool) -> Result<Option<export_core::
     let task_id = TaskId::parse("t-1").expect("a task id");
     let answer = json!(request.respond(target.clone(), Task::Created(task_id), Vec::new()));
     match check::Request::parse(&answer, &stack) {
-        Ok(check) => prop_assert_eq!((check.target.as_ref(), check.timezone), (Some(&target), request.timezone)),
+        Ok(check) => {
+            let expected = (Some(&target), request.timezone, request.remembered);
+            prop_assert_eq!((check.target.as_ref(), check.timezone, check.remembered), expected);
+        }
         Err(error) if !can_be_named(target.month) => assert_named(&error, &answer, &[])?,
         Err(error) => return Err(TestCaseError::fail(format!("check refuses create's answer {answer}: {error}"))),
     }

@@ -153,7 +153,7 @@ async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_i
         /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects (execution arn:aws:states:";
     assert!(cause.starts_with(said), "{cause}");
     let (subject, message) = notifications.next().await;
-    assert_eq!(subject, "cloudwatch-logs-archive: 2026-10 FAILED, CompactionFailed");
+    assert_eq!(subject, "cloudwatch-logs-archive: action needed: compaction to Parquet failed (2026-10)");
     assert!(message.contains(said) && message.contains("\nWhat to do: Read the failed execution of compact-logs"), "{message}");
     let rows = archive.local.query(&archive.stack, "SELECT log_group, message FROM compacted_logs WHERE year = 2026 AND month = 10").await;
     assert_eq!(rows.unwrap().rows, [[Some("/a".to_owned()), Some("x".to_owned())]]);

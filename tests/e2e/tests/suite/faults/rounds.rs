@@ -167,16 +167,16 @@ async fn log_groups_that_go_and_come_during_a_run(engine: Engine) {
     stage.let_tasks_go().await;
     // Neither can be exported any more, and trying again cannot help.
     let output = stage.wait_well(&arn).await;
-    assert_counts(&output, json!({"exported": 1, "warned": 3}));
+    assert_counts(&output, json!({"exported": 1, "lost": 2, "warned": 1}));
     stage.assert_archived_once("/goes/stays").await;
     assert_eq!(
         decided(&stage.report(&arn).await),
         [
             // It was not there when the run began: the next run exports it.
             "/goes/comes 2024-10 warned LogGroupNotFound",
-            "/goes/running 2024-10 warned LogGroupNotFound",
+            "/goes/running 2024-10 lost LogGroupDeleted",
             "/goes/stays 2024-10 exported",
-            "/goes/waiting 2024-10 warned LogGroupNotFound",
+            "/goes/waiting 2024-10 lost LogGroupDeleted",
         ]
     );
     assert_eq!(stage.statuses("/goes/running").await, ["FAILED"]);
@@ -231,13 +231,14 @@ async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) 
     assert_eq!(stage.manifests("/one/bad").await, [], "a failed export has no manifest");
 
     let (subject, message) = notifications.next().await;
-    assert_eq!(subject, "cloudwatch-logs-archive: 2024-10 FAILED, 1 not archived");
+    assert_eq!(subject, "cloudwatch-logs-archive: action needed: 1 window not archived (2024-10)");
     for said in [
-        "1 log-group-month is not archived.\nExportTaskFailed: /one/bad 2024-10. export task ",
+        "1 window not archived.\nExportTaskFailed: /one/bad 2024-10. export task ",
         "is FAILED; CloudWatch Logs says: internal trouble. What to do: Read what CloudWatch Logs says",
         "Exported: 2 (2 objects, ",
-        " bytes; 0 of them repairs). Empty: 1. Skipped: 0. Nothing yet: 0. Not archived, with a warning: 1. Failed: 1. Archived already: 0.",
-        "Warning LogGroupNotFound, 1 times:\n- log group /one/gone does not exist",
+        " bytes). Empty: 1. Skipped: 0. Lost: 0. Nothing yet: 0. Waiting: 0. Not archived, with a warning: 1. Failed: 1. Archived already: 0. Missing in the archive: 1.\n",
+        "\n\nEmpty: /one/quiet 2024-10.\n\n",
+        "\n\nWarning LogGroupNotFound:\n- log group /one/gone does not exist",
         "\n\nReport: s3://",
     ] {
         assert!(message.contains(said), "{said}: {message}");
