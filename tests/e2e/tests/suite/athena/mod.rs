@@ -150,8 +150,8 @@ async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_i
     let (error, cause) = archive.run_badly(&of("/a", true)).await;
     assert_eq!(error, "CompactionFailed");
     let said = "every export ended well, but the compaction to Parquet ended with CompactionFailed: 1 of 2 log-group-months were not compacted: \
-        /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects (execution arn:aws:states:";
-    assert!(cause.starts_with(said), "{cause}");
+        /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects, at s3://";
+    assert!(cause.starts_with(said) && cause.contains("/ (execution arn:aws:states:"), "{cause}");
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: action needed: compaction to Parquet failed (2026-10)");
     assert!(message.contains(said) && message.contains("\nWhat to do: Read the failed execution of compact-logs"), "{message}");
