@@ -34,7 +34,8 @@ async fn a_call_that_the_archive_denies_fails_the_log_group_month_or_the_run(eng
     stage.assert_archived_once("/denied").await;
 
     // A manifest that lies there and cannot be read may be good: nothing is exported in its place.
-    stage.fault(json!({"operation": "GetObject", "keySuffix": manifest, "error": "AccessDenied"})).await;
+    // The run looks once more when it ends.
+    stage.fault(json!({"operation": "GetObject", "keySuffix": manifest, "error": "AccessDenied", "times": 2})).await;
     let failure = stage.run_fails("/denied").await;
     assert!(failure.starts_with("ArchiveUnreadable: manifest "), "{failure}");
     assert!(failure.contains("GetObject answered AccessDenied: Access Denied"), "{failure}");
