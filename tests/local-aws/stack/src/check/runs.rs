@@ -49,7 +49,9 @@ pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
         "exported": exported().filter(|(_, (objects, _))| *objects > 0).count(),
         "empty": exported().filter(|(_, (objects, _))| *objects == 0).count(),
         "skipped": count(Became::Skipped),
+        "lost": 0,
         "nothingYet": count(Became::NothingYet),
+        "waiting": 0,
         "warned": 1,
         "failed": 0,
         "objects": exported().map(|(_, (objects, _))| objects).sum::<usize>(),
@@ -60,6 +62,7 @@ pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
     for expected in [&counts, &run] {
         differing_fields("output", expected, output, &mut problems);
     }
+    differing_fields("output", &json!({ "missing": 0 }), output, &mut problems);
     let warnings = ["LogGroupNotFound"];
     if names(&output["warnings"]) != warnings || output["warningsInAll"] != 1 {
         problems.push(format!("output: expected the one warning LogGroupNotFound, found {}", output["warnings"]));
@@ -72,7 +75,12 @@ pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
     };
     let report: Value = serde_json::from_slice(&report.body).unwrap_or_default();
     differing_fields("report", &run, &report, &mut problems);
-    differing_fields("report", &json!({ "execution": evidence.execution_arn, "error": null }), &report, &mut problems);
+    differing_fields(
+        "report",
+        &json!({ "execution": evidence.execution_arn, "error": null, "missing_count": 0, "missing": [] }),
+        &report,
+        &mut problems,
+    );
     differing_fields("report", &counts, &report["counts"], &mut problems);
     if names(&report["warnings"]) != warnings {
         problems.push(format!("report: expected the one warning LogGroupNotFound, found {}", report["warnings"]));

@@ -99,7 +99,8 @@ fn manifest(log_group: &str, task_id: Option<&str>, (objects, bytes): (usize, us
 fn told(execution: &str, counts: &[(&str, usize)], decided: &[(&str, &[(&str, Value)])]) -> (Value, StoredObject) {
     let warning = json!({ "name": "LogGroupNotFound", "message": "/app/retired does not exist" });
     let mut all = json!({
-        "alreadyArchived": 0, "exported": 0, "empty": 0, "skipped": 0, "nothingYet": 0, "warned": 1, "failed": 0, "objects": 0, "bytes": 0,
+        "alreadyArchived": 0, "exported": 0, "empty": 0, "skipped": 0, "lost": 0, "nothingYet": 0, "waiting": 0, "warned": 1, "failed": 0,
+        "objects": 0, "bytes": 0,
     });
     for (name, count) in counts {
         all[name] = json!(count);
@@ -116,11 +117,12 @@ fn told(execution: &str, counts: &[(&str, usize)], decided: &[(&str, &[(&str, Va
     let key = format!("logs/runs/year=2026/month=11/{execution}.json");
     let report = json!({
         "execution": execution, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": all, "error": null, "warnings": [warning],
+        "missing_count": 0, "missing": [],
         "decided": decided,
     });
     let mut output = all;
     let place = json!({ "bucket": "bucket", "key": key });
-    for (name, value) in [("months", json!(["2026-10"])), ("timezone", json!("Asia/Tokyo")), ("report", place)] {
+    for (name, value) in [("months", json!(["2026-10"])), ("timezone", json!("Asia/Tokyo")), ("missing", json!(0)), ("report", place)] {
         output[name] = value;
     }
     output["warnings"] = json!([warning]);
@@ -333,6 +335,7 @@ fn each_fault_of_a_repair_is_found() {
             rewrite(&mut evidence.objects[5], "first", "other");
         }),
         (ANSWERS, "/app/one: expected 6, found 7", |evidence| evidence.answers = [("/app/one".to_owned(), 7)].into()),
+        (RUN, "output: missing: expected 0, found 1", |evidence| evidence.output["missing"] = json!(1)),
         (RUN, "output: alreadyArchived: expected 1, found 0", |evidence| evidence.output["alreadyArchived"] = json!(0)),
     ];
     for (red, expected, fault) in faults {
