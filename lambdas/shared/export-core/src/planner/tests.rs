@@ -79,8 +79,19 @@ impl Archive {
 
 /// One call of plan-exports. `children`: what became of the windows of the last round, where that can be read.
 fn round(run: &Run, groups: &[Group], progress: Progress, is_time_over: bool, archive: &Archive, children: &[(usize, Child)]) -> Finished {
-    let memory = Memory::default();
-    let mut planner = Planner::new(run, groups, &memory, progress, is_time_over);
+    round_of(run, groups, &Memory::default(), progress, is_time_over, archive, children)
+}
+
+fn round_of(
+    run: &Run,
+    groups: &[Group],
+    memory: &Memory,
+    progress: Progress,
+    is_time_over: bool,
+    archive: &Archive,
+    children: &[(usize, Child)],
+) -> Finished {
+    let mut planner = Planner::new(run, groups, memory, progress, is_time_over);
     let decide = |planner: &mut Planner, subject: Subject| {
         let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export, Vec::new()));
         let decision = Decision { month: subject.month, window: subject.window, verdict };

@@ -1,7 +1,10 @@
 //! Open windows of earlier runs, as the planner takes them up.
 
 use super::*;
-use crate::missing::{OpenOutcome, SCHEMA_VERSION};
+use crate::{
+    bookkeeping::Bookkeeping,
+    missing::{OpenOutcome, SCHEMA_VERSION},
+};
 
 /// An open window of group 0, as a run left it.
 fn open_window(group: &Group, month: &str, window: Window, changes: serde_json::Value) -> OpenWindow {
@@ -108,4 +111,43 @@ fn what_was_refused_is_not_exported_again_until_something_changes() {
     let mut changed = found.clone();
     changed[0].content = changed[0].content.clone().with_folder(folder.clone());
     assert_eq!(next(&scheduled(), &changed), "Export [0]", "another object");
+}
+
+/// A day's run: 700 windows have their turn, then its 20 hours are over. Answers with what it left open.
+fn day(run: &Run, groups: &[Group], memory: &Memory, archive: &mut Archive) -> Vec<OpenWindow> {
+    const A_DAY: usize = 700;
+    let (mut progress, mut children, mut decided, mut exported) = (Progress::default(), Vec::new(), Vec::new(), 0);
+    loop {
+        let finished = round_of(run, groups, memory, progress, exported == A_DAY, archive, &children);
+        decided.extend(finished.decided);
+        if finished.next == Next::Report {
+            return Bookkeeping::new(&stack(), run, groups, memory, true, run.start_time).left_open(&decided);
+        }
+        children = Vec::new();
+        for PlannedWindow { group, .. } in finished.items {
+            if exported == A_DAY {
+                children.push((group, Child::Skipped(Reason::RunTimeOver)));
+            } else {
+                archive.gets(&groups[group], group, "exported", run.execution.as_str());
+                children.push((group, checked(Outcome::Exported, None)));
+                exported += 1;
+            }
+        }
+        progress = finished.progress;
+    }
+}
+
+#[test]
+fn two_thousand_windows_take_three_days() {
+    let (groups, mut archive, mut memory) = (groups(2000), Archive::default(), Memory::default());
+    let mut left = Vec::new();
+    for day_of_month in 1..=3 {
+        let start_time = format!("2026-11-{day_of_month:02}T04:00:00Z").parse().unwrap();
+        let run = Run { start_time, scheduled_time: Some(start_time), ..run() };
+        let open = day(&run, &groups, &memory, &mut archive);
+        assert!(open.iter().all(|open| open.outcome == OpenOutcome::Waiting && open.since == "2026-11-01T04:00:00Z"), "{open:?}");
+        left.push(open.len());
+        memory = Memory { open: open.into(), ..Memory::default() };
+    }
+    assert_eq!(left, [1300, 600, 0]);
 }
