@@ -123,14 +123,15 @@ async fn a_task_that_came_too_late_has_lost_what_was_seen() {
 async fn a_damaged_export_that_cannot_be_brought_back_is_lost() {
     for (days, wrote_less, end) in [(Some(30), false, Ok("Damaged")), (Some(30), true, Ok("Damaged")), (None, false, Err(SmallerExport))] {
         let aws = aws_with(put(october("/ecs/web"), json!({"objects": 2, "bytes": 100})));
-        let mut state = aws.state();
-        state.objects.retain(|path, _| path.contains("/manifests/"));
-        wrote(&mut state, "task-0", &[("a", "abc")]);
-        if wrote_less {
-            wrote(&mut state, "task-1", &[("a", "ab")]);
+        {
+            let mut state = aws.state();
+            state.objects.retain(|path, _| path.contains("/manifests/"));
+            wrote(&mut state, "task-0", &[("a", "abc")]);
+            if wrote_less {
+                wrote(&mut state, "task-1", &[("a", "ab")]);
+            }
+            state.log_groups[0]["retentionInDays"] = json!(days);
         }
-        state.log_groups[0]["retentionInDays"] = json!(days);
-        drop(state);
         let answer = handle(&aws, event()).await;
         let reason = answer.as_ref().map(|answer| answer["reason"].as_str().unwrap()).map_err(|error| error.name);
         assert_eq!((reason, aws.names(&["PUT", "DELETE"])), (end, vec![]), "{days:?} {wrote_less}");
