@@ -122,6 +122,6 @@ mod tests {
         assert_eq!(thousand["lambda"], 0.0173);
         assert_eq!(thousand["own_logs"], 0.114);
         assert_eq!(thousand["s3_requests"], 0.0141);
-        assert_eq!(thousand["total"], 0.72);
+        assert_eq!(thousand["total"], 0.721);
     }
 }
