@@ -1,9 +1,9 @@
-//! Looks at the manifests of many windows, and lists each month once for all.
+//! Looks at many windows, and lists the manifests of each month once for all.
 
 use archive::{Archive, ManifestIndex};
 use chrono::{DateTime, Utc};
 use export_core::{
-    ExportError, Window,
+    ExportError, Month, Window,
     decide::{Decision, Evidence, Question, Verdict, decide, uncovered_by},
     manifest::Found,
     target::Target,
@@ -13,6 +13,25 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 /// Windows that are looked at at a time.
 const AT_ONCE: usize = 16;
 
+/// What `look` finds of each item with the manifests of its month, in the order of `items`.
+pub async fn by_month<I, T>(
+    archive: &Archive,
+    items: &[I],
+    month: impl Fn(&I) -> Month,
+    look: impl AsyncFn(&I, &ManifestIndex) -> Result<T, ExportError>,
+) -> Result<Vec<T>, ExportError> {
+    let mut by_month: Vec<usize> = (0..items.len()).collect();
+    by_month.sort_by_key(|position| month(&items[*position]));
+    let (mut index, mut found) = (ManifestIndex::default(), Vec::new());
+    for of_month in by_month.chunk_by(|one, other| month(&items[*one]) == month(&items[*other])) {
+        index.look_at(archive, [month(&items[of_month[0]])]).await?;
+        let of_month = of_month.iter().map(async |position| Ok::<_, ExportError>((*position, look(&items[*position], &index).await?)));
+        found.extend(stream::iter(of_month).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?);
+    }
+    found.sort_by_key(|(position, _)| *position);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
 /// What `judge` makes of the manifests of each window, in the order of `targets`.
 pub async fn of_each<T>(
     archive: &Archive,
@@ -20,20 +39,12 @@ pub async fn of_each<T>(
     now: DateTime<Utc>,
     judge: impl Fn(&Question, Vec<Found>) -> T,
 ) -> Result<Vec<T>, ExportError> {
-    let mut by_month: Vec<usize> = (0..targets.len()).collect();
-    by_month.sort_by_key(|position| targets[*position].month);
-    let (mut index, mut judged) = (ManifestIndex::default(), Vec::new());
-    for of_month in by_month.chunk_by(|one, other| targets[*one].month == targets[*other].month) {
-        index.look_at(archive, [targets[of_month[0]].month]).await?;
-        let of_month = of_month.iter().map(async |position| {
-            let question = targets[*position].question(None, now);
-            let found = archive.overlapping_manifests(&question, Some(&index), false).await?;
-            Ok::<_, ExportError>((*position, judge(&question, found)))
-        });
-        judged.extend(stream::iter(of_month).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?);
-    }
-    judged.sort_by_key(|(position, _)| *position);
-    Ok(judged.into_iter().map(|(_, judged)| judged).collect())
+    let look = async |target: &Target, index: &ManifestIndex| {
+        let question = target.question(None, now);
+        let found = archive.overlapping_manifests(&question, Some(index), false).await?;
+        Ok(judge(&question, found))
+    };
+    by_month(archive, targets, |target| target.month, look).await
 }
 
 /// By valid manifests that answer the question.

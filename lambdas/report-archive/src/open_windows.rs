@@ -10,7 +10,6 @@ use export_core::{
     bookkeeping::{Bookkeeping, Fate},
     contract::plan::Decided,
     missing::{Memory, OpenOutcome, OpenWindow},
-    place::Place,
     target::Target,
 };
 
@@ -69,9 +68,8 @@ impl OpenWindows {
 
     /// Those that are open when everything is recorded.
     pub fn left(&self) -> Vec<OpenWindow> {
-        let is_recorded = |open: &&OpenWindow| matches!(open.outcome, OpenOutcome::Lost | OpenOutcome::Skipped);
         let mut left: Vec<OpenWindow> =
-            self.anew.iter().chain(&self.not_asked).chain(&self.staying).filter(|open| !is_recorded(open)).cloned().collect();
+            self.anew.iter().chain(&self.not_asked).chain(&self.staying).filter(|open| !open.is_to_be_recorded()).cloned().collect();
         left.sort_by(|one, other| (&one.log_group, one.window_from).cmp(&(&other.log_group, other.window_from)));
         left
     }
@@ -83,9 +81,8 @@ impl OpenWindows {
 
     /// The second half, when what was about to be recorded is recorded: by this run, or by a manifest that has not been withdrawn since.
     pub async fn remove(&self, archive: &Archive, now: DateTime<Utc>) -> Result<(), ExportError> {
-        let recorded = self.anew.iter().filter(|open| matches!(open.outcome, OpenOutcome::Lost | OpenOutcome::Skipped));
-        let recorded: Vec<&OpenWindow> = recorded.collect();
-        let targets: Vec<Target> = recorded.iter().map(|open| target(open, open.place())).collect();
+        let recorded: Vec<&OpenWindow> = self.anew.iter().filter(|open| open.is_to_be_recorded()).collect();
+        let targets: Vec<Target> = recorded.iter().map(|open| open.target(open.place())).collect();
         let covered = coverage::of_each(archive, &targets, now, coverage::covered).await?;
         let recorded = recorded.into_iter().zip(covered).filter(|(open, covered)| is_covered(open, covered)).map(|(open, _)| open);
         archive.remove_open_windows(self.leaving.iter().chain(recorded)).await
@@ -100,14 +97,10 @@ async fn covered(
     now: DateTime<Utc>,
 ) -> Result<Vec<Vec<Window>>, ExportError> {
     let place = |open: &OpenWindow| books.home(open).map_or_else(|| open.place(), |home| home.place.clone());
-    let targets: Vec<Target> = open.iter().map(|open| target(open, place(open))).collect();
+    let targets: Vec<Target> = open.iter().map(|open| open.target(place(open))).collect();
     coverage::of_each(archive, &targets, now, coverage::covered).await
 }
 
 fn is_covered(open: &OpenWindow, covered: &[Window]) -> bool {
     open.window().without(covered).is_empty()
-}
-
-fn target(open: &OpenWindow, place: Place) -> Target {
-    Target { place, stream_prefix: open.log_stream_name_prefix.clone(), month: open.month, window: open.window() }
 }

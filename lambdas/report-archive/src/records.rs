@@ -6,17 +6,13 @@ use export_core::{
     ErrorName, ExportError,
     contract::plan::{Decided, Settled},
     decide::{replaced_by_record, uncovered_by},
-    manifest::{Found, Manifest, Outcome, Reason},
+    manifest::{Found, Manifest, Reason},
     place::Stack,
     target::Target,
     time::Millis,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::report::Header;
-
-/// Manifests that are written at a time.
-const AT_ONCE: usize = 16;
+use crate::{coverage, report::Header};
 
 /// Records those of `decided` whose reasons are asked for. Answers with those that are refused: what lies in their place does not cover
 /// their windows.
@@ -31,19 +27,13 @@ pub async fn write(
         Settled::Skipped { reason } | Settled::Lost { reason } => Some((position, decided, *reason)),
         _ => None,
     });
-    let mut recorded: Vec<(usize, &Decided, Reason)> = recorded.filter(|(_, _, reason)| is_asked_for(*reason)).collect();
-    recorded.sort_by_key(|(_, decided, _)| decided.month);
-    let (mut index, mut refused) = (ManifestIndex::default(), Vec::new());
-    for of_month in recorded.chunk_by(|(_, one, _), (_, other, _)| one.month == other.month) {
-        index.look_at(archive, [of_month[0].1.month]).await?;
-        let written = of_month.iter().map(async |(position, decided, reason)| {
-            let refusal = write_one(archive, header, decided, *reason, &index, now).await?;
-            Ok::<_, ExportError>(refusal.map(|error| (*position, error)))
-        });
-        let of_month: Vec<_> = stream::iter(written).buffer_unordered(AT_ONCE).try_collect().await?;
-        refused.extend(of_month.into_iter().flatten());
-    }
-    Ok(refused)
+    let recorded: Vec<(usize, &Decided, Reason)> = recorded.filter(|(_, _, reason)| is_asked_for(*reason)).collect();
+    let write = async |(position, decided, reason): &(usize, &Decided, Reason), index: &ManifestIndex| {
+        let refusal = write_one(archive, header, decided, *reason, index, now).await?;
+        Ok(refusal.map(|error| (*position, error)))
+    };
+    let refused = coverage::by_month(archive, &recorded, |(_, decided, _)| decided.month, write).await?;
+    Ok(refused.into_iter().flatten().collect())
 }
 
 /// A manifest that says more stays: that is well where it covers the window.
@@ -66,7 +56,7 @@ async fn write_one(
         return Ok(None);
     }
     let replaces = replaced_by_record(&question, reason, &found);
-    let refusal = match replaces.zip(manifest(header, &target, reason, &found, now)) {
+    let refusal = match replaces.zip(Manifest::record(&target, &header.timezone, reason, &header.execution, &found, Millis::of(now))) {
         Some((replaces, manifest)) => match archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await {
             Ok(()) => return Ok(None),
             Err(error) if error.name == ErrorName::OverlapRefused => error,
@@ -81,34 +71,8 @@ async fn write_one(
     Ok((!is_covered(&asked, &found, now)).then_some(refusal))
 }
 
-pub fn target(stack: &Stack, Decided { source, month, window, .. }: &Decided) -> Result<Target, ExportError> {
-    let place = source.place(stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))?;
-    Ok(Target { place, stream_prefix: source.log_stream_name_prefix.clone(), month: *month, window: *window })
-}
-
-/// `None`: the manifest that was damaged is gone.
-fn manifest(header: &Header, target: &Target, reason: Reason, found: &[Found], now: DateTime<Utc>) -> Option<Manifest> {
-    let recorded = Manifest {
-        reason: Some(reason),
-        execution: Some(header.execution.clone()),
-        ..Manifest::of(target, &header.timezone, reason.outcome(), Millis::of(now))
-    };
-    if reason != Reason::Damaged {
-        return Some(recorded);
-    }
-    // What still lies there stays in the views: the damaged manifest keeps its task, and states no more than there is.
-    let damaged = found.iter().find(|found| found.key == target.manifest_key())?;
-    let (old, lies) = damaged.manifest().zip(damaged.folder())?;
-    Some(Manifest {
-        outcome: Outcome::Lost,
-        reason: recorded.reason,
-        execution: recorded.execution,
-        objects: lies.objects,
-        hidden_objects: lies.hidden_objects,
-        bytes: lies.bytes,
-        digest: Some(lies.digest.clone()),
-        ..old.clone()
-    })
+pub fn target(stack: &Stack, decided: &Decided) -> Result<Target, ExportError> {
+    decided.target(stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))
 }
 
 fn is_covered(target: &Target, found: &[Found], now: DateTime<Utc>) -> bool {

@@ -1,16 +1,15 @@
 //! Makes a run's report of what it left in the work bucket and in its state.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use archive::Step;
 use chrono::{DateTime, Utc};
 use export_core::{
-    ErrorName, ExportError, LogGroupName, Month, Window,
+    ErrorName, ExportError, Month, Window,
     contract::{
         plan::{Decided, Failure, PlannedWindow, Request, Settled, message_of},
         report::{Counts, Report, SCHEMA_VERSION},
     },
-    decide::LogGroup,
     manifest::Reason,
     missing::{Memory, OpenWindow},
     place::Stack,
@@ -179,17 +178,8 @@ fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> R
         told: false,
         decided: left.decided.clone(),
         missing,
-        found: left.step.as_ref().map(found).unwrap_or_default(),
+        found: left.step.as_ref().map(|Step { run, groups, memory, .. }| memory.found_by(run, groups)).unwrap_or_default(),
     }
-}
-
-/// A log group that was deleted stays in the list until the month of its deletion is due.
-fn found(step: &Step) -> BTreeSet<LogGroupName> {
-    let before = step.memory.found.iter().filter(|found| found.due_month == step.run.due_month);
-    let is_listed = |name| before.clone().any(|found| found.names.contains(name));
-    let found =
-        step.groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
-    found.map(|group| group.source.log_group_name.clone()).collect()
 }
 
 fn nearly_full(hours: f64, month: Window) -> Option<Warning> {

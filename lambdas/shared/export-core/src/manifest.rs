@@ -128,6 +128,25 @@ impl Manifest {
         }
     }
 
+    /// Of a window that is recorded without an export. What still lies there of a damaged one stays in the views: its manifest keeps the
+    /// task, and states no more than there is. `None`: the manifest that was damaged is gone.
+    pub fn record(target: &Target, timezone: &str, reason: Reason, execution: &str, found: &[Found], now: Millis) -> Option<Self> {
+        let reason_and_run =
+            |manifest| Self { outcome: reason.outcome(), reason: Some(reason), execution: Some(execution.to_owned()), ..manifest };
+        if reason != Reason::Damaged {
+            return Some(reason_and_run(Self::of(target, timezone, reason.outcome(), now)));
+        }
+        let damaged = found.iter().find(|found| found.key == target.manifest_key())?;
+        let (old, lies) = damaged.manifest().zip(damaged.folder())?;
+        Some(reason_and_run(Self {
+            objects: lies.objects,
+            hidden_objects: lies.hidden_objects,
+            bytes: lies.bytes,
+            digest: Some(lies.digest.clone()),
+            ..old.clone()
+        }))
+    }
+
     pub fn window(&self) -> Window {
         Window { from: self.window_from, to: self.window_to }
     }

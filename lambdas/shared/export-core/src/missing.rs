@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, Window,
-    contract::plan::Failure,
-    decide::Remembered,
+    contract::plan::{Failure, Run},
+    decide::{LogGroup, Remembered},
     destination::Destination,
     place::{Place, Stack},
-    planner::Homes,
+    planner::{Group, Homes},
+    target::Target,
     time::{Millis, parse_instant},
 };
 
@@ -114,6 +115,16 @@ impl OpenWindow {
         }
     }
 
+    /// Whether a run was about to record it, as lost or as skipped.
+    pub fn is_to_be_recorded(&self) -> bool {
+        matches!(self.outcome, OpenOutcome::Lost | OpenOutcome::Skipped)
+    }
+
+    /// What an export, or a manifest, of it has to be of, in `place`.
+    pub fn target(&self, place: Place) -> Target {
+        Target { place, stream_prefix: self.log_stream_name_prefix.clone(), month: self.month, window: self.window() }
+    }
+
     /// Whether it is due, and somebody asks for it.
     pub fn is_asked(&self) -> bool {
         matches!(self.outcome, OpenOutcome::Failed | OpenOutcome::Waiting)
@@ -147,6 +158,15 @@ impl Memory {
     /// Every log group that it knows.
     pub fn log_groups(&self) -> impl Iterator<Item = &LogGroupName> {
         self.found.iter().flat_map(|found| &found.names).chain(self.open.iter().map(|open| &open.log_group))
+    }
+
+    /// The log groups that a run found, for those after it. One that was deleted stays until the month of its deletion is due.
+    pub fn found_by(&self, run: &Run, groups: &[Group]) -> BTreeSet<LogGroupName> {
+        let before = self.found.iter().filter(|found| found.due_month == run.due_month);
+        let is_listed = |name| before.clone().any(|found| found.names.contains(name));
+        let found =
+            groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
+        found.map(|group| group.source.log_group_name.clone()).collect()
     }
 
     /// What it says of a window.

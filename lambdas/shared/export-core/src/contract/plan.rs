@@ -12,7 +12,9 @@ use crate::{
     input::Look,
     manifest::{Outcome, Reason},
     names,
+    place::Stack,
     problems::Problems,
+    target::Target,
     time::{Millis, parse_instant},
     warning::Warning,
 };
@@ -144,6 +146,13 @@ pub struct Decided {
     pub settled: Settled,
 }
 
+impl Decided {
+    pub fn target(&self, stack: &Stack) -> Result<Target, String> {
+        let Self { source, month, window, .. } = self;
+        Ok(Target { place: source.place(stack)?, stream_prefix: source.log_stream_name_prefix.clone(), month: *month, window: *window })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "became", rename_all = "camelCase")]
 pub enum Settled {
@@ -195,12 +204,6 @@ impl Settled {
 pub struct Failure {
     pub error: String,
     pub message: String,
-}
-
-impl Failure {
-    pub fn advice(&self) -> &'static str {
-        ErrorName::parse(&self.error).map_or("Start a new run.", ErrorName::advice)
-    }
 }
 
 impl From<ExportError> for Failure {

@@ -42,13 +42,14 @@ pub(super) fn older(run: &Run, groups: &[Group], memory: &Memory) -> Vec<(usize,
     let homes = Homes::of(run, groups);
     let looked: Vec<Window> = run.looks.iter().filter(|look| !look.after_first_covered).map(|look| look.window).collect();
     let mut older: Vec<(usize, Month, Window)> = Vec::new();
+    // Open windows of two time zones can overlap.
+    let mut taken: HashMap<usize, Vec<Window>> = HashMap::new();
     for open in memory.open.iter() {
         let Some((group, _)) = homes.of_open(open) else { continue };
-        // Open windows of two time zones can overlap.
-        let taken = older.iter().filter(|(other, ..)| *other == group).map(|(_, _, window)| *window);
-        let held: Vec<Window> = looked.iter().copied().chain(taken).collect();
-        let left = open.window().without(&held).into_iter().flat_map(|window| Month::parts_of(window, timezone));
-        older.extend(left.map(|(month, window)| (group, month, window)));
+        let held = taken.entry(group).or_insert_with(|| looked.clone());
+        let left = open.window().without(held);
+        held.push(open.window());
+        older.extend(left.into_iter().flat_map(|window| Month::parts_of(window, timezone)).map(|(month, window)| (group, month, window)));
     }
     older.sort_unstable_by_key(|(group, month, window)| (Reverse(*month), *group, *window));
     older

@@ -8,11 +8,10 @@ use export_core::{
         plan::{Decided, Failure, Run, Settled},
         report::{Counts, Report, SCHEMA_VERSION},
     },
-    decide::{LogGroup, replaced_by_record, uncovered_by},
-    manifest::{Found, Manifest, Outcome, Reason},
+    decide::{replaced_by_record, uncovered_by},
+    manifest::{Found, Manifest, Reason},
     missing::{Memory, OpenOutcome, OpenWindow},
     planner::{Group, Progress},
-    target::Target,
     time::{Millis, format_instant},
 };
 
@@ -142,7 +141,7 @@ impl Open {
     }
 
     async fn remove(&self, world: &Shared, start: &Start, left: &Left) -> Result<(), String> {
-        let recorded = self.anew.iter().filter(|open| is_recorded(open));
+        let recorded = self.anew.iter().filter(|open| open.is_to_be_recorded());
         for open in self.leaving.iter().chain(recorded) {
             pause().await;
             owed::may_leave(&world.borrow(), start, open, &left.decided)?;
@@ -152,22 +151,13 @@ impl Open {
     }
 
     fn left(&self) -> Vec<OpenWindow> {
-        self.anew.iter().chain(&self.not_asked).chain(&self.staying).filter(|open| !is_recorded(open)).cloned().collect()
+        self.anew.iter().chain(&self.not_asked).chain(&self.staying).filter(|open| !open.is_to_be_recorded()).cloned().collect()
     }
-}
-
-fn is_recorded(open: &OpenWindow) -> bool {
-    matches!(open.outcome, OpenOutcome::Lost | OpenOutcome::Skipped)
 }
 
 /// By valid manifests in its place today that answer its own stream prefix.
 async fn covered(world: &Shared, books: &Bookkeeping<'_>, open: &OpenWindow, now: DateTime<Utc>) -> Vec<Window> {
-    let target = Target {
-        place: books.home(open).map_or_else(|| open.place(), |home| home.place.clone()),
-        stream_prefix: open.log_stream_name_prefix.clone(),
-        month: open.month,
-        window: open.window(),
-    };
+    let target = open.target(books.home(open).map_or_else(|| open.place(), |home| home.place.clone()));
     let question = target.question(None, now);
     let (_, found) = look(world, &question).await;
     open.window().without(&uncovered_by(&question, &found))
@@ -176,11 +166,6 @@ async fn covered(world: &Shared, books: &Bookkeeping<'_>, open: &OpenWindow, now
 fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
     let Left { run, groups, memory, decided, progress, error } = left;
     let missing = open.left();
-    // A log group that was deleted stays in the list until the month of its deletion is due.
-    let before = memory.found.iter().filter(|found| found.due_month == run.due_month);
-    let is_listed = |name| before.clone().any(|found| found.names.contains(name));
-    let found =
-        groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
     Report {
         schema_version: SCHEMA_VERSION,
         execution: run.execution.to_string(),
@@ -202,7 +187,7 @@ fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
         warnings: run.warnings.clone(),
         decided: decided.clone(),
         missing,
-        found: found.map(|group| group.source.log_group_name.clone()).collect(),
+        found: memory.found_by(run, groups),
     }
 }
 
@@ -227,9 +212,7 @@ async fn records(
 }
 
 async fn record_one(world: &Shared, context: &Context, decided: &Decided, reason: Reason, now: DateTime<Utc>) -> Option<ExportError> {
-    let place = decided.source.place(&world.borrow().stack).unwrap();
-    let stream_prefix = decided.source.log_stream_name_prefix.clone();
-    let asked = Target { place, stream_prefix, month: decided.month, window: decided.window };
+    let asked = decided.target(&world.borrow().stack).unwrap();
     let mut target = asked.clone();
     if reason.is_of_all_streams() {
         target.stream_prefix = None;
@@ -240,9 +223,9 @@ async fn record_one(world: &Shared, context: &Context, decided: &Decided, reason
     if is_covered(&found) {
         return None;
     }
-    let written = match replaced_by_record(&question, reason, &found) {
-        Some(replaces) => {
-            let manifest = manifest(context, &target, reason, &found, now);
+    let manifest = Manifest::record(&target, &context.timezone, reason, &context.execution, &found, Millis::of(now));
+    let written = match replaced_by_record(&question, reason, &found).zip(manifest) {
+        Some((replaces, manifest)) => {
             record(world, &target, &listed, manifest, &replaces, &mut Crash(None)).await.map_err(|child| child.error().unwrap())
         }
         None => Err(ExportError::new(ErrorName::OverlapRefused, "another manifest lies there")),
@@ -250,26 +233,4 @@ async fn record_one(world: &Shared, context: &Context, decided: &Decided, reason
     let error = written.err()?;
     let (_, found) = look(world, &asked.question(None, now)).await;
     (!is_covered(&found)).then_some(error)
-}
-
-fn manifest(context: &Context, target: &Target, reason: Reason, found: &[Found], now: DateTime<Utc>) -> Manifest {
-    let recorded = Manifest {
-        reason: Some(reason),
-        execution: Some(context.execution.clone()),
-        ..Manifest::of(target, &context.timezone, reason.outcome(), Millis::of(now))
-    };
-    let damaged = found.iter().find(|found| reason == Reason::Damaged && found.key == target.manifest_key());
-    match damaged.and_then(|found| found.manifest().zip(found.folder())) {
-        Some((old, lies)) => Manifest {
-            outcome: Outcome::Lost,
-            reason: recorded.reason,
-            execution: recorded.execution,
-            objects: lies.objects,
-            hidden_objects: lies.hidden_objects,
-            bytes: lies.bytes,
-            digest: Some(lies.digest.clone()),
-            ..old.clone()
-        },
-        None => recorded,
-    }
 }
