@@ -149,11 +149,8 @@ fn a_window_that_failed_does_not_become_one_that_waits() {
 #[test]
 fn what_is_remembered_of_a_window() {
     let place = group(json!({})).place;
-    let found = |at: &str, name: &str| FoundLogGroups {
-        names: [crate::LogGroupName::parse(name).unwrap()].into(),
-        at: at.parse().unwrap(),
-        due_month: month().previous(),
-    };
+    let found =
+        |at: &str, name: &str| FoundLogGroups { names: [crate::LogGroupName::parse(name).unwrap()].into(), at: at.parse().unwrap() };
     let september = |changes| vec![open(hours(-700, -1), merged(json!({"month": "2026-09"}), changes))];
     let (since, none) = (Some("2026-08-01T04:00:00Z"), (false, None));
     for (name, open, found, expected) in [
@@ -174,7 +171,7 @@ fn what_is_remembered_of_a_window() {
             (true, Some("2026-07-20T00:00:00Z")),
         ),
     ] {
-        let memory = Memory { open: open.into(), found, ..Memory::default() };
+        let memory = Memory { open: open.into(), found: found.into_iter().collect(), ..Memory::default() };
         let remembered = memory.of(&place, month(), hours(0, 744));
         let expected = (expected.0, expected.1.map(|since| since.parse().unwrap()));
         assert_eq!((remembered.is_open, remembered.seen_since), expected, "{name}");
