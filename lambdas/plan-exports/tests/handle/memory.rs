@@ -1,5 +1,7 @@
 //! What a scheduled run does about what earlier runs left open, or found.
 
+use std::collections::BTreeSet;
+
 use fake_aws::{Aws, EXECUTION, FROM, State, days, manifest, merged, october, open_path_of, open_window, path_of};
 use serde_json::{Value, json};
 
@@ -69,10 +71,11 @@ async fn log_groups_that_were_seen_and_exist_no_more_are_lost() {
 #[tokio::test(start_paused = true)]
 async fn log_groups_of_a_month_that_settles_are_lost_when_they_are_deleted_meanwhile() {
     let entry = json!([{"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1"]}]);
+    let later = ["/aws/lambda/later", "nothingYet", ""];
     for (newest_due_month, expected) in [
-        ("2026-09", vec![["/aws/lambda/found", "lost", "LogGroupDeleted"], ["/aws/lambda/later", "nothingYet", ""]]),
+        ("2026-09", vec![["/aws/lambda/found", "lost", "LogGroupDeleted"], ["/aws/lambda/found", "nothingYet", ""], later]),
         // An earlier run with fewer days to settle has judged October.
-        ("2026-10", vec![["/aws/lambda/later", "nothingYet", ""]]),
+        ("2026-10", vec![later]),
     ] {
         let aws = aws_with(|aws| {
             for (started, due_month, found) in
@@ -86,8 +89,9 @@ async fn log_groups_of_a_month_that_settles_are_lost_when_they_are_deleted_meanw
         let event = json!({"execution": EXECUTION, "startTime": "2026-11-16T04:00:05Z",
             "state": {"scheduledTime": "2026-11-16T04:00:00Z", "settleDays": 15, "logGroups": entry}});
         handle_at(&aws, event, "2026-11-16T04:00:06Z").await.unwrap();
-        let expected: Vec<_> = expected.into_iter().map(|one| one.map(str::to_owned)).collect();
-        assert_eq!(decided(&aws, 1).into_iter().filter(|one| one[1] != "warned").collect::<Vec<_>>(), expected, "{newest_due_month}");
+        // October, and the hole that a changed time zone may have left in September.
+        let decided: BTreeSet<_> = decided(&aws, 1).into_iter().filter(|one| one[1] != "warned").collect();
+        assert_eq!(decided, expected.into_iter().map(|one| one.map(str::to_owned)).collect(), "{newest_due_month}");
     }
 }
 
