@@ -178,6 +178,27 @@ fn what_is_remembered_of_a_window() {
     }
 }
 
+/// A log group that was deleted stays to the end of the month of its deletion, in the run's time zone, whatever month is due.
+#[test]
+fn what_a_report_says_was_found() {
+    let name = |name: &str| crate::LogGroupName::parse(name).unwrap();
+    let there = LogGroup::Present { created: None, retention_in_days: None, is_exportable: true };
+    let groups = [Group { log_group: there, ..group(json!({"logGroupName": "/there"})) }, group(json!({"logGroupName": "/gone"}))];
+    for (before, start, is_listed) in [
+        (Some("2026-10-31T15:00:00Z"), "2026-11-30T14:59:59Z", true),
+        (Some("2026-10-31T14:59:59Z"), "2026-11-30T14:59:59Z", false),
+        (Some("2026-11-20T00:00:00Z"), "2026-11-30T15:00:00Z", false),
+        (None, "2026-11-30T14:59:59Z", false),
+    ] {
+        let names = [name("/gone"), name("/listed-no-more")];
+        let found = before.map(|at| FoundLogGroups { names: names.clone().into(), at: at.parse().unwrap() });
+        let memory = Memory { found: found.into_iter().collect(), ..Memory::default() };
+        let run = Run { start_time: start.parse().unwrap(), ..run(true) };
+        let expected = if is_listed { vec![name("/gone"), name("/there")] } else { vec![name("/there")] };
+        assert_eq!(memory.found_by(&run, &groups), expected.into_iter().collect(), "{before:?} {start}");
+    }
+}
+
 #[test]
 fn an_open_window_is_remembered_where_its_log_group_lands_today() {
     let groups = [group(json!({}))];
