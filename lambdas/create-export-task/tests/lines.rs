@@ -102,6 +102,8 @@ fn a_function_that_cannot_start_says_which_variable_is_wrong() {
         ("ARCHIVE_BUCKET", Some("A"), "is \\\"A\\\": "),
         ("S3_PREFIX", Some("/"), "is \\\"/\\\": "),
         ("TIME_ZONE", Some("Tokyo"), "is \\\"Tokyo\\\": give an IANA time zone name"),
+        ("SETTLE_DAYS", None, "is missing"),
+        ("SETTLE_DAYS", Some("16"), "is \\\"16\\\": give a whole number of days from 0 to 15"),
         ("RUN_TIME_LIMIT_SECONDS", Some("1 h"), "is \\\"1 h\\\": give a number of seconds"),
     ] {
         let others = STACK.into_iter().filter(|(other, _)| *other != name);

@@ -12,7 +12,7 @@ use archive::{Archive, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
-    ExportError,
+    ExportError, Window,
     contract::plan::{Item, Plan, PlannedWindow, Request, Run},
     decide::{Decision, Evidence, Question, Verdict},
     error::Retry,
@@ -87,7 +87,9 @@ impl PlanExports {
     /// Validates the input, and fixes what the run is: its months and its log groups.
     async fn first_step(&self, request: &Request, work: &Work<'_>) -> Result<Step, ExportError> {
         let mut input = RunInput::parse(&request.state, &self.archive.stack)?;
-        let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs())?;
+        let due_month = input.due_month(request.start_time);
+        let due_window = Window::of(due_month, input.timezone);
+        let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs(due_month, due_window))?;
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
         let memory = Memory { open, unreadable, found: last.found };

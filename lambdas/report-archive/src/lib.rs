@@ -65,7 +65,7 @@ impl ReportArchive {
         invocation.set_log_field(LogField::Month, &header.due_month.to_string());
         let own = self.archive.stack.report_key(header.due_month, Millis::of(request.start_time), request.execution.execution_name());
         let (open, unreadable) = self.archive.open_windows().await?;
-        let memory = Memory { open, unreadable, found: None };
+        let memory = Memory { open, unreadable, found: Vec::new() };
         let earlier = self.archive.reports_since_told(&own).await?;
         let open = OpenWindows::untouched(&memory);
         let mut ending = Ending { request, header, left, memory, earlier, open, now };

@@ -81,7 +81,8 @@ pub fn is_news(report: &Report, last: Option<&Report>) -> bool {
     {
         return true;
     }
-    let said_archived = |last: &Report| last.due_month_archived && last.due_month == report.due_month;
+    // More settleDays can make an older month the due one again.
+    let said_archived = |last: &Report| last.due_month_archived && last.due_month >= report.due_month;
     let error = |report: &Report| report.error.as_ref().or(report.compaction_error.as_ref()).map(|failure| failure.error.clone());
     let error_before = last.and_then(error);
     (report.due_month_archived && !last.is_some_and(said_archived))

@@ -52,7 +52,7 @@ impl Header {
         // Whoever is ahead of the schedule is refused, and stands for no run of it.
         let own_time = || request.scheduled_time().filter(|time| *time <= request.start_time + CLOCK_SKEW);
         let scheduled_time = run.map_or_else(own_time, |run| run.scheduled_time);
-        let due_month = || Month::at(scheduled_time.unwrap_or(request.start_time), stack.timezone).previous();
+        let due_month = || Month::due(scheduled_time.unwrap_or(request.start_time), stack.timezone, stack.settle_days);
         Self {
             execution: request.execution.to_string(),
             timezone: run.map_or_else(|| stack.timezone.name().to_owned(), |run| run.timezone.clone()),

@@ -6,7 +6,7 @@ use export_core::destination::{self, task_folder};
 use export_core::manifest::{Manifest, Outcome, SCHEMA_VERSION};
 use export_core::place::{Stack, hexadecimal};
 use export_core::target::Target;
-use export_core::{BucketName, LogGroupName, Month, Prefix, TaskId, Window};
+use export_core::{BucketName, LogGroupName, Month, Prefix, SettleDays, TaskId, Window};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use local_aws::LocalAws;
 use serde_json::json;
@@ -30,6 +30,7 @@ pub fn stack(account: &str, region: &str, bucket: &str) -> Result<Stack> {
         bucket: BucketName::parse(bucket).map_err(|fix| anyhow!("{bucket}: {fix}"))?,
         s3_prefix: Prefix::parse(S3_PREFIX).map_err(|fix| anyhow!("{S3_PREFIX}: {fix}"))?,
         timezone: TIMEZONE.parse()?,
+        settle_days: SettleDays::default(),
     })
 }
 
@@ -55,6 +56,7 @@ pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String
         timezone: TIMEZONE.to_owned(),
         window_from: window.from,
         window_to: window.to,
+        complete_from: None,
         destination_prefix: target.destination_prefix(),
         task_id: Some(task_id),
         objects: 1,

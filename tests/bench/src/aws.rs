@@ -25,11 +25,12 @@ pub use source::{ACCOUNT, BUCKET, Contents, LOG_GROUP, REGION, Source, WORK_BUCK
 
 /// The environment of the functions, as the template sets it, and Node.js's: its SDK looks for a home where the user has no entry among
 /// the system's users, and warns about versions at each start.
-pub const VARIABLES: [(&str, &str); 11] = [
+pub const VARIABLES: [(&str, &str); 12] = [
     ("ARCHIVE_NAME", "bench"),
     ("ARCHIVE_BUCKET", BUCKET),
     ("S3_PREFIX", S3_PREFIX),
     ("TIME_ZONE", TIMEZONE),
+    ("SETTLE_DAYS", "0"),
     ("ACCOUNT_ID", ACCOUNT),
     ("PARTITION", PARTITION),
     ("WORK_BUCKET", WORK_BUCKET),

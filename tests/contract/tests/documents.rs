@@ -8,7 +8,7 @@ use contract::{
     state_machine::{COMPACT_LOGS, EXPORT_LOGS, states},
     template::{ARCHIVE, keys, load},
 };
-use export_core::{BucketName, ErrorName, Prefix, input::RunInput, place::Stack};
+use export_core::{BucketName, ErrorName, Prefix, SettleDays, input::RunInput, place::Stack};
 
 /// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
 const COMMANDS: [(&str, &str); 4] = [
@@ -82,6 +82,7 @@ fn the_readmes_input_is_a_valid_one() {
         bucket: BucketName::parse("my-log-archive").expect("a bucket's name"),
         s3_prefix: Prefix::parse("cloudwatch-logs").expect("a prefix"),
         timezone: "Asia/Tokyo".parse().expect("a time zone"),
+        settle_days: SettleDays::default(),
     };
     assert_eq!(RunInput::parse(&input, &stack).map(|run| run.entries.len()), Ok(3));
     assert!(jsonschema::is_valid(&read_json("statemachine/input.schema.json"), &input));

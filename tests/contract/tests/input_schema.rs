@@ -1,7 +1,7 @@
 //! The JSON Schema accepts exactly the inputs that the code accepts, as far as a schema can say it.
 
 use contract::read_json;
-use export_core::{BucketName, Prefix, input::RunInput, place::Stack};
+use export_core::{BucketName, Prefix, SettleDays, input::RunInput, place::Stack};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -130,17 +130,23 @@ fn entry() -> impl Strategy<Value = Value> {
 }
 
 fn input() -> impl Strategy<Value = Value> {
-    const FIELDS: &[&str] = &["s3BucketName", "s3Prefix", "timezone", "month", "since", "scheduledTime", "force", "compact", "plan"];
+    const FIELDS: &[&str] =
+        &["s3BucketName", "s3Prefix", "timezone", "month", "since", "scheduledTime", "settleDays", "force", "compact", "plan"];
+    let days = prop::option::weighted(
+        0.3,
+        prop_oneof![2 => (-2..=18i64).prop_map(Value::from), 1 => (-8..=70i32).prop_map(|quarters| json!(f64::from(quarters) / 4.0))],
+    );
     let flags = prop::collection::vec((select(vec!["force", "allowIncompleteMonth", "compact"]), any::<bool>()), 0..2);
     let months =
         prop::collection::vec(select(vec![("month", "2026-10"), ("since", "2026-09"), ("scheduledTime", "2026-11-01T04:00:00Z")]), 0..3);
     let log_groups = prop_oneof![8 => prop::collection::vec(entry(), 0..3).prop_map(Value::from), 1 => other()];
-    let object = (prop::collection::vec(field(FIELDS), 0..3), flags, months, prop::option::weighted(0.95, log_groups)).prop_map(
-        |(fields, flags, months, log_groups)| {
+    let object = (prop::collection::vec(field(FIELDS), 0..3), flags, months, days, prop::option::weighted(0.95, log_groups)).prop_map(
+        |(fields, flags, months, days, log_groups)| {
             let mut object = serde_json::Map::new();
             object.extend(log_groups.map(|log_groups| ("logGroups".to_owned(), log_groups)));
             object.extend(months.into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
             object.extend(flags.into_iter().map(|(name, flag)| (name.to_owned(), json!(flag))));
+            object.extend(days.map(|days| ("settleDays".to_owned(), days)));
             object.extend(fields);
             Value::Object(object)
         },
@@ -163,6 +169,7 @@ fn stack() -> Stack {
         bucket: BucketName::parse("my-log-archive").expect("a bucket"),
         s3_prefix: Prefix::parse("cloudwatch-logs").expect("a prefix"),
         timezone: "Asia/Tokyo".parse().expect("a time zone"),
+        settle_days: SettleDays::default(),
     }
 }
 
@@ -178,7 +185,19 @@ fn disagreement(input: &Value) -> Option<String> {
 #[test]
 fn the_schema_and_the_code_agree_on_every_text_in_every_field() {
     for text in texts() {
-        for field in ["s3BucketName", "s3Prefix", "timezone", "month", "since", "scheduledTime", "force", "compact", "plan", "logGroups"] {
+        for field in [
+            "s3BucketName",
+            "s3Prefix",
+            "timezone",
+            "month",
+            "since",
+            "scheduledTime",
+            "settleDays",
+            "force",
+            "compact",
+            "plan",
+            "logGroups",
+        ] {
             let mut input = json!({"logGroups": ["/a"]});
             input[field] = json!(text);
             assert_eq!(disagreement(&input), None);
@@ -195,6 +214,15 @@ fn the_schema_and_the_code_agree_on_every_text_in_every_field() {
 }
 
 #[test]
+fn the_schema_and_the_code_agree_on_every_number_of_days() {
+    let numbers =
+        [json!(-1), json!(0), json!(-0.0), json!(7), json!(14.5), json!(15), json!(15.0), json!(15.000001), json!(16), json!(1e300)];
+    for days in numbers.into_iter().chain([json!(null), json!(true), json!("15"), json!([15]), json!(u64::MAX), json!(i64::MIN)]) {
+        assert_eq!(disagreement(&json!({"logGroups": ["/a"], "settleDays": days})), None);
+    }
+}
+
+#[test]
 fn the_schema_and_the_code_agree_on_fields_that_exclude_one_another() {
     let fields = [
         ("month", json!("2026-10")),
@@ -202,6 +230,7 @@ fn the_schema_and_the_code_agree_on_fields_that_exclude_one_another() {
         ("scheduledTime", json!("2026-11-01T04:00:00Z")),
         ("force", json!(false)),
         ("allowIncompleteMonth", json!(true)),
+        ("settleDays", json!(15)),
         ("compact", json!(true)),
     ];
     for (first, value) in &fields {

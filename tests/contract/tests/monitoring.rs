@@ -8,6 +8,7 @@ use contract::{
     state_machine::{EXPORT_LOGS, states},
     template::{ARCHIVE, Template, load, resources},
 };
+use export_core::SettleDays;
 use serde_norway::Value;
 
 const MONITORING: &str = "infra/monitoring.yaml";
@@ -316,15 +317,30 @@ fn the_schedule_is_daily_monthly_or_off() {
     assert_eq!((allowed, text(&parameter["Default"])), (vec!["DAILY", "MONTHLY", "OFF"], "DAILY"));
     let (daily, monthly) = ("cron(0 13 * * ? *)", "cron(0 13 1,16 * ? *)");
     for (schedule, expression, state) in [("DAILY", daily, "ENABLED"), ("MONTHLY", monthly, "ENABLED"), ("OFF", daily, "DISABLED")] {
-        let values = [("Schedule", schedule), ("Compact", "false"), ("LogGroups", r#"["/a"]"#)];
+        let values = [("Schedule", schedule), ("SettleDays", "15"), ("Compact", "false"), ("LogGroups", r#"["/a"]"#)];
         let template = Template::new("infra/schedule.yaml", values);
         let properties = &template.document["Resources"]["ExportLogsSchedule"]["Properties"];
         let found = ["ScheduleExpression", "State"].map(|name| template.text(&properties[name]));
         assert_eq!(found, [expression, state], "{schedule}");
         let input: serde_json::Value = serde_json::from_str(&template.text(&properties["Target"]["Input"])).expect("the input is JSON");
-        let expected = serde_json::json!({"scheduledTime": "<aws.scheduler.scheduled-time>", "compact": false, "logGroups": ["/a"]});
+        let scheduled_time = "<aws.scheduler.scheduled-time>";
+        let expected = serde_json::json!({"scheduledTime": scheduled_time, "settleDays": 15, "compact": false, "logGroups": ["/a"]});
         assert_eq!(input, expected);
     }
+}
+
+/// Whatever the code takes, and nothing else, can be deployed; and the functions and the schedule's input get it.
+#[test]
+fn settle_days_are_refused_at_deployment_as_in_an_input() {
+    let document = load(ARCHIVE);
+    let parameter = &document["Parameters"]["SettleDays"];
+    let allowed: Vec<f64> = list(&parameter["AllowedValues"]).iter().map(|days| days.as_f64().expect("a number")).collect();
+    let taken: Vec<f64> = (-8..=80).map(|quarters| f64::from(quarters) / 4.0).filter(|days| SettleDays::new(*days).is_some()).collect();
+    assert_eq!((allowed, parameter["Default"].as_u64()), (taken, Some(0)));
+    assert!(text(&parameter["ConstraintDescription"]).ends_with("whole number of days from 0 to 15."));
+    let variables = &document["Globals"]["Function"]["Environment"]["Variables"];
+    let given = &document["Resources"]["ScheduleStack"]["Properties"]["Parameters"];
+    assert_eq!([&variables["SETTLE_DAYS"], &given["SettleDays"]].map(text), ["SettleDays"; 2]);
 }
 
 // ---- notification ---------------------------------------------------------------------------------------------------

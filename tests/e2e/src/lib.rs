@@ -9,6 +9,7 @@ mod stage;
 
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use aws_sdk_sfn::types::ExecutionStatus;
 use hyper::Method;
 use local_aws::{
@@ -143,6 +144,13 @@ impl Archive {
     /// A log group with `hello` as the month's only event.
     pub async fn hello(&self, log_group: &str) {
         self.log_group(log_group, &[(FROM, "hello")]).await;
+    }
+
+    /// Puts an event into the stream of [`Archive::log_group`].
+    pub async fn put_event(&self, log_group: &str, timestamp: i64, message: &str) {
+        let event = InputLogEvent::builder().timestamp(timestamp).message(message).build().expect("an event");
+        let put = self.logs().put_log_events().log_group_name(log_group).log_stream_name("main").log_events(event);
+        put.send().await.expect("the event is taken");
     }
 
     pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {

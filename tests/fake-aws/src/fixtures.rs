@@ -1,6 +1,6 @@
 //! One archive, and October 2026 of one log group in it.
 
-use export_core::{BucketName, LogGroupName, Prefix, Window, destination, place::Stack, target::Target, time::Millis};
+use export_core::{BucketName, LogGroupName, Prefix, SettleDays, Window, destination, place::Stack, target::Target, time::Millis};
 use serde_json::{Value, json};
 
 pub const NOW: &str = "2026-11-01T04:00:05Z";
@@ -11,13 +11,14 @@ pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
 /// The environment of a function's program. The program looks at the real clock, so a run may take a hundred years.
-pub const STACK: [(&str, &str); 9] = [
+pub const STACK: [(&str, &str); 10] = [
     ("ARCHIVE_NAME", "archive"),
     ("ACCOUNT_ID", "123456789012"),
     ("PARTITION", "aws"),
     ("ARCHIVE_BUCKET", "archive"),
     ("S3_PREFIX", "logs"),
     ("TIME_ZONE", "Asia/Tokyo"),
+    ("SETTLE_DAYS", "0"),
     ("WORK_BUCKET", "work"),
     ("TOPIC_ARN", "arn:aws:sns:ap-northeast-1:123456789012:archive"),
     ("RUN_TIME_LIMIT_SECONDS", "3153600000"),
@@ -31,6 +32,7 @@ pub fn stack() -> Stack {
         bucket: BucketName::parse("archive").expect("valid"),
         s3_prefix: Prefix::parse("logs").expect("valid"),
         timezone: "Asia/Tokyo".parse().expect("valid"),
+        settle_days: SettleDays::default(),
     }
 }
 

@@ -170,11 +170,11 @@ async fn a_run_that_is_20_hours_old_plans_nothing_more() {
 async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ended() {
     let report = |due_month: &str, everything: bool, scheduled: Option<&str>| json!({"due_month": due_month, "compared_everything": everything, "scheduled_time": scheduled});
     let reports = |aws: &mut fake_aws::State| {
-        aws.put("archive/logs/runs/year=2026/month=07/a.json", &report("2026-07", true, Some("2026-08-01T04:00:00Z")));
-        aws.put("archive/logs/runs/year=2026/month=08/a.json", &report("2026-08", true, Some("2026-09-01T04:00:00Z")));
-        aws.put("archive/logs/runs/year=2026/month=09/a.json", &report("2026-09", false, Some("2026-10-01T04:00:00Z")));
-        aws.put("archive/logs/runs/year=2026/month=09/b.json", &report("2026-09", true, None));
-        aws.put("archive/logs/runs/year=2026/month=09/c.json", &json!("no report"));
+        aws.put("archive/logs/runs/year=2026/month=07/2026-08-01.json", &report("2026-07", true, Some("2026-08-01T04:00:00Z")));
+        aws.put("archive/logs/runs/year=2026/month=08/2026-09-01.json", &report("2026-08", true, Some("2026-09-01T04:00:00Z")));
+        aws.put("archive/logs/runs/year=2026/month=09/2026-10-01.json", &report("2026-09", false, Some("2026-10-01T04:00:00Z")));
+        aws.put("archive/logs/runs/year=2026/month=09/2026-10-02.json", &report("2026-09", true, None));
+        aws.put("archive/logs/runs/year=2026/month=09/2026-10-03.json", &json!("no report"));
     };
     for (scheduled, months, warnings) in [
         ("2026-11-01T04:00:00Z", vec!["2026-10", "2026-09", "2026-08", "2026-07"], vec![]),
@@ -192,6 +192,23 @@ async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ende
             (months.iter().map(|month| month.to_string()).collect(), warnings.iter().map(|name| name.to_string()).collect())
         );
     }
+}
+
+/// The newest report is the last one, although its due month is an older one.
+#[tokio::test(start_paused = true)]
+async fn a_scheduled_run_begins_where_the_last_one_ended_that_had_more_days_to_settle() {
+    let aws = aws_with(|aws| {
+        for (name, due_month) in [("10/2026-11-04", "2026-10"), ("09/2026-11-05", "2026-09")] {
+            let report = json!({"due_month": due_month, "compared_everything": true, "scheduled_time": "2026-11-04T04:00:00Z"});
+            aws.put(&format!("archive/logs/runs/year=2026/month={name}.json"), &report);
+        }
+    });
+    let event = json!({"execution": EXECUTION, "startTime": "2026-11-16T04:00:05Z",
+        "state": {"scheduledTime": "2026-11-16T04:00:00Z", "settleDays": 15, "logGroups": ["/ecs/web"]}});
+    handle_at(&aws, event, "2026-11-16T04:00:06Z").await.unwrap();
+    let run = aws.get(&format!("{STEPS}/run.json")).unwrap();
+    let months: Vec<&Value> = run["looks"].as_array().unwrap().iter().map(|look| &look["month"]).collect();
+    assert_eq!((&run["due_month"], months), (&json!("2026-10"), vec![&json!("2026-10"), &json!("2026-09"), &json!("2026-08")]));
 }
 
 #[tokio::test(start_paused = true)]

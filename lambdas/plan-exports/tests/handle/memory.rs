@@ -1,9 +1,11 @@
 //! What a scheduled run does about what earlier runs left open, or found.
 
-use fake_aws::{Aws, FROM, State, days, manifest, merged, october, open_path_of, open_window, path_of};
+use std::collections::BTreeSet;
+
+use fake_aws::{Aws, EXECUTION, FROM, State, days, manifest, merged, october, open_path_of, open_window, path_of};
 use serde_json::{Value, json};
 
-use crate::{DAY, aws, aws_with, decided, handle, of_step, run};
+use crate::{DAY, aws, aws_with, decided, handle, handle_at, of_step, run};
 
 fn scheduled(log_groups: Value) -> Value {
     run(json!({"scheduledTime": "2026-11-01T04:00:00Z", "logGroups": log_groups}))
@@ -63,6 +65,34 @@ async fn log_groups_that_were_seen_and_exist_no_more_are_lost() {
     let aws = aws_with(found);
     handle(&aws, run(json!({"logGroups": entry}))).await.unwrap();
     assert_eq!(decided(&aws, 1).len(), 0);
+}
+
+/// A month settles after its end. What was found at its end counts, and what was found only later does not.
+#[tokio::test(start_paused = true)]
+async fn log_groups_of_a_month_that_settles_are_lost_when_they_are_deleted_meanwhile() {
+    let entry = json!([{"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1"]}]);
+    let later = ["/aws/lambda/later", "nothingYet", ""];
+    for (newest_due_month, expected) in [
+        ("2026-09", vec![["/aws/lambda/found", "lost", "LogGroupDeleted"], ["/aws/lambda/found", "nothingYet", ""], later]),
+        // An earlier run with fewer days to settle has judged October.
+        ("2026-10", vec![later]),
+    ] {
+        let aws = aws_with(|aws| {
+            for (started, due_month, found) in
+                [("2026-10-20", "2026-09", "/aws/lambda/found"), ("2026-11-10", newest_due_month, "/aws/lambda/later")]
+            {
+                let report = json!({"started": format!("{started}T04:00:05Z"), "scheduled_time": format!("{started}T04:00:00Z"),
+                    "compared_everything": true, "due_month": due_month, "found": [found]});
+                aws.put(&format!("archive/logs/runs/year=2026/month=09/{started}.json"), &report);
+            }
+        });
+        let event = json!({"execution": EXECUTION, "startTime": "2026-11-16T04:00:05Z",
+            "state": {"scheduledTime": "2026-11-16T04:00:00Z", "settleDays": 15, "logGroups": entry}});
+        handle_at(&aws, event, "2026-11-16T04:00:06Z").await.unwrap();
+        // October, and the hole that a changed time zone may have left in September.
+        let decided: BTreeSet<_> = decided(&aws, 1).into_iter().filter(|one| one[1] != "warned").collect();
+        assert_eq!(decided, expected.into_iter().map(|one| one.map(str::to_owned)).collect(), "{newest_due_month}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,12 @@
 //! How a run ends: its report, its output, its metrics, or its error.
 
-use export_core::{ErrorName::*, ExportError};
+use export_core::{ErrorName::*, ExportError, SettleDays};
 use fake_aws::{Aws, EXECUTION, FROM, NOW, TO, manifest, merged, october, path_of};
 use function_runtime::Metric;
+use report_archive::{ReportArchive, Topic};
 use serde_json::{Value, json};
 
-use crate::{LIST, REPORT, caught, exported, failed, handle, handle_event, handle_in, invocation, left, report, skipped};
+use crate::{LIST, REPORT, archive, caught, exported, failed, handle, handle_event, handle_in, invocation, left, report, skipped};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
@@ -105,6 +106,20 @@ async fn the_error_that_ended_the_planning_ends_the_run() {
         );
         assert_eq!(aws.bodies("Publish").len(), 1);
     }
+}
+
+/// The input may be what is wrong.
+#[tokio::test(start_paused = true)]
+async fn the_due_month_of_a_run_that_was_refused_settles_as_the_stack_says() {
+    let aws = Aws::default();
+    let mut archive = archive(&aws);
+    archive.stack.settle_days = SettleDays::new(1.0).unwrap();
+    let topic = Topic::new(&aws.config(), "arn:aws:sns:topic".to_owned(), "archive".to_owned());
+    let report_archive = ReportArchive::with(archive, "work".to_owned(), topic);
+    let event = json!({"execution": EXECUTION, "startTime": NOW, "state": {"error": caught("InvalidInput")}});
+    assert_eq!(report_archive.handle(event, &mut invocation()).await.unwrap_err().name, InvalidInput);
+    let report = aws.get("archive/logs/runs/year=2026/month=09/2026-11-01T04-00-05.000Z-run-1.json").unwrap();
+    assert_eq!(report["due_month"], "2026-09");
 }
 
 #[tokio::test(start_paused = true)]

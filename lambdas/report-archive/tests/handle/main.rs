@@ -77,7 +77,8 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
     let run: Run = from_value(merged(run, changes)).unwrap();
     let present = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
     let group = |name: &str| Group { source: from_value(source(name)).unwrap(), place: october(name).place, log_group: present.clone() };
-    let ((open, unreadable), last) = (archive.open_windows().await.unwrap(), archive.last_runs().await.unwrap());
+    let ((open, unreadable), last) =
+        (archive.open_windows().await.unwrap(), archive.last_runs(october("/a").month, october("/a").window).await.unwrap());
     let memory = Memory { open, unreadable, found: last.found };
     work.fix_run(run, LIST.map(group).to_vec(), memory).await.unwrap();
     let nothing = json!({"look": 1, "group": 0, "older": 0, "compared_everything": true, "planned": [], "exporting": false, "idle_rounds": 0,

@@ -62,11 +62,13 @@ async fn a_scheduled_run_is_told_of_when_it_differs_from_the_last() {
     let a = open_window(&october("/a"), json!({}));
     let not_asked = open_window(&october("/other"), json!({"outcome": "not_asked"}));
     let warning = |name: &str| json!([{"name": name, "message": "m"}]);
-    let cases: [(Value, Value, bool); 14] = [
+    let cases: [(Value, Value, bool); 15] = [
         (json!({}), json!({}), false),
         // Once a month.
         (json!({"due_month_archived": false}), json!({}), true),
         (json!({"due_month": "2026-09"}), json!({}), true),
+        // More settleDays made an older month the due one again.
+        (json!({"due_month": "2026-11"}), json!({}), false),
         (json!({}), json!({"decided": [merged(exported(), json!({"repairs": "objects are gone"}))]}), true),
         (json!({}), json!({"decided": [merged(exported(), json!({"month": "2026-09"}))]}), true),
         (json!({}), json!({"decided": [exported()]}), false),
@@ -159,6 +161,20 @@ async fn a_report_ahead_of_its_time_is_not_the_last_one() {
     handle(&aws, state.clone()).await.unwrap();
     let ahead = merged(report(&aws), json!({"scheduled_time": "2027-03-01T04:00:00Z", "due_month": "2027-02"}));
     aws.state().put("archive/logs/runs/year=2027/month=02/2026-10-31T05-00-00.000Z-run-00.json", &ahead);
+    put_last_report(&aws, json!({}));
+    aws.forget_calls();
+    handle(&aws, state).await.unwrap();
+    assert_eq!(aws.names(&["PUT", "Publish"]), [""; 0]);
+}
+
+/// Its folder is that of its due month, which more settleDays make an older one.
+#[tokio::test(start_paused = true)]
+async fn the_last_report_is_the_newest_whatever_its_due_month() {
+    let aws = Aws::default();
+    let state = left(&aws, json!([]), json!({})).await;
+    handle(&aws, state.clone()).await.unwrap();
+    let older = merged(report(&aws), json!({"scheduled_time": "2026-10-30T04:00:00Z", "due_month": "2026-11", "execution": "run-00"}));
+    aws.state().put("archive/logs/runs/year=2026/month=11/2026-10-30T04-00-05.000Z-run-00.json", &older);
     put_last_report(&aws, json!({}));
     aws.forget_calls();
     handle(&aws, state).await.unwrap();

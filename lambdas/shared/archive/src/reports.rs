@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use export_core::{
-    ExportError, LogGroupName, Month, contract::report::Report, missing::FoundLogGroups, time::parse_instant, window::CLOCK_SKEW,
+    ExportError, LogGroupName, Month, Window, contract::report::Report, missing::FoundLogGroups, time::parse_instant, window::CLOCK_SKEW,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -19,7 +19,7 @@ pub struct LastRuns {
     /// The due month of the last one that compared everything; where none has, of the first one. None: there was no scheduled run.
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
-    pub found: Option<FoundLogGroups>,
+    pub found: Vec<FoundLogGroups>,
 }
 
 #[derive(Deserialize)]
@@ -34,17 +34,26 @@ struct Header {
 }
 
 impl Archive {
-    /// Reads reports from the newest on, until it has found a scheduled run that compared everything.
-    pub async fn last_runs(&self) -> Result<LastRuns, ExportError> {
+    /// Reads reports from the newest on, until it has found a scheduled run that compared everything. Where that one left the due month
+    /// to this run, and began after the month's end, it reads on to the last one before: what was found by then was in that month.
+    pub async fn last_runs(&self, due_month: Month, due_window: Window) -> Result<LastRuns, ExportError> {
         let mut last = LastRuns::default();
+        let mut has_compared = false;
         for key in self.reports_newest_first().await? {
             let Some(header) = self.read_report::<Header>(&key).await? else { continue };
             let Some(scheduled) = scheduled_time(header.scheduled_time.as_deref(), &header.started) else { continue };
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
-            last.compared_through = Some(header.due_month);
-            if header.compared_everything {
-                let at = parse_instant(&header.started);
-                last.found = at.map(|at| FoundLogGroups { names: header.found, at, due_month: header.due_month });
+            if !has_compared {
+                last.compared_through = Some(header.due_month);
+            }
+            if !header.compared_everything {
+                continue;
+            }
+            let at = parse_instant(&header.started);
+            let is_before = at.is_none_or(|at| at <= due_window.end());
+            last.found.extend(at.filter(|_| !has_compared || is_before).map(|at| FoundLogGroups { names: header.found, at }));
+            has_compared = true;
+            if is_before || header.due_month >= due_month {
                 break;
             }
         }
@@ -70,7 +79,8 @@ impl Archive {
 
     async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {
         let mut keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.reports()).await?;
-        keys.sort_unstable();
+        // By the time in the file's name. The folder is the due month's, which can be an older one in a later run.
+        keys.sort_unstable_by(|(one, _), (other, _)| file_name(one).cmp(file_name(other)).then_with(|| one.cmp(other)));
         Ok(keys.into_iter().rev().map(|(key, _)| key).filter(|key| key.ends_with(".json")))
     }
 
@@ -84,6 +94,10 @@ impl Archive {
     pub async fn write_report(&self, key: &str, report: &Report) -> Result<(), ExportError> {
         self.write_json(self.stack.bucket.as_str(), key, report, WRITE).await
     }
+}
+
+fn file_name(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or_default()
 }
 
 /// `None`: a run by hand, or one that was ahead of its time and refused.

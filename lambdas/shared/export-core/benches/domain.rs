@@ -7,7 +7,7 @@ use std::hint::black_box;
 use chrono::{DateTime, Utc};
 use divan::Bencher;
 use export_core::{
-    BucketName, LogGroupName, Month, Prefix, Window,
+    BucketName, LogGroupName, Month, Prefix, SettleDays, Window,
     contract::create::Request,
     decide::{Evidence, decide},
     destination,
@@ -40,6 +40,7 @@ fn stack() -> Stack {
         bucket: BucketName::parse("my-log-archive").expect("a bucket"),
         s3_prefix: Prefix::parse("logs").expect("a prefix"),
         timezone: chrono_tz::Asia::Tokyo,
+        settle_days: SettleDays::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    SettleDays,
     problems::{Problems, cut},
     time::Millis,
 };
@@ -66,6 +67,16 @@ impl<'a> Fields<'a> {
             problems.add(&self.path_of(name), value, "give UTC epoch milliseconds as a number, such as 1790780400000");
         }
         millis
+    }
+
+    /// JSON knows one kind of number: `15.0` is 15.
+    pub fn settle_days(&self, name: &str, problems: &mut Problems) -> Option<SettleDays> {
+        let value = self.get(name)?;
+        let days = value.as_f64().and_then(SettleDays::new);
+        if days.is_none() {
+            problems.add(&self.path_of(name), value, SettleDays::FIX);
+        }
+        days
     }
 
     pub fn flag(&self, name: &str, problems: &mut Problems) -> bool {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, Window,
+    BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, SettleDays, Window,
     destination::{self, Destination},
     entry::{Entry, Selector},
     fields::Fields,
@@ -29,6 +29,7 @@ pub struct RunInput {
     pub s3_prefix: Prefix,
     pub timezone: Tz,
     pub scheduled_time: Option<DateTime<Utc>>,
+    pub settle_days: SettleDays,
     pub months: Months,
     pub force: bool,
     pub allow_incomplete_month: bool,
@@ -47,13 +48,14 @@ pub enum Months {
 }
 
 impl RunInput {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 11] = [
         "s3BucketName",
         "s3Prefix",
         "timezone",
         "scheduledTime",
         "month",
         "since",
+        "settleDays",
         "force",
         "allowIncompleteMonth",
         "compact",
@@ -83,6 +85,7 @@ impl RunInput {
             s3_prefix: fields.text("s3Prefix", Prefix::parse, &mut problems).unwrap_or_else(|| stack.s3_prefix.clone()),
             timezone: fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone),
             scheduled_time: fields.text("scheduledTime", names::instant, &mut problems),
+            settle_days: fields.settle_days("settleDays", &mut problems).unwrap_or(stack.settle_days),
             months: only.or(since).unwrap_or(Months::Due),
             force: fields.flag("force", &mut problems),
             allow_incomplete_month: fields.flag("allowIncompleteMonth", &mut problems),
@@ -133,6 +136,10 @@ impl RunInput {
         }
     }
 
+    pub fn due_month(&self, start: DateTime<Utc>) -> Month {
+        Month::due(self.scheduled_time.unwrap_or(start), self.timezone, self.settle_days)
+    }
+
     /// Fixes what the run looks at. `last` is the due month of the last scheduled run that compared everything; `overtaken`: a report of
     /// a scheduled run with a later scheduled time exists.
     pub fn looks(&mut self, start: DateTime<Utc>, last: Option<Month>, overtaken: bool) -> Result<Looks, ExportError> {
@@ -146,7 +153,7 @@ impl RunInput {
             let message = format!("scheduledTime is \"{time}\": the run started before it, at {start}; leave it out, and name the month");
             return Err(ExportError::new(ErrorName::MonthNotComplete, message));
         }
-        let due = Month::at(self.scheduled_time.unwrap_or(start), self.timezone).previous();
+        let due = self.due_month(start);
         let mut months: Vec<Look> = Vec::new();
         if self.scheduled_time.is_some() {
             let first = last.unwrap_or(due).min(due);
@@ -164,7 +171,8 @@ impl RunInput {
             Months::Due => due,
             Months::Only(month) => return Ok(Looks { is_scheduled: false, due_month: due, months: vec![self.look(month, start)?] }),
             Months::Since(month) if month > due => {
-                let message = format!("since is \"{month}\": the last month that a run can look at is {due}");
+                self.look(month, start)?;
+                let message = format!("since is \"{month}\": it reaches to {due}, the due month; name a later month with month instead");
                 return Err(ExportError::new(ErrorName::InvalidInput, message));
             }
             Months::Since(month) => month,
@@ -179,7 +187,7 @@ impl RunInput {
     }
 
     fn look(&self, month: Month, start: DateTime<Utc>) -> Result<Look, ExportError> {
-        let window = window_of(month, self.timezone, start, self.allow_incomplete_month)?;
+        let window = window_of(month, self.timezone, start, self.settle_days, self.allow_incomplete_month)?;
         Ok(Look { month, window, after_first_covered: false })
     }
 }
@@ -203,19 +211,30 @@ pub struct Look {
     pub after_first_covered: bool,
 }
 
-/// The window of `month`, if it is over for long enough; with `allow_incomplete`, as much of it as is. `start` is when the run really
+/// The window of `month`, if it is over and has settled; with `allow_incomplete`, as much of it as is over. `start` is when the run really
 /// started, whatever `scheduledTime` says.
-pub fn window_of(month: Month, timezone: Tz, start: DateTime<Utc>, allow_incomplete: bool) -> Result<Window, ExportError> {
+pub fn window_of(
+    month: Month,
+    timezone: Tz,
+    start: DateTime<Utc>,
+    settle_days: SettleDays,
+    allow_incomplete: bool,
+) -> Result<Window, ExportError> {
     let window = Window::of(month, timezone);
     let refuse = |reason: String| Err(ExportError::new(ErrorName::MonthNotComplete, format!("month {month} in {timezone} {reason}")));
-    if start >= window.complete_at() {
+    if start >= window.settled_at(settle_days) || (allow_incomplete && start >= window.complete_at()) {
         return Ok(window);
     }
     if !allow_incomplete {
+        let delay = "data may take 12 hours to become exportable";
+        let (why, fewer_days) = match settle_days.days() {
+            0 => (format!("and {delay}"), ""),
+            days => (format!("{delay}, and settleDays is {days}"), ", give fewer settleDays"),
+        };
         return refuse(format!(
-            "is complete from {} on (it ends at {}, and data may take 12 hours to become exportable), but the run started at {}: start the run \
-             later, name an earlier month, or set allowIncompleteMonth to true",
-            format_instant(window.complete_at()),
+            "is complete from {} on (it ends at {}, {why}), but the run started at {}: \
+             start the run later, name an earlier month{fewer_days}, or set allowIncompleteMonth to true",
+            format_instant(window.settled_at(settle_days)),
             format_instant(window.end()),
             format_instant(start)
         ));

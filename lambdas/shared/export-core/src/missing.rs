@@ -142,16 +142,16 @@ pub struct Memory {
     pub open: OpenWindows,
     /// Objects in `missing/` that cannot be read. Each stands for a window that nobody knows.
     pub unreadable: Vec<Failure>,
-    pub found: Option<FoundLogGroups>,
+    /// By the last scheduled run that compared everything; and by the last one before the due month ended, if that is another one.
+    pub found: Vec<FoundLogGroups>,
 }
 
-/// What the last scheduled run that compared everything found.
+/// What a scheduled run that compared everything found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundLogGroups {
     pub names: BTreeSet<LogGroupName>,
     /// When the run started.
     pub at: DateTime<Utc>,
-    pub due_month: Month,
 }
 
 impl Memory {
@@ -160,10 +160,12 @@ impl Memory {
         self.found.iter().flat_map(|found| &found.names).chain(self.open.iter().map(|open| &open.log_group))
     }
 
-    /// The log groups that a run found, for those after it. One that was deleted stays until the month of its deletion is due.
+    /// The log groups that a run found, for those after it. One that was deleted stays to the end of the month of its deletion: when that
+    /// month is due, it is in the last report before the month's end.
     pub fn found_by(&self, run: &Run, groups: &[Group]) -> BTreeSet<LogGroupName> {
-        let before = self.found.iter().filter(|found| found.due_month == run.due_month);
-        let is_listed = |name| before.clone().any(|found| found.names.contains(name));
+        let month_of = |at| run.timezone.parse().ok().map(|timezone| Month::at(at, timezone));
+        let before = self.found.first().filter(|found| month_of(found.at) == month_of(run.start_time));
+        let is_listed = |name| before.is_some_and(|found| found.names.contains(name));
         let found =
             groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));
         found.map(|group| group.source.log_group_name.clone()).collect()

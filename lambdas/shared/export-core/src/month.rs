@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::{Window, time::Millis};
+use crate::{SettleDays, Window, time::Millis};
 
 /// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
 /// Logs takes no negative timestamp. Up to the last, every instant that a month leads to has a year of four digits.
@@ -28,6 +28,11 @@ impl Month {
     pub fn at(instant: DateTime<Utc>, timezone: Tz) -> Self {
         let local = instant.with_timezone(&timezone);
         Self { year: local.year(), month: local.month() }
+    }
+
+    /// The month before, once late events had their time.
+    pub fn due(at: DateTime<Utc>, timezone: Tz, settle_days: SettleDays) -> Self {
+        Self::at(at - settle_days.time(), timezone).previous()
     }
 
     pub fn year(self) -> i32 {

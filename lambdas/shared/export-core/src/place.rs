@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{BucketName, LogGroupName, Month, Prefix, Window, destination::Destination, time::Millis};
+use crate::{BucketName, LogGroupName, Month, Prefix, SettleDays, Window, destination::Destination, time::Millis};
 
 /// The stack that a run belongs to: what it takes where the input leaves something out, and where its archive's memory lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Stack {
     pub bucket: BucketName,
     pub s3_prefix: Prefix,
     pub timezone: Tz,
+    pub settle_days: SettleDays,
 }
 
 impl Stack {
@@ -58,7 +59,7 @@ impl Stack {
         self.s3_prefix.join("runs/")
     }
 
-    /// Reports of a run sort by its due month, then by its start.
+    /// The file names of reports sort by the starts of their runs.
     pub fn report_key(&self, due_month: Month, start: Millis, execution_name: &str) -> String {
         let time = start.instant().unwrap_or_default().format("%Y-%m-%dT%H-%M-%S%.3fZ");
         format!("{}{}/{time}-{execution_name}.json", self.reports(), partition_of(due_month))
@@ -142,6 +143,7 @@ pub(crate) fn stack() -> Stack {
         bucket: BucketName::parse("my-archive").unwrap(),
         s3_prefix: Prefix::parse("logs").unwrap(),
         timezone: chrono_tz::Asia::Tokyo,
+        settle_days: SettleDays::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, NaiveTime, TimeDelt
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::{Month, time::Millis};
+use crate::{Month, SettleDays, time::Millis};
 
 /// Data may take this long to become exportable, so a window is complete only this long after its end.
 pub const SETTLING_TIME: TimeDelta = TimeDelta::hours(12);
@@ -37,6 +37,11 @@ impl Window {
     /// When the whole window is sure to be exportable.
     pub fn complete_at(self) -> DateTime<Utc> {
         self.end() + SETTLING_TIME
+    }
+
+    /// When no event of it is waited for any more.
+    pub fn settled_at(self, settle_days: SettleDays) -> DateTime<Utc> {
+        self.complete_at() + settle_days.time()
     }
 
     pub fn overlaps(self, other: Self) -> bool {

@@ -6,9 +6,10 @@
 use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use export_core::{
-    Month, Window,
+    Month, SettleDays, Window,
     planner::{Speed, equal_parts, halves},
     time::Millis,
+    window::SETTLING_TIME,
 };
 use proptest::prelude::*;
 
@@ -74,6 +75,19 @@ proptest! {
             let local = DateTime::from_timestamp_millis(timestamp).unwrap().with_timezone(&timezone);
             prop_assert!(holding[0] == month.next() && local.hour() == 23, "{local} is in {}", holding[0]);
         }
+    }
+
+    /// The due month is the last one that no event is waited for any more, but for the time until what there is can be exported.
+    #[test]
+    fn the_due_month_is_over_for_the_days_to_settle(timezone in any_timezone(), seconds in 100_000_000i64..4_133_980_800, days in 0..=15u8) {
+        let at = DateTime::from_timestamp(seconds, 0).unwrap();
+        let settle_days = SettleDays::new(days.into()).unwrap();
+        let due = Month::due(at, timezone, settle_days);
+        let settled = |month: Month| Window::of(month, timezone).settled_at(settle_days) - SETTLING_TIME;
+        let local = (at - settle_days.time()).with_timezone(&timezone);
+        // Where the clock was just set back over midnight, the calendar says the month before.
+        let is_repeated = local.hour() == 23 && local.day() > 27;
+        prop_assert!(settled(due) <= at && (is_repeated || at < settled(due.next())), "{due} at {local}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The stack that a function belongs to, as the template tells it in the environment.
 
 use chrono::TimeDelta;
-use export_core::{BucketName, Prefix, input::RUN_TIME_LIMIT, place::Stack};
+use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, place::Stack};
 
 /// Every function needs these; without one it cannot start, and says which is wrong.
 pub fn stack_from_environment() -> Result<Stack, String> {
@@ -12,6 +12,7 @@ pub fn stack_from_environment() -> Result<Stack, String> {
         bucket: variable("ARCHIVE_BUCKET", BucketName::parse)?,
         s3_prefix: variable("S3_PREFIX", Prefix::parse)?,
         timezone: variable("TIME_ZONE", |text| text.parse().map_err(|_| "give an IANA time zone name".to_owned()))?,
+        settle_days: variable("SETTLE_DAYS", |text| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::FIX.to_owned()))?,
     })
 }
 

@@ -26,6 +26,7 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: E
         (with("plan", json!({"sequence": 1})), "InvalidInput", "plan is not a known field"),
         (with("month", json!("2026-13")), "InvalidInput", "month is \"2026-13\": it is not a calendar month"),
         (with("month", json!("9998-12")), "MonthNotComplete", "month 9998-12 in Asia/Tokyo is complete from 9999-01-01T"),
+        (with("settleDays", json!(16)), "InvalidInput", "settleDays is 16: give a whole number of days from 0 to 15"),
         (with("since", json!("2024-01")), "InvalidInput", "since is given together with month: leave one of them out"),
         (with("scheduledTime", json!("2024-11-01T04:00:00Z")), "InvalidInput", "month is given together with scheduledTime: "),
         (with("logGroups", json!([])), "InvalidInput", "logGroups is []: name at least one log group"),

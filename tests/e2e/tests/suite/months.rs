@@ -10,6 +10,8 @@ e2e::on_both_engines! {
     a_backfill_of_24_months_beside_a_scheduled_run_exports_each_month_once,
     a_scheduled_run_makes_up_for_those_that_did_not_run,
     what_certainly_has_nothing_is_skipped_with_its_reason,
+    an_event_that_is_put_late_is_archived_once_its_month_has_settled,
+    days_to_settle_that_change_export_each_month_once,
 }
 
 /// `2024-09-01T00:00:00Z` and so on.
@@ -145,6 +147,51 @@ async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {
         assert_eq!(stage.manifest(&format!("/nothing/{log_group}")).await.1["outcome"], outcome, "{log_group}");
     }
     assert_counts(&stage.run_well(&input).await, json!({"alreadyArchived": 6, "warned": 2}));
+}
+
+/// On the 10th an event of the last day of October is put.
+async fn an_event_that_is_put_late_is_archived_once_its_month_has_settled(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    for (settle_days, dues, archived) in
+        [(0, ["2024-10", "2024-10", "2024-10"], vec!["in time"]), (15, ["2024-09", "2024-09", "2024-10"], vec!["in time", "late"])]
+    {
+        stage.forget_runs().await;
+        let log_group = format!("/settles/{settle_days}");
+        stage.log_group(&log_group, &[(FROM, "in time")]).await;
+        for (day, due) in [1, 10, 16].into_iter().zip(dues) {
+            if day == 10 {
+                stage.put_event(&log_group, TO, "late").await;
+            }
+            let scheduled_time = format!("2024-11-{day:02}T04:00:00Z");
+            let input = json!({"scheduledTime": scheduled_time, "settleDays": settle_days, "logGroups": [log_group]});
+            let output = stage.run_well(&input).await;
+            assert_eq!(output["dueMonth"], due, "{scheduled_time}, {settle_days} days");
+        }
+        assert_eq!(stage.events(&log_group).await, archived, "{settle_days} days");
+    }
+}
+
+/// More days to settle make an older month the due one again.
+async fn days_to_settle_that_change_export_each_month_once(engine: Engine) {
+    let stage = Stage::take(engine).await;
+    let events: &[(i64, &str)] = &[(FROM - DAY, "September"), (FROM, "October"), (TO, "its end"), (TO + 1, "November")];
+    stage.log_group("/settles/changes", events).await;
+    for (scheduled_time, settle_days, due, counts) in [
+        ("2024-10-31T04:00:00Z", 15, "2024-09", json!({"exported": 1})),
+        ("2024-11-01T04:00:00Z", 0, "2024-10", json!({"alreadyArchived": 1, "exported": 1})),
+        ("2024-11-05T04:00:00Z", 15, "2024-09", json!({"alreadyArchived": 1})),
+        ("2024-11-06T04:00:00Z", 0, "2024-10", json!({"alreadyArchived": 2})),
+        ("2024-11-16T04:00:00Z", 15, "2024-10", json!({"alreadyArchived": 1})),
+        ("2024-12-01T04:00:00Z", 15, "2024-10", json!({"alreadyArchived": 1})),
+        ("2024-12-08T04:00:00Z", 7, "2024-11", json!({"alreadyArchived": 1, "exported": 1})),
+    ] {
+        let input = json!({"scheduledTime": scheduled_time, "settleDays": settle_days, "logGroups": ["/settles/changes"]});
+        let output = stage.run_well(&input).await;
+        assert_eq!(output["dueMonth"], due, "{scheduled_time}");
+        assert_counts(&output, counts);
+    }
+    assert_eq!(stage.events("/settles/changes").await, ["September", "October", "its end", "November"]);
+    assert_eq!(stage.created("/settles/changes").await.len(), 3, "each month once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,8 +110,9 @@ impl Request {
     /// The window that this call is about. `now` stands in for a missing `startTime`.
     pub fn target(&self, stack: &Stack, now: DateTime<Utc>) -> Result<Target, ExportError> {
         let start = self.start_time.unwrap_or(now);
-        let month = self.month.unwrap_or_else(|| Month::at(self.scheduled_time.unwrap_or(start), self.timezone).previous());
+        let month = self.month.unwrap_or_else(|| Month::due(self.scheduled_time.unwrap_or(start), self.timezone, stack.settle_days));
         let window = match self.window {
+            // For how long to wait for late events was its run's to say.
             Some(window) if start < window.complete_at() => {
                 let message = format!(
                     "month {month}: to is {}, and the window is complete from {} on, but the run started at {}",
@@ -122,7 +123,7 @@ impl Request {
                 return Err(ExportError::new(ErrorName::MonthNotComplete, message));
             }
             Some(window) => window,
-            None => window_of(month, self.timezone, start, self.allow_incomplete_month)?,
+            None => window_of(month, self.timezone, start, stack.settle_days, self.allow_incomplete_month)?,
         };
         let place = self.source.place(stack).map_err(|problem| ExportError::new(ErrorName::InvalidInput, problem))?;
         Ok(Target { place, stream_prefix: self.source.log_stream_name_prefix.clone(), month, window })

@@ -8,6 +8,7 @@ use crate::{
     LogGroupName, Month,
     contract::plan::{Decided, Failure, Settled},
     missing::OpenWindow,
+    time::parse_instant,
     warning::Warning,
 };
 
@@ -66,9 +67,15 @@ impl Report {
         (self.due_month, self.due_month_archived, self.compared_everything)
             == (last.due_month, last.due_month_archived, last.compared_everything)
             && (&self.warnings, &self.found) == (&last.warnings, &last.found)
+            // The report before a month's end tells which log groups were found in that month.
+            && self.month_of_start() == last.month_of_start()
             && (self.open(), self.missing_count) == (last.open(), last.missing_count)
             // AWS's messages can name a request.
             && self.error.as_ref().map(|failure| &failure.error) == last.error.as_ref().map(|failure| &failure.error)
+    }
+
+    fn month_of_start(&self) -> Option<Month> {
+        Some(Month::at(parse_instant(&self.started)?, self.timezone.parse().ok()?))
     }
 
     /// What makes a difference of the open windows: not how often each was tried, nor by whom.

@@ -34,6 +34,7 @@ fn what_the_input_leaves_out_comes_from_the_stack() {
         s3_prefix: stack().s3_prefix,
         timezone: chrono_tz::Asia::Tokyo,
         scheduled_time: None,
+        settle_days: SettleDays::default(),
         months: Months::Due,
         force: false,
         allow_incomplete_month: false,
@@ -297,7 +298,12 @@ fn a_run_by_hand_looks_at_what_it_names() {
             ErrorName::InvalidInput,
             "since is \"2016-10\": a run looks at 120 months at most; start several, each of one month",
         ),
-        (json!({"since": "2026-11"}), ErrorName::InvalidInput, "since is \"2026-11\": the last month that a run can look at is 2026-10"),
+        (json!({"since": "2026-11"}), ErrorName::MonthNotComplete, "month 2026-11 in Asia/Tokyo is complete from 2026-12-01T03:00:00Z on"),
+        (
+            json!({"since": "2026-11", "allowIncompleteMonth": true}),
+            ErrorName::InvalidInput,
+            "since is \"2026-11\": it reaches to 2026-10, the due month; name a later month with month instead",
+        ),
         (json!({"month": "2026-11"}), ErrorName::MonthNotComplete, "month 2026-11 in Asia/Tokyo is complete from 2026-12-01T03:00:00Z on"),
     ] {
         let error = at(changes.clone()).unwrap_err();
@@ -305,9 +311,14 @@ fn a_run_by_hand_looks_at_what_it_names() {
     }
 }
 
+fn settled(month: &str, start: &str, settle_days: u8, allow_incomplete: bool) -> Result<Window, ExportError> {
+    let settle_days = SettleDays::new(settle_days.into()).unwrap();
+    window_of(month.parse().unwrap(), chrono_tz::Asia::Tokyo, start.parse().unwrap(), settle_days, allow_incomplete)
+}
+
 #[test]
 fn a_month_is_complete_twelve_hours_after_its_end() {
-    let window = |month: &str, start: &str, allow| window_of(month.parse().unwrap(), chrono_tz::Asia::Tokyo, start.parse().unwrap(), allow);
+    let window = |month: &str, start: &str, allow| settled(month, start, 0, allow);
     let october = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
     assert_eq!(window("2026-10", "2026-11-01T03:00:00Z", false), Ok(october));
     assert_eq!(window("2026-10", "2026-11-01T03:00:00Z", true), Ok(october));
@@ -327,4 +338,94 @@ fn a_month_is_complete_twelve_hours_after_its_end() {
         error.to_string(),
         "MonthNotComplete: month 2026-10 in Asia/Tokyo had not begun 12 hours before the run's start at 2026-10-01T03:00:00Z: name an earlier month"
     );
+}
+
+#[test]
+fn a_month_settles_so_many_days_later() {
+    let october = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
+    for settle_days in 0..=SettleDays::MOST {
+        let settles = october.complete_at() + TimeDelta::days(settle_days.into());
+        assert_eq!(settled("2026-10", &format_instant(settles), settle_days, false), Ok(october), "{settle_days}");
+        let before = settled("2026-10", &format_instant(settles - TimeDelta::milliseconds(1)), settle_days, false).unwrap_err();
+        let from = format!("MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from {} on", format_instant(settles));
+        assert!(before.to_string().starts_with(&from), "{before}");
+    }
+    let error = settled("2026-10", "2026-11-10T00:00:00Z", 15, false).unwrap_err();
+    assert_eq!(
+        error.message,
+        "month 2026-10 in Asia/Tokyo is complete from 2026-11-16T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, data may take 12 hours to \
+         become exportable, and settleDays is 15), but the run started at 2026-11-10T00:00:00Z: start the run later, name an earlier month, \
+         give fewer settleDays, or set allowIncompleteMonth to true"
+    );
+    // A month that is over, and one that is not, up to 12 hours before the start.
+    assert_eq!(settled("2026-10", "2026-11-10T00:00:00Z", 15, true), Ok(october));
+    assert_eq!(settled("2026-10", "2026-11-01T03:00:00Z", 15, true), Ok(october));
+    let part = Window { to: october.to - TimeDelta::seconds(1), ..october };
+    assert_eq!(settled("2026-10", "2026-11-01T02:59:59Z", 15, true), Ok(part));
+}
+
+#[test]
+fn settle_days_are_the_stacks_unless_the_input_gives_them() {
+    let fifteen = Stack { settle_days: SettleDays::new(15.0).unwrap(), ..stack() };
+    let days = |stack: &Stack, changes: Value| RunInput::parse(&with(changes), stack).map(|run| run.settle_days.days());
+    assert_eq!(days(&stack(), json!({})), Ok(0));
+    assert_eq!(days(&fifteen, json!({})), Ok(15));
+    for given in [json!(0), json!(7), json!(15), json!(15.0)] {
+        assert_eq!(days(&fifteen, json!({"settleDays": given})).map(f64::from), Ok(given.as_f64().unwrap()));
+    }
+    for wrong in [json!(-1), json!(16), json!(0.5), json!(1e300), json!("15"), json!(true), json!(null), json!([])] {
+        let fix = format!("settleDays is {wrong}: give a whole number of days from 0 to 15");
+        assert_eq!(refused(json!({"settleDays": wrong})), fix);
+    }
+}
+
+#[test]
+fn the_due_month_is_counted_so_many_days_before() {
+    for (scheduled_time, settle_days, timezone, expected) in [
+        ("2026-11-01T04:00:00Z", 0, "Asia/Tokyo", "scheduled for 2026-10: 2026-10 2026-09+"),
+        ("2026-11-01T04:00:00Z", 1, "Asia/Tokyo", "scheduled for 2026-09: 2026-09 2026-08+"),
+        ("2026-11-15T04:00:00Z", 15, "Asia/Tokyo", "scheduled for 2026-09: 2026-09 2026-08+"),
+        ("2026-11-16T04:00:00Z", 15, "Asia/Tokyo", "scheduled for 2026-10: 2026-10 2026-09+"),
+        ("2026-11-08T04:00:00Z", 7, "Asia/Tokyo", "scheduled for 2026-10: 2026-10 2026-09+"),
+        ("2027-01-16T04:00:00Z", 15, "Asia/Tokyo", "scheduled for 2026-12: 2026-12 2026-11+"),
+        ("2028-03-16T04:00:00Z", 15, "Asia/Tokyo", "scheduled for 2028-02: 2028-02 2028-01+"),
+        // 13:00 there. The clocks were set forward on the 8th: 15 days of 24 hours end at 01:00 on the 16th.
+        ("2026-03-16T17:00:00Z", 15, "America/New_York", "scheduled for 2026-02: 2026-02 2026-01+"),
+    ] {
+        let changes = json!({"scheduledTime": scheduled_time, "settleDays": settle_days, "timezone": timezone});
+        assert_eq!(looks(changes.clone(), scheduled_time, None, false).as_deref(), Ok(expected), "{changes}");
+    }
+    // By hand, from the start on.
+    let by_hand = |changes| looks(changes, "2026-11-10T03:00:00Z", None, false);
+    for (changes, expected) in [
+        (json!({"settleDays": 15}), "by hand for 2026-09: 2026-09"),
+        (json!({"settleDays": 9}), "by hand for 2026-10: 2026-10"),
+        (json!({"settleDays": 15, "month": "2026-09"}), "by hand for 2026-09: 2026-09"),
+        (json!({"settleDays": 15, "since": "2026-08"}), "by hand for 2026-09: 2026-09 2026-08"),
+        (json!({"settleDays": 15, "month": "2026-10", "allowIncompleteMonth": true}), "by hand for 2026-09: 2026-10"),
+        (json!({"settleDays": 0, "month": "2026-10"}), "by hand for 2026-10: 2026-10"),
+    ] {
+        assert_eq!(by_hand(changes.clone()).as_deref(), Ok(expected), "{changes}");
+    }
+    for changes in [json!({"settleDays": 15, "month": "2026-10"}), json!({"settleDays": 15, "since": "2026-10"})] {
+        let error = by_hand(changes.clone()).unwrap_err();
+        let is_named = error.message.starts_with("month 2026-10 in Asia/Tokyo is complete from 2026-11-16T03:00:00Z on")
+            && error.message.contains("settleDays is 15");
+        assert!(error.name == ErrorName::MonthNotComplete && is_named, "{changes}: {error}");
+    }
+}
+
+#[test]
+fn more_settle_days_make_an_older_month_the_due_one_again() {
+    for (scheduled_time, settle_days, last, expected) in [
+        ("2026-11-05T04:00:00Z", 15, "2026-10", "scheduled for 2026-09: 2026-09 2026-08+"),
+        ("2026-11-06T04:00:00Z", 0, "2026-09", "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
+        ("2026-11-16T04:00:00Z", 15, "2026-09", "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
+    ] {
+        let changes = json!({"scheduledTime": scheduled_time, "settleDays": settle_days});
+        assert_eq!(looks(changes, scheduled_time, Some(last), false).as_deref(), Ok(expected), "{scheduled_time}");
+    }
+    // The run started a day early: the month is left out.
+    let early = looks(json!({"scheduledTime": "2026-11-16T02:00:00Z", "settleDays": 15}), "2026-11-16T02:00:07Z", Some("2026-09"), false);
+    assert_eq!(early.as_deref(), Ok("scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"));
 }

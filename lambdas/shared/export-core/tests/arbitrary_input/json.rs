@@ -74,13 +74,14 @@ const TEXTS: [&str; 62] = [
 /// Lengths around every limit the rules have.
 const LENGTHS: [usize; 12] = [2, 119, 121, 255, 256, 300, 301, 511, 512, 513, 901, 40_000];
 
-pub const FIELDS: [&str; 26] = [
+pub const FIELDS: [&str; 27] = [
     "s3BucketName",
     "s3Prefix",
     "timezone",
     "month",
     "since",
     "scheduledTime",
+    "settleDays",
     "force",
     "allowIncompleteMonth",
     "compact",
@@ -171,9 +172,10 @@ pub fn valid_run() -> impl Strategy<Value = (Value, String)> {
         prop::option::of(select(vec!["", "logs", "a/b", "p=1/(x)!"])),
         prop::option::of(select(TZ_VARIANTS.to_vec())),
         any::<[bool; 3]>(),
+        prop::option::of(0..=15u8),
         (0u8..4, 1971i32..=9996, 1u32..=12, 62i64..400),
     );
-    (settings, entries).prop_map(|((bucket, s3_prefix, timezone, flags, (kind, year, month, days)), entries)| {
+    (settings, entries).prop_map(|((bucket, s3_prefix, timezone, flags, settle_days, (kind, year, month, days)), entries)| {
         let groups: Vec<Value> = entries.into_iter().enumerate().map(|(index, entry)| valid_entry(index, entry)).collect();
         let [force, incomplete, compact] = flags;
         let mut input = json!({"compact": compact, "logGroups": groups});
@@ -184,9 +186,12 @@ pub fn valid_run() -> impl Strategy<Value = (Value, String)> {
                 input[name] = value.into();
             }
         }
+        if let Some(settle_days) = settle_days {
+            input["settleDays"] = settle_days.into();
+        }
         let first = NaiveDate::from_ymd_opt(year, month, 1).expect("a first of a month");
-        // The middle of a month: the same month in every time zone, and the one before it is complete.
-        let instant = |days| (first + TimeDelta::days(days)).format("%Y-%m-15T04:00:00Z").to_string();
+        // The same month in every time zone, and the one before it has settled.
+        let instant = |days| (first + TimeDelta::days(days)).format("%Y-%m-28T04:00:00Z").to_string();
         match kind {
             0 => input["scheduledTime"] = instant(45).into(),
             1 => input["month"] = first.format("%Y-%m").to_string().into(),
@@ -227,7 +232,10 @@ fn valid_entry(index: usize, (kind, suffix, (s3_prefix, streams, template)): (u8
 /// An event of `create-export-task` for one log group.
 pub fn valid_create_event() -> impl Strategy<Value = Value> {
     (valid_run(), placement(), "[A-Za-z0-9._/#-]{1,60}").prop_map(|((mut event, start_time), (_, streams, template), name)| {
-        event.as_object_mut().expect("an object").retain(|field, _| !["logGroups", "since", "compact"].contains(&field.as_str()));
+        event
+            .as_object_mut()
+            .expect("an object")
+            .retain(|field, _| !["logGroups", "since", "settleDays", "compact"].contains(&field.as_str()));
         event["logGroupName"] = name.into();
         event["startTime"] = start_time.into();
         event["execution"] = "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1".into();

@@ -59,10 +59,10 @@ impl Left {
 
 pub async fn report_archive(world: &Shared, context: &Context, start: &Start, mut left: Left) -> Result<Ended, String> {
     left.close();
-    let (memory, now) = (world.borrow().memory(), world.borrow().now);
+    let (memory, now) = (world.borrow().memory(Vec::new()), world.borrow().now);
     let key = world.borrow().stack.report_key(left.run.due_month, Millis::of(left.run.start_time), left.run.execution.execution_name());
-    let reports = world.borrow().reports.clone();
-    let last = reports.into_iter().rev().find(|(other, report)| *other != key && report.scheduled_time.is_some());
+    let is_last = |(other, report): &(&String, &Report)| **other != key && report.scheduled_time.is_some();
+    let last = world.borrow().reports_newest_first().find(is_last).map(|(key, report)| (key.clone(), report.clone()));
 
     let refused = records(world, context, &left, |reason| !reason.is_told(), now).await;
     left.refuse(refused);

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 use export_core::{
     Month, Window,
+    contract::report::Report,
     decide::Question,
     destination::task_folder,
     manifest::{Content, Folder, Found, Manifest, is_hidden},
@@ -21,28 +22,45 @@ use crate::world::{StoredManifest, World};
 pub struct LastRuns {
     pub compared_through: Option<Month>,
     pub latest_scheduled_time: Option<DateTime<Utc>>,
-    found: Option<FoundLogGroups>,
+    pub found: Vec<FoundLogGroups>,
 }
 
 impl World {
-    pub fn last_runs(&self) -> LastRuns {
+    pub fn last_runs(&self, due_month: Month, due_window: Window) -> LastRuns {
         let mut last = LastRuns::default();
-        for report in self.reports.values().rev() {
+        let mut has_compared = false;
+        for (_, report) in self.reports_newest_first() {
             let Some(scheduled) = report.scheduled_time.as_deref().and_then(parse_instant) else { continue };
             last.latest_scheduled_time = last.latest_scheduled_time.max(Some(scheduled));
-            last.compared_through = Some(report.due_month);
-            if report.compared_everything {
-                let at = parse_instant(&report.started);
-                last.found = at.map(|at| FoundLogGroups { names: report.found.clone(), at, due_month: report.due_month });
+            if !has_compared {
+                last.compared_through = Some(report.due_month);
+            }
+            if !report.compared_everything {
+                continue;
+            }
+            let at = parse_instant(&report.started).unwrap();
+            let is_before = at <= due_window.end();
+            if !has_compared || is_before {
+                last.found.push(FoundLogGroups { names: report.found.clone(), at });
+            }
+            has_compared = true;
+            if is_before || report.due_month >= due_month {
                 break;
             }
         }
         last
     }
 
-    pub fn memory(&self) -> Memory {
+    /// By the time in the file's name.
+    pub fn reports_newest_first(&self) -> impl Iterator<Item = (&String, &Report)> {
+        let mut reports: Vec<_> = self.reports.iter().collect();
+        reports.sort_by_key(|(key, _)| std::cmp::Reverse(key.rsplit('/').next().unwrap().to_owned()));
+        reports.into_iter()
+    }
+
+    pub fn memory(&self, found: Vec<FoundLogGroups>) -> Memory {
         let open: Vec<OpenWindow> = self.open_windows().collect();
-        Memory { open: open.into(), unreadable: Vec::new(), found: self.last_runs().found }
+        Memory { open: open.into(), unreadable: Vec::new(), found }
     }
 
     pub fn open_windows(&self) -> impl Iterator<Item = OpenWindow> {

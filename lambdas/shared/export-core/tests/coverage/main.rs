@@ -10,7 +10,7 @@
 //! | `books.rs` | what `report-archive` does when a run ends |
 //! | `people.rs` | who delete, overwrite, hide, and change log groups |
 //! | `scenario.rs` | the random steps, and the engine that plays them |
-//! | `years.rs` | scheduled runs over half a year, while the zone changes |
+//! | `years.rs` | scheduled runs over half a year, while the zone and the days to settle change |
 //! | `properties.rs` | what has to hold of manifests and events |
 //! | `owed.rs` | what has to hold of `missing/` |
 //!
@@ -96,6 +96,6 @@ fn two_runs_at_a_time_with_faults_and_people() {
 }
 
 #[test]
-fn a_changed_zone_loses_no_event() {
-    check(12, years::half_a_year(), |days| years::play(&days));
+fn changed_zones_and_days_to_settle_lose_no_event() {
+    check(16, years::half_a_year(), |days| years::play(&days));
 }

@@ -164,18 +164,19 @@ fn leaves_no_hole(world: &World, start: &Start, index: usize, ended: &Ended, gro
     let writes_nothing =
         reported(ended, group, |settled| matches!(settled, Settled::NothingYet | Settled::Waiting | Settled::Warned { .. }));
     let withdrawn = withdrawn(world, start, ended, group);
+    let fitting = fitting(world, of_group(world, group));
+    let answering: Vec<&Found> = answering(&fitting, group.source.log_stream_name_prefix.as_ref()).collect();
+    let narrower = fitting.iter().filter(|found| !answering.contains(found)).map(|found| found.key.window);
+    let narrower: Vec<Window> = narrower.collect();
     for look in &ended.run.looks {
         let first = start.covered[index]
             .iter()
             .filter(|window| covered.contains(window) && window.overlaps(look.window))
             .map(|window| window.from)
             .min();
-        // So far back, an export of some streams is not repeated for more of them.
-        let of_some_streams: Vec<Window> = match look.after_first_covered {
-            true => fitting(world, of_group(world, group)).iter().filter(|found| found.is_valid()).map(|found| found.key.window).collect(),
-            false => Vec::new(),
-        };
-        let mut holes = look.window.without(&[&covered[..], &of_some_streams[..], &writes_nothing[..], &withdrawn[..]].concat());
+        // So far back, what was exported of fewer log streams stays so.
+        let narrower = if look.after_first_covered { &narrower[..] } else { &[] };
+        let mut holes = look.window.without(&[&covered[..], &writes_nothing[..], &withdrawn[..], narrower].concat());
         holes.retain(|hole| !look.after_first_covered || first.is_some_and(|first| hole.from > first));
         if let Some(hole) = holes.first() {
             return Err(format!("(a) {} succeeded, and {hole:?} of {look:?} is not covered: {:?}", ended.report.execution, ended.report));

@@ -153,11 +153,15 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), 
     let input = input_of(&world, spec);
     let start = world.now;
     let mut input = RunInput::parse(&input, &world.stack).map_err(|error| format!("{input}: {error}"))?;
-    let last = if input.scheduled_time.is_some() { world.last_runs() } else { LastRuns::default() };
+    let due_month = input.due_month(start);
+    let last = match input.scheduled_time {
+        Some(_) => world.last_runs(due_month, Window::of(due_month, input.timezone)),
+        None => LastRuns::default(),
+    };
     let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
     let refused = |error: ExportError| if error.name == ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() };
     let looks = input.looks(start, last.compared_through, overtaken).map_err(refused)?;
-    let memory = world.memory();
+    let memory = world.memory(last.found);
     let seen: Vec<&LogGroupName> = memory.log_groups().filter(|_| looks.is_scheduled).collect();
     let groups = expand(&world, &input, &seen);
     let run = Run {
@@ -216,6 +220,7 @@ fn input_of(world: &World, spec: &RunSpec) -> serde_json::Value {
     match &spec.kind {
         Kind::Scheduled { hours_late } => json!({
             "timezone": world.zone.name(),
+            "settleDays": world.settle_days,
             "scheduledTime": format_instant(world.now - TimeDelta::hours((*hours_late).into())),
             "logGroups": list,
         }),
@@ -223,7 +228,7 @@ fn input_of(world: &World, spec: &RunSpec) -> serde_json::Value {
             let zone = zone.map_or(world.zone, |index| ZONES[index % ZONES.len()]);
             let entries = stream_prefix.map_or(both, |prefix| json!([{"logGroupName": "/app/a", "logStreamNamePrefix": prefix}]));
             let mut input = json!({
-                "timezone": zone.name(), "force": force, "allowIncompleteMonth": incomplete, "logGroups": entries,
+                "timezone": zone.name(), "settleDays": world.settle_days, "force": force, "allowIncompleteMonth": incomplete, "logGroups": entries,
             });
             let back = |months: u8| (0..months).fold(Month::at(world.now, zone), |month, _| month.previous()).to_string();
             match months {

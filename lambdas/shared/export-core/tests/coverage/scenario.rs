@@ -37,6 +37,7 @@ pub enum Step {
     /// A scheduled run on so many days.
     Daily(u8),
     Zone(usize),
+    SettleDays(u8),
     /// Another list of entries.
     List(usize),
     Retention {
@@ -118,7 +119,10 @@ pub fn steps(with: Adversity) -> impl Strategy<Value = Vec<Step>> {
         4 => prop_oneof![4 => 1..1100u16, 1 => 1..3000u16].prop_map(|hours| Step::Wait { hours }),
         4 => (2..9u8).prop_map(Step::Daily),
         7 => log.prop_map(|(group, stream, hours_old, count)| Step::Log { group, stream, hours_old, count }),
-        1 => (0..ZONES.len()).prop_map(Step::Zone),
+        2 => prop_oneof![
+            (0..ZONES.len()).prop_map(Step::Zone),
+            prop_oneof![Just(0), Just(15), 0..=15u8].prop_map(Step::SettleDays),
+        ],
         2 => (0..5usize).prop_map(Step::List),
         2 => prop_oneof![
             (0..2usize, option::of(prop_oneof![Just(14), Just(30), Just(60)])).prop_map(|(group, days)| Step::Retention { group, days }),
@@ -194,6 +198,7 @@ pub fn play(steps: &[Step], with: Adversity) -> Result<(), String> {
                 }
             }
             Step::Zone(index) => world.borrow_mut().zone = ZONES[*index],
+            Step::SettleDays(days) => world.borrow_mut().settle_days = *days,
             Step::List(list) => world.borrow_mut().list = *list,
             Step::Retention { group, days } => act(&mut world.borrow_mut(), &Person::SetRetention { group: *group, days: *days }),
             Step::Fault(fault) => world.borrow_mut().faults.push(fault.clone()),

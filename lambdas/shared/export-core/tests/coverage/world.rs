@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use export_core::{
-    BucketName, LogGroupName, Prefix, StreamPrefix, TaskId, Window,
+    BucketName, LogGroupName, Prefix, SettleDays, StreamPrefix, TaskId, Window,
     contract::report::Report,
     decide::{AnyEvent, LogGroup, NewestEvent, Question},
     destination::{self, task_folder},
@@ -97,6 +97,8 @@ pub struct Withdrawn {
 pub struct World {
     pub now: DateTime<Utc>,
     pub stack: Stack,
+    /// Of the schedule's input.
+    pub settle_days: u8,
     pub zone: Tz,
     pub groups: Vec<Group>,
     /// Where the log groups' months land, each with its hash.
@@ -145,6 +147,7 @@ impl World {
             bucket: BucketName::parse("archive").unwrap(),
             s3_prefix: Prefix::parse("logs").unwrap(),
             timezone: chrono_tz::UTC,
+            settle_days: SettleDays::default(),
         };
         let place = |name, s3_prefix| {
             let name = LogGroupName::parse(name).unwrap();
@@ -165,6 +168,7 @@ impl World {
         });
         Self {
             now,
+            settle_days: 0,
             zone: chrono_tz::UTC,
             groups: vec![
                 Group { streams: events.iter().map(|event| (event.stream.clone(), event.at)).collect(), ..group("/app/a") },

@@ -1,4 +1,5 @@
-//! Scheduled runs over half a year, while the zone changes and the schedule is off now and then: no event of that time is lost.
+//! Scheduled runs over half a year, while the zone and the days to settle change and the schedule is off now and then: no event of that time
+//! is lost, if it is put within the days that every run leaves it.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -12,22 +13,40 @@ use crate::{
     world::{World, ZONES},
 };
 
-/// Three days: who logs, whether the zone changes, and whether the schedule is on.
+/// Three days: who logs what how many hours late, whether the zone or the days to settle change, and whether the schedule is on.
 #[derive(Debug, Clone)]
 pub struct Days {
     hours: u8,
     group: Option<usize>,
+    hours_late: i16,
     zone: Option<usize>,
+    settle_days: Option<u8>,
     is_on: bool,
 }
 
-/// With one time of up to four months in which the schedule is off.
-pub fn half_a_year() -> impl Strategy<Value = Vec<Days>> {
-    let zone = proptest::option::weighted(0.05, 0..ZONES.len());
-    let days = (0..72u8, proptest::option::of(0..2usize), zone).prop_map(|(hours, group, zone)| Days { hours, group, zone, is_on: true });
-    (vec(days, 60), 0..60usize, 0..40usize).prop_map(|(mut days, off, length)| {
-        days.iter_mut().skip(off).take(length).for_each(|days| days.is_on = false);
-        days
+/// PutLogEvents takes events that happened so long ago.
+const MOST_HOURS_LATE: i16 = 14 * 24;
+
+#[derive(Debug, Clone)]
+pub struct HalfAYear {
+    settle_days: u8,
+    days: Vec<Days>,
+}
+
+/// With one time of up to four months in which the schedule is off. Most runs have the fewest days to settle, and no event is later.
+pub fn half_a_year() -> impl Strategy<Value = HalfAYear> {
+    let fewest = prop_oneof![2 => Just(0), 3 => Just(15), 4 => 0..=15u8];
+    fewest.prop_flat_map(|fewest| {
+        let zone = proptest::option::weighted(0.05, 0..ZONES.len());
+        let latest = MOST_HOURS_LATE.min(i16::from(fewest) * 24);
+        let hours_late = prop_oneof![Just(0), Just(latest), 0..=latest];
+        let settle_days = proptest::option::weighted(0.1, prop_oneof![Just(fewest), fewest..=15u8]);
+        let days = (0..72u8, proptest::option::of(0..2usize), hours_late, zone, settle_days)
+            .prop_map(|(hours, group, hours_late, zone, settle_days)| Days { hours, group, hours_late, zone, settle_days, is_on: true });
+        (vec(days, 60), 0..60usize, 0..40usize).prop_map(move |(mut days, off, length)| {
+            days.iter_mut().skip(off).take(length).for_each(|days| days.is_on = false);
+            HalfAYear { settle_days: fewest, days }
+        })
     })
 }
 
@@ -50,20 +69,24 @@ fn a_zone_that_changes_with_the_month_loses_no_event() {
     properties::every_event_is_archived(&world.borrow(), first).unwrap();
 }
 
-pub fn play(days: &[Days]) -> Result<(), String> {
+pub fn play(HalfAYear { settle_days, days }: &HalfAYear) -> Result<(), String> {
     let world = Rc::new(RefCell::new(World::new()));
+    world.borrow_mut().settle_days = *settle_days;
     drive(&world, vec![SCHEDULED], &[true], None)?;
     let first = world.borrow().ended[0].run.looks[0].window.from;
-    let end = world.borrow().now + TimeDelta::days(3 * days.len() as i64 + 45);
-    for Days { hours, group, zone, is_on } in days {
+    let end = world.borrow().now + TimeDelta::days(3 * days.len() as i64 + 60);
+    for Days { hours, group, hours_late, zone, settle_days, is_on } in days {
         let before = TimeDelta::hours((*hours).into());
         world.borrow_mut().pass(before);
         if let Some(group) = group {
-            log(&mut world.borrow_mut(), *group, "prod", 0, 1);
+            log(&mut world.borrow_mut(), *group, "prod", *hours_late, 1);
         }
         world.borrow_mut().pass(TimeDelta::days(3) - before);
         if let Some(zone) = zone {
             world.borrow_mut().zone = ZONES[*zone];
+        }
+        if let Some(settle_days) = settle_days {
+            world.borrow_mut().settle_days = *settle_days;
         }
         if *is_on {
             drive(&world, vec![SCHEDULED], &[true], None)?;

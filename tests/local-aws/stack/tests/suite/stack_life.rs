@@ -62,6 +62,11 @@ async fn the_stack_is_updated_rolled_back_and_deleted_and_the_archive_stays() {
     assert!(error.contains("ObjectLockMode needs ObjectLockDays of 1 or more."), "{error}");
     assert_eq!(retentions(&local).await, [60]);
 
+    // So is a value that no run would take.
+    let error = format!("{:#}", local.update(&updated.clone().with_parameter("SettleDays", "16")).await.unwrap_err());
+    assert!(error.contains("SettleDays"), "{error}");
+    assert_eq!(retentions(&local).await, [60]);
+
     // A change that breaks half way is taken back.
     let folder = tempfile::tempdir().unwrap();
     let broken = DeployOptions { template: broken_template(&folder), ..updated.clone() }.with_parameter("LogRetentionInDays", "90");

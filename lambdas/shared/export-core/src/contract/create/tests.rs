@@ -56,6 +56,25 @@ fn a_planned_window_is_taken_as_it_is_once_it_is_complete() {
 }
 
 #[test]
+fn settle_days_are_the_stacks_and_not_those_of_a_planned_window() {
+    let stack = Stack { settle_days: crate::SettleDays::new(15.0).unwrap(), ..stack() };
+    let target = |changes: Value| {
+        let mut event = json!({"logGroupName": "/a"});
+        event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        Request::parse(&event, &stack).unwrap().target(&stack, now())
+    };
+    assert_eq!(target(json!({})).unwrap().month.to_string(), "2026-09");
+    assert_eq!(target(json!({"startTime": "2026-11-16T03:00:00Z"})).unwrap().month.to_string(), "2026-10");
+    let error = target(json!({"month": "2026-10"})).unwrap_err();
+    assert_eq!(error.name, ErrorName::MonthNotComplete);
+    assert!(error.message.contains("is complete from 2026-11-16T03:00:00Z on") && error.message.contains("settleDays is 15"), "{error}");
+    // Its run had other settleDays, or allowIncompleteMonth.
+    let october = Window { from: Millis(1_790_780_400_000), to: Millis(1_793_458_799_999) };
+    let planned = target(json!({"month": "2026-10", "from": october.from, "to": october.to, "startTime": "2026-11-01T03:00:00Z"}));
+    assert_eq!(planned.unwrap().window, october);
+}
+
+#[test]
 fn every_problem_of_an_event_is_named() {
     let message = |event: Value| {
         let error = Request::parse(&event, &stack()).unwrap_err();
