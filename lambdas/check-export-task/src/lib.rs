@@ -112,6 +112,7 @@ fn manifest(request: &Request, target: &Target, created: Millis, task: &Complete
         hidden_objects: folder.hidden_objects,
         bytes: folder.bytes,
         digest: Some(folder.digest.clone()),
+        complete_from: request.complete_from,
         completed: task.completed.map(|completed| completed.to_string()),
         execution: request.execution.as_ref().map(ToString::to_string),
         warnings: request.warnings.clone(),

@@ -14,6 +14,10 @@ use export_core::{ErrorName, ExportError, TaskId, Window, service::logs_error, t
 /// CloudWatch Logs ends a task after 24 hours. One that is older still would hold the slot for ever.
 const OLDEST: TimeDelta = TimeDelta::hours(26);
 
+/// A task that ends without completing after so long is one that CloudWatch Logs ended, or would have ended. What it says of those is
+/// not documented.
+const TOO_LONG: TimeDelta = TimeDelta::hours(20);
+
 /// A task is not always visible in the second after it was created.
 const LOOKS: usize = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -75,14 +79,19 @@ async fn look_once(logs: &Client, task_id: &TaskId) -> Result<Option<ExportTask>
 /// The task, if it is COMPLETED. One that is too old and still active is cancelled.
 pub async fn completed(logs: &Client, task_id: &TaskId, task: ExportTask, now: DateTime<Utc>) -> Result<CompletedTask, ExportError> {
     let task = if is_too_old(&task, now) && !cancel(logs, task_id).await? { find(logs, task_id).await? } else { task };
-    refuse_unless_completed(task_id, &task)?;
+    refuse_unless_completed(task_id, &task, now)?;
     read(task_id, task)
 }
 
 fn is_too_old(task: &ExportTask, now: DateTime<Utc>) -> bool {
     let is_active = matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
-    let created = task.execution_info().and_then(|info| info.creation_time()).map(Millis);
-    is_active && created.is_some_and(|created| Millis::of(now) - created > OLDEST)
+    is_active && age(task, now).is_some_and(|age| age > OLDEST)
+}
+
+/// From its creation to its end, or to now.
+fn age(task: &ExportTask, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let info = task.execution_info()?;
+    Some(info.completion_time().map_or(Millis::of(now), Millis) - Millis(info.creation_time()?))
 }
 
 /// Takes the slot from a task. Asked for, that is an error, because nothing is archived; false where the task ended just now.
@@ -104,9 +113,11 @@ fn code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
     task.status().and_then(|status| status.code())
 }
 
-fn refuse_unless_completed(task_id: &TaskId, task: &ExportTask) -> Result<(), ExportError> {
+fn refuse_unless_completed(task_id: &TaskId, task: &ExportTask, now: DateTime<Utc>) -> Result<(), ExportError> {
+    let took_too_long = age(task, now).is_some_and(|age| age >= TOO_LONG);
     let name = match code(task) {
         Some(ExportTaskStatusCode::Completed) => return Ok(()),
+        Some(ExportTaskStatusCode::Failed | ExportTaskStatusCode::Cancelled) if took_too_long => ErrorName::ExportTaskTimedOut,
         Some(ExportTaskStatusCode::Pending) => ErrorName::ExportTaskPending,
         Some(ExportTaskStatusCode::Running) => ErrorName::ExportTaskRunning,
         Some(ExportTaskStatusCode::PendingCancel) => ErrorName::ExportTaskCancelling,

@@ -9,11 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, TaskId,
     contract::create::{Reason, Request, Response, Task},
-    decide::{Decision, Evidence, LogGroup, Question, Verdict},
+    decide::{Decision, Evidence, LogGroup, Question, Start, Verdict},
     service::create_error,
     target::Target,
-    time::format_instant,
-    warning::{Warning, WarningName},
 };
 use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
@@ -50,7 +48,7 @@ impl CreateExportTask {
 
     async fn export(&self, request: &Request, target: Target, invocation: &mut Invocation) -> Result<Response, ExportError> {
         let now = invocation.now();
-        let skip = |target, reason| Ok(request.respond(target, Task::Skipped(reason), Vec::new()));
+        let skip = |target, reason| Ok(request.respond(target, Task::Skipped(reason), Start::default()));
         if request.is_run_time_over(self.run_time_limit, now) {
             return skip(target, Reason::RunTimeOver);
         }
@@ -61,15 +59,14 @@ impl CreateExportTask {
             ..target.question(request.force.then(|| request.run_since(now)), now)
         };
         let (decisions, evidence) = self.archive.decide(&question, Evidence::default(), None).await?;
-        let reason = match &decisions[..] {
+        let start = match &decisions[..] {
             [Decision { verdict: Verdict::Fail(error), .. }] => return Err(error.clone()),
-            [Decision { window, verdict, .. }] if *window == target.window => Reason::of(verdict),
-            _ => Some(Reason::PartlyArchived),
+            [Decision { window, verdict: Verdict::Export(start), .. }] if *window == target.window => start.clone(),
+            [Decision { window, verdict, .. }] if *window == target.window => {
+                return skip(target, Reason::of(verdict).unwrap_or(Reason::PartlyArchived));
+            }
+            _ => return skip(target, Reason::PartlyArchived),
         };
-        if let Some(reason) = reason {
-            return skip(target, reason);
-        }
-        let warnings = evidence.log_group.as_ref().and_then(|log_group| retention_warning(log_group, &target, now)).into_iter().collect();
         let Some(task) = self.adopt_or_create(request, &target, now).await? else {
             // Deleted since it was looked at: what that means is in the table.
             let absent = Evidence { log_group: Some(LogGroup::Absent), ..evidence };
@@ -81,7 +78,7 @@ impl CreateExportTask {
             };
         };
         note(request, &task, invocation);
-        Ok(request.respond(target, task, warnings))
+        Ok(request.respond(target, task, start))
     }
 
     /// A retry whose first answer was lost, and a second run at the same time, find the task that is there already, and export nothing
@@ -144,19 +141,4 @@ fn note(request: &Request, task: &Task, invocation: &mut Invocation) {
     if let (Task::Created(_), Some(since)) = (task, request.queued_since) {
         invocation.report(Metric::SlotWait(invocation.now() - since));
     }
-}
-
-/// A retention shorter than the way back to the window's start has deleted part of it already. What is left is worth exporting all the
-/// same.
-fn retention_warning(log_group: &LogGroup, target: &Target, now: DateTime<Utc>) -> Option<Warning> {
-    let LogGroup::Present { retention_in_days: Some(days), .. } = log_group else { return None };
-    let deleted_before = now - TimeDelta::days((*days).into());
-    (deleted_before.timestamp_millis() > target.window.from.0).then(|| {
-        let message = format!(
-            "the log group keeps events for {days} days: those before {} are deleted or about to be, and may be missing from the archive; keep them for \
-             60 days or more to export whole months",
-            format_instant(deleted_before)
-        );
-        Warning::new(WarningName::RetentionShorterThanMonth, message)
-    })
 }

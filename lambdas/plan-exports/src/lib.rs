@@ -14,12 +14,12 @@ use chrono::TimeDelta;
 use export_core::{
     ExportError,
     contract::plan::{Item, Plan, PlannedWindow, Request, Run},
-    decide::{Decision, Evidence, Verdict},
+    decide::{Decision, Evidence, Question, Verdict},
     error::Retry,
     input::RunInput,
     manifest::Found,
     missing::Memory,
-    planner::{Finished, Group, Homes, Planner, Subject},
+    planner::{Finished, Group, Homes, Planner, Speed, Subject},
     target::Target,
     time::format_instant,
 };
@@ -132,8 +132,8 @@ impl PlanExports {
             let decided = stream::iter(subjects.drain(..).map(|subject| self.decide(&planner, groups, subject, &index, invocation)));
             // In order: the due month goes first.
             let decided: Vec<_> = decided.buffered(AT_ONCE).try_collect().await?;
-            for (subject, decisions, found) in decided {
-                planner.take(&subject, decisions, &found);
+            for (subject, decisions, found, speed) in decided {
+                planner.take(&subject, decisions, &found, speed);
             }
         }
     }
@@ -146,14 +146,14 @@ impl PlanExports {
         subject: Subject,
         index: &ManifestIndex,
         invocation: &Invocation,
-    ) -> Result<(Subject, Vec<Decision>, Vec<Found>), ExportError> {
+    ) -> Result<(Subject, Vec<Decision>, Vec<Found>, Option<Speed>), ExportError> {
         let question = planner.question(&subject, invocation.now());
         // Since the list was made, a window's log group can have been deleted: in later rounds it is looked at anew.
         let log_group = subject.is_new().then(|| groups[subject.group].log_group.clone());
         let evidence = Evidence { log_group, ..Evidence::default() };
         let mut pauses = PAUSES.into_iter();
         let decided = loop {
-            let decided = self.archive.decide(&question, evidence.clone(), Some(index)).await;
+            let decided = self.decide_once(&question, evidence.clone(), index).await;
             let is_passing = decided.as_ref().is_err_and(|error| error.name.retry() == Retry::AfterBackoff);
             match pauses.next().filter(|_| is_passing) {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -161,13 +161,26 @@ impl PlanExports {
             }
         };
         match decided {
-            Ok((decisions, evidence)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default())),
+            Ok((decisions, evidence, speed)) => Ok((subject, decisions, evidence.manifests.unwrap_or_default(), speed)),
             Err(error) if error.name.retry() == Retry::AfterBackoff => Err(error),
             Err(error) => {
                 let failed = Decision { month: subject.month, window: subject.window, verdict: Verdict::Fail(error) };
-                Ok((subject, vec![failed], Vec::new()))
+                Ok((subject, vec![failed], Vec::new(), None))
             }
         }
+    }
+
+    /// With how long an export will take, where there is one to be planned.
+    async fn decide_once(
+        &self,
+        question: &Question<'_>,
+        evidence: Evidence,
+        index: &ManifestIndex,
+    ) -> Result<(Vec<Decision>, Evidence, Option<Speed>), ExportError> {
+        let (decisions, evidence) = self.archive.decide(question, evidence, Some(index)).await?;
+        let is_planned = decisions.iter().any(|decision| matches!(decision.verdict, Verdict::Export(_)));
+        let speed = if is_planned { self.archive.speed(question, index).await? } else { None };
+        Ok((decisions, evidence, speed))
     }
 }
 

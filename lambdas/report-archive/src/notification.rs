@@ -114,11 +114,13 @@ fn stays(name: WarningName) -> bool {
         | LogGroupNotFound
         | LogClassNotExportable
         | EntryMatchesNothing
+        | NoStreamHasPrefix
         | EntryRepeated
         | OpenWindowUnreadable => true,
         LogGroupDeleted
         | ExpiredBeforeFirstRun
         | RetentionShorterThanMonth
+        | CreatedDuringMonth
         | HiddenFromAthena
         | SmallerThanBefore
         | NotAsked

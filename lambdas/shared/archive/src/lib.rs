@@ -27,13 +27,15 @@ pub struct Archive {
     pub stack: Stack,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub s3: aws_sdk_s3::Client,
-    /// AWS allows 10 and 25 requests a second to the whole account: a run takes no more than these.
+    /// AWS allows 10, 25 and, in some Regions, 5 requests a second to the whole account: a run takes no more than these.
     describe_log_groups: Pace,
     describe_log_streams: Pace,
+    filter_log_events: Pace,
 }
 
 impl Archive {
     pub fn new(stack: Stack, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
-        Self { stack, logs, s3, describe_log_groups: Pace::per_second(10), describe_log_streams: Pace::per_second(20) }
+        let [describe_log_groups, describe_log_streams, filter_log_events] = [10, 20, 5].map(Pace::per_second);
+        Self { stack, logs, s3, describe_log_groups, describe_log_streams, filter_log_events }
     }
 }

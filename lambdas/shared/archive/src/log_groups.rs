@@ -78,5 +78,6 @@ fn described(found: &Described) -> Option<(LogGroupName, LogGroup)> {
     let name = LogGroupName::parse(found.log_group_name()?).ok()?;
     let is_exportable = !matches!(found.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery));
     let created = found.creation_time().map(Millis);
-    Some((name, LogGroup::Present { created, retention_in_days: found.retention_in_days(), is_exportable }))
+    let retention_policy = found.retention_policy_name().map(str::to_owned);
+    Some((name, LogGroup::Present { created, retention_in_days: found.retention_in_days(), retention_policy, is_exportable }))
 }

@@ -1,6 +1,6 @@
 //! Manifests: which there are, what they say, and the rule against overlaps when one is written.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 use export_core::{
@@ -9,6 +9,7 @@ use export_core::{
     destination::task_folder,
     manifest::{Content, Found, Manifest},
     place::{ManifestKey, Place, PlaceHash},
+    planner::Speed,
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
@@ -32,7 +33,8 @@ pub struct ManifestIndex {
 impl ManifestIndex {
     /// Lists the months that are asked about and their neighbours, and forgets the others.
     pub async fn look_at(&mut self, archive: &Archive, months: impl IntoIterator<Item = Month>) -> Result<(), ExportError> {
-        let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
+        let wanted: Vec<Month> =
+            months.into_iter().flat_map(|month| with_neighbours(month).into_iter().chain(months_before(month))).collect();
         self.months.retain(|month, _| wanted.contains(month));
         for month in wanted {
             if self.months.contains_key(&month) {
@@ -47,14 +49,19 @@ impl ManifestIndex {
         Ok(())
     }
 
-    fn of(&self, place: &PlaceHash, month: Month) -> Vec<ManifestKey> {
-        let of_month = |month| self.months.get(&month).and_then(|by_place| by_place.get(place)).cloned().unwrap_or_default();
-        with_neighbours(month).into_iter().flat_map(of_month).collect()
+    fn of(&self, place: &PlaceHash, months: &[Month]) -> Vec<ManifestKey> {
+        let of_month = |month| self.months.get(month).and_then(|by_place| by_place.get(place)).cloned().unwrap_or_default();
+        months.iter().flat_map(of_month).collect()
     }
 }
 
 fn with_neighbours(month: Month) -> [Month; 3] {
     [month.previous(), month, month.next()]
+}
+
+/// Those whose tasks tell how long the month's will take.
+fn months_before(month: Month) -> [Month; 2] {
+    [month.previous(), month.previous().previous()]
 }
 
 impl Archive {
@@ -85,10 +92,23 @@ impl Archive {
         Ok(tasks.filter_map(Manifest::created_at).min())
     }
 
+    /// How long the longest window took that was archived of the place in the two months before the question's.
+    pub async fn speed(&self, question: &Question<'_>, index: &ManifestIndex) -> Result<Option<Speed>, ExportError> {
+        let mut keys = index.of(&question.place.hash(), &months_before(question.month));
+        keys.sort_unstable_by_key(|key| Reverse((key.window.duration(), key.window.from)));
+        for key in keys {
+            let found = self.read_manifest(question, key).await?;
+            if let Some(speed) = found.as_ref().and_then(Found::manifest).and_then(Speed::of) {
+                return Ok(Some(speed));
+            }
+        }
+        Ok(None)
+    }
+
     async fn keys_near(&self, question: &Question<'_>, index: Option<&ManifestIndex>) -> Result<Vec<ManifestKey>, ExportError> {
         let place = question.place.hash();
         Ok(match index {
-            Some(index) => index.of(&place, question.month),
+            Some(index) => index.of(&place, &with_neighbours(question.month)),
             None => self.manifests_near(&place, question.month).await?.into_iter().map(|(key, _)| key).collect(),
         })
     }

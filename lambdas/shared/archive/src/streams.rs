@@ -1,12 +1,20 @@
-//! The newest event of a log group, by the metadata of its log streams.
+//! What log streams tell: the newest event of a log group by their metadata, whether one has a prefix, and whether an event is there.
 
 use aws_sdk_cloudwatchlogs::types::OrderBy;
-use export_core::{ExportError, LogGroupName, decide::NewestEvent, service::logs_error, time::Millis};
+use export_core::{
+    ExportError, LogGroupName, StreamPrefix, Window,
+    decide::{AnyEvent, NewestEvent},
+    service::logs_error,
+    time::Millis,
+};
 
 use crate::{Archive, service_failure};
 
 /// Of 50 log streams each. A log group that is idle and has more is exported: that is surer than to read on.
 const MOST_PAGES: usize = 20;
+
+/// Of FilterLogEvents, which can be empty one after another. A search that takes longer is no proof.
+const MOST_PAGES_OF_EVENTS: usize = 200;
 
 impl Archive {
     /// An event at `since` or later ends the search. Log streams come with the newest event first; where those that do not tell their
@@ -44,5 +52,61 @@ impl Archive {
             }
         }
         Ok(NewestEvent::Unknown)
+    }
+
+    /// Whether a log stream's name begins with `prefix`. A search that comes to no end says yes: the export will tell.
+    pub async fn has_stream(&self, log_group: &LogGroupName, prefix: Option<&StreamPrefix>) -> Result<bool, ExportError> {
+        let mut token = None;
+        for _ in 0..MOST_PAGES {
+            self.describe_log_streams.turn().await;
+            let request = self.logs.describe_log_streams().log_group_name(log_group.as_str()).limit(1);
+            let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) => {
+                    let failure = service_failure("DescribeLogStreams", &error);
+                    // Deleted since it was looked at: CreateExportTask will say so.
+                    return if failure.has_code("ResourceNotFoundException") { Ok(true) } else { Err(logs_error(&failure)) };
+                }
+            };
+            token = page.next_token.clone();
+            if !page.log_streams().is_empty() || token.is_none() {
+                return Ok(!page.log_streams().is_empty());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether an event is in `window`. At most one event is read, and nothing of it is kept.
+    pub async fn any_event(
+        &self,
+        log_group: &LogGroupName,
+        prefix: Option<&StreamPrefix>,
+        window: Window,
+    ) -> Result<AnyEvent, ExportError> {
+        let mut token = None;
+        for _ in 0..MOST_PAGES_OF_EVENTS {
+            self.filter_log_events.turn().await;
+            let request = self.logs.filter_log_events().log_group_name(log_group.as_str()).limit(1);
+            // Sources differ on whether the end is included: one millisecond more is asked for, and cut off again.
+            let request = request.start_time(window.from.0).end_time(window.to.0 + 1);
+            let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
+            let page = match request.send().await {
+                Ok(page) => page,
+                Err(error) => {
+                    let failure = service_failure("FilterLogEvents", &error);
+                    // Deleted: what that means is in the table.
+                    return if failure.has_code("ResourceNotFoundException") { Ok(AnyEvent::None) } else { Err(logs_error(&failure)) };
+                }
+            };
+            if page.events().iter().filter_map(|event| event.timestamp()).any(|at| window.from.0 <= at && at <= window.to.0) {
+                return Ok(AnyEvent::Found);
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(AnyEvent::None);
+            }
+        }
+        Ok(AnyEvent::Unknown)
     }
 }

@@ -4,6 +4,7 @@
 //! export it says what is not covered; with what a task wrote as evidence, it says what the archive records. Nothing else decides.
 
 mod replace;
+mod settle;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -49,10 +50,14 @@ pub struct Evidence {
     pub manifests: Option<Vec<Found>>,
     pub log_group: Option<LogGroup>,
     pub newest_event: Option<NewestEvent>,
+    /// Whether a log stream has the question's stream prefix.
+    pub has_stream: Option<bool>,
     /// When the oldest task was created whose manifest the place has in the question's month or the one before.
     pub oldest_task: Option<Option<DateTime<Utc>>>,
     /// What a COMPLETED task for exactly the question's window wrote.
     pub export: Option<Export>,
+    /// Whether an event of the question's streams is in its window, after a task that wrote nothing.
+    pub any_event: Option<AnyEvent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +67,10 @@ pub enum LogGroup {
     Gone,
     Present {
         created: Option<Millis>,
+        /// What counts: an account-level retention policy overrides the log group's own.
         retention_in_days: Option<i32>,
+        /// The name of that policy.
+        retention_policy: Option<String>,
         is_exportable: bool,
     },
 }
@@ -72,10 +80,28 @@ impl LogGroup {
     pub(crate) fn may_have_expired(&self, window: Window, at: Millis) -> bool {
         match self {
             Self::Absent | Self::Gone => true,
-            Self::Present { retention_in_days, .. } => {
-                retention_in_days.is_some_and(|days| window.from < at - TimeDelta::days(days.into()))
-            }
+            Self::Present { .. } => self.complete_from(window, at).is_some(),
         }
+    }
+
+    /// From when on retention has kept the events, where at `at` it may have deleted the beginning of the window.
+    pub fn complete_from(&self, window: Window, at: Millis) -> Option<Millis> {
+        let Self::Present { retention_in_days: Some(days), .. } = self else { return None };
+        Some(at - TimeDelta::days((*days).into())).filter(|kept_from| window.from < *kept_from)
+    }
+
+    /// It does not hold what was in the window: it is gone, or was created after the window.
+    fn is_of_a_later_life(&self, window: Window) -> bool {
+        match self {
+            Self::Absent | Self::Gone => true,
+            Self::Present { created, .. } => created.is_some_and(|created| created > window.to),
+        }
+    }
+
+    /// When it was created, if that is inside the window.
+    fn created_in(&self, window: Window) -> Option<Millis> {
+        let Self::Present { created: Some(created), .. } = self else { return None };
+        Some(*created).filter(|created| window.from < *created && *created <= window.to)
     }
 }
 
@@ -84,6 +110,15 @@ impl LogGroup {
 pub enum NewestEvent {
     None,
     At(Millis),
+    Unknown,
+}
+
+/// What FilterLogEvents says of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnyEvent {
+    None,
+    Found,
+    /// It came to no end.
     Unknown,
 }
 
@@ -117,7 +152,9 @@ pub enum Need {
     Manifests,
     LogGroup,
     NewestEvent,
+    Stream,
     OldestTask,
+    AnyEvent,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +169,7 @@ pub enum Verdict {
     /// Valid manifests cover it.
     Archived,
     /// It is not covered: a task is to export it.
-    Export,
+    Export(Start),
     /// The export counts: its manifest is written, then those that it replaces are removed.
     Write {
         outcome: Outcome,
@@ -150,6 +187,14 @@ pub enum Verdict {
     Fail(ExportError),
 }
 
+/// What is known of an export before it starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Retention has deleted the window up to here, or is about to.
+    pub complete_from: Option<Millis>,
+    pub warnings: Vec<Warning>,
+}
+
 pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>, Need> {
     let found = evidence.manifests.as_ref().ok_or(Need::Manifests)?;
     let found: Vec<&Found> = found.iter().filter(|found| found.key.window.overlaps(question.window)).collect();
@@ -158,7 +203,7 @@ pub fn decide(question: &Question, evidence: &Evidence) -> Result<Vec<Decision>,
         return Ok(decision(Verdict::Fail(error)));
     }
     if let Some(export) = &evidence.export {
-        return settle(question, &found, evidence, export).map(decision);
+        return settle::settle(question, &found, evidence, export).map(decision);
     }
     if let Some(error) = replace::overlapping(question, &found) {
         return Ok(decision(Verdict::Fail(error)));
@@ -192,10 +237,7 @@ pub fn uncovered_by(question: &Question, found: &[Found]) -> Vec<Window> {
 fn before_export(question: &Question, window: Window, holder: Option<&Found>, evidence: &Evidence) -> Result<Verdict, Need> {
     let name = &question.place.log_group;
     let log_group = evidence.log_group.as_ref().ok_or(Need::LogGroup)?;
-    let is_of_a_later_life = match log_group {
-        LogGroup::Absent | LogGroup::Gone => true,
-        LogGroup::Present { created, .. } => created.is_some_and(|created| created > window.to),
-    };
+    let is_of_a_later_life = log_group.is_of_a_later_life(window);
     if let Some(holder) = holder {
         let cannot = |why: &str| Verdict::Fail(replace::no_export_can_replace(&format!("log group {name} {why}"), window));
         return Ok(match log_group {
@@ -205,7 +247,7 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
             LogGroup::Present { created: Some(created), .. } if *created > window.to + LATE_EVENTS => {
                 cannot("was created anew after this window")
             }
-            LogGroup::Present { .. } => Verdict::Export,
+            LogGroup::Present { .. } => start(question, window, log_group, evidence)?,
         });
     }
     if is_of_a_later_life && question.existed_before(log_group, evidence)? {
@@ -226,57 +268,42 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
         NewestEvent::At(newest) => newest < window.from - TIMESTAMP_MARGIN,
         NewestEvent::Unknown => false,
     };
-    Ok(match none_in_window && !question.remembered.is_open {
-        true if question.now >= window.end() + LATE_EVENTS => Verdict::Record(Reason::NoEventsInMonth),
-        true => Verdict::NothingYet,
-        false => Verdict::Export,
-    })
+    if none_in_window && !question.remembered.is_open {
+        let is_settled = question.now >= window.end() + LATE_EVENTS;
+        return Ok(if is_settled { Verdict::Record(Reason::NoEventsInMonth) } else { Verdict::NothingYet });
+    }
+    match question.stream_prefix {
+        Some(prefix) if !evidence.has_stream.ok_or(Need::Stream)? => {
+            Ok(warn(WarningName::NoStreamHasPrefix, &format!("has no log stream with the prefix {prefix}")))
+        }
+        _ => start(question, window, log_group, evidence),
+    }
+}
+
+/// An export, with what is known to be missing from it. What is left is worth exporting all the same.
+fn start(question: &Question, window: Window, log_group: &LogGroup, evidence: &Evidence) -> Result<Verdict, Need> {
+    let mut warnings = Vec::new();
+    let complete_from = log_group.complete_from(window, Millis::of(question.now));
+    if let (Some(from), LogGroup::Present { retention_in_days: Some(days), retention_policy, .. }) = (complete_from, log_group) {
+        let whose = retention_policy.as_ref().map_or("the log group".to_owned(), |policy| format!("the account-level policy {policy}"));
+        let message = format!(
+            "{whose} keeps events for {days} days: those before {from} are deleted or about to be, and may be missing from the archive; keep \
+             them for 60 days or more to export whole months"
+        );
+        warnings.push(Warning::new(WarningName::RetentionShorterThanMonth, message));
+    }
+    if let Some(created) = log_group.created_in(window) {
+        let earlier = match question.existed_before(log_group, evidence)? {
+            true => "; the events of the log group that had its name before are lost",
+            false => "",
+        };
+        let message = format!("the log group was created at {created}, inside the window{earlier}");
+        warnings.push(Warning::new(WarningName::CreatedDuringMonth, message));
+    }
+    Ok(Verdict::Export(Start { complete_from, warnings }))
 }
 
 const NOT_EXPORTABLE: &str = "is not of the class Standard, and CloudWatch Logs exports no other";
-
-/// What the archive records of a task that is COMPLETED.
-fn settle(question: &Question, found: &[&Found], evidence: &Evidence, export: &Export) -> Result<Verdict, Need> {
-    let log_group = || evidence.log_group.as_ref().ok_or(Need::LogGroup);
-    let outcome = if export.folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
-    let is_own = |found: &Found| {
-        found.key.window == question.window && found.manifest().is_some() && found.content.task_id() == Some(&export.task_id)
-    };
-    // Also where its own manifest lies there already: the call before this one may have ended before it removed the others.
-    let (own, others): (Vec<&Found>, Vec<&Found>) = found.iter().partition(|found| is_own(found));
-    if !own.is_empty() && others.is_empty() {
-        return Ok(Verdict::Written(outcome));
-    }
-    let mut replaces = Vec::new();
-    let mut warnings = Vec::new();
-    for old in others {
-        match question.replaces(old, outcome) {
-            Replaces::Nothing => return Ok(Verdict::Written(outcome)),
-            Replaces::Refused(error) => return Ok(Verdict::Fail(error)),
-            Replaces::Freely => {}
-            Replaces::IfNotSmaller(lies) => {
-                let strict = export.may_lack_expired(question.window, log_group()?);
-                if let Some(error) = replace::smaller(old, lies, export, strict) {
-                    let is_lost = strict && old.is_damaged() && old.key.window == question.window;
-                    return Ok(if is_lost { Verdict::Record(Reason::Damaged) } else { Verdict::Fail(error) });
-                }
-                warnings.extend(replace::smaller_than_before(old, export));
-            }
-        }
-        replaces.push(old.key.clone());
-    }
-    if outcome == Outcome::Exported {
-        return Ok(Verdict::Write { outcome, replaces, warnings });
-    }
-    Ok(match log_group()? {
-        LogGroup::Absent | LogGroup::Gone => Verdict::Record(Reason::LogGroupDeleted),
-        log_group if export.may_lack_expired(question.window, log_group) => {
-            let is_seen = question.seen_since(evidence)?.is_some();
-            Verdict::Record(if is_seen { Reason::Expired } else { Reason::ExpiredBeforeFirstRun })
-        }
-        _ => Verdict::Write { outcome, replaces, warnings },
-    })
-}
 
 /// What an export of exactly the question's window does to a manifest that overlaps it.
 enum Replaces<'a> {

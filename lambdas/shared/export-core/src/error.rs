@@ -69,7 +69,8 @@ error_names! {
     ExportTaskCancelled, InNextRound, "Find who cancelled the export task, then start a new run.";
     ExportTaskNotFound, InNextRound, "Start a new run: CloudWatch Logs no longer knows the export task.";
     ExportTaskStatusUnknown, Never, "Report it: CloudWatch Logs answered with a status that this version does not know.";
-    ExportTaskTimedOut, Never, "Start a new run; split the log group if its month always takes longer than a day.";
+    ExportTaskTimedOut, Never, "Wait for the next run: it exports the window in two halves.";
+    ExportIncomplete, Never, "Wait for the next run, which exports the window again. If it fails each day, ask AWS Support about the export task.";
     SmallerExport, Never, "Restore the old task's objects from their versions, or compare both task folders as docs/operations.md says.";
     OverlapRefused, Never, "Wait for the next run. If it fails again, compare the manifests as docs/operations.md says.";
     PlaceTaken, Never, "Give the entry another s3Prefix: this place holds an export with another log stream prefix.";

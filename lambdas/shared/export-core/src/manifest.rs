@@ -84,6 +84,8 @@ pub struct Manifest {
     pub timezone: String,
     pub window_from: Millis,
     pub window_to: Millis,
+    /// Where retention had deleted the beginning of the window: the export is complete from here on.
+    pub complete_from: Option<Millis>,
     pub destination_prefix: String,
     pub task_id: Option<TaskId>,
     pub objects: u64,
@@ -115,6 +117,7 @@ impl Manifest {
             timezone: timezone.to_owned(),
             window_from: target.window.from,
             window_to: target.window.to,
+            complete_from: None,
             destination_prefix: target.destination_prefix(),
             task_id: None,
             objects: 0,

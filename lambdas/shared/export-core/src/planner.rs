@@ -1,6 +1,7 @@
 //! The rounds of a run: which log-group-months it compares next, what it plans, and when it ends. Evidence is gathered elsewhere.
 
 mod homes;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use homes::Homes;
+pub use parts::{Speed, equal_parts, halves};
 
 /// A log group of the run's list, as it was when the run began.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,15 +158,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Takes the verdicts on a subject, with the manifests that they stand on.
-    pub fn take(&mut self, subject: &Subject, decisions: Vec<Decision>, found: &[Found]) {
-        for Decision { month, window, verdict } in decisions {
+    /// Takes the verdicts on a subject, with the manifests that they stand on. `speed`: of what is archived of its place.
+    pub fn take(&mut self, subject: &Subject, decisions: Vec<Decision>, found: &[Found], speed: Option<Speed>) {
+        for decision in decisions {
+            let Decision { month, window, verdict } = &decision;
             if matches!(verdict, Verdict::Archived | Verdict::Written(_) | Verdict::Write { .. }) {
-                self.take_archived(subject, month, window, found);
+                self.take_archived(subject, *month, *window, found);
                 continue;
             }
-            for window in self.parts(subject, window, found) {
-                self.take_open(subject, month, window, &verdict, found);
+            for part in self.parts(subject, &decision, found, speed) {
+                self.take_open(subject, *month, part, verdict, found);
             }
         }
         let is_new = |found: &&Found| !subject.was_planned && !subject.after_first_covered && found.month() == self.run.due_month;
@@ -209,14 +212,25 @@ impl<'a> Planner<'a> {
         self.settle(subject.group, month, window, settled);
     }
 
-    /// Uncovered windows are cut at the bounds of open windows, so that parts stay parts from run to run. What a manifest has stays whole.
-    fn parts(&self, subject: &Subject, window: Window, found: &[Found]) -> Vec<Window> {
+    /// Uncovered windows are cut at the bounds of open windows, so that parts stay parts from run to run; then so that each task is short
+    /// at this speed. One whose task took too long is cut into halves. What a manifest has stays whole.
+    fn parts(&mut self, subject: &Subject, decision: &Decision, found: &[Found], speed: Option<Speed>) -> Vec<Window> {
+        let Decision { window, ref verdict, .. } = *decision;
+        let is_exported = matches!(verdict, Verdict::Export(_));
+        if found.iter().any(|found| found.key.window == window) {
+            return vec![window];
+        }
+        if subject.was_planned {
+            let took_too_long = window == subject.window && subject.child.as_ref().is_some_and(Child::took_too_long);
+            let parts = if is_exported && took_too_long { halves(window) } else { vec![window] };
+            self.has_progressed |= parts.len() > 1;
+            return parts;
+        }
         let open: Vec<Window> = self.memory.open.of(&self.groups[subject.group].place).map(OpenWindow::window).collect();
-        let is_whole = subject.was_planned || found.iter().any(|found| found.key.window == window);
-        let mut parts = if is_whole { vec![window] } else { window.cut_at(&open) };
+        let mut parts = window.cut_at(&open);
         // The hole that a changed time zone left is no open window: those have their own turn.
         parts.retain(|part| !subject.after_first_covered || !open.iter().any(|open| open.contains(*part)));
-        parts
+        parts.into_iter().flat_map(|part| equal_parts(part, speed.filter(|_| is_exported))).collect()
     }
 
     /// Two months can both touch the window of a manifest that is exported again.
@@ -319,6 +333,7 @@ impl<'a> Planner<'a> {
         match reason {
             Reason::LogGroupNotFound => warned(WarningName::LogGroupNotFound, "does not exist any more"),
             Reason::LogClassNotExportable => warned(WarningName::LogClassNotExportable, "is not of the class Standard any more"),
+            Reason::NoStreamHasPrefix => warned(WarningName::NoStreamHasPrefix, "has no log stream with the entry's prefix any more"),
             Reason::Recorded(reason) => Some(Settled::recorded(reason)),
             Reason::NoEventsYet => Some(Settled::NothingYet),
             Reason::AlreadyArchived | Reason::PartlyArchived | Reason::RunTimeOver => None,

@@ -24,6 +24,8 @@ pub enum WarningName {
     ExpiredBeforeFirstRun,
     /// Retention has deleted part of the window.
     RetentionShorterThanMonth,
+    /// The log group was created inside the window: what an earlier log group of its name held is not in the archive.
+    CreatedDuringMonth,
     /// Objects of log streams whose name begins with `_` or `.`: Athena passes over them.
     HiddenFromAthena,
     /// A valid manifest's objects have other contents than when it was written, with the same number and bytes.
@@ -40,6 +42,8 @@ pub enum WarningName {
     LogClassNotExportable,
     /// An entry matches no log group.
     EntryMatchesNothing,
+    /// The log group has no log stream with the entry's prefix.
+    NoStreamHasPrefix,
     /// An entry is given twice.
     EntryRepeated,
     /// An open window in `missing/` cannot be read: it is counted as missing.

@@ -70,6 +70,16 @@ impl Window {
         starts.windows(2).map(|ends| Self { from: Millis(ends[0]), to: Millis(ends[1] - 1) }).collect()
     }
 
+    /// The window in `count` equal parts, to the millisecond.
+    pub fn parts(self, count: i64) -> Vec<Self> {
+        let start = |part: i64| self.from.0 + (i128::from(self.to.0 + 1 - self.from.0) * i128::from(part) / i128::from(count)) as i64;
+        (0..count).map(|part| Self { from: Millis(start(part)), to: Millis(start(part + 1) - 1) }).collect()
+    }
+
+    pub fn duration(self) -> TimeDelta {
+        Millis(self.to.0 + 1) - self.from
+    }
+
     fn minus(self, other: Self) -> Vec<Self> {
         if !self.overlaps(other) {
             return vec![self];

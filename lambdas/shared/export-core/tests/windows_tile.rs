@@ -1,11 +1,15 @@
 //! The windows of adjacent months tile the time line: for every time zone chrono-tz knows, every month from 1970 to 2100. What is
-//! covered of a window, and what is not, tile it too.
+//! covered of a window, and what is not, tile it too; and so do its parts.
 //!
 //! The exhaustive test walks all of them; the properties draw their own instants and months and shrink what fails.
 
-use chrono::{DateTime, Datelike, NaiveTime, TimeZone, Timelike};
+use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use export_core::{Month, Window, time::Millis};
+use export_core::{
+    Month, Window,
+    planner::{Speed, equal_parts, halves},
+    time::Millis,
+};
 use proptest::prelude::*;
 
 fn months() -> impl Iterator<Item = Month> {
@@ -103,6 +107,28 @@ proptest! {
             expected = Millis(part.to.0 + 1);
         }
         prop_assert_eq!(expected.0 - 1, window.to.0);
+    }
+
+    /// A month starts in as many parts as its hours need, and a part is halved whenever its task takes too long, in run after run: the
+    /// parts tile the month at any time, and none is shorter than a day.
+    #[test]
+    fn the_parts_of_a_month_tile_it(
+        timezone in any_timezone(), year in 1971i32..2100, month in 1u32..=12,
+        expected in 0u32..1000, hours_in_runs in prop::collection::vec(0u32..1000, 1..8),
+    ) {
+        let window = Window::of(Month::new(year, month).unwrap(), timezone);
+        let (day, most) = (TimeDelta::days(1), window.duration().num_days());
+        let mut parts = equal_parts(window, Speed::new(window, f64::from(expected) * 3600.0));
+        prop_assert_eq!(parts.len() as i64, (i64::from(expected) / 16 + 1).min(most));
+        for hours in hours_in_runs {
+            // Of the whole month; a task that takes 24 of them is ended.
+            let takes_too_long =
+                |part: Window| i128::from(part.duration().num_milliseconds()) * i128::from(hours) > i128::from(window.duration().num_milliseconds()) * 24;
+            parts = parts.into_iter().flat_map(|part| if takes_too_long(part) { halves(part) } else { vec![part] }).collect();
+            prop_assert_eq!((parts[0].from, parts[parts.len() - 1].to), (window.from, window.to));
+            prop_assert!(parts.windows(2).all(|pair| pair[0].to.0 + 1 == pair[1].from.0), "{parts:?}");
+            prop_assert!(parts.iter().all(|part| part.duration() >= day), "{parts:?}");
+        }
     }
 }
 

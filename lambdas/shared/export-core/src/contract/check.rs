@@ -27,6 +27,8 @@ pub struct Request {
     pub execution: Option<ExecutionArn>,
     /// Warnings of `create-export-task`, handed on to the manifest as they are.
     pub warnings: Vec<Value>,
+    /// Retention had deleted the window up to here.
+    pub complete_from: Option<Millis>,
     pub remembered: Remembered,
 }
 
@@ -40,8 +42,9 @@ impl Request {
         let timezone = fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone);
         let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
         let warnings = read_warnings(&fields, &mut problems);
+        let complete_from = fields.millis("completeFrom", &mut problems);
         let remembered = super::create::read_remembered(&fields, &mut problems);
-        problems.into_result(task_id.map(|task_id| Self { task_id, target, timezone, execution, warnings, remembered }))
+        problems.into_result(task_id.map(|task_id| Self { task_id, target, timezone, execution, warnings, complete_from, remembered }))
     }
 }
 

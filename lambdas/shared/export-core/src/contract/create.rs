@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ErrorName, ExecutionArn, ExportError, Month, Prefix, StreamPrefix, TaskId, Window,
-    decide::{Remembered, Verdict},
+    decide::{Remembered, Start, Verdict},
     destination::{Destination, Template},
     entry::Source,
     fields::Fields,
@@ -137,7 +137,7 @@ impl Request {
         self.start_time.is_some_and(|start| now - start > limit)
     }
 
-    pub fn respond(&self, target: Target, task: Task, warnings: Vec<Warning>) -> Response {
+    pub fn respond(&self, target: Target, task: Task, start: Start) -> Response {
         let (status, task_id, reason) = match task {
             Task::Created(task_id) => (Status::Created, Some(task_id), None),
             Task::Adopted(task_id) => (Status::Adopted, Some(task_id), None),
@@ -159,7 +159,8 @@ impl Request {
             task_id,
             status,
             reason,
-            warnings,
+            complete_from: start.complete_from,
+            warnings: start.warnings,
             is_open: self.remembered.is_open,
             seen_since: self.remembered.seen_since.map(format_instant),
         }
@@ -211,6 +212,7 @@ pub enum Reason {
     RunTimeOver,
     LogGroupNotFound,
     LogClassNotExportable,
+    NoStreamHasPrefix,
     /// report-archive records it.
     #[serde(untagged)]
     Recorded(manifest::Reason),
@@ -224,8 +226,9 @@ impl Reason {
             Verdict::NothingYet => Some(Self::NoEventsYet),
             Verdict::Record(reason) => Some(Self::Recorded(*reason)),
             Verdict::Warn(warning) if warning.name == WarningName::LogClassNotExportable => Some(Self::LogClassNotExportable),
+            Verdict::Warn(warning) if warning.name == WarningName::NoStreamHasPrefix => Some(Self::NoStreamHasPrefix),
             Verdict::Warn(_) => Some(Self::LogGroupNotFound),
-            Verdict::Export | Verdict::Write { .. } | Verdict::Fail(_) => None,
+            Verdict::Export(_) | Verdict::Write { .. } | Verdict::Fail(_) => None,
         }
     }
 }
@@ -254,6 +257,9 @@ pub struct Response {
     pub status: Status,
     /// `null` when a task was created or adopted.
     pub reason: Option<Reason>,
+    /// Retention has deleted the window up to here, or is about to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete_from: Option<Millis>,
     pub warnings: Vec<Warning>,
     pub is_open: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

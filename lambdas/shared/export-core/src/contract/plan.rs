@@ -22,7 +22,7 @@ use crate::{
 /// Windows of one round.
 pub const ROUND_SIZE: usize = 500;
 
-/// A run ends after so many rounds in which nothing was exported or newly compared.
+/// A run ends after so many rounds in which nothing was exported, split or newly compared.
 pub const IDLE_ROUNDS: u32 = 3;
 
 /// `{"execution", "startTime", "state"}`: `state` is the run's input at first, and `{"plan": ...}` with what became of it afterwards.
@@ -284,6 +284,11 @@ impl Child {
             None if error.is_empty() => Self::Broken { error: text("Status"), cause: text("ExecutionArn") },
             None => Self::Broken { error, cause: message_of(cause) },
         }
+    }
+
+    /// Its task came near the 24 hours after which CloudWatch Logs ends it.
+    pub fn took_too_long(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.name == ErrorName::ExportTaskTimedOut)
     }
 
     /// What it failed with, in the words of this project.

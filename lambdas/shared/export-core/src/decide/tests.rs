@@ -1,6 +1,7 @@
 //! The table of docs/architecture.md, row by row.
 
 mod case;
+mod settle;
 
 use case::*;
 use serde_json::json;
@@ -12,6 +13,10 @@ use crate::manifest::Content;
 fn each_stage_asks_for_what_it_needs_and_for_no_more() {
     let mut nothing = lie([]);
     nothing.evidence.manifests = None;
+    let unasked = |mut case: Case| {
+        case.evidence.any_event = None;
+        case
+    };
     check([
         ("nothing is known", nothing, "needs Manifests"),
         ("no manifest", lie([]), "needs LogGroup"),
@@ -21,9 +26,12 @@ fn each_stage_asks_for_what_it_needs_and_for_no_more() {
         ("a log group of later", lie([]).group(created(october().to + TimeDelta::days(1))), "needs OldestTask"),
         ("no event in the window", lie([]).group(NO_LIMIT).newest(NewestEvent::None), "NothingYet"),
         ("an event may be in it", lie([]).group(NO_LIMIT).newest(NewestEvent::Unknown), "Export"),
+        ("of some streams", lie([]).group(NO_LIMIT).newest(NewestEvent::Unknown).of_streams("prod/"), "needs Stream"),
+        ("a log group of inside", lie([]).group(created(october().to)).newest(NewestEvent::Unknown), "needs OldestTask"),
         ("an export of nothing that retention explains", lie([]).group(ONE_DAY).exports(&[]), "needs OldestTask"),
         ("an export", lie([]).exports(&[("a", 1)]), "Write(Exported)"),
-        ("an export of nothing", lie([]).exports(&[]), "needs LogGroup"),
+        ("an export of nothing", unasked(lie([]).exports(&[])), "needs AnyEvent"),
+        ("an export of nothing, and no event is there", lie([]).exports(&[]), "needs LogGroup"),
         ("an export in place of another", lie([exported()]).exports(&[("a", 1)]), "needs LogGroup"),
     ]);
 }
@@ -65,6 +73,18 @@ fn what_is_not_covered_goes_by_the_log_group_and_its_events() {
         ("none in the rest", open([wrote(0, 9, &[])]).newest(NewestEvent::None), "9..744 NothingYet"),
         ("created long after", open([]).group(created(to + LATE_EVENTS + ms)), "Record(CreatedAfterMonth)"),
         ("created after, and late events are taken", open([]).group(created(to + LATE_EVENTS)), "Export"),
+        ("a stream has the prefix", open([]).of_streams("prod/").has_stream(true), "Export"),
+        (
+            "no stream has it",
+            open([]).of_streams("[$LATEST]").has_stream(false),
+            "NoStreamHasPrefix: log group /a has no log stream with the prefix [$LATEST]",
+        ),
+        (
+            "no stream has it, and it is open",
+            open([]).of_streams("prod/").has_stream(false).open_since("2026-11-01T00:00:00Z"),
+            "NoStreamHasPrefix: ...",
+        ),
+        ("no event is in any stream", open([]).of_streams("prod/").newest(NewestEvent::None), "NothingYet"),
         ("no such log group", open([]).group(LogGroup::Absent), "LogGroupNotFound: log group /a does not exist"),
         ("gone, and nobody named it", open([]).group(LogGroup::Gone), "NothingYet"),
         ("another class", lie([]).group(INFREQUENT), "LogClassNotExportable: log group /a is not of the class Standard..."),
@@ -85,7 +105,18 @@ fn what_was_seen_and_is_there_no_more_is_lost() {
         ("created anew since it was planned", open([]).group(anew()).planned_since(before), "Record(LogGroupDeleted)"),
         ("what is younger than today's log group proves nothing", open([]).group(anew()).seen_since(after), "Export"),
         ("nor does today's plan", open([]).group(anew()).planned_since(after), "Export"),
-        ("created inside the window", open([]).group(created(october().to)).seen_since(before), "Export"),
+        (
+            "created anew inside the window",
+            open([]).group(created(october().to)).seen_since(before),
+            "Export, CreatedDuringMonth: the log group was created at 2026-10-31T14:59:59.999Z, inside the window; the events of the log \
+             group that had its name before are lost",
+        ),
+        (
+            "created inside the window",
+            open([]).group(created(october().to)),
+            "Export, CreatedDuringMonth: the log group was created at 2026-10-31T14:59:59.999Z, inside the window",
+        ),
+        ("created at its first millisecond", open([]).group(created(october().from)), "Export"),
         ("the rest of it", open([wrote(0, 9, &[])]).group(LogGroup::Absent).seen_since(before), "9..744 Record(LogGroupDeleted)"),
         ("no event in it, and never open", quiet(open([])).seen_since(before), "Record(NoEventsInMonth)"),
         ("no event in it, and open once", quiet(open([])).open_since(before), "Export"),
@@ -154,7 +185,7 @@ fn what_a_task_stands_behind_is_exported_again_or_fails() {
              stream prefix dev/: give the entry another s3Prefix",
         ),
         ("damaged, of other streams", open([damaged().of_streams("prod/")]).of_streams("dev/"), "PlaceTaken: ..."),
-        ("skipped for other streams", open([skipped().of_streams("prod/")]).of_streams("dev/"), "Export"),
+        ("skipped for other streams", open([skipped().of_streams("prod/")]).of_streams("dev/").has_stream(true), "Export"),
         (
             "damaged, and another class",
             open([damaged()]).group(INFREQUENT),
@@ -204,110 +235,30 @@ fn behind_the_first_covered_millisecond_no_hole_stays() {
     ]);
 }
 
-/// Each replacement rule of the manifest, by what lies there and what task t-new wrote in all of October.
 #[test]
-fn what_an_export_replaces() {
-    let lasting = |manifests: [Lying; 1]| lie(manifests).group(NO_LIMIT);
-    let expiring = |manifests: [Lying; 1]| lie(manifests).group(ONE_DAY);
-    let (some, none): (Streams, Streams) = (&[("a", 1000)], &[]);
-    check([
-        ("nothing", lie([]).group(NO_LIMIT).exports(some), "Write(Exported)"),
-        ("nothing, by nothing", lie([]).group(NO_LIMIT).exports(none), "Write(Empty)"),
-        ("skipped", lasting([skipped()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("skipped, by nothing", lasting([skipped()]).exports(none), "Written(Empty)"),
-        ("skipped, by nothing in fewer streams", lasting([skipped()]).of_streams("prod/").exports(none), "Written(Empty)"),
-        ("skipped for fewer streams, by nothing", lasting([skipped().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
-        ("empty for fewer streams, by nothing", lasting([empty().of_streams("prod/")]).exports(none), "Write(Empty), replaces 0..744"),
-        ("skipped for other streams", lasting([skipped().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
-        ("empty", lasting([empty()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("lost without a task", lasting([lost()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("lost without a task, by nothing", lasting([lost()]).exports(none), "Written(Empty)"),
-        ("lost and damaged", lasting([lost_damaged(some)]).exports(some), "Write(Exported), replaces 0..744"),
-        ("lost and damaged, by less", lasting([lost_damaged(some)]).exports(&[("a", 9)]), "SmallerExport: ..."),
-        ("lost and damaged, by nothing", lasting([lost_damaged(some)]).exports(none), "SmallerExport: ..."),
-        ("empty of other bounds", lasting([wrote(9, 745, &[])]).exports(some), "OverlapRefused: ..."),
-        ("empty, by nothing", lasting([empty()]).exports(none), "Written(Empty)"),
-        (
-            "a part that is empty, by nothing",
-            lasting([wrote(9, 20, &[])]).exports(none),
-            "OverlapRefused: the window 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z of log group /a overlaps manifest ..., whose \
-             window is ...",
-        ),
-        ("the same, again", lasting([exported().with(json!({"task_id": "t-new"}))]).exports(some), "Written(Exported)"),
-        ("the same bounds", lasting([exported()]).exports(some), "Write(Exported), replaces 0..744"),
-        (
-            "the same bounds, by nothing",
-            lasting([exported()]).exports(none),
-            "SmallerExport: the new task t-new wrote nothing, and manifest ... has a task: it stays",
-        ),
-        ("other bounds", lasting([wrote(9, 744, some)]).exports(some), "OverlapRefused: ..."),
-        ("other bounds, not answering", lasting([wrote(9, 744, some).of_streams("prod/")]).exports(some), "OverlapRefused: ..."),
-        (
-            "damaged, inside",
-            lasting([wrote(9, 744, &[("a", 2000)]).damaged(some)]).exports(some),
-            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... stated 2000 bytes of task t-old, and the new task t-new wrote 1000",
-        ),
-        ("damaged, beyond the window", lasting([wrote(9, 745, some).damaged(none)]).exports(some), "OverlapRefused: ..."),
-        (
-            "damaged, all gone, by nothing",
-            lasting([exported().damaged(none)]).exports(none),
-            "SmallerExport: the new task t-new wrote nothing...",
-        ),
-        ("fewer streams", lasting([exported().of_streams("prod/")]).exports(some), "Write(Exported), replaces 0..744"),
-        ("other streams", lasting([exported().of_streams("prod/")]).of_streams("dev/").exports(some), "PlaceTaken: ..."),
-        ("wrong, and nothing lies there", lasting([exported().wrong().damaged(none)]).exports(some), "Write(Exported), replaces 0..744"),
-        ("wrong, and more lies there", lasting([exported().wrong()]).exports(&[("a", 1)]), "SmallerExport: ...folder of task t-old..."),
-        (
-            "wrong, of another place",
-            lasting([exported().with(json!({"bucket": "other"}))]).exports(&[("a", 1)]),
-            "Write(Exported), replaces 0..744",
-        ),
-        (
-            "95 % of a stream",
-            lasting([exported()]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1000 bytes of task t-old, and the new task t-new wrote 950",
-        ),
-        (
-            "less",
-            lasting([exported()]).exports(&[("a", 949), ("b", 9000)]),
-            "SmallerExport: log stream folder a has 1000 bytes in the folder of task t-old of manifest ..., and 949 in that of \
-             the new task t-new: the old manifest stays",
-        ),
-        (
-            "a stream is missing",
-            lasting([wrote(0, 744, &[("a", 1000), ("b", 1)])]).exports(some),
-            "SmallerExport: log stream folder b has 1 bytes ..., and 0 in ...",
-        ),
-        (
-            "less than stated, as much as still lies there",
-            lasting([wrote(0, 744, &[("a", 1000), ("b", 1)]).damaged(some)]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1001 bytes...",
-        ),
-        ("under retention, all of it", expiring([exported()]).exports(some), "Write(Exported), replaces 0..744"),
-        ("under retention, one byte less", expiring([exported()]).exports(&[("a", 999)]), "SmallerExport: ..."),
-        ("a deleted log group, one byte less", lie([exported()]).group(LogGroup::Absent).exports(&[("a", 999)]), "SmallerExport: ..."),
-    ]);
-}
-
-#[test]
-fn a_task_that_wrote_nothing_goes_by_the_log_group() {
-    let kept = |days, task_created| {
-        let log_group = LogGroup::Present { created: None, retention_in_days: Some(days), is_exportable: true };
-        let mut case = lie([]).group(log_group).exports(&[]);
-        case.evidence.export.as_mut().unwrap().created = task_created;
-        case
+fn retention_says_from_when_on_a_window_is_complete() {
+    let kept = |days, policy: Option<&str>| {
+        let retention_policy = policy.map(str::to_owned);
+        open([]).group(LogGroup::Present { created: None, retention_in_days: Some(days), retention_policy, is_exportable: true })
     };
-    let after_32_days = october().from + TimeDelta::days(32);
-    let later = after_32_days + TimeDelta::milliseconds(1);
-    let absent = || lie([]).group(LogGroup::Absent).exports(&[]);
     check([
-        ("retention kept all of it", kept(32, Some(after_32_days)), "Write(Empty)"),
-        ("retention may have deleted some", kept(32, Some(later)).unseen(), "Record(ExpiredBeforeFirstRun)"),
-        ("so it may where the task's time is unknown", kept(3653, None).unseen(), "Record(ExpiredBeforeFirstRun)"),
-        ("of a window that was seen", kept(32, Some(later)).seen_since("2026-11-01T00:00:00Z"), "Record(Expired)"),
-        ("of an open window", kept(32, Some(later)).open_since("2026-11-01T00:00:00Z"), "Record(Expired)"),
-        ("a deleted log group", absent(), "Record(LogGroupDeleted)"),
+        ("all of it", kept(60, None).at("2026-11-29T15:00:00Z"), "Export"),
+        (
+            "not its first millisecond",
+            kept(60, None).at("2026-11-29T15:00:00.001Z"),
+            "Export, RetentionShorterThanMonth: the log group keeps events for 60 days: those before 2026-09-30T15:00:00.001Z are deleted or about to be...",
+        ),
+        (
+            "by an account-level policy",
+            kept(7, Some("org")),
+            "Export, RetentionShorterThanMonth: the account-level policy org keeps events for 7 days: those before 2026-10-26T00:00:00.000Z...",
+        ),
     ]);
+    let place = place();
+    let case = kept(7, None);
+    let decisions = decide(&case.question(&place), &case.evidence).unwrap();
+    let [Decision { verdict: Verdict::Export(start), .. }] = &decisions[..] else { panic!("{decisions:?}") };
+    assert_eq!(start.complete_from, Some(Millis::of(instant("2026-10-26T00:00:00Z"))));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rounds of a run whose groups have one month each: what is planned, what is settled, and what comes next.
 
 mod open_windows;
+mod parts;
 
 use serde_json::json;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::{
     ExecutionArn, LogGroupName,
     contract::plan::PlannedWindow,
+    decide::Start,
     manifest::{self, Content, Folder},
     place::stack,
     time::Millis,
@@ -93,9 +95,9 @@ fn round_of(
 ) -> Finished {
     let mut planner = Planner::new(run, groups, memory, progress, is_time_over);
     let decide = |planner: &mut Planner, subject: Subject| {
-        let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export, Vec::new()));
+        let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export(Start::default()), Vec::new()));
         let decision = Decision { month: subject.month, window: subject.window, verdict };
-        planner.take(&subject, vec![decision], &found);
+        planner.take(&subject, vec![decision], &found, None);
     };
     let child = |window: &PlannedWindow| children.iter().find(|(group, _)| *group == window.group).map(|(_, child)| child.clone());
     for subject in planner.last_round(child) {
@@ -241,7 +243,7 @@ fn each_verdict_is_settled_in_its_own_way() {
         (2, Verdict::NothingYet),
         (3, Verdict::Warn(warning)),
         (4, Verdict::Fail(ExportError::new(ErrorName::PlaceTaken, "m"))),
-        (5, Verdict::Export),
+        (5, Verdict::Export(Start::default())),
         (6, Verdict::Written(Outcome::Empty)),
     ] {
         archive.becomes(group, verdict, Vec::new());
@@ -306,7 +308,7 @@ fn a_call_that_is_short_of_time_goes_on_in_the_next() {
     let archived = |most, planner: &mut Planner| {
         let subjects = planner.to_compare(most);
         for subject in &subjects {
-            planner.take(subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Archived }], &[]);
+            planner.take(subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Archived }], &[], None);
         }
         subjects.iter().map(|subject| format!("{}{}", subject.group, subject.month)).collect::<Vec<_>>()
     };
@@ -322,7 +324,12 @@ fn a_call_that_is_short_of_time_goes_on_in_the_next() {
     // What is planned is exported first; comparing goes on afterwards.
     let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     let subject = planner.to_compare(1).remove(0);
-    planner.take(&subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export }], &[]);
+    planner.take(
+        &subject,
+        vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export(Start::default()) }],
+        &[],
+        None,
+    );
     assert_eq!(shown(&planner.finish(true)), "Export [0]");
 }
 
@@ -371,11 +378,11 @@ fn a_window_in_parts_stays_open_until_each_part_is_settled() {
     let september = "2026-09".parse().unwrap();
     let part = |month, window, verdict| Decision { month, window, verdict };
     let parts = vec![
-        part(september, half(0, 9), Verdict::Export),
+        part(september, half(0, 9), Verdict::Export(Start::default())),
         part(run.due_month, half(10, 19), Verdict::NothingYet),
-        part(run.due_month, half(20, 29), Verdict::Export),
+        part(run.due_month, half(20, 29), Verdict::Export(Start::default())),
     ];
-    planner.take(&subject, parts, &[]);
+    planner.take(&subject, parts, &[], None);
     let finished = planner.finish(false);
     let items: Vec<_> = finished.items.iter().map(|item| (item.month, item.window)).collect();
     assert_eq!(items, [(september, half(0, 9)), (run.due_month, half(20, 29))]);

@@ -1,5 +1,7 @@
 //! What lies in the archive's bucket, and how a run reads and writes it: as the archive crate does.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use export_core::{
     Month, Window,
@@ -8,7 +10,8 @@ use export_core::{
     manifest::{Content, Folder, Found, Manifest, is_hidden},
     missing::{FoundLogGroups, Memory, OpenWindow},
     place::{ManifestKey, Place},
-    time::parse_instant,
+    planner::Speed,
+    time::{Millis, parse_instant},
 };
 
 use crate::world::{StoredManifest, World};
@@ -57,11 +60,20 @@ impl World {
     }
 
     pub fn oldest_task(&self, question: &Question) -> Option<DateTime<Utc>> {
-        let any = Window { from: export_core::time::Millis(i64::MIN), to: export_core::time::Millis(i64::MAX) };
+        let any = Window { from: Millis(i64::MIN), to: Millis(i64::MAX) };
         let near = self.list_manifests(question.place, question.month, any).into_iter().filter(|(key, _)| key.month <= question.month);
         let read = near.filter_map(|(key, _)| self.read_manifest(question.place, &key));
         let tasks = read.filter(|found| found.manifest().is_some_and(|manifest| manifest.task_id.is_some()));
         tasks.filter_map(|found| found.manifest().and_then(Manifest::created_at)).min()
+    }
+
+    pub fn speed(&self, question: &Question) -> Option<Speed> {
+        let any = Window { from: Millis(i64::MIN), to: Millis(i64::MAX) };
+        let before = question.month.previous();
+        let mut keys: Vec<ManifestKey> =
+            self.list_manifests(question.place, before, any).into_iter().map(|(key, _)| key).filter(|key| key.month <= before).collect();
+        keys.sort_unstable_by_key(|key| Reverse((key.window.duration(), key.window.from)));
+        keys.iter().filter_map(|key| self.read_manifest(question.place, key)).find_map(|found| found.manifest().and_then(Speed::of))
     }
 
     pub fn list_folder(&self, folder: &str) -> Folder {

@@ -46,6 +46,8 @@ pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence) ->
             Ok(decisions) => return Answer { decisions, found, listed },
             Err(Need::LogGroup) => evidence.log_group = Some(world.borrow().describe(name)),
             Err(Need::NewestEvent) => evidence.newest_event = Some(world.borrow().newest_event(name)),
+            Err(Need::Stream) => evidence.has_stream = Some(world.borrow().has_stream(question)),
+            Err(Need::AnyEvent) => evidence.any_event = Some(world.borrow().any_event(question)),
             Err(Need::OldestTask) => evidence.oldest_task = Some(world.borrow().oldest_task(question)),
             Err(Need::Manifests) => unreachable!("they are there"),
         }
@@ -123,7 +125,7 @@ fn not_exported(decisions: &[Decision], target: &Target) -> Option<Child> {
     let failed = decisions.iter().find_map(|one| if let Verdict::Fail(error) = &one.verdict { Some(error.clone()) } else { None });
     match decisions {
         _ if failed.is_some() => failed.map(Child::Failed),
-        [Decision { month, window, verdict: Verdict::Export }] if (*month, *window) == (target.month, target.window) => None,
+        [Decision { month, window, verdict: Verdict::Export(_) }] if (*month, *window) == (target.month, target.window) => None,
         [Decision { window, verdict, .. }] if *window == target.window => {
             Some(Child::Skipped(Reason::of(verdict).unwrap_or(Reason::PartlyArchived)))
         }
@@ -134,7 +136,8 @@ fn not_exported(decisions: &[Decision], target: &Target) -> Option<Child> {
 /// Its own task: an active one, or one that was created since the run began and completed.
 fn adoptable(tasks: &[crate::world::Task], target: &Target, start: DateTime<Utc>, now: Millis) -> Option<TaskId> {
     let own = tasks.iter().rev().filter(|task| task.name == target.task_name() && task.fate != Fate::Vanishes);
-    let mut usable = own.filter(|task| task.ends > now || (task.fate == Fate::Completes && task.created >= Millis::of(start)));
+    let has_completed = |task: &crate::world::Task| matches!(task.fate, Fate::Completes | Fate::WritesNothing);
+    let mut usable = own.filter(|task| task.ends > now || (has_completed(task) && task.created >= Millis::of(start)));
     usable.next().map(|task| task.id.clone())
 }
 
@@ -153,7 +156,8 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
         Fate::Fails => return failed(ErrorName::ExportTaskFailed, "internal error"),
         Fate::IsCancelled => return failed(ErrorName::ExportTaskCancelled, "somebody did it"),
         Fate::Vanishes => return failed(ErrorName::ExportTaskNotFound, "no such task"),
-        Fate::Completes => {}
+        Fate::TimesOut => return failed(ErrorName::ExportTaskTimedOut, "24 hours"),
+        Fate::Completes | Fate::WritesNothing => {}
     }
     let mut crash = Crash(match world.borrow_mut().take_fault(|fault| matches!(fault, Fault::CheckCrashes { .. })) {
         Some(Fault::CheckCrashes { step }) => Some(step),

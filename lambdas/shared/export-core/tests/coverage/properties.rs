@@ -170,7 +170,12 @@ fn leaves_no_hole(world: &World, start: &Start, index: usize, ended: &Ended, gro
             .filter(|window| covered.contains(window) && window.overlaps(look.window))
             .map(|window| window.from)
             .min();
-        let mut holes = look.window.without(&[&covered[..], &writes_nothing[..], &withdrawn[..]].concat());
+        // So far back, an export of some streams is not repeated for more of them.
+        let of_some_streams: Vec<Window> = match look.after_first_covered {
+            true => fitting(world, of_group(world, group)).iter().filter(|found| found.is_valid()).map(|found| found.key.window).collect(),
+            false => Vec::new(),
+        };
+        let mut holes = look.window.without(&[&covered[..], &of_some_streams[..], &writes_nothing[..], &withdrawn[..]].concat());
         holes.retain(|hole| !look.after_first_covered || first.is_some_and(|first| hole.from > first));
         if let Some(hole) = holes.first() {
             return Err(format!("(a) {} succeeded, and {hole:?} of {look:?} is not covered: {:?}", ended.report.execution, ended.report));

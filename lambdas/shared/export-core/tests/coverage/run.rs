@@ -129,7 +129,8 @@ async fn compare(world: &Shared, planner: &mut Planner<'_>, left: &Left, subject
     // In later rounds it is looked at anew.
     let log_group = subject.is_new().then(|| left.groups[subject.group].log_group.clone());
     let answer = ask(world, &question, Evidence { log_group, ..Evidence::default() }).await;
-    planner.take(subject, answer.decisions, &answer.found);
+    let speed = world.borrow().speed(&question);
+    planner.take(subject, answer.decisions, &answer.found, speed);
 }
 
 async fn round(world: &Shared, context: &Context, left: &Left, items: &[PlannedWindow]) -> Vec<(PlannedWindow, Child)> {

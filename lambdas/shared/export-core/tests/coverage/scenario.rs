@@ -49,6 +49,11 @@ pub enum Step {
         group: usize,
         days: u8,
     },
+    /// Tasks of a log group take so long for each day of their window.
+    Slow {
+        group: usize,
+        hours_per_day: u8,
+    },
     Person(Person),
     Runs {
         first: RunSpec,
@@ -115,7 +120,11 @@ pub fn steps(with: Adversity) -> impl Strategy<Value = Vec<Step>> {
         7 => log.prop_map(|(group, stream, hours_old, count)| Step::Log { group, stream, hours_old, count }),
         1 => (0..ZONES.len()).prop_map(Step::Zone),
         2 => (0..5usize).prop_map(Step::List),
-        1 => (0..2usize, option::of(prop_oneof![Just(14), Just(30), Just(60)])).prop_map(|(group, days)| Step::Retention { group, days }),
+        2 => prop_oneof![
+            (0..2usize, option::of(prop_oneof![Just(14), Just(30), Just(60)])).prop_map(|(group, days)| Step::Retention { group, days }),
+            (0..2usize, prop_oneof![Just(0u8), Just(1), Just(3), Just(14)])
+                .prop_map(|(group, hours_per_day)| Step::Slow { group, hours_per_day }),
+        ],
         weight(with.faults, 3) => fault().prop_map(Step::Fault),
         weight(with.faults, 1) => (0..2usize, 1..90u8).prop_map(|(group, days)| Step::Outage { group, days }),
         weight(with.people, 4) => person().prop_map(Step::Person),
@@ -163,7 +172,7 @@ fn run_spec(with: Adversity) -> impl Strategy<Value = RunSpec> {
 
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        prop_oneof![Just(Fate::Fails), Just(Fate::IsCancelled), Just(Fate::Vanishes)].prop_map(Fault::Task),
+        prop_oneof![Just(Fate::WritesNothing), Just(Fate::Fails), Just(Fate::IsCancelled), Just(Fate::Vanishes)].prop_map(Fault::Task),
         (1..25u8).prop_map(|hours| Fault::SlowTask { hours }),
         Just(Fault::LostAnswer),
         Just(Fault::ResultsLost),
@@ -192,6 +201,7 @@ pub fn play(steps: &[Step], with: Adversity) -> Result<(), String> {
                 let until = world.borrow().now + TimeDelta::days((*days).into());
                 world.borrow_mut().outage = Some((*group, until));
             }
+            Step::Slow { group, hours_per_day } => world.borrow_mut().hours_per_day[*group] = *hours_per_day,
             Step::Person(person) => act(&mut world.borrow_mut(), person),
             Step::Runs { first, second, turns, meanwhile } => {
                 let specs = [Some(first), second.as_ref()].into_iter().flatten();
@@ -203,6 +213,7 @@ pub fn play(steps: &[Step], with: Adversity) -> Result<(), String> {
     }
     world.borrow_mut().faults.clear();
     world.borrow_mut().outage = None;
+    world.borrow_mut().hours_per_day = [0; 2];
     world.borrow_mut().list = 0;
     act(&mut world.borrow_mut(), &Person::MakeReadable);
     comes_to_rest(&world, with)

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use export_core::{
     BucketName, LogGroupName, Prefix, StreamPrefix, TaskId, Window,
     contract::report::Report,
-    decide::{LogGroup, NewestEvent},
+    decide::{AnyEvent, LogGroup, NewestEvent, Question},
     destination::{self, task_folder},
     place::{ManifestKey, Place, PlaceHash, Stack},
     target::Target,
@@ -15,6 +15,8 @@ use export_core::{
 };
 
 use crate::{owed::Owed, properties::Seen, run::Ended, scenario::Fault};
+
+const TIME_LIMIT: TimeDelta = TimeDelta::hours(24);
 
 /// The size of an event. No stream has so many events in a window that one of them is less than what compression varies by.
 pub const EVENT_BYTES: u64 = 1000;
@@ -48,9 +50,13 @@ pub struct Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Completes,
+    /// COMPLETED, and nothing is written whatever is there.
+    WritesNothing,
     Fails,
     IsCancelled,
     Vanishes,
+    /// Ended by CloudWatch Logs after 24 hours.
+    TimesOut,
 }
 
 #[derive(Debug, Clone)]
@@ -108,6 +114,8 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// Every task of this log group fails until then.
     pub outage: Option<(usize, DateTime<Utc>)>,
+    /// By log group: how long a task takes for each day of its window.
+    pub hours_per_day: [u8; 2],
     /// Which of the lists of entries the schedule has.
     pub list: usize,
     /// How often people, retention or late events changed something: a run in which this changes promises less.
@@ -173,6 +181,7 @@ impl World {
             ended: Vec::new(),
             faults: Vec::new(),
             outage: None,
+            hours_per_day: [0; 2],
             list: 0,
             changes: 0,
             hides_newest_event: false,
@@ -250,6 +259,8 @@ impl World {
         let group = self.group_of(&target.place);
         let fate = if self.outage.is_some_and(|(failing, until)| failing == group && self.now < until) { Fate::Fails } else { fate };
         let events = self.events_in(group, target.window, target.stream_prefix.as_ref());
+        let length = length + target.window.duration() / 24 * i32::from(self.hours_per_day[group]);
+        let (length, fate) = if length > TIME_LIMIT { (TIME_LIMIT, Fate::TimesOut) } else { (length, fate) };
         let created = Millis::of(self.now);
         self.tasks.push(Task {
             id: id.clone(),
@@ -288,8 +299,25 @@ impl World {
     pub fn describe(&self, name: &str) -> LogGroup {
         match self.groups.iter().find(|group| group.name == name && group.exists) {
             None => LogGroup::Absent,
-            Some(group) => LogGroup::Present { created: Some(group.created), retention_in_days: group.retention, is_exportable: true },
+            Some(group) => LogGroup::Present {
+                created: Some(group.created),
+                retention_in_days: group.retention,
+                retention_policy: None,
+                is_exportable: true,
+            },
         }
+    }
+
+    pub fn any_event(&self, question: &Question) -> AnyEvent {
+        match self.events_in(self.group_of(question.place), question.window, question.stream_prefix).is_empty() {
+            true => AnyEvent::None,
+            false => AnyEvent::Found,
+        }
+    }
+
+    pub fn has_stream(&self, question: &Question) -> bool {
+        let streams = &self.groups[self.group_of(question.place)].streams;
+        streams.keys().any(|stream| question.stream_prefix.is_none_or(|prefix| stream.starts_with(prefix.as_str())))
     }
 
     pub fn newest_event(&self, name: &str) -> NewestEvent {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{ErrorName, contract::create, place::stack};
+use crate::{ErrorName, contract::create, decide::Start, place::stack};
 
 fn refused(event: Value) -> String {
     let error = Request::parse(&event, &stack()).unwrap_err();
@@ -21,6 +21,7 @@ fn a_task_id_is_enough() {
             timezone: stack().timezone,
             execution: None,
             warnings: Vec::new(),
+            complete_from: None,
             remembered: Remembered::default()
         }
     );
@@ -37,12 +38,13 @@ fn creates_answer_is_taken_as_it_is() {
         let created = create::Request::parse(&event, &stack()).unwrap();
         let target = created.target(&stack(), "2026-11-02T04:00:05Z".parse().unwrap()).unwrap();
         let warning = crate::warning::Warning::new(crate::warning::WarningName::RetentionShorterThanMonth, "m");
-        let answer = json!(created.respond(target.clone(), create::Task::Created(TaskId::parse("t-1").unwrap()), vec![warning]));
+        let start = Start { complete_from: Some(Millis(7)), warnings: vec![warning] };
+        let answer = json!(created.respond(target.clone(), create::Task::Created(TaskId::parse("t-1").unwrap()), start));
         let request = Request::parse(&answer, &stack()).unwrap();
         assert_eq!(request.target, Some(target), "{event}");
         assert_eq!(
-            (request.timezone, request.execution, request.remembered),
-            (created.timezone, created.execution, created.remembered),
+            (request.timezone, request.execution, request.complete_from, request.remembered),
+            (created.timezone, created.execution, Some(Millis(7)), created.remembered),
             "{event}"
         );
         assert_eq!(request.warnings, [json!({"name": "RetentionShorterThanMonth", "message": "m"})], "{event}");

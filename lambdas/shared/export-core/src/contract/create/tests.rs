@@ -115,7 +115,7 @@ fn the_task_name_is_the_places_and_windows_own() {
 fn the_answer_carries_the_requests_fields_and_the_decision() {
     let request = request(json!({"s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "month": "2026-10", "execution": "arn:e",
         "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"}));
-    let answer = |task| json!(request.respond(request.target(&stack(), now()).unwrap(), task, Vec::new()));
+    let answer = |task| json!(request.respond(request.target(&stack(), now()).unwrap(), task, Start::default()));
     let created = json!({"s3BucketName": "my-archive", "s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "force": false,
         "execution": "arn:e", "month": "2026-10", "from": 1_790_812_800_000_i64, "to": 1_793_491_199_999_i64,
         "destinationPrefix": "log_group=/a/year=2026/month=10", "destination": "log_group=/a/year={year}/month={month}",

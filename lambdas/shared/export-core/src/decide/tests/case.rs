@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::{manifest::Content, place::stack};
 
-pub const NO_LIMIT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, is_exportable: true };
-pub const ONE_DAY: LogGroup = LogGroup::Present { created: None, retention_in_days: Some(1), is_exportable: true };
-pub const INFREQUENT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, is_exportable: false };
+pub const NO_LIMIT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
+pub const ONE_DAY: LogGroup = LogGroup::Present { created: None, retention_in_days: Some(1), retention_policy: None, is_exportable: true };
+pub const INFREQUENT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: false };
 
 /// Log stream folders with their bytes.
 pub type Streams<'a> = &'a [(&'a str, u64)];
@@ -39,7 +39,7 @@ fn folder(streams: Streams) -> Folder {
 }
 
 pub fn created(at: Millis) -> LogGroup {
-    LogGroup::Present { created: Some(at), retention_in_days: None, is_exportable: true }
+    LogGroup::Present { created: Some(at), retention_in_days: None, retention_policy: None, is_exportable: true }
 }
 
 /// A manifest as it lies in the archive, with its task's folder.
@@ -192,9 +192,19 @@ impl Case {
         Self { planned_since: Some(start), ..self }
     }
 
-    /// Task t-new is COMPLETED.
+    pub fn has_stream(mut self, has_stream: bool) -> Self {
+        self.evidence.has_stream = Some(has_stream);
+        self
+    }
+
+    pub fn any_event(mut self, any_event: AnyEvent) -> Self {
+        self.evidence.any_event = Some(any_event);
+        self
+    }
+
+    /// Task t-new is COMPLETED, and no event is left in the window where it wrote nothing.
     pub fn exports(self, streams: Streams) -> Self {
-        self.exports_as("t-new", streams)
+        self.exports_as("t-new", streams).any_event(AnyEvent::None)
     }
 
     pub fn exports_as(mut self, task_id: &str, streams: Streams) -> Self {
@@ -251,6 +261,10 @@ fn shown(decision: &Decision) -> String {
             let replaces = replaces.iter().map(|key| format!(", replaces {}", range(key.window)));
             let warnings = warnings.iter().map(|warning| format!(", {:?}: {}", warning.name, warning.message));
             format!("Write({outcome:?}){}", replaces.chain(warnings).collect::<String>())
+        }
+        Verdict::Export(Start { warnings, .. }) => {
+            let warnings = warnings.iter().map(|warning| format!(", {:?}: {}", warning.name, warning.message));
+            format!("Export{}", warnings.collect::<String>())
         }
         Verdict::Warn(warning) => format!("{:?}: {}", warning.name, warning.message),
         Verdict::Fail(error) => error.to_string(),

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// An open window of group 0, as a run left it.
-fn open_window(group: &Group, month: &str, window: Window, changes: serde_json::Value) -> OpenWindow {
+pub fn open_window(group: &Group, month: &str, window: Window, changes: serde_json::Value) -> OpenWindow {
     let mut open = json!({
         "schema_version": SCHEMA_VERSION, "outcome": OpenOutcome::Failed, "error": "SmallerExport", "message": "m", "account": "111122223333",
         "region": "ap-northeast-1", "bucket": group.place.bucket, "log_group": group.place.log_group, "log_stream_name_prefix": null,
@@ -71,8 +71,8 @@ fn uncovered_windows_are_cut_at_the_bounds_of_open_windows() {
     let memory = Memory { open: open.into(), ..Memory::default() };
     let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     let subject = planner.to_compare(1).remove(0);
-    let uncovered = Decision { month: run.due_month, window: hours(150, 744), verdict: Verdict::Export };
-    planner.take(&subject, vec![uncovered], &[]);
+    let uncovered = Decision { month: run.due_month, window: hours(150, 744), verdict: Verdict::Export(Start::default()) };
+    planner.take(&subject, vec![uncovered], &[], None);
     let planned: Vec<Window> = planner.finish(false).items.iter().map(|item| item.window).collect();
     assert_eq!(planned, [hours(150, 200), hours(200, 300), hours(300, 400), hours(400, 744)]);
 }
@@ -82,7 +82,7 @@ fn what_was_refused_is_not_exported_again_until_something_changes() {
     let (groups, mut archive) = (groups(1), Archive::default());
     archive.gets(&groups[0], 0, "exported", "arn:other");
     let (_, found) = archive.0[&0].clone();
-    archive.becomes(0, Verdict::Export, found.clone());
+    archive.becomes(0, Verdict::Export(Start::default()), found.clone());
     let first = round(&run(), &groups, Progress::default(), false, &archive, &[]);
     let refused = round(&run(), &groups, first.progress, false, &archive, &[(0, failed(ErrorName::SmallerExport))]);
     let [Decided { settled: Settled::Failed { blocked_by: Some(blocked_by), tried: true, .. }, .. }] = &refused.decided[..] else {
@@ -93,12 +93,17 @@ fn what_was_refused_is_not_exported_again_until_something_changes() {
     let next_of = |groups: &[Group], run: &Run, found: &[Found]| {
         let mut planner = Planner::new(run, groups, &memory, Progress::default(), false);
         let subject = planner.to_compare(1).remove(0);
-        planner.take(&subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export }], found);
+        planner.take(
+            &subject,
+            vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export(Start::default()) }],
+            found,
+            None,
+        );
         shown(&planner.finish(false))
     };
     let next = |run: &Run, found: &[Found]| next_of(&groups, run, found);
     assert_eq!(next(&scheduled(), &found), "Report [], /g/0 SmallerExport: m");
-    let kept = LogGroup::Present { created: None, retention_in_days: Some(60), is_exportable: true };
+    let kept = LogGroup::Present { created: None, retention_in_days: Some(60), retention_policy: None, is_exportable: true };
     let kept = [Group { log_group: kept, ..groups[0].clone() }];
     assert_eq!(next_of(&kept, &scheduled(), &found), "Export [0]", "retention reaches the window no more");
     assert_eq!(next(&Run { force: true, ..run() }, &found), "Export [0]");
