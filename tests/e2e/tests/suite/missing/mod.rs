@@ -23,7 +23,7 @@ pub(crate) fn input(day: &str, log_groups: &Value) -> Value {
 }
 
 /// Report, output and cause tell what lies in `missing/`.
-async fn ended(stage: &Stage, execution: Execution) -> Vec<String> {
+pub(crate) async fn ended(stage: &Stage, execution: Execution) -> Vec<String> {
     let open = stage.open_windows().await;
     let mut lines = vec![match (&execution.status, &execution.error) {
         (ExecutionStatus::Failed, Some(error)) => format!("FAILED {error}"),

@@ -6,7 +6,7 @@ use local_aws::Engine;
 use serde_json::{Value, json};
 
 use super::{requests, scheduled, text, warnings};
-use crate::missing::{delete_log_group, every_month};
+use crate::missing::{delete_log_group, ended, every_month, input};
 
 e2e::on_both_engines! {
     a_manifest_states_from_when_on_it_is_complete,
@@ -16,6 +16,10 @@ e2e::on_both_engines! {
 
 fn warning_names(manifest: &Value) -> Vec<&str> {
     manifest["warnings"].as_array().expect("a list").iter().map(|warning| text(&warning["name"])).collect()
+}
+
+fn millis(instant: &Value) -> i64 {
+    DateTime::parse_from_rfc3339(text(instant)).expect("an instant").timestamp_millis()
 }
 
 /// Retention deletes nothing in the local AWS, so that the task has something to write.
@@ -35,8 +39,10 @@ async fn a_manifest_states_from_when_on_it_is_complete(engine: Engine) {
             .await;
     }
     let warning = "warning RetentionShorterThanMonth";
+    let run = stage.run(&input("2024-11-01", &json!([{"logGroupNamePrefix": "/retention/"}]))).await;
+    let started = millis(&stage.report(&run.arn).await["started"]);
     assert_eq!(
-        scheduled(&stage, "2024-11-01", &json!([{"logGroupNamePrefix": "/retention/"}])).await,
+        ended(&stage, run).await,
         [
             "SUCCEEDED",
             "/retention/account 2024-10 exported",
@@ -53,12 +59,15 @@ async fn a_manifest_states_from_when_on_it_is_complete(engine: Engine) {
     assert!(of("/retention/own").contains("30 days") && !of("/retention/own").contains("policy"), "{told:?}");
     for (log_group, days) in [("own", Some(30)), ("account", Some(7)), ("account-never", None), ("long", None)] {
         let (_, manifest) = stage.manifest(&format!("/retention/{log_group}")).await;
-        let created = DateTime::parse_from_rfc3339(text(&manifest["created"])).expect("an instant").timestamp_millis();
-        assert_eq!(manifest["complete_from"], json!(days.map(|days| created - days * DAY)), "{log_group}: {manifest}");
+        let complete_from = manifest["complete_from"].as_i64();
+        // What retention had deleted when the task was created.
+        let kept_from = days.map(|days| started - days * DAY..=millis(&manifest["created"]) - days * DAY);
+        assert_eq!(complete_from.is_some(), kept_from.is_some(), "{log_group}: {manifest}");
+        assert!(complete_from.zip(kept_from).is_none_or(|(from, kept)| kept.contains(&from)), "{log_group}: {manifest}");
         assert_eq!(warning_names(&manifest), vec!["RetentionShorterThanMonth"; usize::from(days.is_some())], "{log_group}");
         let sql = format!("SELECT complete_from FROM manifests WHERE log_group = '/retention/{log_group}'");
         let rows = stage.local.query(&stage.stack, &sql).await.expect("the table has the column").rows;
-        assert_eq!(rows, [[days.map(|days| (created - days * DAY).to_string())]], "{log_group}");
+        assert_eq!(rows, [[complete_from.map(|from| from.to_string())]], "{log_group}");
     }
 }
 
@@ -88,7 +97,7 @@ async fn an_earlier_log_group_of_the_same_name_is_told_as_lost(engine: Engine) {
     assert_eq!(scheduled(&stage, "2024-10-01", &log_groups).await, ["SUCCEEDED", "/second-life 2024-09 exported"]);
     // As if the run had been on that day.
     let (key, mut manifest) = stage.manifest(log_group).await;
-    manifest["created"] = json!("2024-10-01T04:00:10.000Z");
+    (manifest["created"], manifest["completed"]) = (json!("2024-10-01T04:00:10.000Z"), json!("2024-10-01T04:00:20.000Z"));
     stage.put(&key, manifest.to_string()).await;
 
     let created = FROM + 14 * DAY;

@@ -19,47 +19,35 @@ async fn a_task_of_20_hours_that_did_not_complete_is_too_long(engine: Engine) {
     let cases = [("failed", "FAILED", 21), ("cancelled", "CANCELLED", 21), ("running", "RUNNING", 27), ("short", "FAILED", 19)];
     for (name, status, hours) in cases {
         let log_group = format!("/too-long/{name}");
-        stage.hello(&log_group).await;
+        stage.log_group(&log_group, &[(FROM, "first"), (TO, "last")]).await;
         stage.fault(json!({"logGroupName": log_group, "status": status, "ageMs": hours * HOUR})).await;
     }
     let log_groups = json!([{"logGroupNamePrefix": "/too-long/"}]);
-    let failed = |name: &str| format!("/too-long/{name} 2024-10 failed ExportTaskTimedOut x2");
-    let open = |name: &str| format!("open /too-long/{name} 2024-10 failed ExportTaskTimedOut, tries 1 x2");
     assert_eq!(
         counted(scheduled(&stage, "2024-11-01", &log_groups).await),
         [
-            "FAILED ArchiveIncomplete".to_owned(),
-            failed("cancelled"),
-            failed("failed"),
-            failed("running"),
-            // In the next round of the same run.
-            "/too-long/short 2024-10 exported".to_owned(),
-            open("cancelled"),
-            open("failed"),
-            open("running"),
-        ]
-    );
-    assert_eq!(stage.statuses("/too-long/running").await, ["CANCELLED"]);
-    assert_eq!(stage.statuses("/too-long/short").await, ["COMPLETED", "FAILED"]);
-    let halves = parts((FROM, TO), 2);
-    assert_eq!(open_bounds(&stage).await, halves.repeat(3));
-    // The second half has no event.
-    assert_eq!(
-        scheduled(&stage, "2024-11-02", &log_groups).await,
-        [
             "SUCCEEDED",
-            "/too-long/cancelled 2024-10 empty",
-            "/too-long/cancelled 2024-10 exported",
-            "/too-long/failed 2024-10 empty",
-            "/too-long/failed 2024-10 exported",
-            "/too-long/running 2024-10 empty",
-            "/too-long/running 2024-10 exported",
+            "/too-long/cancelled 2024-10 exported x2",
+            "/too-long/failed 2024-10 exported x2",
+            "/too-long/running 2024-10 exported x2",
+            "/too-long/short 2024-10 exported",
         ]
     );
-    for name in ["cancelled", "failed", "running"] {
+    let (month, halves) = ((FROM, TO), parts((FROM, TO), 2));
+    for (name, first, then) in [
+        ("failed", "FAILED", &halves[..]),
+        ("cancelled", "CANCELLED", &halves),
+        // Cancelled by the run.
+        ("running", "CANCELLED", &halves),
+        ("short", "FAILED", &[month]),
+    ] {
         let log_group = format!("/too-long/{name}");
-        assert_eq!(archived_bounds(&stage, &log_group).await, halves);
-        assert_eq!(stage.events(&log_group).await, ["hello"]);
+        let mut found = tasks(&stage, &log_group).await;
+        assert_eq!(found.remove(0), (FROM, TO, first.to_owned()), "{name}");
+        found.sort();
+        assert_eq!(found, ended_in(then, "COMPLETED"), "{name}");
+        assert_eq!(archived_bounds(&stage, &log_group).await, then, "{name}");
+        assert_eq!(stage.events(&log_group).await, ["first", "last"], "{name}");
     }
 }
 
@@ -80,16 +68,16 @@ async fn a_day_is_not_halved(engine: Engine) {
         counted(scheduled(&stage, "2024-11-02", &log_groups).await),
         [
             "FAILED ArchiveIncomplete",
-            "/too-short 2024-10 failed ExportTaskTimedOut x3",
+            "/too-short 2024-10 empty",
+            "/too-short 2024-10 exported",
+            "/too-short 2024-10 failed ExportTaskTimedOut",
             "open /too-short 2024-10 failed ExportTaskTimedOut, tries 2",
-            "open /too-short 2024-10 failed ExportTaskTimedOut, tries 1 x2",
         ]
     );
     let half = rest.0 + (rest.1 + 1 - rest.0) / 2;
     let expected = [short, (rest.0, half - 1), (half, rest.1)];
-    assert_eq!(open_bounds(&stage).await, expected);
-    let lines = counted(scheduled(&stage, "2024-11-03", &log_groups).await);
-    assert_eq!(lines, ["SUCCEEDED", "/too-short 2024-10 empty", "/too-short 2024-10 exported x2"]);
+    assert_eq!(open_bounds(&stage).await, [short]);
+    assert_eq!(scheduled(&stage, "2024-11-03", &log_groups).await, ["SUCCEEDED", "/too-short 2024-10 exported"]);
     assert_eq!(archived_bounds(&stage, log_group).await, expected);
     let mut found = tasks(&stage, log_group).await.split_off(2);
     found.sort();
