@@ -13,7 +13,7 @@ use crate::overlay::Overlay;
 
 /// Retention periods CloudWatch Logs knows.
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// At most: a window of five minutes then takes longer than a task may.
+/// With it, even a window of five minutes takes longer than a task may.
 const MAX_HOURS_PER_DAY: f64 = 10_000.0;
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 

@@ -56,8 +56,8 @@ async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports
 async fn only_events_that_were_asked_for_count(engine: Engine) {
     let stage = Stage::take(engine).await;
     stage.log_group("/asked/edges", &[(FROM - 1, "before"), (TO + 1, "after")]).await;
-    let (inside, outside): ([(i64, &str); 1], [(i64, &str); 1]) = ([(FROM, "x")], [(FROM - 1, "x")]);
-    stage.log_group_of_streams("/asked/streams", &[("prod/a", &outside), ("test/a", &inside)]).await;
+    let streams: [(&str, &[(i64, &str)]); 2] = [("prod/a", &[(FROM - 1, "x")]), ("test/a", &[(FROM, "x")])];
+    stage.log_group_of_streams("/asked/streams", &streams).await;
     let log_groups = json!(["/asked/edges", {"logGroupName": "/asked/streams", "logStreamNamePrefix": "prod/"}]);
     let lines = scheduled(&stage, "2024-11-01", &log_groups).await;
     assert_eq!(lines, ["SUCCEEDED", "/asked/edges 2024-10 empty", "/asked/streams 2024-10 empty"]);
@@ -121,8 +121,9 @@ async fn a_search_that_is_refused_fails_the_window(engine: Engine) {
 async fn a_stream_prefix_that_no_stream_has_is_a_warning(engine: Engine) {
     let stage = Stage::take(engine).await;
     let log_group = "/aws/lambda/prefixed";
-    let (events, other): ([(i64, &str); 1], [(i64, &str); 1]) = ([(FROM, "hello")], [(FROM + DAY, "x")]);
-    stage.log_group_of_streams(log_group, &[("2024/10/01/[$LATEST]0a1b", &events), ("2025/01/01/[$LATEST]2c3d", &other)]).await;
+    let streams: [(&str, &[(i64, &str)]); 2] =
+        [("2024/10/01/[$LATEST]0a1b", &[(FROM, "hello")]), ("2025/01/01/[$LATEST]2c3d", &[(FROM + DAY, "x")])];
+    stage.log_group_of_streams(log_group, &streams).await;
     let with = |prefix: &str| json!([{"logGroupName": log_group, "logStreamNamePrefix": prefix}]);
     let wrong = ["SUCCEEDED", "/aws/lambda/prefixed 2024-10 warned NoStreamHasPrefix", "warning NoStreamHasPrefix"];
     assert_eq!(scheduled(&stage, "2024-11-01", &with("[$LATEST]")).await, wrong);

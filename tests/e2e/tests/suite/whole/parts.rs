@@ -143,7 +143,8 @@ async fn halves_that_time_out_are_halved_again(engine: Engine) {
     assert_eq!(archived_bounds(&stage, log_group).await, quarters);
     let mut expected = [ended_in(&[OCTOBER], "FAILED"), ended_in(&parts(OCTOBER, 2), "FAILED"), ended_in(&quarters, "COMPLETED")].concat();
     let mut found = tasks(&stage, log_group).await;
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected);
     assert_eq!(stage.events(log_group).await, names(&events));
 }
