@@ -128,7 +128,9 @@ impl PlanExports {
                     return Ok(planner.finish(is_short_of_time));
                 }
             }
-            index.look_at(&self.archive, subjects.iter().map(|subject| subject.month)).await?;
+            // How long an export takes, the two months before tell.
+            let months = subjects.iter().flat_map(|subject| [subject.month, subject.month.previous()]);
+            index.look_at(&self.archive, months).await?;
             let decided = stream::iter(subjects.drain(..).map(|subject| self.decide(&planner, groups, subject, &index, invocation)));
             // In order: the due month goes first.
             let decided: Vec<_> = decided.buffered(AT_ONCE).try_collect().await?;

@@ -55,7 +55,7 @@ pub fn manifest(target: &Target, changes: Value) -> Value {
     let manifest = json!({
         "schema_version": 2, "outcome": "exported", "reason": null, "account": "123456789012", "region": "ap-northeast-1", "bucket": "archive",
         "log_group": target.place.log_group, "log_stream_name_prefix": null, "timezone": "Asia/Tokyo", "window_from": target.window.from,
-        "window_to": target.window.to, "destination_prefix": target.destination_prefix(), "task_id": "task-0", "objects": 1,
+        "window_to": target.window.to, "complete_from": null, "destination_prefix": target.destination_prefix(), "task_id": "task-0", "objects": 1,
         "hidden_objects": 0, "bytes": 3, "digest": null, "created": "2026-11-01T03:30:00.000Z", "completed": "2026-11-01T03:30:09.000Z",
         "execution": null, "warnings": [],
     });

@@ -32,6 +32,8 @@ pub struct State {
     pub log_groups: Vec<Value>,
     /// Of every log group.
     pub log_streams: Vec<Value>,
+    /// Of every log group, as FilterLogEvents tells them.
+    pub log_events: Vec<Value>,
     pub export_tasks: Vec<Value>,
     calls: Vec<Call>,
     refusals: Vec<(String, Refusal, Times)>,
@@ -114,11 +116,17 @@ impl State {
             Some(names) => names.contains(&group["logGroupName"]),
             None => text(group, "logGroupName").unwrap_or_default().starts_with(request["logGroupNamePrefix"].as_str().unwrap_or_default()),
         };
+        let has_prefix = |item: &&Value| {
+            text(item, "logStreamName").unwrap_or_default().starts_with(request["logStreamNamePrefix"].as_str().unwrap_or_default())
+        };
+        let is_of_time =
+            |event: &&Value| (request["startTime"].as_i64()..=request["endTime"].as_i64()).contains(&event["timestamp"].as_i64());
         let asked = |task: &Value| request["taskId"].is_null() || task["taskId"] == request["taskId"];
         let token = text(request, "nextToken");
         let answer = match operation {
             "DescribeLogGroups" => page("logGroups", self.log_groups.iter().filter(|group| named(group)), token),
-            "DescribeLogStreams" => page("logStreams", self.log_streams.iter(), token),
+            "DescribeLogStreams" => page("logStreams", self.log_streams.iter().filter(has_prefix), token),
+            "FilterLogEvents" => page("events", self.log_events.iter().filter(has_prefix).filter(is_of_time), token),
             "DescribeExportTasks" => page("exportTasks", self.export_tasks.iter().filter(|task| asked(task)), token),
             "CreateExportTask" => json!({"taskId": "task-1"}),
             "CancelExportTask" => json!({}),

@@ -35,7 +35,7 @@ async fn what_a_completed_task_wrote_becomes_its_windows_manifest() {
     let body = [
         r#"{"schema_version":2,"outcome":"exported","reason":null,"account":"123456789012","region":"ap-northeast-1","bucket":"archive","#,
         r#""log_group":"/ecs/web","log_stream_name_prefix":null,"timezone":"Asia/Tokyo","window_from":1790780400000,"#,
-        r#""window_to":1793458799999,"destination_prefix":"logs/log_group=/ecs/web/year=2026/month=10","task_id":"task-1","objects":2,"#,
+        r#""window_to":1793458799999,"complete_from":null,"destination_prefix":"logs/log_group=/ecs/web/year=2026/month=10","task_id":"task-1","objects":2,"#,
         r#""hidden_objects":0,"bytes":5,"digest":"f1f3800e7feab2c7433c881c5ae5e9cd86d0a9131c26912805cd1f7e4dc7ddb6","#,
         r#""created":"2026-11-01T03:00:05.000Z","completed":"2026-11-01T03:00:07.250Z","#,
         r#""execution":"arn:aws:states:ap-northeast-1:123456789012:execution:archive:run-1","#,
@@ -85,6 +85,69 @@ async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
         let written = aws.get(PATH).map(|manifest| (manifest["outcome"].clone(), manifest["task_id"].clone()));
         assert_eq!(written, (outcome == "empty").then(|| (json!("empty"), json!("task-1"))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_wrote_nothing_although_an_event_is_there_is_incomplete() {
+    let of = |stream: &str, timestamp: i64| json!({"logStreamName": stream, "timestamp": timestamp, "message": "secret"});
+    let prod = json!({"logStreamNamePrefix": "prod/"});
+    let many = vec![of("a", TO + 1); 401];
+    for (what, events, changes, expected) in [
+        ("the first millisecond", vec![of("a", FROM)], json!({}), Err("an event of that time is in the log group")),
+        ("the last millisecond", vec![of("a", TO)], json!({}), Err("an event of that time is in the log group")),
+        ("before and after", vec![of("a", FROM - 1), of("a", TO + 1)], json!({}), Ok("empty")),
+        (
+            "a search without an end",
+            many,
+            json!({}),
+            Err("FilterLogEvents came to no end, so an event of that time may be in the log group"),
+        ),
+        ("another stream", vec![of("dev/a", FROM)], prod.clone(), Ok("empty")),
+        ("one of the streams", vec![of("dev/a", FROM), of("prod/a", TO)], prod, Err("an event of that time is in the log group")),
+    ] {
+        let aws = aws_with(|aws| {
+            aws.objects.clear();
+            aws.log_events = events;
+        });
+        let event = merged(event(), changes.clone());
+        if changes != json!({}) {
+            let mut target = october("/ecs/web");
+            target.stream_prefix = Some(export_core::StreamPrefix::parse("prod/").unwrap());
+            aws.state().export_tasks[0]["taskName"] = json!(target.task_name());
+        }
+        let answer = handle(&aws, event).await;
+        let wrote_nothing = "export task task-1 of log group /ecs/web for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z is COMPLETED and wrote nothing, but ";
+        let expected = expected.map_err(|why| (ExportIncomplete, format!("{wrote_nothing}{why}")));
+        assert_eq!(
+            answer.as_ref().map(|answer| answer["outcome"].as_str().unwrap()).map_err(|e| (e.name, e.message.clone())),
+            expected,
+            "{what}"
+        );
+        assert_eq!(aws.get(PATH).is_some(), expected.is_ok(), "{what}");
+        let asked = aws.bodies("FilterLogEvents");
+        let first = merged(json!({"logGroupName": "/ecs/web", "startTime": FROM, "endTime": TO + 1, "limit": 1}), changes);
+        assert_eq!((&asked[0], asked.len() <= 200), (&first, true), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_search_for_an_event_can_fail() {
+    for (code, name) in [("ThrottlingException", LogsThrottled), ("AccessDeniedException", AccessDenied)] {
+        let aws = aws_with(|aws| aws.objects.clear());
+        aws.state().refuse("FilterLogEvents", 400, code, "no");
+        let error = handle(&aws, event()).await.unwrap_err();
+        assert_eq!((error.name, aws.names(&["PUT"])), (name, vec![]), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_says_from_when_on_retention_has_kept_the_window() {
+    let aws = aws();
+    handle(&aws, event()).await.unwrap();
+    assert_eq!(aws.get(PATH).unwrap()["complete_from"], json!(null));
+    let aws = aws_with(|_| ());
+    handle(&aws, merged(event(), json!({"completeFrom": FROM + DAY}))).await.unwrap();
+    assert_eq!(aws.get(PATH).unwrap()["complete_from"], json!(FROM + DAY));
 }
 
 /// Retention may have deleted the events: what was seen before is lost, and what no run has ever seen is none of its losses.

@@ -48,7 +48,7 @@ async fn a_task_that_is_still_active_after_26_hours_is_cancelled() {
         ("RUNNING", TOO_OLD - 1, ExportTaskTimedOut, 1),
         ("RUNNING", TOO_OLD, ExportTaskRunning, 0),
         ("PENDING_CANCEL", TOO_OLD - 1, ExportTaskCancelling, 0),
-        ("FAILED", TOO_OLD - 1, ExportTaskFailed, 0),
+        ("FAILED", TOO_OLD - 1, ExportTaskTimedOut, 0),
     ] {
         let aws = aws_with(task(merged(is(code), created(at))));
         let error = handle(&aws, event()).await.unwrap_err();
@@ -59,6 +59,27 @@ async fn a_task_that_is_still_active_after_26_hours_is_cancelled() {
     let error = handle(&denied, event()).await.unwrap_err();
     let message = "CancelExportTask answered AccessDeniedException: no. Allow logs:CancelExportTask to the function's role.";
     assert_eq!((error.name, error.message.as_str()), (AccessDenied, message));
+}
+
+/// CloudWatch Logs ends a task after 24 hours, and nothing says how: its window is tried in halves.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_did_not_complete_in_20_hours_took_too_long() {
+    const CREATED: i64 = 1_793_400_000_000;
+    let ended = |ms: i64| json!({"executionInfo": {"creationTime": CREATED, "completionTime": CREATED + ms}});
+    let hours_20 = 20 * 3_600_000;
+    for (code, ms, name) in [
+        ("FAILED", hours_20, ExportTaskTimedOut),
+        ("CANCELLED", hours_20, ExportTaskTimedOut),
+        ("FAILED", hours_20 - 1, ExportTaskFailed),
+        ("CANCELLED", hours_20 - 1, ExportTaskCancelled),
+        ("PENDING_CANCEL", hours_20, ExportTaskCancelling),
+    ] {
+        let error = handle(&aws_with(task(merged(is(code), ended(ms)))), event()).await.unwrap_err();
+        let message = format!("export task task-1 of log group /ecs/web is {code}; CloudWatch Logs says: because");
+        assert_eq!((error.name, error.message), (name, message), "{ms}");
+    }
+    let long = aws_with(task(ended(hours_20 * 2)));
+    assert_eq!(handle(&long, event()).await.unwrap()["outcome"], "exported");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! What CreateExportTask is asked for, and when it is not asked.
 
 use export_core::ErrorName::{self, *};
-use fake_aws::{EXECUTION, FROM, State, TO, manifest, october, path_of};
+use fake_aws::{EXECUTION, FROM, State, TO, manifest, merged, october, path_of};
 use function_runtime::Metric;
 use serde_json::{Value, json};
 
@@ -122,12 +122,56 @@ async fn what_is_not_certain_is_exported() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retention_shorter_than_the_way_back_to_the_window_is_a_warning() {
-    let message = "the log group keeps events for 30 days: those before 2026-10-02T04:00:05Z are deleted or about to be, and may be missing from the \
+    let message = "the log group keeps events for 30 days: those before 2026-10-02T04:00:05.000Z are deleted or about to be, and may be missing from the \
         archive; keep them for 60 days or more to export whole months";
-    for (days, warnings) in [(30, json!([{"name": "RetentionShorterThanMonth", "message": message}])), (60, json!([]))] {
+    let from = json!(1_790_913_605_000_i64);
+    for (days, from, warnings) in
+        [(30, from, json!([{"name": "RetentionShorterThanMonth", "message": message}])), (60, json!(null), json!([]))]
+    {
         let aws = aws_with(|aws| aws.log_groups[1]["retentionInDays"] = json!(days));
         let answer = handle(&aws, json!({})).await.unwrap();
-        assert_eq!((&answer["status"], &answer["warnings"]), (&json!("CREATED"), &warnings));
+        assert_eq!((&answer["status"], &answer["completeFrom"], &answer["warnings"]), (&json!("CREATED"), &from, &warnings));
+    }
+    // An account-level policy overrides the log group's own retention, and DescribeLogGroups tells which.
+    let aws =
+        aws_with(|aws| aws.log_groups[1] = merged(aws.log_groups[1].clone(), json!({"retentionInDays": 7, "retentionPolicyName": "org"})));
+    let warning = handle(&aws, json!({})).await.unwrap()["warnings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(
+        warning.starts_with("the account-level policy org keeps events for 7 days: those before 2026-10-25T04:00:05.000Z"),
+        "{warning}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_prefix_that_no_log_stream_has_is_not_exported() {
+    for (streams, prefix, status, reason) in [
+        (vec!["2026/10/05/[$LATEST]abc"], "[$LATEST]", "SKIPPED", json!("NoStreamHasPrefix")),
+        (vec!["2026/10/05/[$LATEST]abc"], "2026/10/", "CREATED", json!(null)),
+        (vec![], "2026/10/", "SKIPPED", json!("NoStreamHasPrefix")),
+    ] {
+        let aws = aws_with(|aws| {
+            // Which events it has, its metadata do not tell.
+            aws.log_streams =
+                streams.iter().map(|name| json!({"logStreamName": name})).chain([json!({"logStreamName": "other"})]).collect();
+        });
+        let answer = handle(&aws, json!({"logStreamNamePrefix": prefix})).await.unwrap();
+        assert_eq!((&answer["status"], &answer["reason"]), (&json!(status), &reason), "{prefix}");
+        assert_eq!(creations(&aws), usize::from(status == "CREATED"));
+        let asked = aws.bodies("DescribeLogStreams").into_iter().find(|body| body["logStreamNamePrefix"] == prefix).unwrap();
+        assert_eq!(asked, json!({"logGroupName": "/ecs/web", "logStreamNamePrefix": prefix, "limit": 1}));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_group_that_was_created_inside_the_window_is_a_warning() {
+    let aws = || aws_with(|aws| aws.log_groups[1]["creationTime"] = json!(FROM + DAY));
+    let message = "the log group was created at 2026-10-01T15:00:00.000Z, inside the window";
+    let lost = "; the events of the log group that had its name before are lost";
+    for (event, suffix) in
+        [(json!({}), ""), (json!({"seenSince": "2026-10-01T04:00:00Z"}), lost), (json!({"seenSince": "2026-10-03T04:00:00Z"}), "")]
+    {
+        let answer = handle(&aws(), event.clone()).await.unwrap();
+        assert_eq!(answer["warnings"], json!([{"name": "CreatedDuringMonth", "message": format!("{message}{suffix}")}]), "{event}");
     }
 }
 

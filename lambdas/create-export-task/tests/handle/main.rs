@@ -20,7 +20,7 @@ const NOW_MILLIS: i64 = 1_793_505_605_000;
 fn aws() -> Aws {
     let aws = Aws::default();
     aws.state().log_groups = vec![json!({"logGroupName": "/ecs/web-api"}), json!({"logGroupName": "/ecs/web"})];
-    aws.state().log_streams = vec![json!({"logStreamName": "s", "lastEventTimestamp": FROM})];
+    aws.state().log_streams = vec![json!({"logStreamName": "prod/s", "lastEventTimestamp": FROM})];
     aws
 }
 

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use export_core::ErrorName::{self, *};
-use fake_aws::{EXECUTION, FROM, NOW, State, TO, manifest, merged, october, path_of};
+use export_core::{
+    ErrorName::{self, *},
+    Window,
+    target::Target,
+    time::Millis,
+};
+use fake_aws::{EXECUTION, FROM, NOW, State, TO, manifest, merged, october, path_of, stack};
 use function_runtime::Invocation;
 use serde_json::{Value, json};
 
@@ -90,11 +95,55 @@ async fn a_log_group_month_is_decided_by_what_is_found() {
     }
 }
 
+/// The longest window of the two months before says how long the month will take.
+#[tokio::test(start_paused = true)]
+async fn a_month_that_would_take_too_long_is_planned_in_parts() {
+    let months_ago = |months: i32| {
+        let mut target = october("/ecs/web");
+        (0..months).for_each(|_| target.month = target.month.previous());
+        target.window = Window::of(target.month, stack().timezone);
+        target
+    };
+    let took = |target: &Target, hours: i64| {
+        let created = Millis(target.window.to.0 + 1 + DAY);
+        let completed = Millis(created.0 + hours * 3_600_000);
+        manifest(
+            target,
+            json!({"outcome": "empty", "objects": 0, "bytes": 0, "created": created.to_string(), "completed": completed.to_string()}),
+        )
+    };
+    let (july, august, september) = (months_ago(3), months_ago(2), months_ago(1));
+    let first = |ms: i64| Target {
+        window: Window { from: september.window.from, to: Millis(september.window.from.0 + ms - 1) },
+        ..september.clone()
+    };
+    let (day, hours) = (first(DAY), first(DAY - 1));
+    for (archived, parts) in [
+        (vec![], 1),
+        (vec![(&september, 15)], 1),
+        (vec![(&september, 16)], 2),
+        (vec![(&september, 40), (&august, 15)], 1),
+        (vec![(&september, 1), (&august, 33)], 3),
+        (vec![(&july, 40)], 1),
+        (vec![(&day, 10)], 20),
+        (vec![(&hours, 10)], 1),
+    ] {
+        let aws = aws_with(|aws| archived.iter().for_each(|(target, hours)| aws.put(&path_of(target), &took(target, *hours))));
+        handle(&aws, run(json!({"month": "2026-10", "logGroups": ["/ecs/web"]}))).await.unwrap();
+        let windows = of_step(&aws, 1, "windows");
+        let bounds: Vec<[i64; 2]> =
+            windows.as_array().unwrap().iter().map(|one| ["from", "to"].map(|name| one[name].as_i64().unwrap())).collect();
+        let length = (TO + 1 - FROM) / parts;
+        let expected: Vec<[i64; 2]> = (0..parts).map(|part| [FROM + part * length, FROM + (part + 1) * length - 1]).collect();
+        assert_eq!(bounds, expected, "{archived:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_listing_serves_all_log_groups_of_a_month() {
     let aws = aws();
     handle(&aws, run(json!({"logGroups": [{"logGroupNamePrefix": "/"}]}))).await.unwrap();
-    let folders = ["09", "10", "11"].map(|month| format!("LIST archive/logs/manifests/year=2026/month={month}/"));
+    let folders = ["09", "10", "11", "08"].map(|month| format!("LIST archive/logs/manifests/year=2026/month={month}/"));
     assert_eq!(aws.names(&["LIST archive/logs/manifests/"]), folders);
 }
 

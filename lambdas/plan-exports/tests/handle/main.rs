@@ -21,7 +21,7 @@ fn aws() -> Aws {
     let aws = Aws::default();
     let names = ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1", "/ecs/api", "/ecs/web"];
     aws.state().log_groups = names.map(|name| json!({"logGroupName": name})).to_vec();
-    aws.state().log_streams = vec![json!({"logStreamName": "s", "lastEventTimestamp": FROM})];
+    aws.state().log_streams = vec![json!({"logStreamName": "prod/s", "lastEventTimestamp": FROM})];
     aws
 }
 

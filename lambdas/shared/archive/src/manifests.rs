@@ -33,8 +33,7 @@ pub struct ManifestIndex {
 impl ManifestIndex {
     /// Lists the months that are asked about and their neighbours, and forgets the others.
     pub async fn look_at(&mut self, archive: &Archive, months: impl IntoIterator<Item = Month>) -> Result<(), ExportError> {
-        let wanted: Vec<Month> =
-            months.into_iter().flat_map(|month| with_neighbours(month).into_iter().chain(months_before(month))).collect();
+        let wanted: Vec<Month> = months.into_iter().flat_map(with_neighbours).collect();
         self.months.retain(|month, _| wanted.contains(month));
         for month in wanted {
             if self.months.contains_key(&month) {
