@@ -94,10 +94,14 @@ impl<'a> Bookkeeping<'a> {
         let same = before.iter().find(|open| open.lies_in(&place) && open.window() == *window);
         // A call of this run before may have ended half-way.
         let is_repeated = same.is_some_and(|open| open.execution == self.run.execution.as_str());
+        // A run with a narrower prefix never narrows it.
+        let log_stream_name_prefix = before
+            .iter()
+            .fold(source.log_stream_name_prefix.clone(), |prefix, open| StreamPrefix::joint(prefix, open.log_stream_name_prefix.as_ref()));
         // That its turn did not come mends nothing.
         let failed = same.filter(|open| (outcome, open.outcome) == (OpenOutcome::Waiting, OpenOutcome::Failed));
         if let Some(failed) = failed {
-            return Some(OpenWindow { execution: self.run.execution.to_string(), ..OpenWindow::clone(failed) });
+            return Some(OpenWindow { log_stream_name_prefix, execution: self.run.execution.to_string(), ..OpenWindow::clone(failed) });
         }
         let since = before.iter().map(|open| open.since()).min().unwrap_or(self.now);
         Some(OpenWindow {
@@ -109,10 +113,7 @@ impl<'a> Bookkeeping<'a> {
             region: place.region.clone(),
             bucket: place.bucket.clone(),
             log_group: place.log_group.clone(),
-            // A run with a narrower prefix never narrows it.
-            log_stream_name_prefix: before.iter().fold(source.log_stream_name_prefix.clone(), |prefix, open| {
-                StreamPrefix::joint(prefix, open.log_stream_name_prefix.as_ref())
-            }),
+            log_stream_name_prefix,
             destination: place.destination.clone(),
             timezone: self.run.timezone.clone(),
             month: *month,

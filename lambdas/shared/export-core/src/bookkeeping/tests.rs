@@ -138,8 +138,10 @@ fn an_open_window_keeps_its_oldest_since_its_tries_and_its_widest_prefix() {
 fn a_window_that_failed_does_not_become_one_that_waits() {
     let (run, groups) = (run(true), [group(json!({}))]);
     let left = |outcome: &str| {
-        let before = open(hours(0, 744), json!({"outcome": outcome, "blocked_by": "x"}));
+        let before = open(hours(0, 744), json!({"outcome": outcome, "blocked_by": "x", "log_stream_name_prefix": "prod/"}));
         let left = with(&run, &groups, vec![before], |books| books.left_open(&[decided(hours(0, 744), Settled::Waiting)]));
+        // The run asked for all log streams.
+        assert_eq!(left[0].log_stream_name_prefix, None);
         (left[0].outcome, left[0].error.clone().unwrap(), left[0].tries, left[0].execution == run.execution.as_str())
     };
     assert_eq!(left("failed"), (OpenOutcome::Failed, "AccessDenied".to_owned(), 2, true));
