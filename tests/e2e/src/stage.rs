@@ -47,6 +47,7 @@ impl Stage {
         };
         archive.local.clear_faults().await.expect("the stand-in takes it");
         archive.let_tasks_go().await;
+        archive.hours_per_day(0.0).await;
         wait_for("the tasks of the scenario before", async || {
             let tasks = archive.local.export_tasks().await.expect("the tasks can be listed");
             tasks.iter().all(|task| !["PENDING", "RUNNING", "PENDING_CANCEL"].contains(&task.status.as_str())).then_some(())
@@ -75,8 +76,7 @@ impl Archive {
 
     /// Gives a log group another age, retention or class.
     pub async fn overlay(&self, log_group: &str, change: impl FnOnce(&mut LogGroupOverlay)) {
-        let mut overlay =
-            LogGroupOverlay { log_group_name: log_group.to_owned(), creation_time: None, retention_in_days: None, log_group_class: None };
+        let mut overlay = LogGroupOverlay { log_group_name: log_group.to_owned(), ..LogGroupOverlay::default() };
         change(&mut overlay);
         self.local.set_log_group(&overlay).await.expect("the stand-in takes it");
     }
@@ -88,6 +88,11 @@ impl Archive {
 
     pub async fn let_tasks_go(&self) {
         self.local.set_task_timing(Duration::ZERO, Duration::ZERO).await.expect("the stand-in takes its timing");
+    }
+
+    /// Export tasks take so many hours on their own clock per day of their window; 0 is off.
+    pub async fn hours_per_day(&self, hours: f64) {
+        self.local.set_hours_per_day(hours).await.expect("the stand-in takes it");
     }
 
     /// The time in which a run starts windows, in seconds; `None` is the 20 h. It is a setting of the functions that the template leaves

@@ -23,13 +23,14 @@ def main() -> None:
     import athena_integration
     import athena_queries
     import jsonata_fixes
+    import log_events
     import log_groups
     import map_runs
     import metric_math
     import nested_runs
     import nested_stacks
 
-    for correction in (jsonata_fixes, log_groups, map_runs, metric_math, nested_runs, nested_stacks):
+    for correction in (jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks):
         correction.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         athena_integration.install()

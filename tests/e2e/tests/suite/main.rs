@@ -12,3 +12,4 @@ mod months;
 mod roles;
 mod scale;
 mod sql;
+mod whole;

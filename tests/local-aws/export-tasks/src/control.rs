@@ -13,6 +13,8 @@ use crate::overlay::Overlay;
 
 /// Retention periods CloudWatch Logs knows.
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// With it, even a window of five minutes takes longer than a task may.
+const MAX_HOURS_PER_DAY: f64 = 10_000.0;
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 
 /// Answers a control request.
@@ -67,6 +69,7 @@ struct NewSettings {
     running_ms: Option<u64>,
     cancel_ms: Option<u64>,
     max_file_bytes: Option<u64>,
+    hours_per_day: Option<f64>,
 }
 
 fn change_settings(local: &Local, body: &[u8]) -> Result<Value> {
@@ -78,10 +81,12 @@ fn change_settings(local: &Local, body: &[u8]) -> Result<Value> {
         running_ms: new.running_ms.unwrap_or(was.running_ms),
         cancel_ms: new.cancel_ms.unwrap_or(was.cancel_ms),
         max_file_bytes: new.max_file_bytes.unwrap_or(was.max_file_bytes),
+        hours_per_day: new.hours_per_day.unwrap_or(was.hours_per_day),
     };
     ensure!([settings.pending_ms, settings.running_ms, settings.cancel_ms].iter().all(|ms| *ms <= DAY), "give at most {DAY} milliseconds");
     let largest = Settings::default().max_file_bytes;
     ensure!((1..=largest).contains(&settings.max_file_bytes), "maxFileBytes: give a whole number from 1 to {largest}");
+    ensure!((0.0..=MAX_HOURS_PER_DAY).contains(&settings.hours_per_day), "hoursPerDay: give a number from 0 to {MAX_HOURS_PER_DAY}");
     local.change_settings(settings);
     Ok(json!(settings))
 }
@@ -93,16 +98,18 @@ struct AgedLogGroup {
     creation_time: Option<u64>,
     retention_in_days: Option<i64>,
     log_group_class: Option<String>,
+    retention_policy_name: Option<String>,
 }
 
 fn overlay_log_group(local: &Local, body: &[u8]) -> Result<Value> {
     let group: AgedLogGroup = serde_json::from_slice(body)?;
-    let (days, class) = (group.retention_in_days, group.log_group_class);
+    let (days, class, policy) = (group.retention_in_days, group.log_group_class, group.retention_policy_name);
     ensure!(days.is_none_or(|days| RETENTION_DAYS.contains(&days)), "retentionInDays: CloudWatch Logs knows {RETENTION_DAYS:?}");
     ensure!(class.as_deref().is_none_or(|class| CLASSES.contains(&class)), "logGroupClass: CloudWatch Logs knows {CLASSES:?}");
+    ensure!(policy.as_deref() != Some(""), "retentionPolicyName is empty");
     let creation_time = group.creation_time.map(i64::try_from).transpose()?;
     let mut state = local.state();
     let overlay = state.overlays.entry(group.log_group_name).or_default();
-    overlay.merge(Overlay { creation_time, retention_in_days: days, log_group_class: class });
+    overlay.merge(Overlay { creation_time, retention_in_days: days, log_group_class: class, retention_policy_name: policy });
     Ok(json!(overlay))
 }

@@ -10,12 +10,28 @@ use crate::body::{Body, full};
 use crate::s3;
 
 /// The listings of CloudWatch Logs, and where they have their items.
-const OF_LOGS: [(&str, &str); 3] =
-    [("DescribeExportTasks", "exportTasks"), ("DescribeLogGroups", "logGroups"), ("DescribeLogStreams", "logStreams")];
+const OF_LOGS: [(&str, &str); 4] = [
+    ("DescribeExportTasks", "exportTasks"),
+    ("DescribeLogGroups", "logGroups"),
+    ("DescribeLogStreams", "logStreams"),
+    ("FilterLogEvents", "events"),
+];
 const OF_S3: &str = "ListObjectsV2";
 
-/// The token of an empty page begins so, and ends in the token that the request had.
-const BEGINNING: &str = "after-an-empty-page.";
+/// The token of an empty page begins so, and ends in the token that the request had. A client may take a token that comes again for the
+/// end, so no two in a row are the same.
+fn beginning(number: u32) -> String {
+    if number == 1 { "after-an-empty-page.".to_owned() } else { format!("after-{number}-empty-pages.") }
+}
+
+/// How many empty pages a token follows, and the token that the first request had.
+fn read(token: &str) -> Option<(u32, &str)> {
+    if let Some(token) = token.strip_prefix(beginning(1).as_str()) {
+        return Some((1, token));
+    }
+    let (number, token) = token.strip_prefix("after-")?.split_once("-empty-pages.")?;
+    Some((number.parse().ok()?, token))
+}
 
 /// Whether an empty page can be ordered for an operation.
 pub(crate) fn is_listing(operation: &str) -> bool {
@@ -26,49 +42,53 @@ fn items(operation: &str) -> Option<&'static str> {
     OF_LOGS.iter().find(|(listing, _)| *listing == operation).map(|(_, items)| *items)
 }
 
-/// An empty page of a listing of CloudWatch Logs.
-pub(crate) fn of_logs(operation: &str, input: &Value) -> Value {
+/// An empty page of a listing of CloudWatch Logs, the first or one that follows others.
+pub(crate) fn of_logs(operation: &str, input: &Value, number: u32) -> Value {
     let token = input["nextToken"].as_str().unwrap_or_default();
-    json!({ items(operation).unwrap_or("items"): [], "nextToken": format!("{BEGINNING}{token}") })
+    json!({ items(operation).unwrap_or("items"): [], "nextToken": beginning(number) + token })
 }
 
 /// An empty page of ListObjectsV2.
-pub(crate) fn of_s3(parts: &Parts) -> Response<Body> {
+pub(crate) fn of_s3(parts: &Parts, number: u32) -> Response<Body> {
     let token = s3::escape(&s3::parameter(parts, "continuation-token").unwrap_or_default());
+    let beginning = beginning(number);
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>true</IsTruncated>\
-         <NextContinuationToken>{BEGINNING}{token}</NextContinuationToken></ListBucketResult>"
+         <NextContinuationToken>{beginning}{token}</NextContinuationToken></ListBucketResult>"
     );
     let mut response = Response::new(full(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
 }
 
-/// Gives a request that goes on after an empty page its own token back. False: it does not.
-pub(crate) fn restore_logs(parts: &mut Parts, body: &mut Bytes) -> bool {
-    let Ok(mut input) = serde_json::from_slice::<Value>(body) else { return false };
-    let Some(token) = input["nextToken"].as_str().and_then(|token| token.strip_prefix(BEGINNING)).map(str::to_owned) else { return false };
+/// Gives a request that goes on after empty pages its own token back. Tells how many there were.
+pub(crate) fn restore_logs(parts: &mut Parts, body: &mut Bytes) -> u32 {
+    let Ok(mut input) = serde_json::from_slice::<Value>(body) else { return 0 };
+    let Some((number, token)) = input["nextToken"].as_str().and_then(read).map(|(number, token)| (number, token.to_owned())) else {
+        return 0;
+    };
     input["nextToken"] = if token.is_empty() { Value::Null } else { token.into() };
     *body = input.to_string().into();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    true
+    number
 }
 
 /// The same for ListObjectsV2. The token is left as its caller encoded it.
-pub(crate) fn restore_s3(parts: &mut Parts) -> bool {
-    let wrapped = format!("continuation-token={BEGINNING}");
+pub(crate) fn restore_s3(parts: &mut Parts) -> u32 {
+    let mut number = 0;
     let query = parts.uri.query().unwrap_or_default();
-    let restored = query.split('&').filter_map(|pair| match pair.strip_prefix(&wrapped) {
-        Some("") => None,
-        Some(token) => Some(format!("continuation-token={token}")),
+    let restored = query.split('&').filter_map(|pair| match pair.strip_prefix("continuation-token=").and_then(read) {
+        Some((found, token)) => {
+            number = found;
+            (!token.is_empty()).then(|| format!("continuation-token={token}"))
+        }
         None => Some(pair.to_owned()),
     });
     let restored = restored.collect::<Vec<_>>().join("&");
-    if restored == query {
-        return false;
-    }
-    format!("{}?{restored}", parts.uri.path()).parse().is_ok_and(|uri| {
+    if number > 0
+        && let Ok(uri) = format!("{}?{restored}", parts.uri.path()).parse()
+    {
         parts.uri = uri;
-        true
-    })
+    }
+    number
 }

@@ -36,8 +36,13 @@ pub(crate) enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,
     },
-    /// A page of a listing is preceded by an empty one.
-    EmptyPage { operation: String, empty_page: bool },
+    /// A page of a listing is preceded by an empty one, or by as many in a row as there are to strike.
+    EmptyPage {
+        operation: String,
+        empty_page: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_a_row: bool,
+    },
     /// The next task created ends, or sticks, in this status.
     Status {
         status: String,
@@ -85,8 +90,8 @@ pub(crate) struct Target<'a> {
     pub(crate) log_group: Option<&'a str>,
     /// Of an S3 object.
     pub(crate) key: Option<&'a str>,
-    /// It goes on after an empty page: no second one follows.
-    pub(crate) is_after_empty_page: bool,
+    /// It goes on after so many empty pages.
+    pub(crate) empty_pages: u32,
 }
 
 /// What a fault does to a call.
@@ -95,7 +100,10 @@ pub(crate) enum Strike {
     Error(ApiError),
     DropResponse,
     Delay(Duration),
-    EmptyPage,
+    /// The first before a page, or one that follows others.
+    EmptyPage {
+        number: u32,
+    },
 }
 
 /// All faults still to strike, in the order they were given: the first that fits strikes.
@@ -124,7 +132,7 @@ impl Faults {
                 operation == call.operation
                     && key_suffix.as_ref().is_none_or(|suffix| call.key.is_some_and(|key| key.ends_with(suffix.as_str())))
             }
-            Effect::EmptyPage { operation, .. } => operation == call.operation && !call.is_after_empty_page,
+            Effect::EmptyPage { operation, in_a_row, .. } => operation == call.operation && (*in_a_row || call.empty_pages == 0),
             Effect::Status { .. } | Effect::Vanish { .. } => false,
         })?;
         match fault.effect {
@@ -135,7 +143,7 @@ impl Faults {
             })),
             Effect::DropResponse { .. } => Some(Strike::DropResponse),
             Effect::Delay { delay_ms, .. } => Some(Strike::Delay(Duration::from_millis(delay_ms))),
-            Effect::EmptyPage { .. } => Some(Strike::EmptyPage),
+            Effect::EmptyPage { .. } => Some(Strike::EmptyPage { number: call.empty_pages + 1 }),
             Effect::Status { .. } | Effect::Vanish { .. } => None,
         }
     }

@@ -32,11 +32,19 @@ pub(crate) struct Settings {
     pub(crate) cancel_ms: u64,
     /// Compressed bytes at which a file is closed and the next begun.
     pub(crate) max_file_bytes: u64,
+    /// Hours of a task's own clock per day of its window; 0 is off: the task then took as long as it really did.
+    #[serde(skip_serializing_if = "is_off")]
+    pub(crate) hours_per_day: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_off(hours_per_day: &f64) -> bool {
+    *hours_per_day == 0.0
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { pending_ms: 200, running_ms: 400, cancel_ms: 100, max_file_bytes: 8 * 1024 * 1024 }
+        Self { pending_ms: 200, running_ms: 400, cancel_ms: 100, max_file_bytes: 8 * 1024 * 1024, hours_per_day: 0.0 }
     }
 }
 
@@ -123,8 +131,8 @@ impl Local {
         }
     }
 
-    /// Moves a task on, unless its status is not one of those it may come from.
-    pub(crate) fn advance(&self, task_id: &str, from: &[TaskStatus], to: TaskStatus, message: String) -> bool {
+    /// Moves a task on, unless its status is not one of those it may come from. `took` is what its own clock says.
+    pub(crate) fn advance(&self, task_id: &str, from: &[TaskStatus], to: TaskStatus, message: String, took: Option<i64>) -> bool {
         let mut state = self.state();
         let Some(task) = state.tasks.iter_mut().find(|task| task.task_id == task_id) else {
             return false;
@@ -134,7 +142,7 @@ impl Local {
         }
         tracing::debug!(task_id, from = task.status.code(), to = to.code(), message, "export task");
         if !to.is_active() {
-            task.completion_time = Some(now_millis());
+            task.completion_time = Some(took.map_or_else(now_millis, |took| task.creation_time + took));
         }
         task.status = to;
         task.message = message;

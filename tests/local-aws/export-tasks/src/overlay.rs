@@ -15,6 +15,9 @@ pub(crate) struct Overlay {
     pub(crate) retention_in_days: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_group_class: Option<String>,
+    /// The account's policy from which the retention comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retention_policy_name: Option<String>,
 }
 
 impl Overlay {
@@ -23,6 +26,7 @@ impl Overlay {
         self.creation_time = newer.creation_time.or(self.creation_time);
         self.retention_in_days = newer.retention_in_days.or(self.retention_in_days);
         self.log_group_class = newer.log_group_class.or(self.log_group_class.take());
+        self.retention_policy_name = newer.retention_policy_name.or(self.retention_policy_name.take());
     }
 
     fn apply(&self, log_group: &mut Value) {
@@ -35,6 +39,17 @@ impl Overlay {
         if let Some(class) = &self.log_group_class {
             log_group["logGroupClass"] = class.as_str().into();
         }
+        if let Some(name) = &self.retention_policy_name {
+            log_group["retentionPolicyName"] = name.as_str().into();
+        }
+    }
+}
+
+/// A log group that is deleted leaves nothing to the next one of its name.
+pub(crate) fn forget(request: &[u8], overlays: &mut BTreeMap<String, Overlay>) {
+    let request: Value = serde_json::from_slice(request).unwrap_or_default();
+    if let Some(name) = request["logGroupName"].as_str() {
+        overlays.remove(name);
     }
 }
 

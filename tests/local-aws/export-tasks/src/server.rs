@@ -126,13 +126,13 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
             tokio::time::sleep(delay).await;
             Ok(response)
         }
-        Some(Strike::Error(_) | Strike::EmptyPage) | None => Ok(response),
+        Some(Strike::Error(_) | Strike::EmptyPage { .. }) | None => Ok(response),
     }
 }
 
 async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, mut body: Bytes) -> (Option<Strike>, Response<Body>) {
-    let is_after_empty_page = empty_page::is_listing(operation) && empty_page::restore_logs(&mut parts, &mut body);
-    let strike = strike_logs(local, operation, &body, is_after_empty_page);
+    let empty_pages = if empty_page::is_listing(operation) { empty_page::restore_logs(&mut parts, &mut body) } else { 0 };
+    let strike = strike_logs(local, operation, &body, empty_pages);
     let response = if api::is_export_operation(operation) {
         match api::call(local, operation, &parts.headers, &body, strike.as_ref()).await {
             Ok(answer) => aws_json(&answer),
@@ -140,8 +140,8 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, m
         }
     } else if let Some(Strike::Error(error)) = &strike {
         aws_error(error)
-    } else if let Some(Strike::EmptyPage) = &strike {
-        aws_json(&empty_page::of_logs(operation, &serde_json::from_slice(&body).unwrap_or_default()))
+    } else if let Some(Strike::EmptyPage { number }) = &strike {
+        aws_json(&empty_page::of_logs(operation, &serde_json::from_slice(&body).unwrap_or_default(), *number))
     } else {
         match operation {
             "DescribeLogGroups" => rewritten(local, parts, body, |answer| overlay::rewrite(answer, &local.state().overlays)).await,
@@ -149,6 +149,13 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, m
                 Some(error) => aws_error(&error),
                 None => rewritten(local, parts, body, log_streams::rewrite).await,
             },
+            "DeleteLogGroup" => {
+                let response = pass_on(&local.upstream, parts, body.clone()).await;
+                if response.status().is_success() {
+                    overlay::forget(&body, &mut local.state().overlays);
+                }
+                response
+            }
             _ => pass_on(&local.upstream, parts, body).await,
         }
     };
@@ -159,13 +166,14 @@ async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, m
 async fn other_operation(local: &Local, mut parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
     let operation = s3::operation(&parts);
     let is_listing = operation.as_ref().is_some_and(|operation| empty_page::is_listing(operation.name));
-    let is_after_empty_page = is_listing && empty_page::restore_s3(&mut parts);
+    let empty_pages = if is_listing { empty_page::restore_s3(&mut parts) } else { 0 };
     let strike = operation.and_then(|operation| {
-        let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref(), is_after_empty_page };
+        let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref(), empty_pages };
         local.state().faults.strike(target)
     });
-    if let Some(Strike::EmptyPage) = &strike {
-        return (strike, empty_page::of_s3(&parts));
+    if let Some(Strike::EmptyPage { number }) = &strike {
+        let response = empty_page::of_s3(&parts, *number);
+        return (strike, response);
     }
     if let Some(Strike::Error(error)) = &strike {
         let response = s3::error_response(error, &parts.method);
@@ -182,13 +190,13 @@ async fn other_operation(local: &Local, mut parts: Parts, body: Bytes) -> (Optio
     (strike, response)
 }
 
-fn strike_logs(local: &Local, operation: &str, body: &[u8], is_after_empty_page: bool) -> Option<Strike> {
+fn strike_logs(local: &Local, operation: &str, body: &[u8], empty_pages: u32) -> Option<Strike> {
     let mut state = local.state();
     if state.faults.list().is_empty() {
         return None;
     }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None, is_after_empty_page })
+    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None, empty_pages })
 }
 
 /// Passes a request on, and changes the answer on its way back.

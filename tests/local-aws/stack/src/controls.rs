@@ -12,7 +12,7 @@ use crate::http;
 use crate::stack::LocalAws;
 
 /// What DescribeLogGroups then reports of a log group. What is not given stays as it is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogGroupOverlay {
     pub log_group_name: String,
@@ -22,16 +22,13 @@ pub struct LogGroupOverlay {
     pub retention_in_days: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_group_class: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_policy_name: Option<String>,
 }
 
 impl LogGroupOverlay {
     pub fn created_at(log_group_name: &str, creation_time: i64) -> Self {
-        Self {
-            log_group_name: log_group_name.to_owned(),
-            creation_time: Some(creation_time),
-            retention_in_days: None,
-            log_group_class: None,
-        }
+        Self { log_group_name: log_group_name.to_owned(), creation_time: Some(creation_time), ..Self::default() }
     }
 }
 
@@ -43,6 +40,11 @@ impl LocalAws {
             "runningMs": u64::try_from(running.as_millis())?,
         });
         self.call(Method::PUT, "/_local/export-tasks", Some(&body)).await.map(drop)
+    }
+
+    /// How many hours export tasks take on their own clock per day of their window; 0 is off.
+    pub async fn set_hours_per_day(&self, hours: f64) -> Result<()> {
+        self.call(Method::PUT, "/_local/export-tasks", Some(&json!({ "hoursPerDay": hours }))).await.map(drop)
     }
 
     /// Adds a fault, such as `{"operation":"CreateExportTask","error":"ThrottlingException","times":2}`.

@@ -14,16 +14,16 @@ use local_aws::Execution;
 use serde_json::{Value, json};
 
 /// Runs a list at 13:00 of a day in Tokyo. Tells how the run ended, what it decided, its warnings, and what is open after it.
-async fn scheduled(stage: &Stage, day: &str, log_groups: &Value) -> Vec<String> {
+pub(crate) async fn scheduled(stage: &Stage, day: &str, log_groups: &Value) -> Vec<String> {
     ended(stage, stage.run(&input(day, log_groups)).await).await
 }
 
-fn input(day: &str, log_groups: &Value) -> Value {
+pub(crate) fn input(day: &str, log_groups: &Value) -> Value {
     json!({"scheduledTime": format!("{day}T04:00:00Z"), "logGroups": log_groups})
 }
 
 /// Report, output and cause tell what lies in `missing/`.
-async fn ended(stage: &Stage, execution: Execution) -> Vec<String> {
+pub(crate) async fn ended(stage: &Stage, execution: Execution) -> Vec<String> {
     let open = stage.open_windows().await;
     let mut lines = vec![match (&execution.status, &execution.error) {
         (ExecutionStatus::Failed, Some(error)) => format!("FAILED {error}"),
@@ -52,32 +52,32 @@ async fn ended(stage: &Stage, execution: Execution) -> Vec<String> {
     lines
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// When each open window was first found not archived.
-async fn since(stage: &Stage) -> Vec<String> {
+pub(crate) async fn since(stage: &Stage) -> Vec<String> {
     stage.open_windows().await.iter().map(|open| text(&open["since"]).to_owned()).collect()
 }
 
 /// A log group with one event in the middle of each month from August to December 2024: the month's name.
-async fn every_month(stage: &Stage, log_group: &str) {
+pub(crate) async fn every_month(stage: &Stage, log_group: &str) {
     let events = [(-46, "2024-08"), (-16, "2024-09"), (15, "2024-10"), (45, "2024-11"), (75, "2024-12")];
     stage.log_group(log_group, &events.map(|(days, month)| (FROM + days * DAY, month))).await;
 }
 
 /// The next exports of a log group are refused: trying again in the same run cannot help.
-async fn deny(stage: &Stage, log_group: &str, times: u32) {
+pub(crate) async fn deny(stage: &Stage, log_group: &str, times: u32) {
     let error = "AccessDeniedException";
     stage.fault(json!({"operation": "CreateExportTask", "logGroupName": log_group, "error": error, "times": times})).await;
 }
 
-async fn delete_log_group(stage: &Stage, log_group: &str) {
+pub(crate) async fn delete_log_group(stage: &Stage, log_group: &str) {
     stage.logs().delete_log_group().log_group_name(log_group).send().await.expect("the log group goes");
 }
 
 /// How often CreateExportTask was called for a log group.
-async fn requests(stage: &Stage, log_group: &str) -> usize {
+pub(crate) async fn requests(stage: &Stage, log_group: &str) -> usize {
     stage.calls("CreateExportTask").await.iter().filter(|call| call["request"]["logGroupName"] == log_group).count()
 }

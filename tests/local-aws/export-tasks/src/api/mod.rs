@@ -46,7 +46,7 @@ pub(crate) async fn call(
     };
     let answer = match (strike, scope) {
         (Some(Strike::Error(error)), _) => Err(error.clone()),
-        (Some(Strike::EmptyPage), _) => Ok(empty_page::of_logs(operation, &call.request)),
+        (Some(Strike::EmptyPage { number }), _) => Ok(empty_page::of_logs(operation, &call.request, *number)),
         (_, Err(error)) => Err(error),
         (_, Ok(scope)) => answer(local, operation, scope, headers, body).await.map(|(account, answer)| {
             call.account_id = Some(account);
@@ -60,7 +60,7 @@ pub(crate) async fn call(
         }
     };
     match strike {
-        Some(Strike::Error(_) | Strike::EmptyPage) => call.outcome["injected"] = true.into(),
+        Some(Strike::Error(_) | Strike::EmptyPage { .. }) => call.outcome["injected"] = true.into(),
         Some(Strike::DropResponse) => call.outcome["dropped"] = true.into(),
         Some(Strike::Delay(delay)) => call.outcome["delayMs"] = json!(delay.as_millis()),
         None => {}

@@ -42,7 +42,7 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
         Effect::Status { .. } | Effect::Vanish { vanishes: true } => {
             ensure!(log_group_name.is_some(), "logGroupName is missing: name the log group whose next tasks this is for");
         }
-        Effect::EmptyPage { operation, empty_page: true } => {
+        Effect::EmptyPage { operation, empty_page: true, .. } => {
             ensure!(empty_page::is_listing(operation), "{operation} is no listing that an empty page can precede");
         }
         Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::EmptyPage { .. } | Effect::Vanish { .. } => bail!(FORMS),

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::destination::Destination;
 use super::files::Keys;
+use super::own_clock::OwnClock;
 use super::task::{ExportRequest, TaskStatus};
 use super::write::{Stop, Writer};
 use crate::faults::Ordered;
@@ -25,39 +26,51 @@ pub(crate) struct Life {
     pub(crate) cancel: watch::Receiver<bool>,
 }
 
+const TIMED_OUT_MESSAGE: &str = "The export task did not end within 24 hours.";
 const STARTED_MESSAGE: &str = "Started successfully";
 const COMPLETED_MESSAGE: &str = "Completed successfully";
 const CANCELLED_MESSAGE: &str = "Cancelled successfully";
 
+/// How a task ends by itself.
+struct End {
+    status: TaskStatus,
+    message: String,
+    /// Milliseconds, where the task has a clock of its own.
+    took: Option<i64>,
+}
+
 impl Life {
     /// Lives the task to its end.
     pub(crate) async fn live(mut self) {
-        let (status, message) = match self.until_end().await {
+        let End { status, message, took } = match self.until_end().await {
             Ok(end) => end,
-            Err(Stop::Failed(message)) => (TaskStatus::Failed, message),
+            Err(Stop::Failed(message)) => End { status: TaskStatus::Failed, message, took: None },
             Err(Stop::Cancelled) => {
                 let since = Instant::now();
                 // The cancelling itself cannot be cancelled: only its time counts.
                 let mut settings = self.local.watch_settings();
                 wait(&mut settings, since, |s| s.cancel_ms).await;
-                (TaskStatus::Cancelled, CANCELLED_MESSAGE.to_owned())
+                End { status: TaskStatus::Cancelled, message: CANCELLED_MESSAGE.to_owned(), took: None }
             }
         };
         let active = [TaskStatus::Pending, TaskStatus::Running];
-        if !self.advance(&active, status, &message) {
+        if !self.local.advance(&self.task_id, &active, status, message, took) {
             // Only a request to cancel changes an active task from outside, and it wins over any other end.
             let cancelled = TaskStatus::Cancelled;
             self.advance(&[TaskStatus::PendingCancel], cancelled, CANCELLED_MESSAGE);
         }
     }
 
-    async fn until_end(&mut self) -> Result<(TaskStatus, String), Stop> {
+    async fn until_end(&mut self) -> Result<End, Stop> {
         let Some(Ordered { status, message, .. }) = self.ordered.take() else {
             self.run(STARTED_MESSAGE).await?;
             let running_since = Instant::now();
-            self.write().await?;
+            let clock = OwnClock::of(&self.request, self.local.settings().hours_per_day);
+            self.write(clock.objects()).await?;
             self.wait_or_cancelled(running_since, |s| s.running_ms).await?;
-            return Ok((TaskStatus::Completed, COMPLETED_MESSAGE.to_owned()));
+            let (status, message) =
+                if clock.is_over() { (TaskStatus::Failed, TIMED_OUT_MESSAGE) } else { (TaskStatus::Completed, COMPLETED_MESSAGE) };
+            return Ok(End { status, message: message.to_owned(), took: clock.took() });
         };
         let message = message.unwrap_or_else(|| default_message(&status).to_owned());
         let end = TaskStatus::of(&status);
@@ -75,7 +88,7 @@ impl Life {
             self.advance(&[TaskStatus::Running], end, &message);
             return self.stick().await;
         }
-        Ok((end, message))
+        Ok(End { status: end, message, took: None })
     }
 
     /// Waits out the time of PENDING.
@@ -85,7 +98,7 @@ impl Life {
         Ok(())
     }
 
-    async fn write(&self) -> Result<(), Stop> {
+    async fn write(&self, objects_left: usize) -> Result<(), Stop> {
         Writer {
             local: &self.local,
             caller: &self.caller,
@@ -93,13 +106,14 @@ impl Life {
             destination: &self.destination,
             cancel: &self.cancel,
             keys: Keys::new(self.request.data_prefix(), &self.task_id),
+            objects_left,
         }
         .write()
         .await
     }
 
     /// Stays as it is until cancelled.
-    async fn stick(&mut self) -> Result<(TaskStatus, String), Stop> {
+    async fn stick(&mut self) -> Result<End, Stop> {
         // The sender lives in the task's record, which is never dropped before this.
         let _ = self.cancel.wait_for(|cancelled| *cancelled).await;
         Err(Stop::Cancelled)
@@ -114,7 +128,7 @@ impl Life {
     }
 
     fn advance(&self, from: &[TaskStatus], to: TaskStatus, message: &str) -> bool {
-        self.local.advance(&self.task_id, from, to, message.to_owned())
+        self.local.advance(&self.task_id, from, to, message.to_owned(), None)
     }
 }
 

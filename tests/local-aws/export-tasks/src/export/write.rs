@@ -38,6 +38,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) destination: &'a Destination,
     pub(crate) cancel: &'a watch::Receiver<bool>,
     pub(crate) keys: Keys,
+    /// A task whose time is over writes no more than these.
+    pub(crate) objects_left: usize,
 }
 
 impl Writer<'_> {
@@ -94,9 +96,10 @@ impl Writer<'_> {
     }
 
     async fn put(&mut self, log_stream: &str, file: Option<GzipFile>) -> Result<(), Stop> {
-        let Some(file) = file else {
+        let Some(file) = file.filter(|_| self.objects_left > 0) else {
             return Ok(());
         };
+        self.objects_left -= 1;
         self.stop_if_cancelled()?;
         let body = file.finish().map_err(failed)?;
         let key = self.keys.next(log_stream);

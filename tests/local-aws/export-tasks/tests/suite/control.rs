@@ -19,6 +19,10 @@ async fn settings_change_one_by_one_and_reach_tasks_under_way() {
     assert_eq!(code(&stand_in.describe(&task_id).await), "PENDING");
     stand_in.settings(&json!({ "pendingMs": 0 })).await;
     stand_in.completed(&task_id).await;
+    stand_in.settings(&json!({ "hoursPerDay": 1.5 })).await;
+    assert_eq!(stand_in.inspect().await["settings"]["hoursPerDay"], 1.5);
+    stand_in.settings(&json!({ "runningMs": 0, "hoursPerDay": 0 })).await;
+    assert_eq!(stand_in.inspect().await["settings"], defaults, "off again");
 }
 
 #[tokio::test]
@@ -31,6 +35,9 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         (settings, json!({ "pendingMs": 1, "runningMs": "soon" }), "expected u64"),
         (settings, json!({ "cancelMs": 86_400_001 }), "at most 86400000 milliseconds"),
         (settings, json!({ "maxFileBytes": 0 }), "from 1 to 8388608"),
+        (settings, json!({ "hoursPerDay": -1 }), "hoursPerDay: give a number from 0 to 10000"),
+        (settings, json!({ "hoursPerDay": 10_001 }), "hoursPerDay: give a number from 0 to 10000"),
+        (settings, json!({ "hoursPerDay": "all" }), "expected f64"),
         (settings, json!({ "pendingMS": 5 }), "unknown field `pendingMS`"),
         (settings, json!([1]), "invalid"),
         (faults, json!({}), "give exactly one of error, dropResponse, delayMs"),
@@ -53,11 +60,13 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         (faults, json!({ "operation": "CreateExportTask", "error": "A", "keySuffix": "x" }), "CreateExportTask has no key"),
         (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": false }), "give exactly one"),
         (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": true, "message": "x" }), "give exactly one"),
+        (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": true, "inARow": 2 }), "give exactly one"),
         (faults, json!({ "operation": "GetLogEvents", "emptyPage": true }), "GetLogEvents is no listing"),
         (faults, json!({ "operation": "ListObjectsV2", "emptyPage": true, "logGroupName": "/x" }), "S3 knows no log groups"),
         (groups, json!({ "creationTime": 1 }), "missing field `logGroupName`"),
         (groups, json!({ "logGroupName": "/x", "retentionInDays": 31 }), "CloudWatch Logs knows [1, 3, 5,"),
         (groups, json!({ "logGroupName": "/x", "logGroupClass": "CHEAP" }), "logGroupClass: CloudWatch Logs knows"),
+        (groups, json!({ "logGroupName": "/x", "retentionPolicyName": "" }), "retentionPolicyName is empty"),
     ] {
         let method = if path == faults { Method::POST } else { Method::PUT };
         let (status, problem) = stand_in.control(method, path, &body).await;

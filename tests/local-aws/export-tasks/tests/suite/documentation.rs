@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const SOURCES: [&str; 6] = ["model", "doc", "seen", "verified", "choice", "inferred"];
+const SOURCES: [&str; 7] = ["model", "doc", "seen", "verified", "choice", "inferred", "unsure"];
 
 /// `module::name` of every test below a folder, the module being the file's name.
 fn tests_below(folder: &Path) -> BTreeSet<String> {

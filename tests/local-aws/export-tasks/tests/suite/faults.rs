@@ -182,7 +182,7 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
     for key in ["x/1", "x/2 & <3>"] {
         stand_in.put_object(&bucket, key, Vec::new()).await;
     }
-    for operation in ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "ListObjectsV2"] {
+    for operation in ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "ListObjectsV2"] {
         stand_in.fault(&json!({ "operation": operation, "emptyPage": true, "times": 2 })).await;
     }
     let logs = stand_in.logs();
@@ -211,6 +211,14 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
 
     let (mut found, mut token) = (Vec::new(), None);
     for _ in 0..4 {
+        let page = logs.filter_log_events().log_group_name(&group).limit(1).set_next_token(token).send().await.unwrap();
+        found.push(page.events().iter().filter_map(|event| event.log_stream_name()).map(str::to_owned).collect::<Vec<_>>().join(","));
+        token = page.next_token;
+    }
+    assert_eq!((&found[..], token), (&["", "a", "", "b"].map(str::to_owned)[..], None));
+
+    let (mut found, mut token) = (Vec::new(), None);
+    for _ in 0..4 {
         let page =
             stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).set_continuation_token(token).send().await.unwrap();
         found.push(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect::<Vec<_>>().join(","));
@@ -224,6 +232,50 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
     assert_eq!((page.log_groups().len(), page.next_token()), (1, None));
     let left = json!([{ "operation": "DescribeLogGroups", "emptyPage": true, "times": 1 }]);
     assert_eq!(stand_in.inspect().await["faults"], left, "each other one has struck as often as ordered");
+}
+
+#[tokio::test]
+async fn many_empty_pages_can_come_in_a_row() {
+    let stand_in = StandIn::start().await;
+    let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
+    for stream in ["other", "web/1", "web/2"] {
+        stand_in.put(&group, stream, &[(FROM, stream)]).await;
+    }
+    for key in ["x/1", "x/2"] {
+        stand_in.put_object(&bucket, key, Vec::new()).await;
+    }
+    for operation in ["FilterLogEvents", "DescribeLogStreams", "ListObjectsV2"] {
+        stand_in.fault(&json!({ "operation": operation, "emptyPage": true, "inARow": true, "times": 200 })).await;
+    }
+    // No two tokens in a row are the same, or the paginator would stop.
+    let logs = stand_in.logs();
+    let (mut found, mut tokens) = (Vec::new(), Vec::new());
+    let mut pages = logs.filter_log_events().log_group_name(&group).log_stream_name_prefix("web/").limit(1).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        found.push(page.events().iter().filter_map(|event| event.message()).collect::<Vec<_>>().join(","));
+        tokens.push(page.next_token);
+    }
+    assert_eq!(found, [&vec![""; 200][..], &["web/1", "web/2"]].concat());
+    let token = |number: usize| tokens[number].as_deref();
+    assert_eq!(
+        (token(0), token(1), token(199)),
+        (Some("after-an-empty-page."), Some("after-2-empty-pages."), Some("after-200-empty-pages."))
+    );
+
+    let mut found = Vec::new();
+    let mut pages = logs.describe_log_streams().log_group_name(&group).log_stream_name_prefix("web/").limit(1).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        found.push(page.unwrap().log_streams().iter().filter_map(|stream| stream.log_stream_name()).collect::<Vec<_>>().join(","));
+    }
+    assert_eq!(found, [&vec![""; 200][..], &["web/1", "web/2"]].concat());
+    let mut pages = stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        found.push(page.unwrap().contents().iter().filter_map(|object| object.key()).collect::<Vec<_>>().join(","));
+    }
+    assert_eq!(found, [&vec![""; 200][..], &["x/1", "x/2"]].concat());
+    assert_eq!(stand_in.inspect().await["faults"], json!([]));
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The life of a task, as DescribeExportTasks shows it.
 
+use aws_sdk_cloudwatchlogs::types::ExportTask;
+use serde_json::json;
+
 use crate::stand_in::{FROM, StandIn, TO, code, message};
 
 #[tokio::test]
@@ -32,6 +35,55 @@ async fn a_task_is_running_until_its_data_is_written() {
     let key = format!("logs/{task_id}/web/000000.gz");
     local_aws::wait_for("data is written", || async { stand_in.keys(&bucket).await.contains(&key).then_some(()) }).await;
     assert_eq!(code(&stand_in.describe(&task_id).await), "RUNNING");
+}
+
+const HOUR: i64 = 3_600_000;
+
+/// How long a task took, as it tells.
+fn took(task: &ExportTask) -> i64 {
+    let info = task.execution_info().unwrap();
+    info.completion_time().unwrap() - info.creation_time().unwrap()
+}
+
+#[tokio::test]
+async fn a_task_can_have_a_clock_of_its_own() {
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    stand_in.put(&group, "web", &[(FROM, "first"), (TO, "last")]).await;
+    let began = chrono::Utc::now().timestamp_millis();
+    // October has 31 days.
+    for (hours_per_day, hours) in [(0.5, 15.5), (24.0 / 31.0, 24.0)] {
+        stand_in.settings(&json!({ "hoursPerDay": hours_per_day })).await;
+        let task_id = stand_in.create(&group, &bucket).await;
+        let task = stand_in.ended(&task_id).await;
+        assert_eq!((code(&task), took(&task)), ("COMPLETED", (hours * 3_600_000.0) as i64));
+        assert!((began..began + HOUR).contains(&task.execution_info().unwrap().creation_time().unwrap()), "the creation is real");
+        assert_eq!(stand_in.files(&bucket, &task_id).await["web/000000.gz"].len(), 61);
+    }
+    stand_in.settings(&json!({ "hoursPerDay": 0 })).await;
+    let task = stand_in.ended(&stand_in.create(&group, &bucket).await).await;
+    assert!(took(&task) < HOUR, "no clock of its own");
+}
+
+#[tokio::test]
+async fn a_task_of_more_than_24_hours_fails_and_leaves_its_first_object() {
+    let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
+    for stream in ["a", "b"] {
+        stand_in.put(&group, stream, &[(FROM, stream)]).await;
+    }
+    stand_in.settings(&json!({ "hoursPerDay": 0.775 })).await;
+    let task_id = stand_in.create(&group, &bucket).await;
+    let task = stand_in.ended(&task_id).await;
+    assert_eq!((code(&task), message(&task)), ("FAILED", "The export task did not end within 24 hours."));
+    assert_eq!(took(&task), 24 * HOUR);
+    assert_eq!(stand_in.files(&bucket, &task_id).await.into_keys().collect::<Vec<_>>(), ["a/000000.gz"]);
+    // Its slot is free, and half of the window takes 12 hours.
+    let half = stand_in.export(&group, &bucket).to(FROM + (TO - FROM) / 2).send().await.unwrap().task_id.unwrap();
+    assert_eq!(code(&stand_in.ended(&half).await), "COMPLETED");
+    assert_eq!(stand_in.files(&bucket, &half).await.len(), 2);
+    // What is ordered to end otherwise ends at the real time.
+    stand_in.fault(&json!({ "logGroupName": group, "status": "FAILED" })).await;
+    let task = stand_in.ended(&stand_in.create(&group, &bucket).await).await;
+    assert!(code(&task) == "FAILED" && took(&task) < HOUR, "{task:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod faults;
 mod forward;
 mod life;
 mod list;
+mod log_events;
 mod log_groups;
 mod log_streams;
 mod requests;
