@@ -35,14 +35,11 @@ impl Speed {
 /// As many equal parts as keep each task short, at this speed.
 pub fn equal_parts(window: Window, speed: Option<Speed>) -> Vec<Window> {
     let seconds = speed.map_or(0.0, |speed| speed.seconds_for(window));
-    window.parts(((seconds / LONGEST_TASK.as_seconds_f64()).floor() as i64 + 1).min(most_parts(window)))
+    let most = (window.duration().num_milliseconds() / SHORTEST_PART.num_milliseconds()).max(1);
+    window.parts(((seconds / LONGEST_TASK.as_seconds_f64()).floor() as i64 + 1).min(most))
 }
 
-/// Of a window whose task took too long. One part: no shorter one is tried.
+/// Of a window whose task took too long. One part: it is of a day or less, and no shorter one is tried.
 pub fn halves(window: Window) -> Vec<Window> {
-    window.parts(most_parts(window).min(2))
-}
-
-fn most_parts(window: Window) -> i64 {
-    (window.duration().num_milliseconds() / SHORTEST_PART.num_milliseconds()).max(1)
+    window.parts(if window.duration() > SHORTEST_PART { 2 } else { 1 })
 }

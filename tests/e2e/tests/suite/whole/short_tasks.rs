@@ -58,8 +58,7 @@ async fn a_day_is_not_halved(engine: Engine) {
     stage.log_group(log_group, &[(FROM, "first"), (TO, "last")]).await;
     deny(&stage, log_group, 1).await;
     scheduled(&stage, "2024-11-01", &log_groups).await;
-    // Less than two days.
-    let (short, rest) = ((FROM, FROM + 2 * DAY - 2), (FROM + 2 * DAY - 1, TO));
+    let (short, rest) = ((FROM, FROM + DAY - 1), (FROM + DAY, TO));
     cut_open_window(&stage, &[short, rest]).await;
     for _ in [short, rest] {
         stage.fault(json!({"logGroupName": log_group, "status": "FAILED", "ageMs": 24 * HOUR})).await;
