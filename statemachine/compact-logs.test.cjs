@@ -1,145 +1,140 @@
-// The expressions of compact-logs.asl.json, on what no local engine can bring about: row counts that differ, queries that fail in
-// every place, a child that dies without an outcome; and the SQL that they make, as it is.
+// The expressions of compact-logs.asl.json, evaluated by the reference JSONata: the SQL that they make, as it is, and where each answer leads.
+//
+// tests/e2e/sql walks the same definition over the local Athena, and tests/e2e runs it on both engines.
 
 'use strict'
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
-const { DEATH, definitionOf, walk } = require('./walk.cjs')
+const { definitionOf, walk } = require('./walk.cjs')
 
 const definition = definitionOf('compact-logs')
-const FAILED = { Error: 'States.TaskFailed', Cause: JSON.stringify({ Status: { State: 'FAILED', StateChangeReason: 'HIVE_X: "no"' } }) }
+const FAILED = { Error: 'States.TaskFailed', Cause: 'HIVE_X: "no"' }
+const PLACE = 's3://${ArchiveBucketName}/${S3PrefixSlash}parquet/log_group=/ecs/web/year=2026/month=03/UUID/'
+const IN_MONTH = "log_group = '/ecs/web' AND year = 2026 AND month = 3"
 
-const started = sql => ({ QueryExecution: { QueryExecutionId: 'q', Query: sql } })
-const row = (...values) => ({ Data: values.map(VarCharValue => ({ VarCharValue })) })
+const row = (...values) => ({ Data: values.map(value => value === undefined ? {} : { VarCharValue: value }) })
+const item = (name, changes = {}) => ({ log_group: name, year: '2026', month: '3', tasks: 'task', objects: '3', problem: '', ...changes })
+const uuids = text => text.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UUID')
 
-// The log-group-months of March 2026 in pages of fifty, a task with three objects each, and counts by log group: `[exported, compacted, objects]`.
-function compact (names, { counts = () => ['7', '7', '3'], fail = () => false, months = ['2026-03'], outside = [], exported = 'task', tasks = {} } = {}) {
+// Each look finds the next list of `looks`, and after the last one nothing. `counts` are `[exported, written, objects]`.
+function compact (looks, { months = ['2026-03'], counts = ['7', '7', '3'], fail = () => false, tasks = {} } = {}) {
   const queries = []
-  let listed = 0
-  const query = state => async ({ QueryString, WorkGroup, ClientRequestToken }) => {
-    assert.equal(ClientRequestToken, state === 'WriteParquet' ? QueryString.match(/compaction_\w+/)[0] : undefined)
-    assert.equal(WorkGroup, '${CompactionWorkGroup}')
+  const children = []
+  let look = -1
+  const query = state => async ({ QueryString, WorkGroup, QueryExecutionContext, ClientRequestToken }) => {
+    assert.equal(ClientRequestToken, state === 'WriteParquet' ? QueryString.match(/([0-9a-f-]{36})\/' WITH/)[1] : undefined)
+    assert.deepEqual([WorkGroup, QueryExecutionContext], ['${CompactionWorkGroup}', { Database: '${DatabaseName}' }])
     queries.push(QueryString)
+    if (state === 'ListLogGroups') look += 1
     if (fail(state, QueryString)) throw FAILED
-    return started(QueryString)
+    const OutputLocation = `s3://work-bucket/compaction/${look}.csv`
+    return { QueryExecution: { QueryExecutionId: `q${look}`, ResultConfiguration: { OutputLocation } } }
   }
-  const states = ['ListLogGroups', 'WriteParquet', 'CountRows', 'RemovePartition', 'AddPartition', 'DropTable', 'DiscardAttempt']
+  const states = ['ListLogGroups', 'WriteParquet', 'CountRows', 'AddPartition', 'MovePartition', 'RemovePartition']
   const well = {
     ...Object.fromEntries(states.map(state => [state, query(state)])),
-    ReadLogGroups: async ({ QueryExecutionId, NextToken }) => {
-      assert.equal(QueryExecutionId, 'q')
-      const header = NextToken ? [] : [row('log_group', 'year', 'month', 'tasks', 'objects', 'covered')]
-      const page = names.slice(listed, listed + 50).map(name => row(name, '2026', '3', exported, '3', String(!outside.includes(name))))
-      listed += 50
-      return { ResultSet: { Rows: [...header, ...page] }, ...(listed < names.length ? { NextToken: String(listed) } : {}) }
+    ReadLogGroups: async request => {
+      assert.deepEqual(request, { QueryExecutionId: `q${look}`, MaxResults: 51 })
+      const found = looks[look] ?? []
+      const rows = found.slice(0, 50).map(one => row(`${one.log_group} 2026-03`, String(found.length), one.log_group, '2026', '3', one.tasks, one.objects, one.problem || undefined))
+      return { ResultSet: { Rows: [row('name', 'total', 'log_group', 'year', 'month', 'tasks', 'objects', 'problem'), ...rows] } }
     },
-    ReadCounts: async () => ({ ResultSet: { Rows: [row('exported', 'compacted', 'objects'), row(...counts(queries.at(-1)))] } })
+    ReadCounts: async ({ QueryExecutionId }) => {
+      assert.equal(QueryExecutionId, `q${look}`)
+      return { ResultSet: { Rows: [row('lines', 'lines', 'objects'), row(...counts)] } }
+    },
+    items: ({ bucket, key }) => {
+      assert.deepEqual([bucket, key], ['work-bucket', `compaction/${look}.csv`])
+      return looks[look]
+    },
+    ended: ends => children.push(...ends)
   }
-  return walk(definition, { months }, { ...well, ...tasks }).then(ended => ({ ...ended, queries }))
+  return walk(definition, { months }, { ...well, ...tasks }).then(ended => ({ ...ended, queries, children }))
 }
 
-const uuids = text => text.replace(/[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}/g, 'UUID')
-
 test('the queries of a log group, in their order', async () => {
-  const { output, queries } = await compact(['/ecs/web'])
-  assert.deepEqual(output, { months: ['2026-03'], compacted: 1, rows: 7, outside: 0 })
-  const place = 's3://${ArchiveBucketName}/${S3PrefixSlash}parquet/log_group=/ecs/web/year=2026/month=03/UUID/'
-  const lines = "SELECT element_at(split(numbered.object, '/'), -3) AS task_id, element_at(split(numbered.object, '/'), -2) AS log_stream, " +
-    'numbered.object, numbered.line, numbered.event_time, ' +
-    "IF(numbered.event_time IS NULL, concat_ws(' ', numbered.written_time, numbered.message), numbered.message) AS message, numbered.event_time IS NULL AS is_continuation " +
-    'FROM (SELECT "$path" AS object, row_number() OVER (PARTITION BY log_group, year, month, "$path") AS line, event_time AS written_time, ' +
-    "CAST(TRY(from_iso8601_timestamp(event_time)) AS timestamp(3)) AS event_time, message FROM log_lines WHERE log_group = '/ecs/web' AND year = 2026 AND month = 3) AS numbered " +
-    "WHERE element_at(split(numbered.object, '/'), -3) IN ('task')"
-  const inMonths = 'year IN (2026) AND month IN (3) AND year * 100 + month IN (202603)'
+  const { output, queries, children } = await compact([[item('/ecs/web', { tasks: 'one,two' })]])
+  assert.deepEqual(output, { months: ['2026-03'], compacted: 1 })
+  assert.deepEqual(children.map(child => child.output), [{ exported: 7, written: 7, objects: 3 }])
+  const list = 'SELECT name, count(*) OVER () AS total, log_group, year, month, tasks, objects, problem FROM uncompacted_months ' +
+    'WHERE year IN (2026) AND month IN (3) AND year * 100 + month IN (202603) ORDER BY year, month, log_group'
+  const lines = `FROM exported_lines WHERE ${IN_MONTH} AND task_id IN ('one', 'two')`
   assert.deepEqual(queries.map(uuids), [
-    'SELECT e.log_group, e.year, e.month, e.tasks, e.objects, e.covered ' +
-      "FROM (SELECT log_group, year, month, covered, array_join(array_agg(task_id ORDER BY task_id), ',') AS tasks, sum(objects) AS objects " +
-      "FROM (SELECT log_group, year, month, task_id, objects - coalesce(hidden_objects, 0) AS objects, bucket = '${ArchiveBucketName}' AND " +
-      "destination_prefix = '${S3PrefixSlash}log_group=' || log_group || '/year=' || CAST(year AS varchar) || '/month=' || lpad(CAST(month AS varchar), 2, '0') AS covered " +
-      `FROM manifests WHERE schema_version = 2 AND outcome IN ('exported', 'lost') AND ${inMonths}) AS exported WHERE objects > 0 GROUP BY log_group, year, month, covered) AS e ` +
-      "LEFT JOIN (SELECT log_group, year, month, array_join(array_agg(DISTINCT task_id ORDER BY task_id), ',') AS tasks " +
-      `FROM compacted_logs WHERE ${inMonths} GROUP BY log_group, year, month) AS c ON c.log_group = e.log_group AND c.year = e.year AND c.month = e.month ` +
-      'WHERE c.tasks IS NULL OR c.tasks <> e.tasks ORDER BY e.year, e.month, e.log_group',
-    `CREATE TABLE compaction_UUID WITH (format = 'PARQUET', write_compression = 'ZSTD', external_location = '${place}') AS WITH logs AS (${lines}) SELECT task_id, log_stream, object, line, event_time, message, is_continuation FROM logs`,
-    `WITH logs AS (${lines}) SELECT (SELECT count(*) FROM logs) AS exported, (SELECT count(*) FROM compaction_UUID) AS compacted, (SELECT count(DISTINCT object) FROM compaction_UUID) AS objects`,
-    "ALTER TABLE compacted_logs DROP IF EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3)",
-    `ALTER TABLE compacted_logs ADD PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${place}'`,
-    'DROP TABLE IF EXISTS compaction_UUID'
+    list,
+    `UNLOAD (SELECT task_id, log_stream, object, line, event_time, message, is_continuation ${lines}) TO '${PLACE}' WITH (format = 'PARQUET', compression = 'ZSTD')`,
+    `SELECT exported.lines, written.lines, written.objects FROM (SELECT count(*) AS lines ${lines}) AS exported ` +
+      `CROSS JOIN (SELECT count(*) AS lines, count(DISTINCT object) AS objects FROM written_parquet WHERE ${IN_MONTH} AND attempt = 'UUID') AS written`,
+    `ALTER TABLE compacted_logs ADD IF NOT EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3) LOCATION '${PLACE}'`,
+    `ALTER TABLE compacted_logs PARTITION (log_group = '/ecs/web', year = 2026, month = 3) SET LOCATION '${PLACE}'`,
+    list
   ])
-  const [create, count, , add, drop] = queries.slice(1)
-  const table = create.match(/compaction_\w+/)[0]
-  assert.ok(count.includes(table) && drop.includes(table))
-  assert.ok(create.includes(add.match(/LOCATION ('.*')/)[1]), 'the partition is what was written')
+  const attempts = new Set(queries.slice(1, 5).map(query => query.match(/[0-9a-f]{8}-[0-9a-f-]{27}/)[0]))
+  assert.equal(attempts.size, 1, 'what is counted is what was written, and is published')
 })
 
-test('a month of several tasks, and several months', async () => {
-  const { queries } = await compact(['/a'], { exported: 'one,two', months: ['2025-12', '2026-03', '2026-01'] })
+test('several months, and nothing to compact', async () => {
+  const { output, queries } = await compact([], { months: ['2025-12', '2026-03', '2026-01'] })
   assert.ok(queries[0].includes('year IN (2025, 2026) AND month IN (12, 3, 1) AND year * 100 + month IN (202512, 202603, 202601)'), queries[0])
-  assert.ok(queries[1].includes("-3) IN ('one', 'two')"), queries[1])
+  assert.deepEqual([output, queries.length], [{ months: ['2025-12', '2026-03', '2026-01'], compacted: 0 }, 1])
 })
 
-test('every page is compacted, and nothing to compact is a success', async () => {
-  const names = Array.from({ length: 120 }, (_, index) => `/g/${index}`)
-  const ended = await compact(names)
-  assert.deepEqual(ended.output, { months: ['2026-03'], compacted: 120, rows: 840, outside: 0 })
-  assert.deepEqual((await compact([], { months: ['2026-12'] })).output, { months: ['2026-12'], compacted: 0, rows: 0, outside: 0 })
+test('what no manifest names any more is taken out', async () => {
+  const { output, queries } = await compact([[item('/ecs/web', { tasks: '', objects: '0' })]])
+  assert.equal(queries[1], "ALTER TABLE compacted_logs DROP IF EXISTS PARTITION (log_group = '/ecs/web', year = 2026, month = 3)")
+  assert.deepEqual([output.compacted, queries.length], [1, 3])
 })
 
-test('what lies outside of the tables is counted, and not compacted', async () => {
-  const names = Array.from({ length: 60 }, (_, index) => `/g/${index}`)
-  const ended = await compact(names, { outside: ['/g/0', '/g/1', '/g/55'] })
-  assert.deepEqual(ended.output, { months: ['2026-03'], compacted: 57, rows: 399, outside: 3 })
-  assert.deepEqual((await compact(['/x'], { outside: ['/x'] })).output, { months: ['2026-03'], compacted: 0, rows: 0, outside: 1 })
+test('a manifest that does not fit makes no statement', async () => {
+  const { error, queries, children } = await compact(Array(4).fill([item("' OR '", { problem: 'the manifest x does not fit' }), item('/b')]))
+  assert.equal(error, 'CompactionFailed')
+  assert.deepEqual(children.slice(0, 2).map(child => child.error), ['ManifestInvalid', undefined])
+  assert.equal(children[0].cause, 'the manifest x does not fit')
+  assert.ok(!queries.join().includes("' OR '"))
 })
 
-test('row counts that differ, or lack an object, never get into the table', async () => {
+test('counts that differ publish nothing', async () => {
   for (const counts of [['7', '6', '3'], ['6', '7', '3'], ['0', '0', '0'], ['5', '5', '2']]) {
-    const { error, cause, queries, visited } = await compact(['/a', '/b'], { counts: query => query.includes("'/b'") ? counts : ['7', '7', '3'] })
-    assert.equal(error, 'CompactionFailed')
-    const said = `1 of 2 log-group-months were not compacted: /b 2026-03: CompactionRowsDiffer: the export has ${counts[0]} rows in 3 objects, and its Parquet ${counts[1]} rows of ${counts[2]} objects, at s3://`
-    assert.ok(cause.startsWith(said), cause)
-    const ofB = queries.filter(query => query.includes("'/b'"))
-    assert.deepEqual(ofB.map(query => query.split(' ')[0]), ['CREATE', 'WITH', 'CREATE', 'WITH', 'CREATE', 'WITH'])
-    assert.equal(new Set(ofB.map(query => query.match(/compaction_\w+/)[0])).size, 3, 'each attempt has a table of its own')
-    assert.equal(visited.at(-1), 'FailCompaction')
+    const { children, queries } = await compact([[item('/ecs/web')]], { counts })
+    const said = `the export has ${counts[0]} rows in 3 objects, and its Parquet ${counts[1]} rows of ${counts[2]} objects, at ${PLACE}`
+    assert.deepEqual([children[0].error, uuids(children[0].cause)], ['CompactionRowsDiffer', said])
+    assert.deepEqual(queries.map(query => query.split(' ')[0]), ['SELECT', 'UNLOAD', 'SELECT', 'SELECT'])
   }
 })
 
-test('a query that fails is tried again in an attempt of its own, and told when none succeeds', async () => {
-  for (const place of ['WriteParquet', 'CountRows', 'RemovePartition', 'AddPartition']) {
-    let failures = 2
-    const recovered = await compact(['/a'], { fail: state => state === place && failures-- > 0 })
-    assert.deepEqual(recovered.output.compacted, 1, place)
-    const ended = await compact(['/a'], { fail: state => state === place })
-    assert.equal(ended.cause, '1 of 1 log-group-months were not compacted: /a 2026-03: States.TaskFailed: HIVE_X: "no"', place)
+test('a child that fails has its turn again, three rounds in all, each in a place of its own', async () => {
+  const failures = state => { let left = 2; return (name) => name === state && left-- > 0 }
+  for (const state of ['WriteParquet', 'CountRows', 'AddPartition', 'MovePartition']) {
+    const { output, queries, visited } = await compact(Array(3).fill([item('/a')]), { fail: failures(state) })
+    assert.deepEqual([output.compacted, visited.filter(name => name === 'WaitForNextRound').length], [1, 2], state)
+    const places = queries.filter(query => query.startsWith('UNLOAD')).map(query => query.match(/TO '([^']*)'/)[1])
+    assert.equal(new Set(places).size, 3)
   }
+  const names = Array.from({ length: 60 }, (_, index) => item(`/g/${index}`))
+  const { error, cause, visited } = await compact(Array(4).fill(names), { fail: state => state === 'WriteParquet' })
+  assert.equal(error, 'CompactionFailed')
+  assert.ok(cause.startsWith('60 of 60 log-group-months are not compacted: /g/0 2026-03; /g/1 2026-03; '), cause)
+  assert.ok(cause.endsWith('; /g/49 2026-03; .... The failed executions of the last map run say why: {"MapRunArn":"arn:of:the:map:run"}'), cause)
+  assert.equal(visited.filter(name => name === 'ListLogGroups').length, 4)
 })
 
-test('a table that cannot be dropped is no failure, and hides none', async () => {
-  assert.equal((await compact(['/a'], { fail: state => state === 'DropTable' })).output.compacted, 1)
-  const ended = await compact(['/a'], { fail: state => state === 'DiscardAttempt' || state === 'WriteParquet' })
-  assert.equal(ended.cause, '1 of 1 log-group-months were not compacted: /a 2026-03: States.TaskFailed: HIVE_X: "no"')
-})
-
-test('a child that ends without an outcome, or a map run that fails, is a failure of its log groups', async () => {
-  const silent = await compact(['/a', '/b'], { tasks: { WriteParquet: async ({ QueryString }) => { if (QueryString.includes("'/a'")) throw DEATH; return started('') } } })
-  assert.equal(silent.cause, '1 of 2 log-group-months were not compacted: /a 2026-03: Unexpected: its child execution ended without an outcome; see the map run')
-  const whole = await compact(['/a', '/b'], { tasks: { mapError: { Error: 'States.X', Cause: 'y' } } })
-  assert.equal(whole.error, 'CompactionFailed')
-  assert.ok(whole.cause.startsWith('2 of 2 log-group-months were not compacted: /a 2026-03: Unexpected: '), whole.cause)
-  assert.ok(whole.cause.endsWith('see the map run: States.X: y'), whole.cause)
+test('a map that fails is told where something is left', async () => {
+  const ended = await compact(Array(4).fill([item('/a')]), { tasks: { mapError: { Error: 'States.ItemReaderFailed', Cause: 'y' } } })
+  assert.equal(ended.cause, '1 of 1 log-group-months are not compacted: /a 2026-03. The failed executions of the last map run say why: {"Error":"States.ItemReaderFailed","Cause":"y"}')
 })
 
 test('a listing that fails is a failure, and a month that is none is refused', async () => {
-  const unlisted = await compact(['/a'], { fail: state => state === 'ListLogGroups' })
-  assert.equal(unlisted.error, 'CompactionFailed')
-  assert.ok(unlisted.cause.startsWith('the log groups to compact could not be listed: States.TaskFailed: '), unlisted.cause)
-  for (const months of [['2026-13'], ['26-01'], '2026-10', [7], ["2026-10' OR"], ['2026-10', '2026-1'], [], Array(121).fill('2026-10')]) {
+  for (const tasks of [{ ListLogGroups: async () => { throw FAILED } }, { ReadLogGroups: async () => { throw FAILED } }]) {
+    const unlisted = await compact([[item('/a')]], { tasks })
+    assert.deepEqual([unlisted.error, unlisted.cause], ['CompactionFailed', 'the log groups to compact could not be listed: States.TaskFailed: HIVE_X: "no"'])
+  }
+  const timedOut = await compact([], { tasks: { ListLogGroups: async () => { throw { Error: 'States.Timeout' } } } })
+  assert.equal(timedOut.cause, 'the log groups to compact could not be listed: States.Timeout: ')
+  for (const months of [['2026-13'], ['26-01'], '2026-10', [7], ["2026-10' OR"], ['2026-10', '2026-1'], [], Array(1201).fill('2026-10')]) {
     const refused = await walk(definition, { months }, {})
     assert.equal(refused.error, 'InvalidInput')
     const said = (typeof months === 'string' ? months : JSON.stringify(months)).slice(0, 1000)
-    assert.equal(refused.cause, `months is ${said}: give a list of 1 to 120 archived months, each as YYYY-MM, such as 2026-10`)
+    assert.equal(refused.cause, `months is ${said}: give a list of 1 to 1200 archived months, each as YYYY-MM, such as 2026-10`)
   }
   assert.ok((await walk(definition, {}, {})).cause.startsWith('months is missing'))
 })

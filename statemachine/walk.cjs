@@ -49,60 +49,43 @@ async function walk (scope, input, tasks, visited = []) {
     if (state.Type === 'Fail') {
       return { error: await evaluate(state.Error, variables, states), cause: await evaluate(state.Cause, variables, states), visited }
     }
-    if (state.Type === 'Choice') {
-      name = state.Default
-      for (const choice of state.Choices) {
-        if (await evaluate(choice.Condition, variables, states) === true) {
-          Object.assign(variables, await evaluate(choice.Assign ?? {}, variables, states))
-          name = choice.Next
-          break
-        }
-      }
+    if (state.Type === 'Map') {
+      data = { ...data, map: await map(state, data, tasks) }
+      name = state.Next
       continue
     }
-    visited.largest = Math.max(visited.largest ?? 0, Buffer.byteLength(JSON.stringify(data)))
-    try {
-      if (state.Type === 'Map') {
-        data = { ...data, results: await children(state, data, tasks) }
-        name = state.Next
-        continue
+    let rule = state
+    if (state.Type === 'Choice') {
+      rule = { Next: state.Default }
+      for (const choice of state.Choices.toReversed()) {
+        if (await evaluate(choice.Condition, variables, states) === true) rule = choice
       }
-      let rule = state
-      if (state.Type === 'Task') {
-        try {
-          states.result = await tasks[name](await evaluate(state.Arguments, variables, states))
-        } catch (error) {
-          if (!error.Error) throw error
-          states.errorOutput = error
-          rule = state.Catch.find(({ ErrorEquals: names }) => names.includes(error.Error) || names.includes('States.ALL'))
-        }
-      }
-      const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
-      Object.assign(variables, await evaluate(rule.Assign ?? {}, variables, states))
-      data = output
-      if (rule.End) return { output: data, visited }
-      name = rule.Next
-    } catch (error) {
-      if (state.Type !== 'Map' || !error.Error) throw error
-      data = { ...data, mapError: error }
-      name = state.Catch[0].Next
     }
+    if (state.Type === 'Task') {
+      try {
+        states.result = await tasks[name](await evaluate(state.Arguments, variables, states))
+      } catch (error) {
+        if (!error.Error) throw error
+        if (!state.Catch) return { error: error.Error, cause: error.Cause, visited }
+        states.errorOutput = error
+        rule = state.Catch.find(({ ErrorEquals: names }) => names.includes(error.Error) || names.includes('States.ALL'))
+      }
+    }
+    const output = 'Output' in rule ? await evaluate(rule.Output, variables, states) : data
+    Object.assign(variables, await evaluate(rule.Assign ?? {}, variables, states))
+    data = output
+    if (rule.End) return { output: data, visited }
+    name = rule.Next
   }
 }
 
-async function children (state, data, tasks) {
-  if (tasks.mapError) throw tasks.mapError
-  const results = []
-  for (const item of data.logGroups) {
-    try {
-      results.push((await walk(state.ItemProcessor, item, tasks)).output)
-    } catch (error) {
-      if (error !== DEATH) throw error
-    }
-  }
-  return results
+// `tasks.items` is what lies where the reader looks; a map that fails has its error as its result.
+async function map (state, data, tasks) {
+  if (tasks.mapError) return tasks.mapError
+  const ends = []
+  for (const item of tasks.items(data)) ends.push(await walk(state.ItemProcessor, item, tasks))
+  tasks.ended?.(ends)
+  return { MapRunArn: 'arn:of:the:map:run' }
 }
 
-const DEATH = { name: 'a child that ends without an outcome' }
-
-module.exports = { DEATH, context, definitionOf, evaluate, walk }
+module.exports = { context, definitionOf, evaluate, walk }

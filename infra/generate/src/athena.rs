@@ -10,23 +10,23 @@ const BEGIN: &str = "  # BEGIN made of infra/athena/*.sql\n";
 const END: &str = "  # END made of infra/athena/*.sql\n";
 const RESOURCES: &str = "\nResources:\n";
 
+const LINES: &[(&str, &str)] = &[
+    ("task_id", "varchar"),
+    ("log_stream", "varchar"),
+    ("object", "varchar"),
+    ("line", "bigint"),
+    ("event_time", "timestamp(3)"),
+    ("message", "varchar"),
+    ("is_continuation", "boolean"),
+    ("log_group", "varchar"),
+    ("year", "integer"),
+    ("month", "integer"),
+];
+
 /// The columns of each view, as SELECT lists them, with their types in Trino.
-const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
-    (
-        "logs",
-        &[
-            ("task_id", "varchar"),
-            ("log_stream", "varchar"),
-            ("object", "varchar"),
-            ("line", "bigint"),
-            ("event_time", "timestamp(3)"),
-            ("message", "varchar"),
-            ("is_continuation", "boolean"),
-            ("log_group", "varchar"),
-            ("year", "integer"),
-            ("month", "integer"),
-        ],
-    ),
+const COLUMNS: [(&str, &[(&str, &str)]); 4] = [
+    ("exported_lines", LINES),
+    ("logs", LINES),
     (
         "events",
         &[
@@ -40,6 +40,18 @@ const COLUMNS: [(&str, &[(&str, &str)]); 2] = [
             ("log_group", "varchar"),
             ("year", "integer"),
             ("month", "integer"),
+        ],
+    ),
+    (
+        "uncompacted_months",
+        &[
+            ("name", "varchar"),
+            ("log_group", "varchar"),
+            ("year", "integer"),
+            ("month", "integer"),
+            ("tasks", "varchar"),
+            ("objects", "bigint"),
+            ("problem", "varchar"),
         ],
     ),
 ];
@@ -88,8 +100,8 @@ pub fn with_views(template: &str) -> Result<String> {
 /// A view is a table of the catalog whose text is the JSON that Athena's own CREATE VIEW would have put there.
 fn view_resource(name: &str, columns: &[(&str, &str)]) -> Result<String> {
     let typed: Vec<_> = columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
-    let sql = serde_json::to_string(statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))?))?;
-    ensure!(!sql.contains("${"), "{name}: a view takes no placeholder");
+    let sql = serde_json::to_string(&substituted(statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))?)))?;
+    ensure!(!sql.contains("${!"), "{name}: a view has no values of rows");
     let text =
         format!(r#"{{"originalSql": {sql}, "catalog": "awsdatacatalog", "schema": "${{DatabaseName}}", "columns": {}}}"#, json!(typed));
     let mut resource = format!(
@@ -143,8 +155,6 @@ pub fn saved_queries_template(template: &str) -> Result<String> {
 }
 
 fn query_resource(query: &Query) -> String {
-    // Athena refuses CREATE TABLE AS with a location in the workgroup for people.
-    let work_group = if query.sql.contains("external_location") { "CompactionWorkGroupName" } else { "WorkGroupName" };
     let sql = substituted(&query.sql);
     let mut resource = format!(
         "  {}Query:
@@ -153,7 +163,7 @@ fn query_resource(query: &Query) -> String {
       Name: {}
       Description: {}
       Database: !Ref DatabaseName
-      WorkGroup: !Ref {work_group}
+      WorkGroup: !Ref WorkGroupName
       QueryString: {}|-
 ",
         pascal_case(&query.file),
@@ -174,6 +184,6 @@ fn substituted(sql: &str) -> String {
 }
 
 fn pascal_case(name: &str) -> String {
-    let words = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+    let words = name.split(['-', '_']).map(|word| word[..1].to_uppercase() + &word[1..]);
     words.collect()
 }

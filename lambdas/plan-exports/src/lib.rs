@@ -6,17 +6,17 @@
 mod entries;
 mod results;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use archive::{Archive, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
-    ExportError, Window,
+    ExportError, Month, Window,
     contract::plan::{Item, Plan, PlannedWindow, Request, Run},
     decide::{Decision, Evidence, Question, Verdict},
     error::Retry,
-    input::RunInput,
+    input::{Look, RunInput},
     manifest::Found,
     missing::Memory,
     planner::{Finished, Group, Homes, Planner, Speed, Subject},
@@ -92,6 +92,7 @@ impl PlanExports {
         let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs(due_month, due_window))?;
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
+        let uncompacted = if input.compact { self.uncompacted(&looks.months).await? } else { BTreeSet::new() };
         let memory = Memory { open, unreadable, found: last.found };
         let seen = memory.log_groups().filter(|_| looks.is_scheduled);
         let (groups, warnings) = entries::expand(&self.archive, &input, seen).await?;
@@ -104,10 +105,17 @@ impl PlanExports {
             looks: looks.months,
             force: input.force,
             compact: input.compact,
+            uncompacted,
             warnings: [input.warnings, warnings].concat(),
         };
         let memory = memory.at_home(&Homes::of(&run, &groups));
         work.fix_run(run, groups, memory).await
+    }
+
+    /// The months that earlier runs owe the compaction. Where none has compacted anything yet, those that this run looks at.
+    async fn uncompacted(&self, looks: &[Look]) -> Result<BTreeSet<Month>, ExportError> {
+        let looked_at = || looks.iter().filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+        Ok(self.archive.uncompacted().await?.unwrap_or_else(looked_at))
     }
 
     /// Looks at the windows of the last round, then at what was never compared, until a round is full or the time is short.
@@ -214,7 +222,7 @@ async fn write_plan(
         }
     };
     let items: Vec<Item> = finished.items.iter().map(item).collect();
-    let compact = if run.compact { finished.progress.exported.iter().copied().collect() } else { Vec::new() };
+    let compact = run.to_compact(&finished.progress.exported).into_iter().collect();
     work.write_step(sequence, finished.next, compact, &items, &finished.decided, &finished.progress).await
 }
 

@@ -1,6 +1,6 @@
 //! Makes a run's report of what it left in the work bucket and in its state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use archive::Step;
 use chrono::{DateTime, Utc};
@@ -173,6 +173,7 @@ fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> R
         slot_hours_used: slot_seconds / 3600.0,
         slot_hours_needed,
         error: header.error.clone(),
+        compacted: handed_to_compaction(request),
         compaction_error: compaction_failure(&request.state),
         warnings,
         told: false,
@@ -209,6 +210,12 @@ fn failure(state: &Value, field: &str) -> Option<Failure> {
     let caught = state.get(field)?;
     let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
     Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
+}
+
+/// A run that ended before it started the compaction has handed it nothing.
+fn handed_to_compaction(request: &Request) -> BTreeSet<Month> {
+    let has_started = ["compaction", "compactionError"].iter().any(|field| request.state.get(field).is_some());
+    request.plan().filter(|_| has_started).into_iter().flat_map(|plan| plan.compact).collect()
 }
 
 /// What the compaction failed with, in its own words: the cause of `startExecution.sync:2` is the description of its execution.

@@ -30,7 +30,7 @@ SELECT
 FROM (SELECT *, row_number() OVER () AS number FROM log_lines)
 """
 
-# What CTAS promises about order: none. Objects in the order of a hash stand for many workers that write what they happen to read.
+# What UNLOAD promises about order without ORDER BY: none. Objects in the order of a hash stand for many workers that write what they happen to read.
 _UNSORTED = "SELECT * FROM logs ORDER BY hash(object), line"
 # A continuation line stays with its event.
 _BY_TIME = "SELECT * FROM logs ORDER BY max(event_time) OVER (PARTITION BY object ORDER BY line), object, line"

@@ -22,33 +22,34 @@ fn one_line(sql: &str) -> String {
     sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
-/// The compaction writes the columns of the view in the table's order; only so do the two have the same rows.
+/// The compaction reads what the view `logs` reads, and writes its columns in the table's order; only so do the two have the same rows.
 #[test]
-fn the_compaction_selects_the_columns_of_the_view_and_the_table_has_them() {
+fn the_compaction_selects_the_columns_of_the_view_and_the_tables_have_them() {
     let compacted = table("compacted_logs");
     let partition = names(&compacted["PartitionKeys"]);
     let columns: Vec<String> =
         names(&table("logs")["StorageDescriptor"]["Columns"]).into_iter().filter(|name| !partition.contains(name)).collect();
-    assert_eq!(names(&compacted["StorageDescriptor"]["Columns"]), columns);
-    let selected = format!("SELECT {} FROM logs", columns.join(", "));
-    for file in [COMPACT_LOGS, "infra/athena/compact-log-group.sql"] {
-        assert!(one_line(&read(file)).contains(&selected), "{file} does not select {}", columns.join(", "));
+    for name in ["compacted_logs", "written_parquet"] {
+        assert_eq!(names(&table(name)["StorageDescriptor"]["Columns"]), columns, "{name}");
     }
+    let selected = format!("SELECT {} FROM exported_lines WHERE", columns.join(", "));
+    assert!(read(COMPACT_LOGS).contains(&selected), "the compaction does not {selected}");
+    let view = one_line(&read("infra/athena/view-logs.sql"));
+    assert!(view.contains(" FROM exported_lines AS exported JOIN manifests "), "{view}");
 }
 
-/// The workflow knows which task counts, and so needs no join; every value of a row is made as the view makes it.
+/// What one attempt writes is the folder that the table `written_parquet` has for it.
 #[test]
-fn the_compaction_makes_rows_as_the_view_does() {
+fn the_compaction_writes_where_its_count_looks() {
     let prepare = state(&read_json(COMPACT_LOGS), "PrepareLogGroup");
-    let lines = prepare.fields["Assign"]["lines"].as_str().expect("an expression").replace('\\', "");
-    let view = one_line(&read("infra/athena/view-logs.sql"));
-    let (values, source) = view.split_once(" FROM ( SELECT ").expect("the lines are numbered in a subquery");
-    let (numbered, _) = source.split_once(", log_group, year, month FROM log_lines ").expect("the partition columns of log_lines");
-    let (_, values) = values.split_once("SELECT manifest.task_id, ").expect("the task first");
-    let (values, _) = values.split_once(", numbered.log_group").expect("the partition columns last");
-    for part in [values, numbered] {
-        assert!(lines.contains(part), "the compaction does not say {part}");
-    }
+    let folder = prepare.fields["Assign"]["folder"].as_str().expect("an expression");
+    let template = &table("written_parquet")["Parameters"]["storage.location.template"];
+    let text = template["Fn::Sub"].as_str().or(template.as_str()).or_else(|| match template {
+        Value::Tagged(tagged) => tagged.value.as_str(),
+        _ => None,
+    });
+    let (before, _) = text.expect("a place").split_once("${!log_group}").expect("the log group");
+    assert!(folder.contains(before), "{folder} is not below {before}");
 }
 
 /// A row of the tables is an object in the archive: every key is a column, and no column is without a key.

@@ -36,6 +36,8 @@ OLD_TASK = "01d00000-0000-4000-8000-000000000010"
 # Of nightly's October: the month in Tokyo, and the hours that it has more in UTC.
 TOKYO_TASK = "ce5e0000-0000-4000-8000-000000000010"
 UTC_TASK = "ce5e0000-0000-4000-8000-000000000011"
+# Of web's April, whose beginning was gone before it was exported.
+INCOMPLETE_TASK = "1ac0e000-0000-4000-8000-000000000004"
 STREAM_A = "2026-10-05-[$LATEST]aaaaaaaaaaaa"
 STREAM_B = "2026-10-06-[$LATEST]bbbbbbbbbbbb"
 
@@ -147,6 +149,7 @@ class Archive:
             "timezone": "Asia/Tokyo",
             "window_from": month_begins(month),
             "window_to": month_begins(month, later=1) - 1,
+            "complete_from": None,
             "destination_prefix": destination,
             "task_id": None,
             "objects": 0,
@@ -236,6 +239,8 @@ def build():
     for month in ("2025-12", "2026-02", "2026-10"):
         task_id = f"ba7c4000-0000-4000-8000-0000000{month[:4]}{month[5:]}"[:36]
         one(BATCH, month, task_id, "batch", f"{month}-15T00:00:00.000Z", "done")
+    # Retention had deleted the first ten days.
+    one(WEB, "2026-04", INCOMPLETE_TASK, "web", "2026-04-15T00:00:00.000Z", "late", complete_from=month_begins("2026-04") + 10 * 86_400_000)
     # Without an event in it; and of schema 1.
     archive.manifest(BATCH, "2026-03", reason="NoEventsInMonth")
     one(BATCH, "2026-05", "ba7c4000-0000-4000-8000-000000000001", "batch", "2026-05-15T00:00:00.000Z", "of schema 1", schema_version=1)

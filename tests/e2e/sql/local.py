@@ -22,8 +22,8 @@ from fakes import FakeGlue, FakeS3  # noqa: E402
 FOLDER = ROOT / "infra/athena"
 TEMPLATE = ROOT / "infra/athena.yaml"
 DATABASE = "cloudwatch_logs_archive"
-TABLES = ("LogLinesTable", "ManifestsTable", "MissingTable", "CompactedLogsTable", "LogsView", "EventsView")
-VIEWS = {"view-logs.sql": "logs", "view-events.sql": "events"}
+TABLES = ("LogLinesTable", "ManifestsTable", "MissingTable", "CompactedLogsTable", "WrittenParquetTable")
+VIEWS = {f"view-{name}.sql": name for name in ("exported_lines", "logs", "events", "uncompacted_months")}
 
 
 def read(file):
@@ -67,7 +67,7 @@ class LocalAthena:
 def table_inputs(prefix, views):
     values = {"ArchiveBucketName": archive.BUCKET, "S3PrefixSlash": f"{prefix}/" if prefix else "", "DatabaseName": DATABASE}
     resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]
-    for name in TABLES:
+    for name in [*TABLES, *(f"{''.join(map(str.capitalize, view.split('_')))}View" for view in VIEWS.values())]:
         yield _resolve(resources[name]["Properties"]["TableInput"], values, views)
 
 

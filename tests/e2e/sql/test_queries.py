@@ -6,7 +6,7 @@ import unittest
 
 import archive as a
 import expected
-from local import DATABASE, LocalAthena, QueryError, read, substituted
+from local import DATABASE, LocalAthena, QueryError
 
 OF_ORDERS = f"WHERE log_group = '{a.ORDERS}' AND year = 2026 AND month = 10"
 MONTH_OF_ORDERS = f"{a.PREFIX}/log_group={a.ORDERS}/year=2026/month=10/"
@@ -71,7 +71,7 @@ class Queries(unittest.TestCase):
     def test_types_are_those_that_views_and_new_tables_can_have(self):
         types = {"event_time": "timestamp(3)", "is_continuation": "boolean"}
         types |= {"line": "bigint", "lines": "bigint", "month": "integer", "year": "integer"}
-        for view in ("logs", "events"):
+        for view in ("exported_lines", "logs", "events"):
             for name, type_ in self.athena.query(f"SELECT * FROM {view} {OF_ORDERS} LIMIT 1").columns:
                 self.assertEqual(type_, types.get(name, "varchar"), name)
 
@@ -157,7 +157,7 @@ class Queries(unittest.TestCase):
         self.assertEqual(athena.rows(sql), [(a.STREAM_A, "2026-10-05 01:00:00.000", "here")])
 
     def test_a_log_group_must_be_named(self):
-        for relation in ("log_lines", "logs", "events"):
+        for relation in ("log_lines", "exported_lines", "logs", "events"):
             for where in ("", "WHERE year = 2026 AND month = 10", "WHERE log_group LIKE '/aws/%' AND year = 2026 AND month = 10"):
                 with self.subTest(relation, where=where), self.assertRaises(QueryError) as refused:
                     self.athena.query(f"SELECT * FROM {relation} {where}")
@@ -176,113 +176,6 @@ class Queries(unittest.TestCase):
                 self.assertEqual(scanned, size(MONTH_OF_ORDERS, f"{a.PREFIX}/manifests/year=2026/month=10/"))
         # No log data for a question to the manifests.
         self.assertEqual(self.athena.run("archive-size.sql").scanned, size(f"{a.PREFIX}/manifests/year=2026/"))
-
-
-class Compaction(unittest.TestCase):
-    """The files in the order in which a person runs them."""
-
-    FOLDER = f"{a.PREFIX}/parquet/log_group={a.ORDERS}/year=2026/month=10/by-hand-1/"
-    SIDES = ("objects", "lines", "events", "characters")
-    ALL_OF_ONE_EVENT = (*"11111144", "EQUAL")
-    ALL_OF_ORDERS = (*(str(number) for number in expected.COUNTS for _ in range(2)), "EQUAL")
-    maxDiff = 10_000
-
-    def setUp(self):
-        self.athena = LocalAthena(a.build())
-
-    def verdict(self, month="month = 10"):
-        answer = self.athena.query(substituted(read("verify-compaction.sql"), self.athena.prefix).replace("month = 10", month))
-        self.assertEqual([name for name, _ in answer.columns], [f"{side}_{of}" for of in self.SIDES for side in ("archive", "parquet")] + ["verdict"])
-        (row,) = answer.rows
-        return tuple(row)
-
-    def create_by_hand(self, text="", other=""):
-        """compact-log-group.sql with something changed in its query."""
-        sql = substituted(read("compact-log-group.sql"), self.athena.prefix)
-        self.assertIn(text, sql)
-        self.athena.query(sql.replace(text, other))
-
-    def test_from_gz_to_parquet(self):
-        before = dict(self.athena.s3.objects)
-        self.athena.run("compact-log-group.sql")
-        written = self.athena.keys(self.FOLDER)
-        self.assertTrue(written)
-        for key in written:
-            self.assertEqual(self.athena.s3.objects[a.BUCKET, key][:4], b"PAR1")
-
-        self.assertEqual(self.verdict(), self.ALL_OF_ORDERS)
-
-        everything = f"SELECT {expected.LOGS_COLUMNS.replace(' ', ', ')} FROM compacted_logs {OF_ORDERS} ORDER BY object, line"
-        self.assertEqual(self.athena.rows(everything), [])
-        # Nothing to take out yet; that is no error.
-        self.athena.run("unpublish-compaction.sql")
-        self.athena.run("publish-compaction.sql")
-        self.assertEqual(self.athena.rows(everything), expected.LOGS)
-        answer = self.athena.run("events-from-parquet.sql")
-        self.assertEqual([name for name, _ in answer.columns], ["event_time", "log_stream", "message"])
-        self.assertEqual(answer.rows, [[utc, stream, text] for utc, _, stream, text, _ in expected.ORDERS_IN_TIME_ORDER])
-
-        self.athena.run("drop-compaction-table.sql")
-        self.athena.run("drop-compaction-table.sql")
-        self.assertNotIn((DATABASE, "compaction_by_hand"), self.athena.glue.tables)
-        # The files stay, and so does every object of the archive.
-        self.assertEqual(self.athena.keys(self.FOLDER), written)
-        self.assertEqual({key: self.athena.s3.objects[key] for key in before}, before)
-
-        self.athena.run("unpublish-compaction.sql")
-        self.assertEqual(self.athena.rows(everything), [])
-
-    def test_what_is_lost_is_seen(self):
-        lost = {
-            "a line": ("FROM logs", f"FROM (SELECT * FROM logs {OF_ORDERS} AND line <> 5) AS fewer"),
-            "a message's end": ("  message,\n", "  split_part(message, 'xxxx', 1) AS message,\n"),
-            "a time": ("  event_time,\n", "  IF(event_time = TIMESTAMP '2026-10-06 02:00:00.000', NULL, event_time) AS event_time,\n"),
-        }
-        for name, (text, other) in lost.items():
-            with self.subTest(name):
-                self.athena = LocalAthena(a.build())
-                self.create_by_hand(text, other)
-                verdict = self.verdict()
-                self.assertEqual((verdict[0], verdict[1], verdict[-1]), ("3", "3", "DIFFERENT"))
-                self.assertEqual(verdict[2] == verdict[3], name != "a line")
-
-    def test_an_object_that_athena_passes_over_is_seen(self):
-        """One in Deep Archive is missing on both sides: only the manifest knows of it. Here it is gone."""
-        for missing, objects, lines in ((expected.OBJECT_B0, "2", "30"), (f"s3://{a.BUCKET}/{MONTH_OF_ORDERS}{a.TASK}/", "0", "0")):
-            with self.subTest(missing):
-                self.athena = LocalAthena(a.build())
-                for bucket, key in list(self.athena.s3.objects):
-                    if f"s3://{bucket}/{key}".startswith(missing):
-                        del self.athena.s3.objects[bucket, key]
-                self.create_by_hand()
-                verdict = self.verdict()
-                self.assertEqual(verdict[:4], ("3", objects, lines, lines))
-                self.assertEqual((verdict[4], verdict[6]), (verdict[5], verdict[7]))
-                self.assertEqual(verdict[-1], "OBJECTS MISSING")
-
-    def test_verdicts(self):
-        nothing, empty, at_root = a.build(), a.Archive(), of_one_event(prefix="")
-        nothing.objects = {key: body for key, body in nothing.objects.items() if "/manifests/" not in key}
-        empty.export(a.ORDERS, "2026-10", a.TASK, {})
-        event = a.event("2026-10-05T01:00:00.000Z", "here")
-        at_root.export(a.ORDERS, "2026-10", "c0ffee", {a.STREAM_A: [[event]], a.STREAM_B: [[event]]}, prefix=a.OTHER_PREFIX)
-        verdicts = {
-            "nothing is not equal to nothing": (nothing, (None, *"00000", None, None, "NOTHING ARCHIVED")),
-            "a month exported and empty is nothing": (empty, (*"000000", None, None, "NOTHING ARCHIVED")),
-            "hidden objects are not missed": (with_hidden_streams(), self.ALL_OF_ONE_EVENT),
-            "at the root of its bucket, whose place is no other prefix's": (at_root, self.ALL_OF_ONE_EVENT),
-        }
-        for name, (contents, verdict) in verdicts.items():
-            with self.subTest(name):
-                self.athena = LocalAthena(contents, contents.prefix)
-                self.create_by_hand()
-                self.assertEqual(self.verdict(), verdict)
-
-    def test_a_month_of_one_digit(self):
-        """Its folder has two; the query has the number."""
-        self.athena = LocalAthena(of_one_event(month="2026-08"))
-        self.create_by_hand("month = 10", "month = 8")
-        self.assertEqual(self.verdict("month = 8"), self.ALL_OF_ONE_EVENT)
 
 
 class AnotherPrefix(unittest.TestCase):

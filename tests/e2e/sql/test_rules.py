@@ -12,7 +12,7 @@ from local import FOLDER, ROOT, VIEWS, files, read
 from athena import FUNCTIONS  # isort: skip (local.py finds the engine)
 
 # Hive DDL: Athena hands it to another parser than queries.
-HIVE_DDL = {"table-for-another-prefix.sql", "publish-compaction.sql", "unpublish-compaction.sql"}
+HIVE_DDL = {"table-for-another-prefix.sql"}
 QUERIES = [file for file in files() if file not in HIVE_DDL]
 
 
@@ -33,7 +33,7 @@ class Rules(unittest.TestCase):
         for file in files():
             # They stand for a row's values of the partition columns, and are Athena's own.
             known = {"Bucket", "S3PrefixSlash"} | ({"log_group", "year", "month"} if file in HIVE_DDL else set())
-            self.assertLessEqual(set(re.findall(r"\$\{(.*?)\}", read(file))), set() if file in VIEWS else known, file)
+            self.assertLessEqual(set(re.findall(r"\$\{(.*?)\}", read(file))), known, file)
 
     def test_the_local_athena_knows_no_function_that_nothing_uses(self):
         others = [(ROOT / path).read_text(encoding="utf-8") for path in ("statemachine/compact-logs.asl.json", "docs/athena.md")]
@@ -55,7 +55,7 @@ class Rules(unittest.TestCase):
                     self.assertLessEqual({"log_group", "year", "month"}, exact, file)
 
     def test_windows_of_the_views_let_conditions_on_partitions_through(self):
-        for view, object_ in (("view-logs.sql", "$path"), ("view-events.sql", "object")):
+        for view, object_ in (("view-exported_lines.sql", "$path"), ("view-events.sql", "object")):
             (window,) = parse(view).find_all(exp.Window)
             self.assertEqual({column.name for column in window.args["partition_by"]}, {"log_group", "year", "month", object_}, view)
         grouped = parse("view-events.sql").args["group"]
@@ -63,7 +63,7 @@ class Rules(unittest.TestCase):
 
     def test_lines_are_numbered_before_anything_is_joined(self):
         """And by row_number() alone, without an order: Trino then numbers rows as they come, and sorts nothing."""
-        numbered = parse("view-logs.sql").args["from_"].this
+        numbered = parse("view-exported_lines.sql").args["from_"].this
         window = numbered.find(exp.Window)
         self.assertIsInstance(window.this, exp.RowNumber)
         self.assertIsNone(window.args.get("order"))
@@ -73,17 +73,16 @@ class Rules(unittest.TestCase):
         def sql(tree):
             return tree.sql("athena", comments=False)
 
-        logs = sql(parse("view-logs.sql"))
-        self.assertEqual(sql(parse("view-for-another-prefix.sql").expression), logs.replace("FROM log_lines)", "FROM log_lines_web)"))
+        lines = sql(parse("view-exported_lines.sql")).replace("FROM log_lines)", "FROM log_lines_web)")
+        logs = sql(parse("view-logs.sql")).replace("FROM exported_lines AS", f"FROM ({lines}) AS")
+        self.assertEqual(sql(parse("view-for-another-prefix.sql").expression), logs)
         cte = parse("events-from-parquet.sql").find(exp.CTE).this
         cte.find(exp.Where).pop()
         self.assertEqual(sql(cte), sql(parse("view-events.sql")).replace("FROM logs)", "FROM compacted_logs)"))
 
-    def test_there_is_one_idea_of_an_error_and_one_place_of_the_compaction(self):
+    def test_there_is_one_idea_of_an_error(self):
         patterns = {pattern for file in files() for pattern in re.findall(r"regexp_like\(message, ('.*?')\)", read(file))}
         self.assertEqual(len(patterns), 1, patterns)
-        places = {place for file in ("compact-log-group.sql", "publish-compaction.sql") for place in re.findall(r"'(s3://.*?)'", read(file))}
-        self.assertEqual(len(places), 1, places)
 
     def test_there_is_nothing_else_in_the_folder(self):
         self.assertEqual([path.name for path in FOLDER.iterdir() if path.suffix != ".sql"], [])

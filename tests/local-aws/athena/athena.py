@@ -43,10 +43,10 @@ SYNTAX = set("and as by case cast else from in join not on or over partition sel
 # The kinds of expression that they are parsed to.
 NODES = set(
     """Add Alias And Anonymous ArrayAgg ArrayToString AtTimeZone Avg Between Boolean Bracket CTE Case Cast Chr Coalesce Column ConcatWs Count CountIf DPipe DataType
-    DataTypeParam Distinct Div EQ From FromISO8601Timestamp GT GTE Group Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
+    DataTypeParam Distinct Div EQ From FromISO8601Timestamp GT GTE Group Having Identifier If In Is JSONExtractScalar JSONPath JSONPathKey
     JSONPathRoot Join LT LTE Length Like Limit Literal Lower Max Min Mul NEQ Neg Not Null Or Order Ordered Pad Paren ParseJSON RegexpExtract RegexpLike
     RegexpReplace Round RowNumber Select Split SplitPart Star StartsWith StrPosition Sub Subquery Sum Table TableAlias TimestampTrunc Try TryCast
-    UnixToTime Var Where Window WindowSpec With""".split()
+    Union UnixToTime Var Where Window WindowSpec With""".split()
 )
 FOREIGN = {sqlglot.TokenType.DCOLON, sqlglot.TokenType.GLOB, sqlglot.TokenType.ILIKE, sqlglot.TokenType.RLIKE}
 # What sqlglot's translation leaves different from Trino.
@@ -152,6 +152,7 @@ REFUSED = {
     exp.SplitPart: (lambda e: e.text("part_index") != "1", "split_part of another part than the first"),
     exp.Sub: (lambda e: family(e.this) == family(e.expression) == "time", "a difference of times"),
     exp.TimestampTrunc: (lambda e: not of_type(e.this, exp.DataType.TEMPORAL_TYPES - {exp.DType.DATE}), "date_trunc of what is no timestamp"),
+    exp.Union: (lambda e: e.args.get("distinct"), "UNION without ALL"),
     exp.UnixToTime: (lambda e: any(value for name, value in e.args.items() if name != "this"), "from_unixtime with a zone"),
 }
 
@@ -271,7 +272,7 @@ class Query:
                 return Answer(columns, [[text(value) for value in row] for row in result.fetchall()], self.scanned)
             what = tree.name.upper() if isinstance(tree, exp.Command) else f"{tree.key.upper()} {tree.args.get('kind')}"
             statements = {"ALTER TABLE": self.alter, "DROP TABLE": self.drop, "DROP VIEW": self.drop, "UNLOAD": self.unload}
-            statements |= {"CREATE VIEW": self.create_view, "CREATE TABLE": self.create_table_as if tree.args.get("expression") else self.create_table}
+            statements |= {"CREATE VIEW": self.create_view, "CREATE TABLE": self.create_table}
             refuse(what not in statements, f"the statement {what}")
             statements[what](tree)
         except duckdb.Error as error:
@@ -319,7 +320,8 @@ class Query:
         typed = annotate_types(typed, schema=schema, dialect="duckdb", expression_metadata=DuckDB.EXPRESSION_METADATA | TYPES_BY_NODE)
         for node in typed.walk():
             condition, what = REFUSED.get(type(node), (bool, ""))
-            refuse(what and condition(node), f"{what} ({node.sql('athena')})")
+            if what and condition(node):
+                refuse(True, f"{what} ({node.sql('athena')})")
             if isinstance(node, (exp.Binary, exp.In, exp.Between, exp.Coalesce, exp.ConcatWs)):
                 families = {family(child) for child in node.iter_expressions() if isinstance(child, exp.Condition)} - {None}
                 if len(families) > 1 or isinstance(node, (exp.DPipe, exp.ConcatWs)) and families - {"text"}:
@@ -451,7 +453,9 @@ class Query:
                 self.db.execute(insert.format(names, f"read_parquet({literal(file)})"))
             else:
                 types = ", ".join(f"{quoted(column['Name'])}: {literal(duck(column['Type']))}" for column in columns)
-                self.db.execute(insert.format(names, f"read_json({literal(file)}, format = 'newline_delimited', columns = {{{types}}})"))
+                ignores = serde.get("Parameters", {}).get("ignore.malformed.json", "false")
+                options = f"format = 'newline_delimited', ignore_errors = {ignores}, columns = {{{types}}}"
+                self.db.execute(insert.format(names, f"read_json({literal(file)}, {options})"))
 
     def write(self, query, place, kind="PARQUET", compression="GZIP", delimiter="\x01"):
         """Writes the rows as one object, or none, to an empty place; tells the columns."""
@@ -504,17 +508,6 @@ class Query:
         table = {"Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "PartitionKeys": described[1], "StorageDescriptor": storage}
         self.glue.create_table(DatabaseName=self.database, TableInput=table | more)
 
-    def create_table_as(self, tree):
-        properties = self.properties(tree)
-        format_ = tree.find(exp.FileFormatProperty)
-        refuse("external_location" not in properties or set(properties) - {"external_location", "write_compression"}, f"CREATE TABLE AS with {', '.join(properties)}")
-        refuse(not format_ or format_.name.upper() != "PARQUET", "CREATE TABLE AS in another format than PARQUET")
-        self.require_none(tree.this.name)
-        place = properties["external_location"]
-        columns = self.write(tree.expression, place, compression=properties.get("write_compression", "GZIP"))
-        formats = f"{PARQUET}MapredParquetInputFormat", f"{PARQUET}MapredParquetOutputFormat"
-        self.create(tree.this.name, columns, [], place, {"SerializationLibrary": PARQUET_SERDE}, {"EXTERNAL": "TRUE"}, formats)
-
     def create_table(self, tree):
         def columns(schema):
             return [(column.name, column.args["kind"].sql("hive").lower()) for column in schema.expressions]
@@ -548,18 +541,27 @@ class Query:
     def alter(self, tree):
         name = {"DatabaseName": self.database, "TableName": tree.this.name}
         table = self.require(tree.this.name)
-        for action in tree.args["actions"]:
-            refuse(not isinstance(action, (exp.AddPartition, exp.DropPartition)), f"ALTER TABLE {action.sql()}")
-            given = {pair.this.name: pair.expression.name for pair in action.find_all(exp.EQ)}
-            values = [given.get(key["Name"]) for key in table["PartitionKeys"]]
-            if None in values or len(given) != len(values):
-                raise QueryError("FAILED", f"the partition {given} does not name every partition column")
-            there = any(item["Values"] == values for item in self.glue.get_partitions(**name)["Partitions"])
-            if there == isinstance(action, exp.AddPartition):
-                if not action.args.get("exists"):
-                    raise QueryError("FAILED", f"Partition {'already exists' if there else 'not found'}: {given}")
-            elif isinstance(action, exp.DropPartition):
-                self.glue.delete_partition(**name, PartitionValues=values)
+        if len(tree.args["actions"]) != 1:
+            raise QueryError("SYNTAX_ERROR", "mismatched input ','")
+        (action,) = tree.args["actions"]
+        moves = isinstance(action, exp.AlterSet) and set(filter(action.args.get, action.args)) == {"location"} and tree.this.args.get("partition")
+        refuse(not moves and not isinstance(action, (exp.AddPartition, exp.DropPartition)), f"ALTER TABLE {action.sql()}")
+        given = {pair.this.name: pair.expression.name for pair in (tree.this.args["partition"] if moves else action).find_all(exp.EQ)}
+        values = [given.get(key["Name"]) for key in table["PartitionKeys"]]
+        if None in values or len(given) != len(values):
+            raise QueryError("FAILED", f"the partition {given} does not name every partition column")
+        there = any(item["Values"] == values for item in self.glue.get_partitions(**name)["Partitions"])
+        adds = isinstance(action, exp.AddPartition)
+        if there == adds:
+            if moves or not action.args.get("exists"):
+                raise QueryError("FAILED", f"Partition {'already exists' if there else 'not found'}: {given}")
+        elif isinstance(action, exp.DropPartition):
+            self.glue.delete_partition(**name, PartitionValues=values)
+        else:
+            storage = table["StorageDescriptor"] | {"Location": action.args["location"].name}
+            partition = {"Values": values, "StorageDescriptor": storage}
+            if moves:
+                # ministack has no UpdatePartition.
+                self.glue.batch_update_partition(**name, Entries=[{"PartitionValueList": values, "PartitionInput": partition}])
             else:
-                storage = table["StorageDescriptor"] | {"Location": action.args["location"].name}
-                self.glue.create_partition(**name, PartitionInput={"Values": values, "StorageDescriptor": storage})
+                self.glue.create_partition(**name, PartitionInput=partition)

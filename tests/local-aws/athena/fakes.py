@@ -27,6 +27,11 @@ class FakeGlue:
     def create_partition(self, DatabaseName, TableName, PartitionInput):
         self.partitions.setdefault((DatabaseName, TableName), []).append(PartitionInput)
 
+    def batch_update_partition(self, DatabaseName, TableName, Entries):
+        inputs = {tuple(entry["PartitionValueList"]): entry["PartitionInput"] for entry in Entries}
+        items = self.partitions[DatabaseName, TableName]
+        items[:] = [inputs.get(tuple(item["Values"]), item) for item in items]
+
     def delete_partition(self, DatabaseName, TableName, PartitionValues):
         items = self.partitions[DatabaseName, TableName]
         items[:] = [item for item in items if item["Values"] != PartitionValues]

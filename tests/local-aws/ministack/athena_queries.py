@@ -42,9 +42,6 @@ def _refusal(data: dict) -> str | None:
     # CloudFormation can have left a text.
     if str(group["Configuration"].get("EnforceWorkGroupConfiguration")).lower() == "true":
         data.pop("ResultConfiguration", None)
-        if "external_location" in data["QueryString"]:
-            failed = "The Create Table As Select query failed because it was submitted with an 'external_location' property"
-            return f"{failed} to an Athena Workgroup that enforces a centralized output location for all queries."
     try:
         athena.parse(data["QueryString"])
     except athena.QueryError as error:

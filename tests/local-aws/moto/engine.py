@@ -42,6 +42,7 @@ def adapt(endpoint_url: str, account_id: str, wait_scale: float) -> None:
     name_refused_definitions()
     name_services_as_aws()
     case_members_as_aws()
+    name_nested_executions()
     assign_at_the_end_of_a_state()
     evaluate_jsonata_in_python()
     scale_delays(wait_scale)
@@ -150,6 +151,20 @@ def case_members_as_aws() -> None:
 
     for task in (StateTaskServiceAwsSdk, StateTaskServiceSfn):
         task._normalise_parameters, task._normalise_response = to_service(task._normalise_parameters), from_service
+
+
+def name_nested_executions() -> None:
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import StateTaskServiceSfn
+
+    normalise = StateTaskServiceSfn._normalise_parameters
+
+    # moto would name all those without a name alike, and refuse the second.
+    def normalise_and_name(self, parameters: dict, boto_service_name=None, service_action_name=None) -> None:
+        if service_action_name is None and self._get_boto_service_action() == "start_execution":
+            parameters.setdefault("Name", str(uuid.uuid4()))
+        normalise(self, parameters, boto_service_name, service_action_name)
+
+    StateTaskServiceSfn._normalise_parameters = normalise_and_name
 
 
 # Variables

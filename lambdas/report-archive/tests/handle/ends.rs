@@ -6,7 +6,9 @@ use function_runtime::Metric;
 use report_archive::{ReportArchive, Topic};
 use serde_json::{Value, json};
 
-use crate::{LIST, REPORT, archive, caught, exported, failed, handle, handle_event, handle_in, invocation, left, report, skipped};
+use crate::{
+    LIST, REPORT, archive, caught, exported, failed, handle, handle_event, handle_in, invocation, left, put_last_report, report, skipped,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
@@ -22,7 +24,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     assert_eq!(output, merged(expected, counts.clone()));
     let expected = json!({"schema_version": 2, "execution": EXECUTION, "started": NOW, "ended": "2026-11-01T04:00:05.000Z", "scheduled_time": "2026-11-01T04:00:00Z",
         "compared_everything": true, "due_month": "2026-10", "due_month_archived": true, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": counts,
-        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compaction_error": null, "warnings": [], "told": true,
+        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compacted": [], "compaction_error": null, "warnings": [], "told": true,
         "decided": [merged(exported(), json!({})), skipped("NoEventsInMonth")], "missing": [], "found": LIST});
     assert_eq!(report(&aws), expected);
     let idle = october("/idle");
@@ -70,6 +72,29 @@ async fn the_gravest_error_ends_the_run() {
         let state = merged(left(&aws, decided, json!({})).await, more);
         assert_eq!(handle(&aws, state).await, Err(ExportError::new(name, message)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_names_the_months_that_were_handed_to_the_compaction() {
+    let months = json!(["2026-09", "2026-10"]);
+    let well = json!({"compaction": {"months": months, "compacted": 0}});
+    for (more, compacted, failed) in
+        [(json!({}), json!([]), false), (well.clone(), months.clone(), false), (json!({"compactionError": caught("X")}), months, true)]
+    {
+        let aws = Aws::default();
+        let state = merged(left(&aws, json!([]), json!({})).await, more);
+        assert_eq!(handle(&aws, state).await.is_err(), failed);
+        assert_eq!((&report(&aws)["compacted"], report(&aws)["compaction_error"].is_null()), (&compacted, !failed));
+    }
+    // The next runs read it, so it is written where nothing else is new.
+    let aws = Aws::default();
+    let state = left(&aws, json!([]), json!({})).await;
+    handle(&aws, state.clone()).await.unwrap();
+    put_last_report(&aws, json!({}));
+    handle(&aws, state.clone()).await.unwrap();
+    assert_eq!(aws.get(&format!("archive/{REPORT}")), None);
+    handle(&aws, merged(state, well)).await.unwrap();
+    assert_eq!(report(&aws)["compacted"], json!(["2026-09", "2026-10"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,7 +85,8 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
         "archived": {"2026-10": 3}, "exported": [], "due_month_seconds": 5400.0, "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();
     let decided: Vec<Decided> = from_value(decided).unwrap();
-    let plan = work.write_step(1, Next::Report, Vec::new(), &[], &decided, &progress).await.unwrap();
+    let compact = vec!["2026-09".parse().unwrap(), "2026-10".parse().unwrap()];
+    let plan = work.write_step(1, Next::Report, compact, &[], &decided, &progress).await.unwrap();
     aws.forget_calls();
     json!({"plan": plan})
 }

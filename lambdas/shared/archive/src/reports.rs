@@ -4,9 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use export_core::{
-    ExportError, LogGroupName, Month, Window, contract::report::Report, missing::FoundLogGroups, time::parse_instant, window::CLOCK_SKEW,
+    ExportError, LogGroupName, Month, Window,
+    compaction::{self, PastRun},
+    contract::report::Report,
+    missing::FoundLogGroups,
+    time::parse_instant,
+    window::CLOCK_SKEW,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{Archive, objects::Permissions};
 
@@ -31,6 +39,37 @@ struct Header {
     due_month: Month,
     #[serde(default)]
     found: BTreeSet<LogGroupName>,
+}
+
+/// What a report says of the compaction, and for it.
+#[derive(Deserialize)]
+struct CompactionHeader {
+    started: String,
+    ended: String,
+    #[serde(default)]
+    decided: Vec<Outcome>,
+    #[serde(default)]
+    compacted: BTreeSet<Month>,
+    compaction_error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    month: Month,
+    became: String,
+}
+
+impl CompactionHeader {
+    fn past_run(self) -> Option<PastRun> {
+        let is_archived = |outcome: &Outcome| ["exported", "empty"].contains(&outcome.became.as_str());
+        Some(PastRun {
+            started: parse_instant(&self.started)?,
+            ended: parse_instant(&self.ended)?,
+            archived: self.decided.iter().filter(|outcome| is_archived(outcome)).map(|outcome| outcome.month).collect(),
+            compacted: self.compacted,
+            compaction_failed: self.compaction_error.is_some(),
+        })
+    }
 }
 
 impl Archive {
@@ -75,6 +114,16 @@ impl Archive {
             }
         }
         Ok(reports)
+    }
+
+    /// The months whose Parquet may not follow the manifests, by the reports since the last compaction; `None` where there was none.
+    pub async fn uncompacted(&self) -> Result<Option<BTreeSet<Month>>, ExportError> {
+        let (mut keys, mut newest_first) = (self.reports_newest_first().await?, Vec::new());
+        while compaction::looks_further_back(&newest_first) {
+            let Some(key) = keys.next() else { break };
+            newest_first.extend(self.read_report::<CompactionHeader>(&key).await?.and_then(CompactionHeader::past_run));
+        }
+        Ok(compaction::owed(&newest_first))
     }
 
     async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {

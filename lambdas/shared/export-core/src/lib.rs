@@ -4,6 +4,7 @@
 //! Time and AWS's answers come in as values, so that everything here can be tested by calling it.
 
 pub mod bookkeeping;
+pub mod compaction;
 pub mod contract;
 pub mod decide;
 pub mod destination;

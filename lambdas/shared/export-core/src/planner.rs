@@ -376,7 +376,7 @@ impl<'a> Planner<'a> {
     }
 
     fn last_step(&self) -> Next {
-        if self.run.compact && !self.progress.exported.is_empty() { Next::Compact } else { Next::Report }
+        if self.run.to_compact(&self.progress.exported).is_empty() { Next::Report } else { Next::Compact }
     }
 
     fn finished(mut self, next: Next, planned: Vec<PlannedWindow>) -> Finished {

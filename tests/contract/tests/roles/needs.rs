@@ -80,20 +80,27 @@ fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
     for action in ["states:DescribeExecution", "states:StopExecution"] {
         needs.extend([Need::new(action, &run), Need::new(action, &item)]);
     }
-    needs.extend(state.fields.get("ItemReader").into_iter().flat_map(|reader| needs_of_plan(reader, "s3:getObject", &["s3:GetObject"])));
+    needs.extend(state.fields.get("ItemReader").into_iter().flat_map(|reader| needs_of_items(reader, "s3:getObject", &["s3:GetObject"])));
     // Large results are written in parts, and read again to make the list of them.
     let writes = ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"];
-    needs.extend(state.fields.get("ResultWriter").into_iter().flat_map(|writer| needs_of_plan(writer, "s3:putObject", &writes)));
+    needs.extend(state.fields.get("ResultWriter").into_iter().flat_map(|writer| needs_of_items(writer, "s3:putObject", &writes)));
     needs
 }
 
 /// The same guide, "Reading from an Amazon S3 dataset" and "Writing results to an Amazon S3 bucket". Which object it is, plan-exports
-/// says; that is below `plans/` of the work bucket.
-fn needs_of_plan(field: &Value, integration: &str, actions: &[&str]) -> Vec<Need> {
+/// says, below `plans/` of the work bucket, or Athena, which writes its answers below `compaction/`.
+fn needs_of_items(field: &Value, integration: &str, actions: &[&str]) -> Vec<Need> {
     assert_eq!(field["Resource"], format!("arn:aws:states:::{integration}"), "{field}");
-    let bucket = field["Parameters"]["Bucket.$"].as_str();
-    assert!(bucket.is_some_and(|bucket| bucket.starts_with("$.plan.")), "{field}");
-    actions.iter().map(|action| Need::new(action, format!("{WORK_BUCKET}/plans/run/object.json"))).collect()
+    let parameters = &field["Parameters"];
+    let object = match parameters["Bucket.$"].as_str() {
+        Some(bucket) if bucket.starts_with("$.plan.") => format!("{WORK_BUCKET}/plans/run/object.json"),
+        Some("$.bucket") => format!("{WORK_BUCKET}/compaction/query.csv"),
+        _ => {
+            let text = |name: &str| parameters[name].as_str().unwrap_or_else(|| panic!("{field} has no {name}"));
+            format!("arn:aws:s3:::{}/{}/map/SUCCEEDED_0.json", text("Bucket"), text("Prefix"))
+        }
+    };
+    actions.iter().map(|action| Need::new(action, &object)).collect()
 }
 
 /// The developer guide's "IAM policies for Step Functions workflow executions", Run a Job (.sync): it hears of the end by a rule
@@ -111,20 +118,23 @@ const WORKGROUP: &str = "arn:aws:athena:<Region>:<account>:workgroup/<stack>-com
 
 /// Kinds of queries, told by their words: what Athena asks of Glue, and for which tables.
 ///
-/// The Athena user guide's "Configure access to databases and tables in the AWS Glue Data Catalog" has the actions of CREATE
-/// TABLE, of DROP TABLE, and of partitions that are added (MSCK REPAIR TABLE). Whether ADD and DROP PARTITION go one by one or in
-/// batches is not documented: they need both. Those of a SELECT are the reading ones among those that Step Functions gives a
+/// The Athena user guide's "Configure access to databases and tables in the AWS Glue Data Catalog" has the actions of partitions
+/// that are added (MSCK REPAIR TABLE). Whether ADD, DROP and SET LOCATION, which updates one, go one by one or in batches is not documented:
+/// they need both. Those of a SELECT are the reading ones among those that Step Functions gives a
 /// state machine with queries.
-const QUERIES: [(&str, &str, &[&str]); 5] = [
-    ("CREATE TABLE", "compaction_1", &["GetTables", "GetTable", "GetPartitions", "CreateTable"]),
-    ("DROP TABLE", "compaction_1", &["GetTable", "DeleteTable"]),
-    ("ADD PARTITION", "compacted_logs", &["GetTable", "GetPartitions", "GetPartition", "BatchCreatePartition", "CreatePartition"]),
+const QUERIES: [(&str, &str, &[&str]); 4] = [
+    ("SET LOCATION", "compacted_logs", &["GetTable", "GetPartitions", "GetPartition", "BatchUpdatePartition", "UpdatePartition"]),
+    (
+        "ADD IF NOT EXISTS PARTITION",
+        "compacted_logs",
+        &["GetTable", "GetPartitions", "GetPartition", "BatchCreatePartition", "CreatePartition"],
+    ),
     (
         "DROP IF EXISTS PARTITION",
         "compacted_logs",
         &["GetTable", "GetPartitions", "GetPartition", "BatchDeletePartition", "DeletePartition"],
     ),
-    ("SELECT", "logs", &["GetTable", "GetPartitions", "GetPartition", "BatchGetPartition"]),
+    ("SELECT", "logs", &["GetTables", "GetTable", "GetPartitions", "GetPartition", "BatchGetPartition"]),
 ];
 
 fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
@@ -146,7 +156,7 @@ fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
             needs.extend(resources.iter().map(|resource| Need::new(&format!("glue:{action}"), glue(resource))));
         }
     }
-    let writes_parquet = query.contains("CREATE TABLE");
+    let writes_parquet = query.contains("UNLOAD");
     let (of_bucket, of_object) = (["GetBucketLocation", "ListBucket"], ["PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"]);
     for bucket in [BUCKET, WORK_BUCKET] {
         needs.extend(of_bucket.map(|action| Need::new(&format!("s3:{action}"), bucket)));

@@ -106,12 +106,12 @@ struct Request<'a> {
 impl LocalAws {
     /// Builds the functions, where that has not been done, and creates the stack.
     pub async fn deploy(&self, options: &DeployOptions) -> Result<Deployment> {
-        self.hand_over_state_machine(self.change(Action::Create, options).await?).await
+        self.hand_over_state_machines(self.change(Action::Create, options).await?).await
     }
 
     /// Updates the stack to these options. Where that fails, the error says how CloudFormation left the stack.
     pub async fn update(&self, options: &DeployOptions) -> Result<Deployment> {
-        self.hand_over_state_machine(self.change(Action::Update, options).await?).await
+        self.hand_over_state_machines(self.change(Action::Update, options).await?).await
     }
 
     /// Deletes the stack.

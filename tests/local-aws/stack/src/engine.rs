@@ -30,27 +30,21 @@ impl LocalAws {
         }
     }
 
-    /// Puts the deployed state machine on the second engine, if the workflow runs there.
-    pub(crate) async fn hand_over_state_machine(&self, deployment: Deployment) -> Result<Deployment> {
-        if self.engine() == Engine::Ministack {
-            return Ok(deployment);
+    /// Puts the deployed state machines on the second engine, if the workflow runs there.
+    pub(crate) async fn hand_over_state_machines(&self, mut deployment: Deployment) -> Result<Deployment> {
+        if self.engine() == Engine::Moto {
+            for arn in [&mut deployment.state_machine_arn, &mut deployment.compact_state_machine_arn] {
+                *arn = self.hand_over_state_machine(arn).await?;
+            }
         }
-        let deployed = Client::new(&self.sdk_config())
-            .describe_state_machine()
-            .state_machine_arn(&deployment.state_machine_arn)
-            .send()
-            .await
-            .context("cannot read the deployed state machine")?;
-        let created = self
-            .step_functions()
-            .create_state_machine()
-            .name(deployed.name)
-            .definition(deployed.definition)
-            .role_arn(deployed.role_arn)
-            .r#type(StateMachineType::Standard)
-            .send()
-            .await
-            .context("moto refuses the state machine")?;
-        Ok(Deployment { state_machine_arn: created.state_machine_arn, ..deployment })
+        Ok(deployment)
+    }
+
+    async fn hand_over_state_machine(&self, arn: &str) -> Result<String> {
+        let deployed = Client::new(&self.sdk_config()).describe_state_machine().state_machine_arn(arn).send().await;
+        let deployed = deployed.context("cannot read a deployed state machine")?;
+        let machine = self.step_functions().create_state_machine().name(deployed.name).definition(deployed.definition);
+        let created = machine.role_arn(deployed.role_arn).r#type(StateMachineType::Standard).send().await;
+        Ok(created.context("moto refuses a state machine")?.state_machine_arn)
     }
 }

@@ -24,12 +24,7 @@ pub struct Answer {
 impl LocalAws {
     /// Runs a query in the stack's workgroup for people, over the archive's tables and views.
     pub async fn query(&self, stack: &Deployment, sql: &str) -> Result<Answer> {
-        self.query_in(&stack.work_group, stack, sql).await
-    }
-
-    /// The same in another workgroup.
-    pub async fn query_in(&self, work_group: &str, stack: &Deployment, sql: &str) -> Result<Answer> {
-        let started = json!({ "QueryString": sql, "WorkGroup": work_group, "QueryExecutionContext": { "Database": stack.database } });
+        let started = json!({ "QueryString": sql, "WorkGroup": stack.work_group, "QueryExecutionContext": { "Database": stack.database } });
         let started = self.athena_call("StartQueryExecution", &started).await?;
         let id = json!({ "QueryExecutionId": started["QueryExecutionId"] });
         let ended = loop {

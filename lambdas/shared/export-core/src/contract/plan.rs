@@ -1,5 +1,7 @@
 //! The event and the answer of `plan-exports`, what it keeps between two of its calls, and what it reads of a round's results.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,7 +84,7 @@ pub struct Plan {
     pub next: Next,
     pub items: Object,
     pub results: Folder,
-    /// Months in which this run archived something, if the run is to write Parquet.
+    /// The months to compact, if the run is to write Parquet.
     pub compact: Vec<Month>,
 }
 
@@ -114,12 +116,20 @@ pub struct Run {
     pub looks: Vec<Look>,
     pub force: bool,
     pub compact: bool,
+    /// The months that earlier runs owe the compaction, if this run is to write Parquet.
+    #[serde(default)]
+    pub uncompacted: BTreeSet<Month>,
     pub warnings: Vec<Warning>,
 }
 
 impl Run {
     pub fn is_scheduled(&self) -> bool {
         self.scheduled_time.is_some()
+    }
+
+    /// The months to compact, after those of `exported` were archived.
+    pub fn to_compact(&self, exported: &BTreeSet<Month>) -> BTreeSet<Month> {
+        if self.compact { self.uncompacted.union(exported).copied().collect() } else { BTreeSet::new() }
     }
 }
 

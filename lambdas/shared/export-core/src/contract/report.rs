@@ -40,6 +40,9 @@ pub struct Report {
     pub slot_hours_needed: f64,
     /// The error that refused the run, or that its planning ended with.
     pub error: Option<Failure>,
+    /// The months that the run handed to the compaction: all that were owed. They are still owed where it failed.
+    #[serde(default)]
+    pub compacted: BTreeSet<Month>,
     pub compaction_error: Option<Failure>,
     pub warnings: Vec<Warning>,
     /// Nothing in it is still to be told to people.
@@ -53,13 +56,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether the run exported or recorded anything, or tried to.
+    /// Whether the run exported, recorded or compacted anything, or tried to.
     pub fn did_anything(&self) -> bool {
-        self.decided.iter().any(|decided| match &decided.settled {
-            Settled::Exported { .. } | Settled::Empty { .. } | Settled::Skipped { .. } | Settled::Lost { .. } => true,
-            Settled::Failed { tried, .. } => *tried,
-            Settled::NothingYet | Settled::Waiting | Settled::Warned { .. } => false,
-        })
+        !self.compacted.is_empty()
+            || self.decided.iter().any(|decided| match &decided.settled {
+                Settled::Exported { .. } | Settled::Empty { .. } | Settled::Skipped { .. } | Settled::Lost { .. } => true,
+                Settled::Failed { tried, .. } => *tried,
+                Settled::NothingYet | Settled::Waiting | Settled::Warned { .. } => false,
+            })
     }
 
     /// Whether it says what `last`, an earlier one, said: of everything that stays until somebody does something.

@@ -33,6 +33,7 @@ fn run() -> Run {
         looks: vec![crate::input::Look { month, window: october(), after_first_covered: false }],
         force: false,
         compact: false,
+        uncompacted: Default::default(),
         warnings: Vec::new(),
     }
 }

@@ -182,6 +182,7 @@ fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
         slot_hours_used: 0.0,
         slot_hours_needed: 0.0,
         error: error.clone(),
+        compacted: Default::default(),
         compaction_error: None,
         told: true,
         warnings: run.warnings.clone(),

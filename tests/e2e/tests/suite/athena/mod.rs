@@ -45,7 +45,7 @@ fn input(month: &str, compact: bool) -> Value {
     json!({"month": month, "compact": compact, "logGroups": ["/aws/lambda/orders", "/aws/lambda/payments", "/ecs/quiet"]})
 }
 
-/// What the last compaction ended with: it runs on ministack, whoever started it.
+/// What the last compaction ended with, whoever started it.
 async fn last_compaction(archive: &Archive) -> Value {
     let step_functions = aws_sdk_sfn::Client::new(&archive.local.sdk_config());
     let listed = step_functions.list_executions().state_machine_arn(&archive.stack.compact_state_machine_arn).send().await;
@@ -65,8 +65,31 @@ async fn put_open_window(archive: &Archive) {
     archive.put(&format!("cloudwatch-logs/missing/{:032}-{FIRST}-{LAST}.json", 0), format!("{item}\n")).await;
 }
 
-fn compacted(log_group_months: u64, rows: u64, outside: u64) -> Value {
-    json!({"months": ["2026-10"], "compacted": log_group_months, "rows": rows, "outside": outside})
+fn compacted(months: &[&str], log_group_months: u64) -> Value {
+    json!({"months": months, "compacted": log_group_months})
+}
+
+/// How many executions of the compaction there are so far.
+async fn compactions(archive: &Archive) -> usize {
+    let step_functions = aws_sdk_sfn::Client::new(&archive.local.sdk_config());
+    let listed = step_functions.list_executions().state_machine_arn(&archive.stack.compact_state_machine_arn).send().await;
+    listed.expect("the executions").executions.len()
+}
+
+/// The lines of a log group's month, from the view or from Parquet.
+async fn lines(archive: &Archive, relation: &str, log_group: &str, month: u8) -> Vec<Vec<Option<String>>> {
+    let columns = "task_id, log_stream, object, line, event_time, message, is_continuation";
+    let sql = format!(
+        "SELECT {columns} FROM {relation} WHERE log_group = '{log_group}' AND year = 2026 AND month = {month} ORDER BY object, line"
+    );
+    archive.local.query(&archive.stack, &sql).await.expect("the query succeeds").rows
+}
+
+/// Parquet is what the view says, and there are so many lines.
+async fn assert_compacted(archive: &Archive, log_group: &str, month: u8, count: usize) {
+    let expected = lines(archive, "logs", log_group, month).await;
+    assert_eq!(expected.len(), count, "{log_group} {month}");
+    assert_eq!(lines(archive, "compacted_logs", log_group, month).await, expected, "{log_group} {month}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,25 +102,17 @@ async fn every_query_answers_on_what_runs_have_archived() {
     assert_counts(&archive.run_well(&input("2026-08", false)).await, json!({"exported": 3}));
     archive.fault(failure).await;
     assert_counts(&archive.run_well(&input("2026-10", true)).await, json!({"exported": 2, "skipped": 1}));
-    // Ten lines of orders' seven events, one of payments'.
-    assert_eq!(last_compaction(&archive).await, compacted(2, 11, 0));
+    // No run has compacted before: it looked at October alone.
+    assert_eq!(last_compaction(&archive).await, compacted(&["2026-10"], 2));
+    assert_compacted(&archive, "/aws/lambda/orders", 10, 10).await;
+    assert_compacted(&archive, "/aws/lambda/payments", 10, 1).await;
 
     put_open_window(&archive).await;
     let expected: BTreeMap<String, Value> = serde_json::from_str(include_str!("expected.json")).expect("expected.json is JSON");
-    // In the order of their work; the others are independent.
-    let order = ["compact-log-group", "verify-compaction", "unpublish-compaction", "publish-compaction", "drop-compaction-table"];
-    let mut queries = saved_queries().expect("the SQL files are well formed");
-    queries.sort_by_key(|query| order.iter().position(|file| *file == query.file).map_or(0, |at| at + 1));
     let mut found = BTreeMap::new();
-    for query in &queries {
-        let sql = query.sql.replace("${Bucket}", &archive.stack.bucket).replace("${S3PrefixSlash}", "cloudwatch-logs/");
-        let work_group = if sql.contains("external_location") {
-            format!("{}-compaction", archive.stack.work_group)
-        } else {
-            archive.stack.work_group.clone()
-        };
-        let answer =
-            archive.local.query_in(&work_group, &archive.stack, &sql).await.unwrap_or_else(|error| panic!("{}: {error:#}", query.file));
+    for query in &saved_queries().expect("the SQL files are well formed") {
+        let sql = query.sql.replace("${Bucket}", &archive.stack.bucket);
+        let answer = archive.local.query(&archive.stack, &sql).await.unwrap_or_else(|error| panic!("{}: {error:#}", query.file));
         found.insert(query.file.clone(), json!({"columns": answer.columns, "rows": answer.rows}));
     }
     for row in found.get_mut("archive-size").expect("its answer")["rows"].as_array_mut().expect("rows") {
@@ -113,75 +128,165 @@ async fn every_query_answers_on_what_runs_have_archived() {
         assert_eq!(*found, expected[file], "{file}");
     }
 
-    // A run that archives nothing has nothing to compact; by hand, what is compacted is not compacted again.
+    // A run that archives nothing starts no compaction; by hand, what is compacted is not compacted again.
+    let before = compactions(&archive).await;
     assert_counts(&archive.run_well(&input("2026-10", true)).await, json!({"alreadyArchived": 3}));
+    assert_eq!(compactions(&archive).await, before);
     let again = archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"months": ["2026-10"]})).await;
-    assert_eq!(again.output, Some(compacted(0, 0, 0)));
-    // A month exported anew is compacted anew, from the export that counts.
-    let mut anew = input("2026-10", true);
-    anew["force"] = json!(true);
-    anew["logGroups"] = json!(["/aws/lambda/orders"]);
-    assert_counts(&archive.run_well(&anew).await, json!({"exported": 1}));
-    assert_eq!(last_compaction(&archive).await, compacted(1, 10, 0));
-    let task = &archive
-        .local
-        .query(&archive.stack, "SELECT DISTINCT task_id FROM compacted_logs WHERE log_group = '/aws/lambda/orders'")
-        .await
-        .unwrap();
-    let counts = "SELECT task_id FROM manifests WHERE log_group = '/aws/lambda/orders' AND year = 2026 AND month = 10";
-    assert_eq!(task.rows, archive.local.query(&archive.stack, counts).await.unwrap().rows);
+    assert_eq!(again.output, Some(compacted(&["2026-10"], 0)));
 }
 
 e2e::on_both_engines! {
-    a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is,
-    what_lies_outside_of_the_tables_is_told,
+    a_compaction_that_fails_is_taken_up_by_the_next_run,
+    a_month_that_is_exported_again_gets_new_parquet,
+    what_lies_outside_of_the_tables_is_not_compacted,
+    months_are_compacted_by_hand,
 }
 
-async fn a_run_whose_compaction_fails_is_a_failed_run_and_the_archive_stays_as_it_is(engine: Engine) {
+async fn a_compaction_that_fails_is_taken_up_by_the_next_run(engine: Engine) {
     let archive = Archive::deploy(engine, 0.001).await;
-    archive.log_group("/a", &[(FIRST, "x")]).await;
-    archive.log_group("/b", &[(FIRST, "y")]).await;
-    let of = |name: &str, compact: bool| json!({"month": "2026-10", "compact": compact, "logGroups": [name]});
-    archive.run_well(&of("/b", false)).await;
+    for name in ["/a", "/b", "/c"] {
+        archive.log_group(name, &[(AUGUST, "in August"), (FIRST, name)]).await;
+    }
+    let of = |month: &str, name: &str, compact: bool| json!({"month": month, "compact": compact, "logGroups": [name]});
+    archive.run_well(&of("2026-10", "/b", false)).await;
     let notifications = archive.subscribe().await;
     // Athena passes over an object in Deep Archive: here it is gone, and the manifest knows of it.
-    let keys = archive.keys("cloudwatch-logs/log_group=/b/").await;
-    archive.delete(&keys.into_iter().filter(|key| key.ends_with(".gz")).collect::<Vec<_>>()).await;
-    let (error, cause) = archive.run_badly(&of("/a", true)).await;
+    let keys: Vec<_> = archive.keys("cloudwatch-logs/log_group=/b/").await.into_iter().filter(|key| key.ends_with(".gz")).collect();
+    let object = archive.local.read_object(&archive.stack.bucket, &keys[0]).await.expect("the object");
+    archive.delete(&keys).await;
+    // A manifest that is no JSON is the failure of itself alone.
+    let unreadable = "cloudwatch-logs/manifests/year=2026/month=10/unreadable.json";
+    archive.put(unreadable, "{\"schema_version\": 2,".to_owned()).await;
+    let (error, cause) = archive.run_badly(&of("2026-10", "/a", true)).await;
     assert_eq!(error, "CompactionFailed");
-    let said = "every export ended well, but the compaction to Parquet ended with CompactionFailed: 1 of 2 log-group-months were not compacted: \
-        /b 2026-10: CompactionRowsDiffer: the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects, at s3://";
-    assert!(cause.starts_with(said) && cause.contains("/ (execution arn:aws:states:"), "{cause}");
+    let said = format!(
+        "every export ended well, but the compaction to Parquet ended with CompactionFailed: 2 of 3 log-group-months are not compacted: \
+         /b 2026-10; s3://{0}/{unreadable} 2026-10: the manifest s3://{0}/{unreadable} cannot be read, or has values that do not fit. \
+         The failed executions of the last map run say why: {{\"MapRunArn\":\"arn:aws:states:",
+        archive.stack.bucket
+    );
+    assert!(cause.starts_with(&said) && cause.contains(" (execution arn:aws:states:"), "{cause}");
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: action needed: compaction to Parquet failed (2026-10)");
-    assert!(message.contains(said) && message.contains("\nWhat to do: Read the failed execution of compact-logs"), "{message}");
-    let rows = archive.local.query(&archive.stack, "SELECT log_group, message FROM compacted_logs WHERE year = 2026 AND month = 10").await;
-    assert_eq!(rows.unwrap().rows, [[Some("/a".to_owned()), Some("x".to_owned())]]);
+    assert!(message.contains(&said) && message.contains("\nWhat to do: Read the failed executions of compact-logs"), "{message}");
+    let map_run = cause.split("\"MapRunArn\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a map run");
+    let mut failures = map_run_failures(&archive, map_run).await;
+    failures.sort();
+    assert_eq!(failures.iter().map(|failure| failure.0.as_str()).collect::<Vec<_>>(), ["CompactionRowsDiffer", "ManifestInvalid"]);
+    let differs = "the export has 0 rows in 1 objects, and its Parquet 0 rows of 0 objects, at s3://";
+    assert!(failures[0].1.starts_with(differs), "{failures:?}");
+    assert_compacted(&archive, "/a", 10, 1).await;
+
+    // Another month is archived by a run that does not compact. Then what made the compaction fail passes.
+    archive.run_well(&of("2026-08", "/c", false)).await;
+    archive.put(&keys[0], object).await;
+    archive.delete(&[unreadable.to_owned()]).await;
+    let before = compactions(&archive).await;
+    assert_counts(&archive.run_well(&of("2026-10", "/a", true)).await, json!({"alreadyArchived": 1}));
+    assert_eq!(compactions(&archive).await, before + 1);
+    assert_eq!(last_compaction(&archive).await, compacted(&["2026-08", "2026-10"], 2));
+    assert_compacted(&archive, "/b", 10, 1).await;
+    assert_compacted(&archive, "/c", 8, 1).await;
+    // Nothing is left: the next run starts none.
+    assert_counts(&archive.run_well(&of("2026-10", "/a", true)).await, json!({"alreadyArchived": 1}));
+    assert_eq!(compactions(&archive).await, before + 1);
 }
 
-async fn what_lies_outside_of_the_tables_is_told(engine: Engine) {
+/// Error and cause of each child of a map run that failed.
+async fn map_run_failures(archive: &Archive, map_run_arn: &str) -> Vec<(String, String)> {
+    let step_functions = aws_sdk_sfn::Client::new(&archive.local.sdk_config());
+    let failed = aws_sdk_sfn::types::ExecutionStatus::Failed;
+    let listed = step_functions.list_executions().map_run_arn(map_run_arn).status_filter(failed).send().await.expect("the children");
+    let mut failures = Vec::new();
+    for child in listed.executions {
+        let child = step_functions.describe_execution().execution_arn(child.execution_arn).send().await.expect("it is described");
+        failures.push((child.error.expect("an error"), child.cause.expect("a cause")));
+    }
+    failures
+}
+
+async fn a_month_that_is_exported_again_gets_new_parquet(engine: Engine) {
+    let archive = Archive::deploy(engine, 0.001).await;
+    archive.log_group("/a", &[(FIRST, "x"), (MORNING, STACK_TRACE)]).await;
+    let input = |more: Value| {
+        let mut input = json!({"month": "2026-10", "compact": true, "logGroups": ["/a"]});
+        input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        input
+    };
+    archive.run_well(&input(json!({}))).await;
+    assert_compacted(&archive, "/a", 10, 5).await;
+    let first = lines(&archive, "compacted_logs", "/a", 10).await;
+
+    assert_counts(&archive.run_well(&input(json!({"force": true}))).await, json!({"exported": 1}));
+    assert_compacted(&archive, "/a", 10, 5).await;
+    let second = lines(&archive, "compacted_logs", "/a", 10).await;
+    assert_ne!(second[0][0], first[0][0], "of another task");
+
+    // A repair that a run without Parquet makes, and the next run finds nothing to export.
+    let task = second[0][0].clone().expect("a task");
+    archive.delete(&archive.keys(&format!("cloudwatch-logs/log_group=/a/year=2026/month=10/{task}/")).await).await;
+    let repair = json!({"compact": false});
+    let output = archive.run_well(&input(repair)).await;
+    assert_eq!((&output["exported"], &output["repaired"]), (&json!(1), &json!(1)));
+    assert_eq!(lines(&archive, "compacted_logs", "/a", 10).await, second);
+    assert_counts(&archive.run_well(&input(json!({}))).await, json!({"alreadyArchived": 1}));
+    assert_compacted(&archive, "/a", 10, 5).await;
+    assert_ne!(lines(&archive, "compacted_logs", "/a", 10).await[0][0], second[0][0]);
+}
+
+async fn what_lies_outside_of_the_tables_is_not_compacted(engine: Engine) {
     let archive = Archive::deploy(engine, 0.001).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
     let log_groups = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
     archive.run_well(&json!({"month": "2026-10", "compact": true, "logGroups": log_groups})).await;
-    assert_eq!(last_compaction(&archive).await, compacted(1, 1, 1));
+    assert_eq!(last_compaction(&archive).await, compacted(&["2026-10"], 1));
+}
+
+async fn months_are_compacted_by_hand(engine: Engine) {
+    let archive = Archive::deploy(engine, 0.001).await;
+    let names: Vec<String> = (0..7).map(|number| format!("/g/{number}")).collect();
+    for name in &names {
+        archive.log_group(name, &[(AUGUST, "in August"), (FIRST, name)]).await;
+    }
+    for month in ["2026-08", "2026-10"] {
+        archive.run_well(&json!({"month": month, "logGroups": names})).await;
+    }
+    let months = ["2026-10", "2026-08"];
+    let compact = async || archive.run_machine(&archive.stack.compact_state_machine_arn, &json!({"months": months})).await;
+    assert_eq!(compact().await.output, Some(compacted(&months, 14)));
+    for name in &names {
+        assert_compacted(&archive, name, 8, 1).await;
+        assert_compacted(&archive, name, 10, 1).await;
+    }
+
+    // One whose manifest is gone is taken out; one that does not fit fails, and the other is compacted all the same.
+    let (withdrawn, _) = archive.manifests(&names[0]).await.into_iter().find(|(key, _)| key.contains("month=08")).expect("August's");
+    archive.delete(&[withdrawn]).await;
+    let (unfit, mut manifest) = archive.manifests(&names[1]).await.into_iter().find(|(key, _)| key.contains("month=08")).expect("August's");
+    manifest["task_id"] = json!("a' OR 'b' = 'b");
+    archive.put(&unfit, format!("{manifest}\n")).await;
+    let ended = compact().await;
+    assert_eq!((ended.status, ended.error.as_deref()), (ExecutionStatus::Failed, Some("CompactionFailed")));
+    let cause = ended.cause.expect("a cause");
+    let said = format!(
+        "1 of 2 log-group-months are not compacted: /g/1 2026-08: the manifest s3://{}/{unfit} cannot be read, or",
+        archive.stack.bucket
+    );
+    assert!(cause.starts_with(&said), "{cause}");
+    assert_eq!(lines(&archive, "compacted_logs", &names[0], 8).await.len(), 0);
+    assert_eq!(lines(&archive, "compacted_logs", &names[1], 8).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_meant_is_refused() {
     let stage = Stage::take(Engine::Ministack).await;
     let without_log_group = "SELECT * FROM logs WHERE year = 2026 AND month = 10";
-    let in_the_wrong_workgroup = "CREATE TABLE x WITH (external_location = 's3://elsewhere/') AS SELECT 1 AS one";
-    for (sql, said) in [
-        (without_log_group, "CONSTRAINT_VIOLATION: For the injected projected partition column log_group"),
-        (in_the_wrong_workgroup, "enforces a centralized output location"),
-    ] {
-        let error = stage.local.query(&stage.stack, sql).await.unwrap_err();
-        assert!(error.to_string().contains(said), "{error}");
-    }
+    let error = stage.local.query(&stage.stack, without_log_group).await.unwrap_err();
+    assert!(error.to_string().contains("CONSTRAINT_VIOLATION: For the injected projected partition column log_group"), "{error}");
     let refused = stage.run_machine(&stage.stack.compact_state_machine_arn, &json!({"months": "October"})).await;
     assert_eq!((refused.status, refused.error.as_deref()), (ExecutionStatus::Failed, Some("InvalidInput")));
-    let expected = "months is October: give a list of 1 to 120 archived months, each as YYYY-MM, such as 2026-10";
+    let expected = "months is October: give a list of 1 to 1200 archived months, each as YYYY-MM, such as 2026-10";
     assert_eq!(refused.cause.as_deref(), Some(expected));
 }
