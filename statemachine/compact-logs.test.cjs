@@ -93,6 +93,14 @@ test('a manifest that does not fit makes no statement', async () => {
   assert.ok(!queries.join().includes("' OR '"))
 })
 
+test('what the listing tells in another way than the view makes no statement', async () => {
+  for (const changes of [{ log_group: "/a' OR '" }, { tasks: "one' OR '" }, { year: '' }, { month: '3)' }]) {
+    const { error, queries, children } = await compact(Array(4).fill([item('/a', changes)]))
+    assert.deepEqual([error, children[0].error], ['CompactionFailed', 'ManifestInvalid'])
+    assert.deepEqual(queries.map(query => query.split(' ')[0]), Array(4).fill('SELECT'))
+  }
+})
+
 test('counts that differ publish nothing', async () => {
   for (const counts of [['7', '6', '3'], ['6', '7', '3'], ['0', '0', '0'], ['5', '5', '2']]) {
     const { children, queries } = await compact([[item('/ecs/web')]], { counts })

@@ -1,7 +1,7 @@
 -- View `uncompacted_months`: the log-group-months whose Parquet is not what their manifests say, one row each.
 --
 -- Parquet follows the manifests. A row is here if an export that a manifest names has objects and no Parquet, or if there
--- is Parquet of an export that no manifest names. An export of which everything is lost keeps its Parquet: its manifest
+-- is Parquet of an export that no manifest names. An export of which everything is lost makes no month due: its manifest
 -- still names it. Objects that Athena hides have no rows anywhere.
 -- Only the archive's own layout counts, which the tables cover. A manifest that does not fit makes `problem`: what goes
 -- into a statement has passed the grammar of its kind. One that cannot be read has no log group, and stands for itself.

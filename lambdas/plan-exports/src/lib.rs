@@ -6,13 +6,14 @@
 mod entries;
 mod results;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use archive::{Archive, ManifestIndex, Step, Work};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
-    ExportError, Month, Window,
+    ExportError, Window,
+    compaction::Uncompacted,
     contract::plan::{Item, Plan, PlannedWindow, Request, Run},
     decide::{Decision, Evidence, Question, Verdict},
     error::Retry,
@@ -92,7 +93,7 @@ impl PlanExports {
         let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs(due_month, due_window))?;
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
-        let uncompacted = if input.compact { self.uncompacted(&looks.months).await? } else { BTreeSet::new() };
+        let uncompacted = if input.compact { self.uncompacted(&looks.months).await? } else { Uncompacted::default() };
         let memory = Memory { open, unreadable, found: last.found };
         let seen = memory.log_groups().filter(|_| looks.is_scheduled);
         let (groups, warnings) = entries::expand(&self.archive, &input, seen).await?;
@@ -113,9 +114,13 @@ impl PlanExports {
     }
 
     /// The months that earlier runs owe the compaction. Where none has compacted anything yet, those that this run looks at.
-    async fn uncompacted(&self, looks: &[Look]) -> Result<BTreeSet<Month>, ExportError> {
+    async fn uncompacted(&self, looks: &[Look]) -> Result<Uncompacted, ExportError> {
+        let uncompacted = self.archive.uncompacted().await?;
         let looked_at = || looks.iter().filter(|look| !look.after_first_covered).map(|look| look.month).collect();
-        Ok(self.archive.uncompacted().await?.unwrap_or_else(looked_at))
+        Ok(match uncompacted.last {
+            Some(_) => uncompacted,
+            None => Uncompacted { months: looked_at(), last: None },
+        })
     }
 
     /// Looks at the windows of the last round, then at what was never compared, until a round is full or the time is short.
@@ -165,7 +170,7 @@ impl PlanExports {
         let evidence = Evidence { log_group, ..Evidence::default() };
         let mut pauses = PAUSES.into_iter();
         let decided = loop {
-            let decided = self.decide_once(&question, evidence.clone(), index).await;
+            let decided = self.decide_once(&question, evidence.clone(), index, subject.is_new()).await;
             let is_passing = decided.as_ref().is_err_and(|error| error.name.retry() == Retry::AfterBackoff);
             match pauses.next().filter(|_| is_passing) {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -182,15 +187,16 @@ impl PlanExports {
         }
     }
 
-    /// With how long an export will take, where there is one to be planned.
+    /// With how long an export will take, where one is to be planned for the first time.
     async fn decide_once(
         &self,
         question: &Question<'_>,
         evidence: Evidence,
         index: &ManifestIndex,
+        is_new: bool,
     ) -> Result<(Vec<Decision>, Evidence, Option<Speed>), ExportError> {
         let (decisions, evidence) = self.archive.decide(question, evidence, Some(index)).await?;
-        let is_planned = decisions.iter().any(|decision| matches!(decision.verdict, Verdict::Export(_)));
+        let is_planned = is_new && decisions.iter().any(|decision| matches!(decision.verdict, Verdict::Export(_)));
         let speed = if is_planned { self.archive.speed(question, index).await? } else { None };
         Ok((decisions, evidence, speed))
     }

@@ -254,7 +254,7 @@ class WhatIsDue(unittest.TestCase):
 
 
 class Sequences(unittest.TestCase):
-    """Exports, repairs, losses, withdrawals and compactions, some of which fail, in any order."""
+    """Exports, repairs, withdrawals and compactions, some of which fail, in any order."""
 
     GROUPS = ("/a", "/b/c.d#e")
     MONTHS = ("2026-09", "2026-10")

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use export_core::{
     ExportError, LogGroupName, Month, Window,
-    compaction::{self, PastRun},
+    compaction::{self, PastRun, Uncompacted},
     contract::report::Report,
     missing::FoundLogGroups,
     time::parse_instant,
@@ -44,6 +44,7 @@ struct Header {
 /// What a report says of the compaction, and for it.
 #[derive(Deserialize)]
 struct CompactionHeader {
+    execution: String,
     started: String,
     ended: String,
     #[serde(default)]
@@ -63,6 +64,7 @@ impl CompactionHeader {
     fn past_run(self) -> Option<PastRun> {
         let is_archived = |outcome: &Outcome| ["exported", "empty"].contains(&outcome.became.as_str());
         Some(PastRun {
+            execution: self.execution,
             started: parse_instant(&self.started)?,
             ended: parse_instant(&self.ended)?,
             archived: self.decided.iter().filter(|outcome| is_archived(outcome)).map(|outcome| outcome.month).collect(),
@@ -116,8 +118,8 @@ impl Archive {
         Ok(reports)
     }
 
-    /// The months whose Parquet may not follow the manifests, by the reports since the last compaction; `None` where there was none.
-    pub async fn uncompacted(&self) -> Result<Option<BTreeSet<Month>>, ExportError> {
+    /// What the compaction is owed, by the reports since the last one.
+    pub async fn uncompacted(&self) -> Result<Uncompacted, ExportError> {
         let (mut keys, mut newest_first) = (self.reports_newest_first().await?, Vec::new());
         while compaction::looks_further_back(&newest_first) {
             let Some(key) = keys.next() else { break };

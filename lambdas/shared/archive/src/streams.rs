@@ -1,5 +1,7 @@
 //! What log streams tell: the newest event of a log group by their metadata, whether one has a prefix, and whether an event is there.
 
+use std::time::Duration;
+
 use aws_sdk_cloudwatchlogs::types::OrderBy;
 use export_core::{
     ExportError, LogGroupName, StreamPrefix, Window,
@@ -7,6 +9,7 @@ use export_core::{
     service::logs_error,
     time::Millis,
 };
+use tokio::time::Instant;
 
 use crate::{Archive, service_failure};
 
@@ -15,6 +18,8 @@ const MOST_PAGES: usize = 20;
 
 /// Of FilterLogEvents, which can be empty one after another. A search that takes longer is no proof.
 const MOST_PAGES_OF_EVENTS: usize = 200;
+/// The function that asks has five minutes.
+const LONGEST_SEARCH: Duration = Duration::from_secs(200);
 
 impl Archive {
     /// An event at `since` or later ends the search. Log streams come with the newest event first; where those that do not tell their
@@ -55,12 +60,12 @@ impl Archive {
     }
 
     /// Whether a log stream's name begins with `prefix`. A search that comes to no end says yes: the export will tell.
-    pub async fn has_stream(&self, log_group: &LogGroupName, prefix: Option<&StreamPrefix>) -> Result<bool, ExportError> {
+    pub async fn has_stream(&self, log_group: &LogGroupName, prefix: &StreamPrefix) -> Result<bool, ExportError> {
         let mut token = None;
         for _ in 0..MOST_PAGES {
             self.describe_log_streams.turn().await;
             let request = self.logs.describe_log_streams().log_group_name(log_group.as_str()).limit(1);
-            let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
+            let request = request.log_stream_name_prefix(prefix.to_string()).set_next_token(token);
             let page = match request.send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -84,8 +89,12 @@ impl Archive {
         prefix: Option<&StreamPrefix>,
         window: Window,
     ) -> Result<AnyEvent, ExportError> {
+        let began = Instant::now();
         let mut token = None;
         for _ in 0..MOST_PAGES_OF_EVENTS {
+            if began.elapsed() > LONGEST_SEARCH {
+                break;
+            }
             self.filter_log_events.turn().await;
             let request = self.logs.filter_log_events().log_group_name(log_group.as_str()).limit(1);
             // Sources differ on whether the end is included: one millisecond more is asked for, and cut off again.

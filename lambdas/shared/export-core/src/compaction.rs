@@ -1,12 +1,14 @@
 //! Which months a run hands to the compaction: those whose Parquet may not follow the manifests.
 //!
-//! The reports tell it. A month is owed once a run archived something in it, and until a compaction of it succeeded.
+//! The reports tell it. A month is owed once a run archived something in it, and until a compaction of it succeeded. A run that was stopped
+//! leaves no report: of the months that a run looks at, the manifests tell it too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
-use crate::Month;
+use crate::{Month, manifest::Manifest, time::parse_instant};
 
 /// No run takes longer: it is the time limit of the workflow.
 const LONGEST_RUN: TimeDelta = TimeDelta::days(5);
@@ -14,6 +16,7 @@ const LONGEST_RUN: TimeDelta = TimeDelta::days(5);
 /// What a report says of its run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastRun {
+    pub execution: String,
     pub started: DateTime<Utc>,
     pub ended: DateTime<Utc>,
     /// The months in which it archived something.
@@ -29,6 +32,29 @@ impl PastRun {
     }
 }
 
+/// What a run has to know of those before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncompacted {
+    pub months: BTreeSet<Month>,
+    /// The last run that handed months to the compaction. `None`: none has.
+    pub last: Option<Compacted>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    pub execution: String,
+    pub started: DateTime<Utc>,
+}
+
+impl Uncompacted {
+    /// Another run archived this since the last one began that handed months to the compaction.
+    pub fn has_missed(&self, manifest: &Manifest) -> bool {
+        let completed = manifest.completed.as_deref().and_then(parse_instant);
+        let is_other = |last: &&Compacted| manifest.execution.as_deref() != Some(last.execution.as_str());
+        self.last.as_ref().filter(is_other).zip(completed).is_some_and(|(last, completed)| completed > last.started)
+    }
+}
+
 /// Whether reports that are older than these can still say what is owed. A run that was under way when a compaction began can have
 /// archived something afterwards.
 pub fn looks_further_back(newest_first: &[PastRun]) -> bool {
@@ -36,8 +62,8 @@ pub fn looks_further_back(newest_first: &[PastRun]) -> bool {
     last.zip(newest_first.last()).is_none_or(|(compacted, oldest)| oldest.started + LONGEST_RUN >= compacted.started)
 }
 
-/// The months that are owed; `None` where no run has compacted anything yet.
-pub fn owed(newest_first: &[PastRun]) -> Option<BTreeSet<Month>> {
+/// What is owed. Where no run has compacted anything yet, that are no months.
+pub fn owed(newest_first: &[PastRun]) -> Uncompacted {
     // Each with the end of the last run that may have changed it.
     let mut owed: BTreeMap<Month, DateTime<Utc>> = BTreeMap::new();
     for run in newest_first.iter().rev() {
@@ -54,7 +80,9 @@ pub fn owed(newest_first: &[PastRun]) -> Option<BTreeSet<Month>> {
             *ended = run.ended.max(*ended);
         }
     }
-    newest_first.iter().any(PastRun::has_compacted).then(|| owed.into_keys().collect())
+    let last = newest_first.iter().find(|run| run.has_compacted());
+    let last = last.map(|run| Compacted { execution: run.execution.clone(), started: run.started });
+    Uncompacted { months: if last.is_some() { owed.into_keys().collect() } else { BTreeSet::new() }, last }
 }
 
 #[cfg(test)]
@@ -65,7 +93,14 @@ mod tests {
     fn run(hours: [i64; 2], archived: &[u32], compacted: &[u32], compaction_failed: bool) -> PastRun {
         let at = |hours: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
         let months = |numbers: &[u32]| numbers.iter().map(|month| format!("2026-{month:02}").parse().unwrap()).collect();
-        PastRun { started: at(hours[0]), ended: at(hours[1]), archived: months(archived), compacted: months(compacted), compaction_failed }
+        PastRun {
+            execution: format!("run at {}", hours[0]),
+            started: at(hours[0]),
+            ended: at(hours[1]),
+            archived: months(archived),
+            compacted: months(compacted),
+            compaction_failed,
+        }
     }
 
     #[test]
@@ -101,7 +136,29 @@ mod tests {
         for (name, runs, expected) in cases {
             let newest_first: Vec<PastRun> = runs.iter().rev().cloned().collect();
             let expected = expected.map(|months| run([0, 0], months, &[], WELL).archived);
-            assert_eq!(owed(&newest_first), expected, "{name}");
+            let owed = owed(&newest_first);
+            assert_eq!(owed.last.is_some().then_some(owed.months), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_tells_of_a_run_that_left_no_report() {
+        let manifest = |completed: &str, execution: &str| -> Manifest {
+            let manifest = serde_json::json!({
+                "schema_version": 2, "outcome": "exported", "reason": null, "account": "111122223333", "region": "ap-northeast-1",
+                "bucket": "my-archive", "log_group": "/a", "log_stream_name_prefix": null, "timezone": "UTC", "window_from": 0, "window_to": 1,
+                "destination_prefix": "p", "task_id": "t", "objects": 1, "hidden_objects": 0, "bytes": 1, "digest": null,
+                "created": "2026-11-02T03:00:00Z", "completed": completed, "execution": execution, "warnings": [],
+            });
+            serde_json::from_value(manifest).unwrap()
+        };
+        let last = Compacted { execution: "last".to_owned(), started: "2026-11-02T04:00:00Z".parse().unwrap() };
+        let uncompacted = Uncompacted { last: Some(last), ..Uncompacted::default() };
+        for (completed, execution, expected) in
+            [("2026-11-02T04:00:00.001Z", "other", true), ("2026-11-02T04:00:00Z", "other", false), ("2026-11-02T05:00:00Z", "last", false)]
+        {
+            assert_eq!(uncompacted.has_missed(&manifest(completed, execution)), expected, "{completed} {execution}");
+            assert!(!Uncompacted::default().has_missed(&manifest(completed, execution)), "no run has compacted anything");
         }
     }
 

@@ -268,7 +268,9 @@ fn before_export(question: &Question, window: Window, holder: Option<&Found>, ev
         NewestEvent::At(newest) => newest < window.from - TIMESTAMP_MARGIN,
         NewestEvent::Unknown => false,
     };
-    if none_in_window && !question.remembered.is_open {
+    // What a log group held that had the name before, today's log streams do not tell.
+    let was_created_anew = log_group.created_in(window).is_some() && question.existed_before(log_group, evidence)?;
+    if none_in_window && !question.remembered.is_open && !was_created_anew {
         let is_settled = question.now >= window.end() + LATE_EVENTS;
         return Ok(if is_settled { Verdict::Record(Reason::NoEventsInMonth) } else { Verdict::NothingYet });
     }

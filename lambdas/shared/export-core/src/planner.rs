@@ -49,7 +49,7 @@ pub struct Progress {
     pub idle_rounds: u32,
     /// Log-group-months that were archived already.
     pub archived: BTreeMap<Month, u64>,
-    /// Months in which this run archived something.
+    /// Months in which this run archived something, or another one that the last compaction may have missed.
     pub exported: BTreeSet<Month>,
     /// For how long the slot was held for what is archived of the due month.
     pub due_month_seconds: f64,
@@ -173,6 +173,8 @@ impl<'a> Planner<'a> {
         let is_new = |found: &&Found| !subject.was_planned && !subject.after_first_covered && found.month() == self.run.due_month;
         let held = found.iter().filter(is_new).filter(|found| found.is_valid()).filter_map(Found::manifest);
         self.progress.due_month_seconds += held.filter(|manifest| manifest.task_id.is_some()).map(Manifest::seconds).sum::<f64>();
+        let missed = found.iter().filter(|found| found.manifest().is_some_and(|manifest| self.run.uncompacted.has_missed(manifest)));
+        self.progress.exported.extend(missed.map(Found::month));
         for changed in found.iter().filter(|found| found.is_changed() && !subject.was_planned) {
             let message =
                 format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);

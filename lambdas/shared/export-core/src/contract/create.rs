@@ -112,7 +112,7 @@ impl Request {
         let start = self.start_time.unwrap_or(now);
         let month = self.month.unwrap_or_else(|| Month::due(self.scheduled_time.unwrap_or(start), self.timezone, stack.settle_days));
         let window = match self.window {
-            // For how long to wait for late events was its run's to say.
+            // Its run has waited for late events, for as long as it was told to.
             Some(window) if start < window.complete_at() => {
                 let message = format!(
                     "month {month}: to is {}, and the window is complete from {} on, but the run started at {}",

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
+    compaction::Uncompacted,
     contract::create,
     entry::Source,
     fields::Fields,
@@ -116,9 +117,9 @@ pub struct Run {
     pub looks: Vec<Look>,
     pub force: bool,
     pub compact: bool,
-    /// The months that earlier runs owe the compaction, if this run is to write Parquet.
+    /// What earlier runs owe the compaction, if this run is to write Parquet.
     #[serde(default)]
-    pub uncompacted: BTreeSet<Month>,
+    pub uncompacted: Uncompacted,
     pub warnings: Vec<Warning>,
 }
 
@@ -129,7 +130,7 @@ impl Run {
 
     /// The months to compact, after those of `exported` were archived.
     pub fn to_compact(&self, exported: &BTreeSet<Month>) -> BTreeSet<Month> {
-        if self.compact { self.uncompacted.union(exported).copied().collect() } else { BTreeSet::new() }
+        if self.compact { self.uncompacted.months.union(exported).copied().collect() } else { BTreeSet::new() }
     }
 }
 

@@ -119,6 +119,12 @@ fn what_was_seen_and_is_there_no_more_is_lost() {
         ("created at its first millisecond", open([]).group(created(october().from)), "Export"),
         ("the rest of it", open([wrote(0, 9, &[])]).group(LogGroup::Absent).seen_since(before), "9..744 Record(LogGroupDeleted)"),
         ("no event in it, and never open", quiet(open([])).seen_since(before), "Record(NoEventsInMonth)"),
+        (
+            "no event in it, and created anew inside it",
+            quiet(open([]).group(created(october().to))).seen_since(before),
+            "Export, CreatedDuringMonth: ...",
+        ),
+        ("no event in it, and created inside it", quiet(open([]).group(created(october().to))), "Record(NoEventsInMonth)"),
         ("no event in it, and open once", quiet(open([])).open_since(before), "Export"),
         ("no event yet, and open once", open([]).newest(NewestEvent::None).open_since(before), "Export"),
         ("of another class, and seen", open([]).group(INFREQUENT).open_since(before), "LogClassNotExportable: ..."),

@@ -96,7 +96,10 @@ pub fn may_leave(world: &World, start: &Start, open: &OpenWindow, decided: &[Dec
     let manifests = world.places.iter().filter(|(place, _)| place.log_group == open.log_group);
     let manifests = manifests.flat_map(|place| crate::properties::valid(world, place, prefix));
     let withdrawn = world.withdrawn.iter().filter(|one| one.place.log_group == open.log_group).map(|one| one.window);
-    let held: Vec<Window> = warned.map(|one| one.window).chain(others).chain(manifests).chain(withdrawn).collect();
+    // Damaged records what the manifest that was there had, which can be of fewer log streams.
+    let damaged = decided.iter().filter(|one| matches!(one.settled, Settled::Lost { reason: Reason::Damaged }));
+    let damaged = damaged.filter(|one| one.source.log_group_name == open.log_group).map(|one| one.window);
+    let held: Vec<Window> = warned.map(|one| one.window).chain(others).chain(manifests).chain(withdrawn).chain(damaged).collect();
     match open.window().without(&held).first() {
         Some(hole) if world.changes == start.changes => Err(format!("(h) {open:?} leaves missing/, and {hole:?} is not archived")),
         _ => Ok(()),
