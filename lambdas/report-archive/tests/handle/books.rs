@@ -89,8 +89,8 @@ async fn a_report_is_written_where_something_was_done_or_differs_from_the_last()
         (json!({"warnings": []}), true),
         (json!({"due_month": "2026-09"}), true),
         // The first run of a month tells which log groups were found in the month before.
-        (json!({"started": "2026-10-31T14:59:59Z"}), true),
-        (json!({"started": "2026-10-31T15:00:00Z"}), false),
+        (json!({"scheduled_time": "2026-10-31T14:59:59Z"}), true),
+        (json!({"scheduled_time": "2026-10-31T15:00:00Z"}), false),
         (json!({"due_month_archived": true}), true),
         (json!({"compared_everything": false}), true),
         (json!({"error": {"error": "InvalidInput", "message": "m"}}), true),

@@ -127,7 +127,7 @@ fn report(aws: &Aws) -> Value {
 
 /// The report of the scheduled run of the day before, which said the same but for changes.
 fn put_last_report(aws: &Aws, changes: Value) {
-    let last = merged(report(aws), json!({"execution": "run-0", "scheduled_time": "2026-10-31T04:00:00Z"}));
+    let last = merged(report(aws), json!({"execution": "run-0", "scheduled_time": "2026-11-01T03:00:00Z"}));
     let mut state = aws.state();
     state.objects.remove(&format!("archive/{REPORT}"));
     state.put("archive/logs/runs/year=2026/month=10/2026-10-31T04-00-05.000Z-run-0.json", &merged(last, changes));

@@ -92,7 +92,11 @@ impl Archive {
             }
             let at = parse_instant(&header.started);
             let is_before = at.is_none_or(|at| at <= due_window.end());
-            last.found.extend(at.filter(|_| !has_compared || is_before).map(|at| FoundLogGroups { names: header.found, at }));
+            last.found.extend(at.filter(|_| !has_compared || is_before).map(|at| FoundLogGroups {
+                names: header.found,
+                scheduled_time: scheduled,
+                at,
+            }));
             has_compared = true;
             if is_before || header.due_month >= due_month {
                 break;

@@ -150,6 +150,7 @@ pub struct Memory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundLogGroups {
     pub names: BTreeSet<LogGroupName>,
+    pub scheduled_time: DateTime<Utc>,
     /// When the run started.
     pub at: DateTime<Utc>,
 }
@@ -164,7 +165,8 @@ impl Memory {
     /// month is due, it is in the last report before the month's end.
     pub fn found_by(&self, run: &Run, groups: &[Group]) -> BTreeSet<LogGroupName> {
         let month_of = |at| run.timezone.parse().ok().map(|timezone| Month::at(at, timezone));
-        let before = self.found.first().filter(|found| month_of(found.at) == month_of(run.start_time));
+        let scheduled_time = run.scheduled_time.unwrap_or(run.start_time);
+        let before = self.found.first().filter(|found| month_of(found.scheduled_time) == month_of(scheduled_time));
         let is_listed = |name| before.is_some_and(|found| found.names.contains(name));
         let found =
             groups.iter().filter(|group| matches!(group.log_group, LogGroup::Present { .. }) || is_listed(&group.source.log_group_name));

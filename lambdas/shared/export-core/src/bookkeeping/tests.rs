@@ -152,8 +152,11 @@ fn a_window_that_failed_does_not_become_one_that_waits() {
 #[test]
 fn what_is_remembered_of_a_window() {
     let place = group(json!({})).place;
-    let found =
-        |at: &str, name: &str| FoundLogGroups { names: [crate::LogGroupName::parse(name).unwrap()].into(), at: at.parse().unwrap() };
+    let found = |at: &str, name: &str| FoundLogGroups {
+        names: [crate::LogGroupName::parse(name).unwrap()].into(),
+        scheduled_time: DateTime::UNIX_EPOCH,
+        at: at.parse().unwrap(),
+    };
     let september = |changes| vec![open(hours(-700, -1), merged(json!({"month": "2026-09"}), changes))];
     let (since, none) = (Some("2026-08-01T04:00:00Z"), (false, None));
     for (name, open, found, expected) in [
@@ -187,18 +190,22 @@ fn what_a_report_says_was_found() {
     let name = |name: &str| crate::LogGroupName::parse(name).unwrap();
     let there = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
     let groups = [Group { log_group: there, ..group(json!({"logGroupName": "/there"})) }, group(json!({"logGroupName": "/gone"}))];
-    for (before, start, is_listed) in [
+    for (before, scheduled, is_listed) in [
         (Some("2026-10-31T15:00:00Z"), "2026-11-30T14:59:59Z", true),
         (Some("2026-10-31T14:59:59Z"), "2026-11-30T14:59:59Z", false),
         (Some("2026-11-20T00:00:00Z"), "2026-11-30T15:00:00Z", false),
         (None, "2026-11-30T14:59:59Z", false),
     ] {
         let names = [name("/gone"), name("/listed-no-more")];
-        let found = before.map(|at| FoundLogGroups { names: names.clone().into(), at: at.parse().unwrap() });
+        let found = before.map(|time| FoundLogGroups {
+            names: names.clone().into(),
+            scheduled_time: time.parse().unwrap(),
+            at: DateTime::UNIX_EPOCH,
+        });
         let memory = Memory { found: found.into_iter().collect(), ..Memory::default() };
-        let run = Run { start_time: start.parse().unwrap(), ..run(true) };
+        let run = Run { scheduled_time: Some(scheduled.parse().unwrap()), ..run(true) };
         let expected = if is_listed { vec![name("/gone"), name("/there")] } else { vec![name("/there")] };
-        assert_eq!(memory.found_by(&run, &groups), expected.into_iter().collect(), "{before:?} {start}");
+        assert_eq!(memory.found_by(&run, &groups), expected.into_iter().collect(), "{before:?} {scheduled}");
     }
 }
 

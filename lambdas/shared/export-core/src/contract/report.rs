@@ -72,14 +72,14 @@ impl Report {
             == (last.due_month, last.due_month_archived, last.compared_everything)
             && (&self.warnings, &self.found) == (&last.warnings, &last.found)
             // The report before a month's end tells which log groups were found in that month.
-            && self.month_of_start() == last.month_of_start()
+            && self.month_of_schedule() == last.month_of_schedule()
             && (self.open(), self.missing_count) == (last.open(), last.missing_count)
             // AWS's messages can name a request.
             && self.error.as_ref().map(|failure| &failure.error) == last.error.as_ref().map(|failure| &failure.error)
     }
 
-    fn month_of_start(&self) -> Option<Month> {
-        Some(Month::at(parse_instant(&self.started)?, self.timezone.parse().ok()?))
+    fn month_of_schedule(&self) -> Option<Month> {
+        Some(Month::at(parse_instant(self.scheduled_time.as_deref()?)?, self.timezone.parse().ok()?))
     }
 
     /// What makes a difference of the open windows: not how often each was tried, nor by whom.

@@ -41,7 +41,7 @@ impl World {
             let at = parse_instant(&report.started).unwrap();
             let is_before = at <= due_window.end();
             if !has_compared || is_before {
-                last.found.push(FoundLogGroups { names: report.found.clone(), at });
+                last.found.push(FoundLogGroups { names: report.found.clone(), scheduled_time: scheduled, at });
             }
             has_compared = true;
             if is_before || report.due_month >= due_month {
