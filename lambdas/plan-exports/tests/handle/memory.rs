@@ -142,7 +142,8 @@ async fn a_run_that_compacts_takes_up_what_earlier_runs_owe() {
     // The manifest of October is older than every report, but for the last two cases.
     let (before, after) = ("2026-10-01T03:00:00Z", "2026-10-01T04:00:01Z");
     let done = || vec![report(1, "2026-01", &["2026-01"], false)];
-    let cases: [(bool, Vec<Value>, [&str; 2], &[&str]); 9] = [
+    type Case<'a> = (bool, Vec<Value>, [&'a str; 2], &'a [&'a str]);
+    let cases: [Case; 9] = [
         // Nothing was ever compacted: what this run looks at.
         (true, vec![], [before, "arn:stopped"], all),
         (true, vec![report(1, "2026-01", none, false)], [before, "arn:stopped"], all),
