@@ -13,11 +13,11 @@ use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
     ExportError, Window,
-    compaction::Uncompacted,
-    contract::plan::{Item, Plan, PlannedWindow, Request, Run},
+    compaction::Compaction,
+    contract::plan::{Item, Next, Plan, PlannedWindow, Request, Run},
     decide::{Decision, Evidence, Question, Verdict},
     error::Retry,
-    input::{Look, RunInput},
+    input::RunInput,
     manifest::Found,
     missing::Memory,
     planner::{Finished, Group, Homes, Planner, Speed, Subject},
@@ -79,7 +79,10 @@ impl PlanExports {
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
         let planner = Planner::new(&run, &groups, &memory, progress, is_time_over);
-        let finished = self.compare(planner, &groups, &children, began, invocation).await?;
+        let mut finished = self.compare(planner, &groups, &children, began, invocation).await?;
+        if finished.next == Next::Report && run.compact {
+            self.compact(&run, &mut finished).await?;
+        }
         let plan = write_plan(&work, sequence + 1, &run, &groups, &memory, finished).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
@@ -93,7 +96,6 @@ impl PlanExports {
         let ((open, unreadable), last) = tokio::try_join!(self.archive.open_windows(), self.archive.last_runs(due_month, due_window))?;
         let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
         let looks = input.looks(request.start_time, last.compared_through, overtaken)?;
-        let uncompacted = if input.compact { self.uncompacted(&looks.months).await? } else { Uncompacted::default() };
         let memory = Memory { open, unreadable, found: last.found };
         let seen = memory.log_groups().filter(|_| looks.is_scheduled);
         let (groups, warnings) = entries::expand(&self.archive, &input, seen).await?;
@@ -106,21 +108,21 @@ impl PlanExports {
             looks: looks.months,
             force: input.force,
             compact: input.compact,
-            uncompacted,
             warnings: [input.warnings, warnings].concat(),
         };
         let memory = memory.at_home(&Homes::of(&run, &groups));
         work.fix_run(run, groups, memory).await
     }
 
-    /// The months that earlier runs owe the compaction. Where none has compacted anything yet, those that this run looks at.
-    async fn uncompacted(&self, looks: &[Look]) -> Result<Uncompacted, ExportError> {
-        let uncompacted = self.archive.uncompacted().await?;
-        let looked_at = || looks.iter().filter(|look| !look.after_first_covered).map(|look| look.month).collect();
-        Ok(match uncompacted.last {
-            Some(_) => uncompacted,
-            None => Uncompacted { months: looked_at(), last: None },
-        })
+    /// Nothing is left to export: the Parquet follows.
+    async fn compact(&self, run: &Run, finished: &mut Finished) -> Result<(), ExportError> {
+        let (manifests, followed) = tokio::try_join!(self.archive.manifest_digests(), self.archive.compacted_manifests())?;
+        let compaction = Compaction::new(manifests, followed, &run.months().collect());
+        if !compaction.months.is_empty() {
+            finished.next = Next::Compact;
+        }
+        finished.progress.compaction = Some(compaction);
+        Ok(())
     }
 
     /// Looks at the windows of the last round, then at what was never compared, until a round is full or the time is short.
@@ -144,8 +146,8 @@ impl PlanExports {
                 }
             }
             // How long an export takes, the two months before tell.
-            let months = subjects.iter().flat_map(|subject| [subject.month, subject.month.previous()]);
-            index.look_at(&self.archive, months).await?;
+            let months = subjects.iter().flat_map(|subject| [Some(subject.month), subject.is_new().then(|| subject.month.previous())]);
+            index.look_at(&self.archive, months.flatten()).await?;
             let decided = stream::iter(subjects.drain(..).map(|subject| self.decide(&planner, groups, subject, &index, invocation)));
             // In order: the due month goes first.
             let decided: Vec<_> = decided.buffered(AT_ONCE).try_collect().await?;
@@ -228,7 +230,7 @@ async fn write_plan(
         }
     };
     let items: Vec<Item> = finished.items.iter().map(item).collect();
-    let compact = run.to_compact(&finished.progress.exported).into_iter().collect();
+    let compact = finished.progress.compaction.iter().flat_map(|compaction| compaction.months.iter().copied()).collect();
     work.write_step(sequence, finished.next, compact, &items, &finished.decided, &finished.progress).await
 }
 
