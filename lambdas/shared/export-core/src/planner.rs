@@ -142,9 +142,13 @@ impl<'a> Planner<'a> {
         subjects
     }
 
+    pub fn group(&self, subject: &Subject) -> &'a Group {
+        &self.groups[subject.group]
+    }
+
     /// What to ask [`decide`](crate::decide::decide) of a subject. A forced window that this run has checked is asked about as any other.
     pub fn question(&self, subject: &Subject, now: chrono::DateTime<chrono::Utc>) -> Question<'a> {
-        let group = &self.groups[subject.group];
+        let group = self.group(subject);
         let is_checked = matches!(subject.child, Some(Child::Checked { .. }));
         Question {
             place: &group.place,
