@@ -35,11 +35,12 @@ pub const NAMES: [&str; 3] = ["rust", "python", "node"];
 /// The functions that have baselines: the design of 2019.
 pub const COMPARED: [&str; 2] = ["create-export-task", "check-export-task"];
 
-/// Programs that serve one function each, and the stand-in that answers them.
+/// Programs that serve one function each, the stand-in that answers them, and the operator's tool.
 #[derive(Clone, Debug)]
 pub struct Candidates {
     rust: BTreeMap<&'static str, PathBuf>,
     stand_in: PathBuf,
+    tool: PathBuf,
     python: PathBuf,
     node: PathBuf,
 }
@@ -55,11 +56,12 @@ impl Candidates {
             }
         };
         let [stand_in] = build_release(["export-tasks"]).await?;
+        let [tool] = build_release(["logs-archive"]).await?;
         let cache = target().join("bench");
         let python = || venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline");
         let python = tokio::task::block_in_place(python)?;
         let node = tokio::task::block_in_place(|| bundle(&cache)).context("no Node.js bundle for the baseline")?;
-        Ok(Self { rust, stand_in, python, node })
+        Ok(Self { rust, stand_in, tool, python, node })
     }
 
     /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
@@ -88,6 +90,18 @@ impl Candidates {
     /// The program that is the stand-in.
     pub fn stand_in(&self) -> &Path {
         &self.stand_in
+    }
+
+    /// The operator's tool.
+    pub fn tool(&self) -> &Path {
+        &self.tool
+    }
+
+    /// A script of the baselines in Python.
+    pub fn python_script(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(root().join("tests/bench/baselines/python").join(name));
+        command
     }
 
     /// The versions that were measured.

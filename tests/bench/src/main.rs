@@ -17,6 +17,7 @@ mod report;
 mod scale;
 mod stand_in;
 mod stats;
+mod tool;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,8 +40,8 @@ Usage: cargo bench-all [--quick] [--write] [--only <part>]... [--functions <fold
 
   --quick        smaller numbers of everything: under 3 minutes after the first build, and good for a look only
   --write        with --only: write the results, too
-  --only <part>  function-start, polling, cost, scale, stand-in, compaction or parsing; may be given several times. With --write
-                 the other parts keep their figures: the ratios within a part are always of one run
+  --only <part>  function-start, polling, cost, scale, stand-in, compaction, parsing or tool; may be given several times. With
+                 --write the other parts keep their figures: the ratios within a part are always of one run
   --functions <folder>
                  measure the functions that `sam build` put there, instead of building them; such figures are not written
   --blocks       measure nothing: write docs/performance.svg and the documents once more from docs/performance.json
@@ -52,7 +53,7 @@ README.md and docs. Progress goes to stderr, one table to stdout. Needs Linux, c
 const QUICK_EVENTS: [usize; 3] = [10_000, 100_000, 300_000];
 const QUICK_OBJECTS: usize = 1_000;
 
-const PARTS: [&str; 7] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction", "parsing"];
+const PARTS: [&str; 8] = ["function-start", "polling", "cost", "scale", "stand-in", "compaction", "parsing", "tool"];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Arguments {
@@ -178,6 +179,7 @@ async fn measure_part(part: &str, candidates: &Candidates, quick: bool) -> Resul
         "scale" => scale::measure(candidates, if quick { scale::Sizes::QUICK } else { scale::Sizes::FULL }).await,
         "compaction" => compaction::measure(if quick { QUICK_OBJECTS } else { 10_000 }).await,
         "parsing" => parsing::measure().await,
+        "tool" => tool::measure(candidates, if quick { tool::Effort::QUICK } else { tool::Effort::FULL }).await,
         _ => stand_in::measure(candidates, if quick { QUICK_EVENTS } else { [10_000, 100_000, 1_000_000] }).await,
     }
 }

@@ -1,10 +1,13 @@
 //! Peak memory of processes, as Linux counts it.
 
 use std::fs;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 const MIB: f64 = 1024.0;
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// The most resident memory that the process has had (`VmHWM`), in MiB.
 pub fn peak_rss_mib(pid: u32) -> Result<f64> {
@@ -12,6 +15,17 @@ pub fn peak_rss_mib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}: peak memory is measured on Linux only"))?;
     let kib = field(&status, "VmHWM:").and_then(|value| value.trim_end_matches(" kB").parse::<f64>().ok());
     kib.map(|kib| kib / MIB).with_context(|| format!("{path} tells no VmHWM"))
+}
+
+/// The same of a process that somebody else waits for, looked at until it has ended.
+pub fn peak_until_exit(pid: u32) -> Result<f64> {
+    let mut peak = Err(anyhow!("process {pid} ended before its memory was looked at"));
+    // A process that has ended has no VmHWM any more.
+    while let Ok(mib) = peak_rss_mib(pid) {
+        peak = Ok(mib);
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    peak
 }
 
 /// Lets the peak of this process begin anew.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Bound;
 
 use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use hyper::Method;
 use hyper::header::HeaderValue;
 use percent_encoding::percent_decode_str;
@@ -17,24 +18,35 @@ use crate::archive::ETAG;
 const PAGE: usize = 1_000;
 const XML: &str = "application/xml";
 
+#[derive(Clone, Debug)]
+struct Object {
+    body: Bytes,
+    modified: DateTime<Utc>,
+}
+
 /// By path: the bucket, a slash and the key.
 #[derive(Debug, Default)]
 pub struct Objects {
-    by_path: BTreeMap<String, Bytes>,
+    by_path: BTreeMap<String, Object>,
     calls: BTreeMap<&'static str, u64>,
 }
 
 impl Objects {
     pub fn put(&mut self, bucket: &str, key: &str, body: Bytes) {
-        self.by_path.insert(format!("{bucket}/{key}"), body);
+        self.put_at(bucket, key, body, Utc::now());
+    }
+
+    /// As it was put at some time.
+    pub fn put_at(&mut self, bucket: &str, key: &str, body: Bytes, modified: DateTime<Utc>) {
+        self.by_path.insert(format!("{bucket}/{key}"), Object { body, modified });
     }
 
     pub fn get(&self, bucket: &str, key: &str) -> Option<&Bytes> {
-        self.by_path.get(&format!("{bucket}/{key}"))
+        self.by_path.get(&format!("{bucket}/{key}")).map(|object| &object.body)
     }
 
     pub fn bodies_of(&self, ending: &str) -> impl Iterator<Item = &Bytes> {
-        self.by_path.iter().filter(move |(path, _)| path.ends_with(ending)).map(|(_, body)| body)
+        self.by_path.iter().filter(move |(path, _)| path.ends_with(ending)).map(|(_, object)| &object.body)
     }
 
     /// Calls so far, by their operation.
@@ -56,12 +68,12 @@ impl Objects {
         *self.calls.entry(operation).or_default() += 1;
         match operation {
             "GetObject" => match self.by_path.get(&path) {
-                Some(body) => tagged(response(200, "application/json", body.clone())),
+                Some(object) => tagged(response(200, "application/json", object.body.clone())),
                 None => response(404, XML, "<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"),
             },
             "ListObjectsV2" => response(200, XML, self.list(path.trim_end_matches('/'), query)),
             "PutObject" => {
-                self.by_path.insert(path, request.into_body());
+                self.by_path.insert(path, Object { body: request.into_body(), modified: Utc::now() });
                 tagged(response(200, XML, ""))
             }
             "DeleteObject" => {
@@ -83,19 +95,23 @@ impl Objects {
             value.map(|value| percent_decode_str(value).decode_utf8_lossy().into_owned())
         };
         let beginning = format!("{bucket}/{}", parameter("prefix").unwrap_or_default());
-        let from = match parameter("continuation-token") {
+        let from = match parameter("continuation-token").or_else(|| parameter("start-after")) {
             Some(last) => Bound::Excluded(format!("{bucket}/{last}")),
             None => Bound::Included(beginning.clone()),
         };
         let mut keys = self.by_path.range((from, Bound::Unbounded)).take_while(|(path, _)| path.starts_with(&beginning));
         let mut page = String::from("<ListBucketResult>");
         let (mut last, mut count) = ("", 0);
-        for (path, body) in keys.by_ref().take(PAGE) {
+        for (path, Object { body, modified }) in keys.by_ref().take(PAGE) {
             last = &path[bucket.len() + 1..];
             count += 1;
             let etag = ETAG.replace('"', "&quot;");
             // A String takes whatever is written to it.
-            let _infallible = write!(page, "<Contents><Key>{last}</Key><Size>{}</Size><ETag>{etag}</ETag></Contents>", body.len());
+            let (size, modified) = (body.len(), modified.to_rfc3339_opts(SecondsFormat::Millis, true));
+            let _infallible = write!(
+                page,
+                "<Contents><Key>{last}</Key><LastModified>{modified}</LastModified><Size>{size}</Size><ETag>{etag}</ETag></Contents>"
+            );
         }
         let token = if keys.next().is_some() { format!("<NextContinuationToken>{last}</NextContinuationToken>") } else { String::new() };
         let _infallible =

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use runtime_api::{Request, Response, TestServer, operation, response};
 use serde_json::{Value, json};
 
 use super::objects::Objects;
+use crate::archive::{S3_PREFIX, TIMEZONE};
 use crate::month;
 
 pub const LOG_GROUP: &str = "/bench/stand-in";
@@ -43,14 +45,19 @@ impl Contents {
 pub struct Source {
     server: TestServer,
     objects: Arc<Mutex<Objects>>,
+    calls: Arc<AtomicU64>,
 }
 
 impl Source {
     pub fn start(contents: Contents) -> Result<Self> {
         let objects = Arc::new(Mutex::new(Objects::default()));
-        let kept = Arc::clone(&objects);
-        let server = TestServer::start(async move |request| respond(request, &contents, &kept))?;
-        Ok(Self { server, objects })
+        let calls = Arc::new(AtomicU64::new(0));
+        let (kept, counted) = (Arc::clone(&objects), Arc::clone(&calls));
+        let server = TestServer::start(async move |request| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            respond(request, &contents, &kept)
+        })?;
+        Ok(Self { server, objects, calls })
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -59,6 +66,11 @@ impl Source {
 
     pub fn objects(&self) -> MutexGuard<'_, Objects> {
         lock(&self.objects)
+    }
+
+    /// Calls so far, of every service.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Events in the objects that were put.
@@ -91,7 +103,8 @@ fn respond(request: Request, contents: &Contents, objects: &Mutex<Objects>) -> R
         "GetLogEvents" => json(page(&input(), contents.events / STREAMS)),
         "GET" if request.uri().query() == Some("policy") => response(200, "application/json", policy()),
         "GET" | "HEAD" | "PUT" | "DELETE" => lock(objects).respond(request),
-        // Amazon SNS speaks the query protocol.
+        // CloudFormation and Amazon SNS speak the query protocol.
+        "POST" if request.body().starts_with(b"Action=DescribeStacks") => response(200, "text/xml", described_stack()),
         "POST" => response(200, "text/xml", "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"),
         other => response(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string()),
     }
@@ -136,6 +149,33 @@ fn page(input: &Value, events: usize) -> String {
     }
     let _infallible = write!(page, r#"],"nextForwardToken":"{next}","nextBackwardToken":"{first}"}}"#);
     page
+}
+
+/// The deployed stack, as the operator's tool finds it.
+fn described_stack() -> String {
+    let member =
+        |kind: &str, (key, value): (&str, &str)| format!("<member><{kind}Key>{key}</{kind}Key><{kind}Value>{value}</{kind}Value></member>");
+    let prefix = format!("{S3_PREFIX}/");
+    let outputs = [
+        ("StateMachineArn", "arn:aws:states:ap-northeast-1:000000000000:stateMachine:bench"),
+        ("ArchiveBucketName", BUCKET),
+        ("ArchivePrefix", &prefix),
+        ("WorkBucketName", WORK_BUCKET),
+        ("NotificationTopicArn", "arn:aws:sns:ap-northeast-1:000000000000:bench"),
+        ("PlanExportsFunctionName", "plan"),
+        ("CreateExportTaskFunctionName", "create"),
+        ("CheckExportTaskFunctionName", "check"),
+        ("ReportArchiveFunctionName", "report"),
+        ("ScheduleName", "bench"),
+    ];
+    let outputs: String = outputs.map(|output| member("Output", output)).concat();
+    let parameters: String = [("TimeZone", TIMEZONE), ("SettleDays", "0")].map(|parameter| member("Parameter", parameter)).concat();
+    format!(
+        "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><DescribeStacksResult><Stacks><member>\
+         <StackId>arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/bench/1</StackId><StackName>bench</StackName>\
+         <CreationTime>2024-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{outputs}</Outputs>\
+         <Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    )
 }
 
 /// What the documentation asks of a bucket policy.
