@@ -33,7 +33,7 @@ const PENDING: Duration = Duration::from_millis(200);
 const RUNNING: Duration = Duration::from_millis(500);
 
 /// Runs the demo for a month. `false` when a check did not hold; the report on stdout then says which.
-pub async fn run(month: Month) -> Result<bool> {
+pub async fn run(month: Month) -> Result<(LocalAws, bool)> {
     let progress = Progress::default();
     let samples = SampleLogs::generate(month)?;
     let (local, stack) = set_up(&progress, &Options::default()).await?;
@@ -44,13 +44,13 @@ pub async fn run(month: Month) -> Result<bool> {
     let archived = check::check(&demo.samples, S3_PREFIX, None, &before)?;
     report::print(&report::of_archive(&demo.samples, &before, &archived))?;
     if !archived.held() {
-        return Ok(false);
+        return Ok((demo.local, false));
     }
     let damaged = demo.damage(before).await?;
     let after = demo.evidence_of_run("Next run", Some(&damaged)).await?;
     let repaired = check::check(&demo.samples, S3_PREFIX, Some(&damaged), &after)?;
     report::print(&report::of_repair(&damaged, &after, &repaired, demo.progress.elapsed()))?;
-    Ok(repaired.held())
+    Ok((demo.local, repaired.held()))
 }
 
 struct Demo {

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,6 +19,9 @@ use crate::engine::Engine;
 use crate::http;
 use crate::ministack::{Ministack, MinistackOptions};
 use crate::moto::Moto;
+
+/// How often it is looked at whether ministack still runs.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a local AWS is set up.
 #[derive(Clone, Debug)]
@@ -112,6 +116,16 @@ impl LocalAws {
             Ok(())
         });
         answer.with_context(|| format!("the local AWS has ended. The end of its log:\n{}\n", self.log_tail()))
+    }
+
+    /// Returns when the local AWS has ended by itself, with the reason.
+    pub async fn end(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(WATCH_INTERVAL).await;
+            if let Err(error) = self.check_alive().await {
+                return error;
+            }
+        }
     }
 
     /// A configuration for any SDK client, with this stack's account.

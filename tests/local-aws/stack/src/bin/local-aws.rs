@@ -1,14 +1,13 @@
 //! `cargo local-aws`: the local AWS with the stack deployed, until it is interrupted.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use lexopt::prelude::*;
+use local_aws::Options;
 use local_aws::cli::{self, Interruption};
 use local_aws::progress::Progress;
 use local_aws::set_up::set_up;
-use local_aws::{LocalAws, Options};
 use serde_json::json;
 
 const USAGE: &str = "\
@@ -25,9 +24,6 @@ When the stack is ready, one line of JSON goes to stdout:
 Any AWS SDK or CLI works against `endpoint` and `region`, with any credentials; Athena's workgroup is cloudwatch-logs-archive, its database
 cloudwatch_logs_archive. Everything else goes to stderr.
 Ctrl-C or SIGTERM ends it: exit code 0 once it was ready, 128 + the signal's number before.";
-
-/// How often it is looked at whether ministack still runs.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     cli::run(USAGE, arguments(lexopt::Parser::from_env()), serve)
@@ -76,17 +72,7 @@ async fn serve(options: Options, mut interruption: Interruption) -> Result<ExitC
     cli::print(&ready.to_string());
     eprintln!("Ready. Ctrl-C ends it and removes everything.");
     tokio::select! {
-        error = watch(&local) => Err(error),
+        error = local.end() => Err(error),
         _ = interruption.received() => Ok(ExitCode::SUCCESS),
-    }
-}
-
-/// Returns when the local AWS has ended by itself, with the reason.
-async fn watch(local: &LocalAws) -> anyhow::Error {
-    loop {
-        tokio::time::sleep(WATCH_INTERVAL).await;
-        if let Err(error) = local.check_alive().await {
-            return error;
-        }
     }
 }

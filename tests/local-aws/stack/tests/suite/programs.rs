@@ -104,10 +104,19 @@ async fn the_demo_archives_a_month_and_repairs_it_and_every_check_holds() {
     // What has to be fetched is there, and the local AWS is reached without a proxy, whatever the environment says.
     let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, "http://127.0.0.1:1"));
     let mut demo = Command::new(DEMO);
-    demo.args(["--month", "2026-02"]).envs(proxies).env_remove("NO_PROXY").env_remove("no_proxy");
-    let output = demo.stdin(Stdio::null()).output().unwrap();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    demo.args(["--month", "2026-02", "--stay"]).envs(proxies).env_remove("NO_PROXY").env_remove("no_proxy");
+    let mut demo = demo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = demo.stdout.take().unwrap();
+    let stdout = std::thread::spawn(move || std::io::read_to_string(&mut stdout).unwrap());
+    let mut stderr = String::new();
+    for line in BufReader::new(demo.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        stderr.extend([&line, "\n"]);
+        if line.starts_with("cargo logs-archive --endpoint-url http://127.0.0.1:") && line.ends_with(" --region ap-northeast-1 status") {
+            interrupt(&mut demo, Signal::SIGINT, 0);
+        }
+    }
+    let (stdout, stderr) = (stdout.join().unwrap(), &stderr);
+    assert_eq!(demo.wait().unwrap().code(), Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("2026-02 is archived: ") && stdout.contains("each exactly once"), "{stdout}");
     assert!(stdout.contains("/year=2026/month=02/"), "{stdout}");
     assert!(stdout.contains("The next run repaired /ecs/web, and nothing else"), "{stdout}");
