@@ -1,0 +1,9 @@
+//! One file per command.
+
+// plan, run, watch
+
+// status, verify
+
+// groups, doctor
+
+pub mod completions;

@@ -1,0 +1,4 @@
+//! Tests of the built binary, as an operator runs it, against the local AWS. One program, since each takes seconds to link.
+
+mod grammar;
+mod tool;
