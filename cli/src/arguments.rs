@@ -61,14 +61,25 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     // plan, run, watch
-
-    // status, verify
+    /// Show what the archive holds and lacks: log groups by months
+    #[command(after_help = STATUS_HELP)]
+    Status(Status),
 
     // groups, doctor
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
     Completions(Completions),
 }
+
+const STATUS_HELP: &str = "\
+A month is what the archive's manifests and open windows say it is. Whether the archived objects are still
+there, and true, is for `logs-archive verify`.
+
+Examples:
+  logs-archive status --from 2026-01 --group '/aws/lambda/*'
+  logs-archive status --missing > /dev/null || echo 'months are missing'
+  logs-archive status --html archive.html
+  logs-archive status --output json | jq -c '.[] | select(.state == \"failed\")'";
 
 #[derive(Debug, Args)]
 pub struct Plan {

@@ -7,14 +7,19 @@ pub mod arguments;
 pub mod commands;
 pub mod context;
 pub mod failure;
+pub mod globs;
+pub mod matrix;
 pub mod output;
+pub mod page;
 pub mod stack;
+pub mod survey;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use context::Context;
 use failure::Failure;
 
 /// How a command ends that nothing kept from its work.
@@ -48,8 +53,7 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failure> {
     match command {
         // plan, run, watch
-
-        // status, verify
+        Command::Status(arguments) => commands::status::run(&Context::new(global).await?, &arguments).await,
 
         // groups, doctor
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),

@@ -2,8 +2,7 @@
 
 // plan, run, watch
 
-// status, verify
-
 // groups, doctor
 
 pub mod completions;
+pub mod status;

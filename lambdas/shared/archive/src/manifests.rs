@@ -72,6 +72,13 @@ impl Archive {
         Ok(keys.into_iter().filter_map(parse).collect())
     }
 
+    /// The manifest at a key, of whatever place; or what is wrong with it. `None`: somebody has removed it since it was listed.
+    pub async fn manifest(&self, key: &ManifestKey, now: DateTime<Utc>) -> Result<Option<Result<Manifest, String>>, ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        let bytes = self.read(bucket, &self.stack.manifest_key(key)).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
+        Ok(bytes.map(|bytes| Manifest::read(&bytes, key, now)))
+    }
+
     /// Of one place, in a month and both neighbours.
     async fn manifests_near(&self, place: &PlaceHash, month: Month) -> Result<Vec<(ManifestKey, String)>, ExportError> {
         let list = async |month| self.list_manifests(month, &self.stack.manifests_of(month, place)).await;

@@ -1,6 +1,7 @@
 //! Objects in Amazon S3: reads, writes and listings, each with what the function's role needs for them.
 
 use aws_sdk_s3::{operation::get_object::GetObjectError, primitives::ByteStream};
+use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
     manifest::{Folder, is_hidden},
@@ -11,6 +12,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{Archive, service_failure};
+
+/// An object as a listing has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    pub etag: String,
+    pub size: u64,
+    pub modified: Option<DateTime<Utc>>,
+}
 
 /// What a function's role needs in a bucket, for the message where it is denied.
 pub type Permissions = &'static str;
@@ -51,14 +61,24 @@ impl Archive {
 
     /// Every key that begins with `prefix`, with its ETag.
     pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, String)>, ExportError> {
-        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
-        let mut keys = Vec::new();
+        let listed = self.list_objects(bucket, prefix, None).await?;
+        Ok(listed.into_iter().map(|object| (object.key, object.etag)).collect())
+    }
+
+    /// Every object whose key begins with `prefix`, and comes after `after` in the order of keys.
+    pub async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<Vec<Listed>, ExportError> {
+        let request = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_start_after(after.map(str::to_owned));
+        let mut pages = request.into_paginator().send();
+        let mut listed = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            let named = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key.zip(object.e_tag));
-            keys.extend(named);
+            listed.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                let modified = object.last_modified.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
+                Some(Listed { key: object.key?, etag: object.e_tag?, size, modified })
+            }));
         }
-        Ok(keys)
+        Ok(listed)
     }
 
     /// `None`: it does not exist. The failure is told as it is: what it means differs from object to object.
