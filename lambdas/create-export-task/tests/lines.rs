@@ -67,7 +67,7 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
         "Dimensions": [["Archive"], ["Archive", "Function"]],
         "Metrics": [{"Name": "FunctionErrors", "Unit": "Count"}],
     });
-    let cause = "CreateExportTask answered AccessDeniedException: no. Allow logs:CreateExportTask to the function's role.";
+    let cause = "CreateExportTask answered AccessDeniedException: no. Allow logs:CreateExportTask to the caller's role.";
     let refused = "timezone is 9: write it as a text in double quotes";
     assert_eq!(
         invoked.lines,

@@ -57,7 +57,7 @@ async fn a_task_that_is_still_active_after_26_hours_is_cancelled() {
     let denied = aws_with(task(merged(is("RUNNING"), created(1))));
     denied.state().refuse("CancelExportTask", 400, "AccessDeniedException", "no");
     let error = handle(&denied, event()).await.unwrap_err();
-    let message = "CancelExportTask answered AccessDeniedException: no. Allow logs:CancelExportTask to the function's role.";
+    let message = "CancelExportTask answered AccessDeniedException: no. Allow logs:CancelExportTask to the caller's role.";
     assert_eq!((error.name, error.message.as_str()), (AccessDenied, message));
 }
 

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Archive,
-    objects::{Permissions, json},
+    objects::{Listed, Permissions, json},
 };
 
 const READ: Permissions = "s3:GetObject on the manifests";
@@ -80,13 +80,20 @@ impl Archive {
     /// One listing of the manifests of all months.
     pub async fn manifest_digests(&self) -> Result<ManifestDigests, ExportError> {
         let mut digests: BTreeMap<Month, Sha256> = BTreeMap::new();
-        let add = |key: String, etag: String| {
-            if let Some(manifest) = self.stack.parse_manifest_key(&key) {
-                digests.entry(manifest.month).or_default().update(format!("{key} {etag}\n"));
+        let add = |object: Listed| {
+            if let Some(manifest) = self.stack.parse_manifest_key(&object.key) {
+                digests.entry(manifest.month).or_default().update(format!("{} {}\n", object.key, object.etag));
             }
         };
-        self.list_each(self.stack.bucket.as_str(), &self.stack.all_manifests(), add).await?;
+        self.list_each(self.stack.bucket.as_str(), &self.stack.all_manifests(), None, add).await?;
         Ok(digests.into_iter().map(|(month, digest)| (month, hexadecimal(&digest.finalize(), 16))).collect())
+    }
+
+    /// The manifest at a key, of whatever place; or what is wrong with it. `None`: somebody has removed it since it was listed.
+    pub async fn manifest(&self, key: &ManifestKey, now: DateTime<Utc>) -> Result<Option<Result<Manifest, String>>, ExportError> {
+        let bucket = self.stack.bucket.as_str();
+        let bytes = self.read(bucket, &self.stack.manifest_key(key)).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
+        Ok(bytes.map(|bytes| Manifest::read(&bytes, key, now)))
     }
 
     /// Of one place, in a month and both neighbours.

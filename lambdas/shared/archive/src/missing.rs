@@ -19,7 +19,12 @@ impl Archive {
     /// Every open window, and why those are not known that cannot be read.
     pub async fn open_windows(&self) -> Result<(OpenWindows, Vec<Failure>), ExportError> {
         let keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.missing()).await?;
-        let keys = keys.into_iter().map(|(key, _)| key).filter(|key| key.ends_with(".json"));
+        self.read_open_windows(keys.into_iter().map(|(key, _)| key)).await
+    }
+
+    /// Those whose keys were listed.
+    pub async fn read_open_windows(&self, keys: impl IntoIterator<Item = String>) -> Result<(OpenWindows, Vec<Failure>), ExportError> {
+        let keys = keys.into_iter().filter(|key| key.ends_with(".json"));
         let read = stream::iter(keys).map(|key| self.open_window(key)).buffered(AT_ONCE);
         let (mut open, mut unreadable) = (Vec::new(), Vec::new());
         for read in read.try_collect::<Vec<_>>().await?.into_iter().flatten() {

@@ -1,6 +1,7 @@
 //! Objects in Amazon S3: reads, writes and listings, each with what the function's role needs for them.
 
 use aws_sdk_s3::{operation::get_object::GetObjectError, primitives::ByteStream};
+use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
     manifest::{Folder, is_hidden},
@@ -11,6 +12,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{Archive, service_failure};
+
+/// An object as a listing has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub key: String,
+    pub etag: String,
+    pub size: u64,
+    pub modified: Option<DateTime<Utc>>,
+}
 
 /// What a function's role needs in a bucket, for the message where it is denied.
 pub type Permissions = &'static str;
@@ -52,17 +62,29 @@ impl Archive {
     /// Every key that begins with `prefix`, with its ETag.
     pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, String)>, ExportError> {
         let mut keys = Vec::new();
-        self.list_each(bucket, prefix, |key, etag| keys.push((key, etag))).await?;
+        self.list_each(bucket, prefix, None, |object| keys.push((object.key, object.etag))).await?;
         Ok(keys)
     }
 
-    /// The same, page by page: an archive can have a million manifests.
-    pub async fn list_each(&self, bucket: &str, prefix: &str, mut take: impl FnMut(String, String)) -> Result<(), ExportError> {
-        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+    /// Every object whose key begins with `prefix`, and comes after `after` in the order of keys. Page by page: an archive can have a
+    /// million manifests.
+    pub async fn list_each(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&str>,
+        mut take: impl FnMut(Listed),
+    ) -> Result<(), ExportError> {
+        let request = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_start_after(after.map(str::to_owned));
+        let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            let objects = page.contents.unwrap_or_default().into_iter();
-            objects.filter_map(|object| object.key.zip(object.e_tag)).for_each(|(key, etag)| take(key, etag));
+            let listed = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+                let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                let modified = object.last_modified.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
+                Some(Listed { key: object.key?, etag: object.e_tag?, size, modified })
+            });
+            listed.for_each(&mut take);
         }
         Ok(())
     }

@@ -97,7 +97,8 @@ impl Archive {
         Ok(None)
     }
 
-    async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {
+    /// The keys of all reports.
+    pub async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {
         let mut keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.reports()).await?;
         // By the time in the file's name. The folder is the due month's, which can be an older one in a later run.
         keys.sort_unstable_by(|(one, _), (other, _)| file_name(one).cmp(file_name(other)).then_with(|| one.cmp(other)));
@@ -105,7 +106,7 @@ impl Archive {
     }
 
     /// `None`: what lies there is no report, and says nothing.
-    async fn read_report<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ExportError> {
+    pub async fn read_report<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ExportError> {
         let bucket = self.stack.bucket.as_str();
         let bytes = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))

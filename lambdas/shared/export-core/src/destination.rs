@@ -126,6 +126,14 @@ impl Destination {
         Ok(Self(text.to_owned()))
     }
 
+    /// The destinations that fill in to `prefix` in a month, the likeliest first: a name can hold the month's digits as well.
+    pub fn of_prefix(prefix: &str, month: Month) -> impl Iterator<Item = Self> + use<> {
+        let (year, month) = (format!("{:04}", month.year()), format!("{:02}", month.month()));
+        let years = choices(prefix, &year, YEAR).into_iter();
+        let months = years.flat_map(move |text| choices(&text, &month, MONTH));
+        months.filter_map(|text| Self::parse(&text).ok())
+    }
+
     /// The destination prefix that CloudWatch Logs is given for a month.
     pub fn prefix(&self, month: Month) -> String {
         self.0.replace(YEAR, &format!("{:04}", month.year())).replace(MONTH, &format!("{:02}", month.month()))
@@ -134,6 +142,15 @@ impl Destination {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// `text` with `digits` replaced where it occurs: at the last place first, then at the last but one, and so on; then everywhere.
+fn choices(text: &str, digits: &str, placeholder: &str) -> Vec<String> {
+    let is_free = |at: usize| !text[..at].ends_with('{');
+    let at: Vec<usize> = text.match_indices(digits).map(|(at, _)| at).filter(|at| is_free(*at)).collect();
+    let everywhere = (at.len() > 1).then(|| text.replace(digits, placeholder));
+    let singly = at.into_iter().rev().map(|at| format!("{}{placeholder}{}", &text[..at], &text[at + digits.len()..]));
+    singly.chain(everywhere).collect()
 }
 
 impl TryFrom<String> for Destination {
@@ -202,6 +219,22 @@ mod tests {
     fn the_layout_of_2019_can_be_asked_for() {
         assert_eq!(render("{year}/{month}/{s3Prefix}", "orders", "/aws/lambda/orders"), "2026/10/orders");
         assert_eq!(render("{year}/{month}/{s3Prefix}", "", "/aws/lambda/orders"), "2026/10");
+    }
+
+    #[test]
+    fn a_prefix_leads_back_to_its_destination() {
+        let month = "2026-10".parse().unwrap();
+        for (template, log_group) in [
+            (DEFAULT_TEMPLATE, "/app/2026-10/10"),
+            ("{year}/{month}/{s3Prefix}", "/a"),
+            ("{year}/{month}/x={logGroup}", "/2026/10"),
+            ("{year}/{year}-{month}", "/a"),
+        ] {
+            let template = Template::parse(template).unwrap();
+            let of = template.render(&Prefix::parse("logs").unwrap(), &LogGroupName::parse(log_group).unwrap()).unwrap();
+            let found: Vec<_> = Destination::of_prefix(&of.prefix(month), month).collect();
+            assert!(found.contains(&of), "{of:?}: {found:?}");
+        }
     }
 
     #[test]

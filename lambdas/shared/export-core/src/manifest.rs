@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BucketName, LogGroupName, Month, StreamPrefix, TaskId, Window,
+    destination::Destination,
     place::{ManifestKey, Place},
     target::Target,
     time::{Millis, parse_instant},
@@ -152,6 +153,25 @@ impl Manifest {
 
     pub fn window(&self) -> Window {
         Window { from: self.window_from, to: self.window_to }
+    }
+
+    /// Reads a manifest of whatever place, which its key and its content tell; what is wrong with it, otherwise.
+    pub fn read(bytes: &[u8], key: &ManifestKey, now: DateTime<Utc>) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read as a manifest: {error}"))?;
+        let place = manifest.place_at(key).ok_or("its key is not that of its place")?;
+        manifest.misfit(&place, key, now).map_or(Ok(manifest), Err)
+    }
+
+    /// The place whose hash is in its key.
+    pub fn place_at(&self, key: &ManifestKey) -> Option<Place> {
+        let place = |destination| Place {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            bucket: self.bucket.clone(),
+            log_group: self.log_group.clone(),
+            destination,
+        };
+        Destination::of_prefix(&self.destination_prefix, key.month).map(place).find(|place| place.hash() == key.place)
     }
 
     /// What is wrong with it as the manifest of `place` under `key`.

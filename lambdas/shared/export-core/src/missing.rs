@@ -20,7 +20,7 @@ use crate::{
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A window that waits for its turn is missing after this time.
-const PATIENCE: TimeDelta = TimeDelta::days(7);
+pub const PATIENCE: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

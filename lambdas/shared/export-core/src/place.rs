@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -73,9 +74,17 @@ impl Stack {
 
     /// The file names of reports sort by the starts of their runs.
     pub fn report_key(&self, due_month: Month, start: Millis, execution_name: &str) -> String {
-        let time = start.instant().unwrap_or_default().format("%Y-%m-%dT%H-%M-%S%.3fZ");
+        let time = start.instant().unwrap_or_default().format(REPORT_TIME);
         format!("{}{}/{time}-{execution_name}.json", self.reports(), partition_of(due_month))
     }
+}
+
+const REPORT_TIME: &str = "%Y-%m-%dT%H-%M-%S%.3fZ";
+
+/// The start of the run whose report has this key.
+pub fn report_start(key: &str) -> Option<DateTime<Utc>> {
+    let name = key.rsplit('/').next()?;
+    NaiveDateTime::parse_and_remainder(name, REPORT_TIME).ok().map(|(start, _)| start.and_utc())
 }
 
 fn file_name(place: &PlaceHash, window: Window) -> String {
@@ -162,6 +171,13 @@ pub(crate) fn stack() -> Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reports_name_tells_when_its_run_started() {
+        let start = Millis(1_793_458_800_123);
+        let key = stack().report_key("2026-10".parse().unwrap(), start, "a-2026-name");
+        assert_eq!((report_start(&key), report_start("logs/runs/x.json")), (start.instant(), None), "{key}");
+    }
 
     #[test]
     fn a_manifests_name_reads_back() {

@@ -27,7 +27,42 @@ const ACCESS_DENIED: [&str; 5] =
 /// No permission is missing: the next invocation has new credentials.
 const EXPIRED: [&str; 4] = ["ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"];
 
+/// Nobody knows who calls: a key that is wrong, or was deleted.
+const UNKNOWN_IDENTITY: [&str; 5] =
+    ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature"];
+
+/// What a person who made the call can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The credentials are of the past.
+    Expired,
+    UnknownIdentity,
+    AccessDenied,
+    Throttled,
+    Unavailable,
+    NoAnswer,
+    Other,
+}
+
 impl ServiceFailure {
+    pub fn refusal(&self) -> Refusal {
+        if self.is_one_of(&EXPIRED) {
+            Refusal::Expired
+        } else if self.is_one_of(&UNKNOWN_IDENTITY) {
+            Refusal::UnknownIdentity
+        } else if self.is_access_denied() {
+            Refusal::AccessDenied
+        } else if self.is_throttled() {
+            Refusal::Throttled
+        } else if (&self.code, self.status) == (&None, None) {
+            Refusal::NoAnswer
+        } else if self.is_unavailable() {
+            Refusal::Unavailable
+        } else {
+            Refusal::Other
+        }
+    }
+
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
@@ -82,7 +117,7 @@ pub fn logs_error(failure: &ServiceFailure) -> ExportError {
     } else if failure.is_unavailable() || failure.has_code("OperationAbortedException") {
         failure.named(ErrorName::LogsUnavailable)
     } else if failure.is_access_denied() {
-        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow logs:{} to the function's role.", failure.operation))
+        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow logs:{} to the caller's role.", failure.operation))
     } else if failure.has_code("InvalidParameterException") {
         failure.named(ErrorName::InvalidInput)
     } else {
@@ -118,7 +153,7 @@ pub fn create_error(failure: &ServiceFailure, stack: &Stack, bucket: &BucketName
     }
 }
 
-/// A failed call of S3 on the archive. `permissions` are what the function's role needs there.
+/// A failed call of S3 on the archive. `permissions` are what the caller's role needs there.
 pub fn archive_error(failure: &ServiceFailure, stack: &Stack, bucket: &str, permissions: &str) -> ExportError {
     let region = &stack.region;
     if failure.is_throttled() || failure.is_unavailable() {
@@ -129,12 +164,10 @@ pub fn archive_error(failure: &ServiceFailure, stack: &Stack, bucket: &str, perm
             format_args!("s3BucketName is {bucket:?}: the bucket is gone; create it in {region}."),
         )
     } else if speaks_of_key(&failure.message.to_ascii_lowercase()) {
-        failure.fixed_by(
-            ErrorName::DestinationRejected,
-            "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the function's role.",
-        )
+        failure
+            .fixed_by(ErrorName::DestinationRejected, "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the caller's role.")
     } else if failure.is_access_denied() {
-        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow {permissions} in bucket {bucket:?} to the function's role."))
+        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow {permissions} in bucket {bucket:?} to the caller's role."))
     } else {
         failure.named(ErrorName::Unexpected)
     }

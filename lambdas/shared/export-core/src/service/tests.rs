@@ -81,7 +81,7 @@ fn words_in_a_log_groups_name_mean_nothing() {
         check(
             create_error(&answered("AccessDeniedException", &message), &stack(), &bucket()),
             ErrorName::AccessDenied,
-            "Allow logs:CreateExportTask to the function's role.",
+            "Allow logs:CreateExportTask to the caller's role.",
         );
     }
     let s3 = ServiceFailure { operation: "ListObjectsV2", ..answered("AccessDenied", "no access to arn:aws:s3:::kms-archive") };
@@ -114,7 +114,7 @@ fn each_refusal_of_s3_has_one_name() {
     check(
         archive_error(&s3("AccessDenied", 403), &stack(), "my-archive", "s3:ListBucket"),
         ErrorName::AccessDenied,
-        "Allow s3:ListBucket in bucket \"my-archive\" to the function's role.",
+        "Allow s3:ListBucket in bucket \"my-archive\" to the caller's role.",
     );
 }
 

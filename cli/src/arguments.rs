@@ -1,0 +1,209 @@
+//! The grammar: every command, option and example of `--help`, from which shell completions are made as well.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use export_core::Month;
+
+/// Shows and checks what an archive of CloudWatch Logs holds and lacks.
+#[derive(Debug, Parser)]
+#[command(name = "logs-archive", version, after_help = AFTER_HELP, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  all is well
+  1  a finding: a run failed, a month is missing, a difference
+  2  wrong usage
+  3  AWS refused, or cannot be reached
+
+Examples:
+  logs-archive --profile ops --region ap-northeast-1 COMMAND
+  logs-archive COMMAND --output jsonl | jq .";
+
+/// Before or after the command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options for all commands")]
+pub struct Global {
+    /// Profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "P")]
+    pub profile: Option<String>,
+    /// AWS Region of the stack
+    #[arg(long, global = true, value_name = "R")]
+    pub region: Option<String>,
+    /// Endpoint of all AWS services, such as the one that `cargo local-aws` prints
+    #[arg(long, global = true, value_name = "U")]
+    pub endpoint_url: Option<String>,
+    /// CloudFormation stack of the archive [default: the only one in the account and Region]
+    #[arg(long, global = true, value_name = "S")]
+    pub stack: Option<String>,
+    /// Form of the data on stdout
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON value
+    Json,
+    /// One JSON object per line
+    Jsonl,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    // plan, run, watch
+    /// Show what the archive holds and lacks: log groups by months
+    #[command(after_help = STATUS_HELP)]
+    Status(Status),
+
+    // groups, doctor
+    /// Print the completions of a shell
+    #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
+    Completions(Completions),
+}
+
+const STATUS_HELP: &str = "\
+A month is what the archive's manifests and open windows say it is. Whether the archived objects are still
+there, and true, is for `logs-archive verify`.
+
+Examples:
+  logs-archive status --from 2026-01 --group '/aws/lambda/*'
+  logs-archive status --missing > /dev/null || echo 'months are missing'
+  logs-archive status --html archive.html
+  logs-archive status --output json | jq -c '.[] | select(.state == \"failed\")'";
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub months: Months,
+    #[command(flatten)]
+    pub groups: Groups,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub months: Months,
+    #[command(flatten)]
+    pub groups: Groups,
+    /// Export again what is archived already
+    #[arg(long)]
+    pub force: bool,
+    /// Start the run and do not follow it
+    #[arg(long)]
+    pub detach: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// ARN or name of the execution [default: the one that is running]
+    pub execution: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// First month to show [default: the first in the archive]
+    #[arg(long, value_name = "M", value_parser = month)]
+    pub from: Option<Month>,
+    /// Last month to show [default: the current one]
+    #[arg(long, value_name = "M", value_parser = month)]
+    pub to: Option<Month>,
+    #[command(flatten)]
+    pub groups: Groups,
+    /// Exit with 1 if a month is missing
+    #[arg(long)]
+    pub missing: bool,
+    /// Exit with 1 if a month is lost
+    #[arg(long)]
+    pub lost: bool,
+    /// Also write the matrix as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Log groups, as names or globs such as '/aws/lambda/*' [default: all of the month's manifests]
+    #[arg(value_name = "LOG_GROUP")]
+    pub log_groups: Vec<String>,
+    /// Month to verify
+    #[arg(long, value_name = "M", value_parser = month)]
+    pub month: Month,
+    /// Compare the objects with their manifests only
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EditGroups {
+    #[command(subcommand)]
+    pub action: GroupsAction,
+    /// Do not ask
+    #[arg(long, global = true)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GroupsAction {
+    /// Show the entries of the schedule's input
+    List,
+    /// Add entries
+    Add(Entries),
+    /// Remove entries
+    Remove(Entries),
+}
+
+#[derive(Debug, Args)]
+pub struct Entries {
+    /// Log group name, or entry as a JSON object
+    #[arg(value_name = "ENTRY", required = true)]
+    pub entries: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: Shell,
+}
+
+/// The months of a run by hand.
+#[derive(Debug, Args)]
+pub struct Months {
+    /// This month only [default: the due month]
+    #[arg(long, value_name = "M", value_parser = month, conflicts_with = "since")]
+    pub month: Option<Month>,
+    /// Every month from this one to the due month
+    #[arg(long, value_name = "M", value_parser = month)]
+    pub since: Option<Month>,
+}
+
+#[derive(Debug, Args)]
+pub struct Groups {
+    /// Log group, as a name or a glob such as '/aws/lambda/*'; repeatable [default: all]
+    #[arg(long = "group", value_name = "G")]
+    pub groups: Vec<String>,
+}
+
+fn month(text: &str) -> Result<Month, String> {
+    text.parse().map_err(|error| format!("it {error}; write it as YYYY-MM, such as 2026-10"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

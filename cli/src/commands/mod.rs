@@ -1,0 +1,8 @@
+//! One file per command.
+
+// plan, run, watch
+
+// groups, doctor
+
+pub mod completions;
+pub mod status;

@@ -1,0 +1,130 @@
+//! `status`: the matrix of log groups by months.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use comfy_table::{Cell as TableCell, Color, Table};
+use export_core::{LogGroupName, Month};
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use crate::{
+    Verdict,
+    arguments::{Format, Status},
+    context::Context,
+    failure::Failure,
+    globs::Globs,
+    matrix::{Cell, Matrix, Range, State},
+    output::{Output, note},
+    page,
+    survey::Survey,
+};
+
+/// What `--output json` prints of a log-group-month.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    log_group: &'a LogGroupName,
+    month: Month,
+    state: State,
+    objects: u64,
+    bytes: u64,
+}
+
+pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failure> {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from > to
+    {
+        return Err(Failure::Usage(format!("--from {from} is later than --to {to}: swap them")));
+    }
+    let stack = context.stack().await?;
+    let now = Utc::now();
+    let survey = Survey::of(&context.archive(&stack), arguments.from, now).await?;
+    let globs = Globs::new(&arguments.groups.groups);
+    let range = Range { from: arguments.from, to: arguments.to, wants: &|name| globs.matches(name) };
+    let matrix = Matrix::of(&survey, &stack.stack, &range, now);
+    print(&context.output, &matrix)?;
+    if let Some(file) = &arguments.html {
+        let page = page::page(&matrix, &stack, now);
+        std::fs::write(file, page).map_err(|error| Failure::Local(format!("cannot write {}: {error}", file.display())))?;
+    }
+    for failure in &survey.unreadable {
+        note(format_args!("warning: {}: {}", failure.error, failure.message));
+    }
+    for (key, why) in &survey.wrong {
+        let key = stack.stack.manifest_key(key);
+        note(format_args!("warning: manifest {key} counts for nothing: {why}. The next run that looks at its month exports it again."));
+    }
+    for pattern in globs.without_match(&arguments.groups.groups, &matrix.rows.keys().collect::<Vec<_>>()) {
+        note(format_args!("warning: --group {pattern} matches no log group that the archive knows"));
+    }
+    if matrix.rows.is_empty() && arguments.groups.groups.is_empty() {
+        note("The archive is empty: no run has ended yet. Start one as docs/operations.md says.");
+    }
+    // An open window that cannot be read stands for a window that nobody knows.
+    let is_missing = !survey.unreadable.is_empty() || matrix.cells().any(|cell| cell.is_missing);
+    let is_lost = matrix.cells().any(|cell| cell.state == State::Lost);
+    let is_finding = (arguments.missing || arguments.lost) && is_missing || arguments.lost && is_lost;
+    Ok(if is_finding { Verdict::Finding } else { Verdict::Well })
+}
+
+fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
+    let row = |cell: &'_ Cell| (cell.log_group.clone(), cell.month, cell.state, cell.objects, cell.bytes);
+    let cells: Vec<_> = matrix.cells().map(row).collect();
+    let rows: Vec<Row> = cells
+        .iter()
+        .map(|(log_group, month, state, objects, bytes)| Row { log_group, month: *month, state: *state, objects: *objects, bytes: *bytes })
+        .collect();
+    if output.format != Format::Table || !matrix.rows.is_empty() {
+        output.rows(&rows, || table(output, matrix))?;
+    }
+    if output.format == Format::Table && !matrix.rows.is_empty() {
+        output.text(&format!("\n{}", totals(matrix)))?;
+    }
+    Ok(())
+}
+
+fn table(output: &Output, matrix: &Matrix) -> Table {
+    let month = |month: &Month| format!("{:04}\n  {:02}", month.year(), month.month());
+    let header = std::iter::once("LOG GROUP".to_owned()).chain(matrix.months.iter().map(month)).chain(["BYTES".to_owned()]);
+    let mut table = output.table(header);
+    for (name, cells) in &matrix.rows {
+        let state = |month| cells.get(month).map_or_else(|| TableCell::new(""), |cell| letter(cell.state));
+        let bytes: u64 = cells.values().map(|cell| cell.bytes).sum();
+        let row = std::iter::once(TableCell::new(name)).chain(matrix.months.iter().map(state));
+        table.add_row(row.chain([TableCell::new(HumanBytes(bytes))]));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_padding((0, 1));
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    table
+}
+
+fn letter(state: State) -> TableCell {
+    let cell = TableCell::new(state.letter());
+    match state {
+        State::Archived => cell.fg(Color::Green),
+        State::Empty | State::Skipped | State::NothingYet | State::NotYetDue => cell.fg(Color::DarkGrey),
+        State::CoveredInPart | State::Waiting | State::NotAsked => cell.fg(Color::Yellow),
+        State::Failed | State::Lost => cell.fg(Color::Red),
+    }
+}
+
+/// With the legend of the table's letters.
+fn totals(matrix: &Matrix) -> String {
+    let mut counts: BTreeMap<State, usize> = BTreeMap::new();
+    for cell in matrix.cells() {
+        *counts.entry(cell.state).or_default() += 1;
+    }
+    let states = State::ALL.iter().filter_map(|state| Some(format!("{} {} {}", state.letter(), counts.get(state)?, state.name())));
+    let (objects, bytes) = matrix.cells().fold((0, 0), |(objects, bytes), cell| (objects + cell.objects, bytes + cell.bytes));
+    let missing = matrix.cells().filter(|cell| cell.is_missing).count();
+    format!(
+        "{}\n{} log groups, {} months: {objects} objects, {}; {missing} missing",
+        states.collect::<Vec<_>>().join("   "),
+        matrix.rows.len(),
+        matrix.months.len(),
+        HumanBytes(bytes)
+    )
+}

@@ -1,0 +1,90 @@
+//! What a command works with: the AWS configuration, the stack, and clients.
+
+use std::time::Duration;
+
+use archive::Archive;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+
+use crate::{
+    arguments::Global,
+    failure::Failure,
+    output::Output,
+    stack::{self, DeployedStack},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A person waits: throttling is worth some patience.
+const MAX_ATTEMPTS: u32 = 6;
+
+pub struct Context {
+    pub config: SdkConfig,
+    pub output: Output,
+    pub region: String,
+    stack_name: Option<String>,
+}
+
+impl Context {
+    pub async fn new(global: Global) -> Result<Self, Failure> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .app_name(AppName::new("logs-archive").expect("letters and hyphens, 50 at most"))
+            .http_client(http_client())
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
+        if let Some(profile) = global.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = global.region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(endpoint_url) = global.endpoint_url {
+            loader = loader.endpoint_url(endpoint_url);
+        }
+        let config = loader.load().await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(Failure::Usage("no Region is set: give --region, or set AWS_REGION or a region in the profile".into()));
+        };
+        Ok(Self { config, output: Output::new(global.output), region, stack_name: global.stack })
+    }
+
+    /// The stack that the tool works on: one call of CloudFormation.
+    pub async fn stack(&self) -> Result<DeployedStack, Failure> {
+        stack::find(&self.cloudformation(), self.stack_name.as_deref(), &self.region).await
+    }
+
+    /// What AWS holds for a stack, as the functions see it.
+    pub fn archive(&self, stack: &DeployedStack) -> Archive {
+        Archive::new(stack.stack.clone(), self.logs(), self.s3())
+    }
+
+    pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
+    pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
+    /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let path_style = self.config.endpoint_url().is_some();
+        aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style).build())
+    }
+}
+
+/// The SDK's connector, with ring instead of AWS-LC, as the functions have it.
+fn http_client() -> SharedHttpClient {
+    let connector = Connector::builder()
+        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}

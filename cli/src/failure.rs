@@ -1,0 +1,88 @@
+//! Why a command ends without an answer, in words that say what to do next, and with the exit code for scripts.
+
+use std::{fmt, io};
+
+use export_core::{
+    ExportError,
+    service::{Refusal, ServiceFailure},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// What was asked for cannot be: exit code 2.
+    Usage(String),
+    /// AWS refused, or cannot be reached: exit code 3.
+    Aws(String),
+    /// A file on this machine: exit code 2.
+    Local(String),
+    /// Nobody reads on: no failure of ours.
+    PipeClosed,
+}
+
+impl Failure {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::PipeClosed => 0,
+            Self::Usage(_) | Self::Local(_) => 2,
+            Self::Aws(_) => 3,
+        }
+    }
+
+    /// A failed call. `service` is the prefix of the IAM action, such as `cloudformation`.
+    pub fn of(service: &str, failure: &ServiceFailure) -> Self {
+        let next = match failure.refusal() {
+            Refusal::AccessDenied => format!("Allow {service}:{} to the identity that you are signed in as.", failure.operation),
+            refusal => next_step(refusal, &failure.message).to_owned(),
+        };
+        Self::Aws(format!("{failure}\n{next}"))
+    }
+}
+
+fn next_step(refusal: Refusal, message: &str) -> &'static str {
+    match refusal {
+        Refusal::Expired => "The credentials have expired: sign in again, for example with `aws sso login`, then repeat the command.",
+        Refusal::UnknownIdentity => "AWS does not know these credentials: check --profile, or sign in again.",
+        Refusal::AccessDenied => "Allow the action that the message names to the identity that you are signed in as.",
+        Refusal::Throttled => "Wait a minute, then repeat the command. If it happens again, find what else calls AWS so often.",
+        Refusal::NoAnswer if message.contains("redential") => {
+            "No credentials were found: give --profile, or sign in, for example with `aws sso login`."
+        }
+        Refusal::NoAnswer => "Check the network, --region and --endpoint-url, then repeat the command.",
+        Refusal::Unavailable => "Repeat the command when AWS answers again.",
+        Refusal::Other => "Read what AWS says, and correct the command or the account.",
+    }
+}
+
+/// A failure of the archive's crates, in words for an operator.
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let message = &error.message;
+        let code = message.split_once(" answered ").and_then(|(_, answer)| Some(answer.split_once(':')?.0.to_owned()));
+        let next = if message.contains(" got no answer: ") {
+            next_step(Refusal::NoAnswer, message)
+        } else if let Some(code) = code {
+            next_step(ServiceFailure { operation: "", code: Some(code), message: message.clone(), status: Some(400) }.refusal(), message)
+        } else {
+            error.name.advice()
+        };
+        Self::Aws(format!("{error}\n{next}"))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::PipeClosed,
+            _ => Self::Local(format!("cannot write: {error}")),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Aws(message) | Self::Local(message) => f.write_str(message),
+            Self::PipeClosed => f.write_str("nobody reads on"),
+        }
+    }
+}

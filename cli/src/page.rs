@@ -1,0 +1,30 @@
+//! The matrix as one self-contained page: it names no other address, and its policy forbids the browser to ask for any.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    matrix::{Cell, Matrix, State},
+    stack::DeployedStack,
+};
+
+const PAGE: &str = include_str!("page.html");
+
+pub fn page(matrix: &Matrix, stack: &DeployedStack, now: DateTime<Utc>) -> String {
+    let cell = |cell: &Cell| json!([cell.state, cell.objects, cell.bytes, cell.is_missing, cell.parts]);
+    let row = |(name, cells): (_, &std::collections::BTreeMap<_, Cell>)| -> Value {
+        json!([name, matrix.months.iter().map(|month| cells.get(month).map(cell)).collect::<Vec<_>>()])
+    };
+    let data = json!({
+        "stack": stack.name,
+        "bucket": stack.stack.bucket,
+        "region": stack.stack.region,
+        "timezone": stack.stack.timezone.name(),
+        "made": now.format("%Y-%m-%d %H:%M UTC").to_string(),
+        "states": State::ALL.map(|state| json!([state, state.name(), state.letter()])),
+        "months": matrix.months,
+        "rows": matrix.rows.iter().map(row).collect::<Vec<_>>(),
+    });
+    // Inside a script element, only `<` could end it.
+    PAGE.replace("{{data}}", &data.to_string().replace('<', "\\u003c"))
+}

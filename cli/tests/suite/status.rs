@@ -1,0 +1,220 @@
+//! `status`: states, totals, exit codes, and with how few calls.
+
+use chrono::Utc;
+use chrono_tz::Asia::Tokyo;
+use e2e::{MONTH, Stage, badly};
+use export_core::{
+    Month, Window,
+    manifest::{Outcome, Reason},
+    missing::OpenOutcome,
+};
+use hyper::Method;
+use local_aws::Engine;
+use serde_json::{Value, json};
+
+use crate::{
+    archive::{leave_open, month, put, settle, stack, target},
+    tool::Tool,
+};
+
+async fn stage() -> (Stage, Tool) {
+    let stage = Stage::take(Engine::Ministack).await;
+    let tool = Tool::of(&stage.local);
+    (stage, tool)
+}
+
+/// Log group, month and state of each row.
+fn states(rows: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = rows.as_array().expect("an array").iter();
+    rows.map(|row| format!("{} {} {}", text(&row["logGroup"]), text(&row["month"]), text(&row["state"]))).collect()
+}
+
+/// One log group for each state, and what `--missing` and `--lost` make of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_state_has_its_name_and_its_exit_codes() {
+    let (stage, tool) = stage().await;
+    let stack = stack(&stage);
+    let of = |name: &str| target(&stack, &format!("/status-state/{name}"), MONTH);
+    settle(&stage, &of("archived"), Outcome::Exported, None, 3).await;
+    settle(&stage, &of("empty"), Outcome::Empty, None, 0).await;
+    settle(&stage, &of("skipped"), Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
+    settle(&stage, &of("lost"), Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
+    let mut half = of("in-part");
+    half.window = half.window.parts(2)[0];
+    settle(&stage, &half, Outcome::Exported, None, 1).await;
+    // The months of another time zone leave no hole where their neighbours reach.
+    for around in ["2024-09", MONTH] {
+        let mut utc = target(&stack, "/status-state/utc", around);
+        utc.window = Window::of(month(around), chrono_tz::UTC);
+        settle(&stage, &utc, Outcome::Exported, None, 1).await;
+    }
+    leave_open(&stage, &of("failed"), OpenOutcome::Failed, 0).await;
+    leave_open(&stage, &of("waiting"), OpenOutcome::Waiting, 6).await;
+    leave_open(&stage, &of("waiting-long"), OpenOutcome::Waiting, 7).await;
+    leave_open(&stage, &of("not-asked"), OpenOutcome::NotAsked, 99).await;
+    for (name, state, [plain, missing, lost]) in [
+        ("archived", "archived", [0, 0, 0]),
+        ("empty", "empty", [0, 0, 0]),
+        ("skipped", "skipped", [0, 0, 0]),
+        ("lost", "lost", [0, 0, 1]),
+        ("in-part", "coveredInPart", [0, 0, 0]),
+        ("utc", "archived", [0, 0, 0]),
+        ("failed", "failed", [0, 1, 1]),
+        ("waiting", "waiting", [0, 0, 0]),
+        ("waiting-long", "waiting", [0, 1, 1]),
+        ("not-asked", "notAsked", [0, 0, 0]),
+    ] {
+        let group = format!("/status-state/{name}");
+        let arguments = ["status", "--from", MONTH, "--to", MONTH, "--group", &group];
+        let rows = tool.json(plain, &arguments).await;
+        assert_eq!(states(&rows), [format!("{group} {MONTH} {state}")]);
+        tool.json(missing, &[&arguments[..], &["--missing"]].concat()).await;
+        tool.json(lost, &[&arguments[..], &["--lost"]].concat()).await;
+    }
+    let row = tool.json(0, &["status", "--to", MONTH, "--group", "/status-state/archived"]).await;
+    assert_eq!(row, json!([{"logGroup": "/status-state/archived", "month": MONTH, "state": "archived", "objects": 3, "bytes": 300}]));
+
+    let ran = tool.run(&["status", "--from", MONTH, "--to", MONTH, "--group", "/status-state/*"]).await;
+    let expected = "
+ LOG GROUP                  2024 BYTES
+                              10
+ /status-state/archived        a 300 B
+ /status-state/empty           e   0 B
+ /status-state/failed          F   0 B
+ /status-state/in-part         P 100 B
+ /status-state/lost            L   0 B
+ /status-state/not-asked       N   0 B
+ /status-state/skipped         s   0 B
+ /status-state/utc             a 100 B
+ /status-state/waiting         W   0 B
+ /status-state/waiting-long    W   0 B
+
+a 2 archived   e 1 empty   s 1 skipped   P 1 covered in part   W 2 waiting   F 1 failed   L 1 lost   N 1 not asked
+10 log groups, 1 months: 5 objects, 500 B; 2 missing
+";
+    assert_eq!((ran.code, ran.stderr.as_str(), format!("\n{}", ran.stdout)), (0, "", expected.to_owned()));
+}
+
+/// What `status` shows as missing is what the run that failed reports, and what it does not show is what nobody asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tool_and_a_run_agree() {
+    let (stage, tool) = stage().await;
+    let [good, bad, quiet, gone] = ["good", "bad", "quiet", "gone"].map(|name| format!("/status-run/{name}"));
+    stage.hello(&good).await;
+    stage.hello(&bad).await;
+    stage.log_group(&quiet, &[(e2e::FROM - 40 * e2e::DAY, "August")]).await;
+    stage.fault(json!({"operation": "CreateExportTask", "logGroupName": bad, "error": "AccessDeniedException", "times": 99})).await;
+    let input = json!({"scheduledTime": "2024-11-02T04:00:00Z", "logGroups": [good, bad, quiet, gone]});
+    let run = stage.run(&input).await;
+    let report = stage.report(&run.arn).await;
+    assert_eq!(badly(run).0, "ArchiveIncomplete");
+
+    let arguments = ["status", "--from", MONTH, "--to", "2024-11", "--group", "/status-run/*", "--missing"];
+    let rows = tool.json(1, &arguments).await;
+    let expected = [
+        format!("{bad} {MONTH} failed"),
+        // No scheduled run has looked at November, which is long due.
+        format!("{bad} 2024-11 waiting"),
+        format!("{good} {MONTH} archived"),
+        format!("{good} 2024-11 waiting"),
+        format!("{quiet} {MONTH} skipped"),
+        format!("{quiet} 2024-11 waiting"),
+    ];
+    assert_eq!(states(&rows), expected);
+    assert_eq!(report["missing"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["missing"][0]["log_group"], bad);
+    let (_, manifest) = stage.manifest(&good).await;
+    assert_eq!((&rows[2]["objects"], &rows[2]["bytes"]), (&manifest["objects"], &manifest["bytes"]));
+
+    // A manifest that somebody removed is a month that the next run exports.
+    let (key, _) = stage.manifest(&good).await;
+    stage.delete(&[key]).await;
+    let rows = tool.json(0, &["status", "--from", MONTH, "--to", MONTH, "--group", &good]).await;
+    assert_eq!(states(&rows), [format!("{good} {MONTH} waiting")]);
+
+    stage.local.clear_faults().await.expect("the stand-in takes it");
+    let output = stage.run_well(&json!({"scheduledTime": "2024-11-03T04:00:00Z", "logGroups": [good, bad, quiet]})).await;
+    e2e::assert_counts(&output, json!({"exported": 2, "alreadyArchived": 1}));
+    let rows = tool.json(0, &["status", "--from", MONTH, "--to", MONTH, "--group", "/status-run/*", "--missing"]).await;
+    let expected = [format!("{bad} {MONTH} archived"), format!("{good} {MONTH} archived"), format!("{quiet} {MONTH} skipped")];
+    assert_eq!(states(&rows), expected);
+}
+
+/// Not yet due is the month that is not over, and the one that is over and has not settled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_is_due_when_a_run_says_so() {
+    let (stage, tool) = stage().await;
+    let this = Month::at(Utc::now(), Tokyo);
+    settle(&stage, &target(&stack(&stage), "/status-due", &this.previous().previous().to_string()), Outcome::Exported, None, 1).await;
+    let rows = tool.json(0, &["status", "--group", "/status-due"]).await;
+    let mut expected = vec![format!("/status-due {} archived", this.previous().previous())];
+    // The month before is over; on the 1st, it has not settled before noon.
+    if Utc::now() < Window::of(this.previous(), Tokyo).complete_at() {
+        expected.push(format!("/status-due {} notYetDue", this.previous()));
+    }
+    expected.push(format!("/status-due {this} notYetDue"));
+    assert_eq!(states(&rows), expected);
+}
+
+/// The manifests of a run are known from its report: one call for each, not one for each manifest.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_save_the_reading_of_manifests() {
+    let (stage, tool) = stage().await;
+    let names: Vec<String> = (0..12).map(|number| format!("/status-calls/{number:02}")).collect();
+    for name in &names {
+        stage.log_group(name, &[(e2e::FROM - 20 * e2e::DAY, "September"), (e2e::FROM, "October")]).await;
+    }
+    for day in ["2024-10-01", "2024-11-01"] {
+        stage.run_well(&json!({"scheduledTime": format!("{day}T04:00:00Z"), "logGroups": names})).await;
+    }
+    let calls = async || -> Vec<String> {
+        let journal = stage.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
+        let own = journal["requests"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|request| request["app"] == "logs-archive")
+            .cloned()
+            .collect::<Vec<_>>();
+        own.iter().map(|request| format!("{} {}", request["operation"], request["resource"]["key"])).collect()
+    };
+    let before = calls().await.len();
+    let rows = tool.json(0, &["status", "--from", "2024-09", "--to", MONTH, "--group", "/status-calls/*"]).await;
+    assert_eq!(states(&rows).iter().filter(|row| row.ends_with(" archived")).count(), 24);
+    let made = calls().await.split_off(before);
+    let reads = |part: &str| made.iter().filter(|call| call.contains("GetObject") && call.contains(part)).count();
+    let of_place: Vec<String> =
+        names.iter().flat_map(|name| ["2024-09", MONTH].map(|of| target(&stack(&stage), name, of).manifest_key().to_string())).collect();
+    assert_eq!((reads("runs/"), of_place.iter().map(|key| reads(key)).sum::<usize>()), (2, 0), "{made:#?}");
+
+    // A manifest that was written when its run had ended is read.
+    let key = stage.keys(&format!("{}/runs/", e2e::S3_PREFIX)).await.into_iter().find(|key| key.contains("month=10")).expect("a report");
+    let mut report = stage.json(&key).await;
+    report["ended"] = report["started"].clone();
+    report["started"] = json!("2020-01-01T00:00:00Z");
+    put(&stage, &key, &report).await;
+    let changed = target(&stack(&stage), &names[0], MONTH);
+    settle(&stage, &changed, Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
+    let before = calls().await.len();
+    let rows = tool.json(0, &["status", "--from", MONTH, "--to", MONTH, "--group", &names[0]]).await;
+    assert_eq!(states(&rows), [format!("{} {MONTH} skipped", names[0])]);
+    let made = calls().await.split_off(before);
+    let is_read = |key: &&String| made.iter().any(|call| call.contains("GetObject") && call.contains(key.as_str()));
+    assert_eq!(of_place.iter().filter(is_read).count(), 12, "{made:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_is_found_or_the_message_says_which_there_are() {
+    let (stage, tool) = stage().await;
+    let nobody = Tool::of(&stage.local).with("AWS_REGION", "eu-west-1").run(&["status"]).await;
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (2, ""));
+    assert!(nobody.stderr.contains("no stack of cloudwatch-logs-archive is in this account in eu-west-1"), "{}", nobody.stderr);
+    let unknown = tool.run(&["status", "--stack", "no-such-stack"]).await;
+    assert!(unknown.code == 2 && unknown.stderr.contains("no stack no-such-stack is in this account"), "{unknown:#?}");
+    for arguments in [["status", "--stack", "cloudwatch-logs-archive"], ["--stack", "cloudwatch-logs-archive", "status"]] {
+        assert_eq!(tool.run(&arguments).await.code, 0);
+    }
+    let backwards = tool.run(&["status", "--from", "2024-10", "--to", "2024-09"]).await;
+    assert!(backwards.code == 2 && backwards.stderr.contains("swap them"), "{backwards:#?}");
+}

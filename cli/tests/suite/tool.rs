@@ -1,0 +1,67 @@
+//! Runs the built binary.
+
+use std::process::Stdio;
+
+use local_aws::LocalAws;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// How a run of the tool ended, and what it printed.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The tool with an environment of its own.
+pub struct Tool {
+    environment: Vec<(String, String)>,
+    pub home: TempDir,
+}
+
+impl Tool {
+    /// Without an account.
+    pub fn bare() -> Self {
+        Self { environment: Vec::new(), home: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// With credentials for a local AWS, whose endpoint and Region it knows.
+    pub fn of(local: &LocalAws) -> Self {
+        let set = [
+            ("AWS_ACCESS_KEY_ID", local.account_id()),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", local.region()),
+            ("AWS_ENDPOINT_URL", local.endpoint()),
+        ];
+        set.into_iter().fold(Self::bare(), |tool, (name, value)| tool.with(name, value))
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Nothing of the environment of the tests, and no proxy between the tool and this machine.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logs-archive"));
+        command.args(arguments).env_clear().env("HOME", self.home.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().await.expect("the tool starts");
+        let text = |bytes| String::from_utf8(bytes).expect("the tool writes UTF-8");
+        Ran { code: output.status.code().expect("no signal ends it"), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a command that must end with this code, and say nothing on stderr unless it fails. Returns stdout as JSON.
+    pub async fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--output", "json"]].concat()).await;
+        assert_eq!(ran.code, code, "{ran:#?}");
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"))
+    }
+}
