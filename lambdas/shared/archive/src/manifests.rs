@@ -64,6 +64,12 @@ fn months_before(month: Month) -> [Month; 2] {
 }
 
 impl Archive {
+    /// The keys of every manifest of a month.
+    pub async fn manifests_of_month(&self, month: Month) -> Result<Vec<ManifestKey>, ExportError> {
+        let listed = self.list_manifests(month, &self.stack.manifests(month)).await?;
+        Ok(listed.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// With their ETags.
     async fn list_manifests(&self, month: Month, prefix: &str) -> Result<Vec<(ManifestKey, String)>, ExportError> {
         let folder = self.stack.manifests(month);
