@@ -64,6 +64,9 @@ pub enum Command {
     /// Show what the archive holds and lacks: log groups by months
     #[command(after_help = STATUS_HELP)]
     Status(Status),
+    /// Compare a month of the archive with CloudWatch Logs, event for event
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Verify),
 
     // groups, doctor
     /// Print the completions of a shell
@@ -80,6 +83,16 @@ Examples:
   logs-archive status --missing > /dev/null || echo 'months are missing'
   logs-archive status --html archive.html
   logs-archive status --output json | jq -c '.[] | select(.state == \"failed\")'";
+
+const VERIFY_HELP: &str = "\
+Reads every event of the month in CloudWatch Logs and in the archive. That costs no more than the requests;
+with --offline, it lists the objects only. Events that retention has deleted since are counted as expired.
+
+Examples:
+  logs-archive verify --month 2026-10
+  logs-archive verify --month 2026-10 /ecs/web '/aws/lambda/*'
+  logs-archive verify --month 2026-10 --offline
+  logs-archive verify --month 2026-10 --output json | jq '.[] | select(.result != \"same\")'";
 
 #[derive(Debug, Args)]
 pub struct Plan {

@@ -5,12 +5,16 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod comparison;
 pub mod context;
+pub mod exported;
 pub mod failure;
 pub mod globs;
 pub mod matrix;
 pub mod output;
 pub mod page;
+pub mod records;
+pub mod source;
 pub mod stack;
 pub mod survey;
 
@@ -54,6 +58,7 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
     match command {
         // plan, run, watch
         Command::Status(arguments) => commands::status::run(&Context::new(global).await?, &arguments).await,
+        Command::Verify(arguments) => commands::verify::run(&Context::new(global).await?, &arguments).await,
 
         // groups, doctor
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),

@@ -134,7 +134,7 @@ async fn list(archive: &Archive, from: Option<Month>) -> Result<(Vec<(ManifestKe
             None if listed.key.starts_with(&missing) => open.push(listed.key),
             None => {}
         };
-        archive.list_each(bucket, &prefix, after.as_deref(), take).await?;
+        archive.each_object(bucket, &prefix, after.as_deref(), take).await?;
     }
     Ok((settled, open))
 }

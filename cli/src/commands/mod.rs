@@ -6,3 +6,4 @@
 
 pub mod completions;
 pub mod status;
+pub mod verify;

@@ -5,3 +5,4 @@ mod grammar;
 mod page;
 mod status;
 mod tool;
+mod verify;

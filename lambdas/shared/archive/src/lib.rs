@@ -19,7 +19,7 @@ use export_core::place::Stack;
 pub use comparison::Compared;
 pub use failure::service_failure;
 pub use manifests::ManifestIndex;
-pub use objects::{Listed, Permissions};
+pub use objects::{FolderListing, Listed, Permissions};
 pub use reports::LastRuns;
 pub use work::{Step, Work};
 

@@ -69,6 +69,12 @@ fn months_before(month: Month) -> [Month; 2] {
 }
 
 impl Archive {
+    /// The keys of every manifest of a month.
+    pub async fn manifests_of_month(&self, month: Month) -> Result<Vec<ManifestKey>, ExportError> {
+        let listed = self.list_manifests(month, &self.stack.manifests(month)).await?;
+        Ok(listed.into_iter().map(|(key, _)| key).collect())
+    }
+
     /// With their ETags.
     async fn list_manifests(&self, month: Month, prefix: &str) -> Result<Vec<(ManifestKey, String)>, ExportError> {
         let folder = self.stack.manifests(month);
@@ -85,7 +91,7 @@ impl Archive {
                 digests.entry(manifest.month).or_default().update(format!("{} {}\n", object.key, object.etag));
             }
         };
-        self.list_each(self.stack.bucket.as_str(), &self.stack.all_manifests(), None, add).await?;
+        self.each_object(self.stack.bucket.as_str(), &self.stack.all_manifests(), None, add).await?;
         Ok(digests.into_iter().map(|(month, digest)| (month, hexadecimal(&digest.finalize(), 16))).collect())
     }
 

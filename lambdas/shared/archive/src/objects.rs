@@ -22,6 +22,36 @@ pub struct Listed {
     pub modified: Option<DateTime<Utc>>,
 }
 
+/// A task's folder, counted as it is listed.
+pub struct FolderListing<'a> {
+    name: &'a str,
+    tells_streams: bool,
+    folder: Folder,
+    digest: Sha256,
+}
+
+impl<'a> FolderListing<'a> {
+    pub fn new(name: &'a str, tells_streams: bool) -> Self {
+        Self { name, tells_streams, folder: Folder::default(), digest: Sha256::new() }
+    }
+
+    pub fn add(&mut self, Listed { key, etag, size, .. }: &Listed) {
+        let name = key.strip_prefix(self.name).unwrap_or(key);
+        self.folder.objects += 1;
+        self.folder.hidden_objects += u64::from(is_hidden(name));
+        self.folder.bytes += size;
+        if self.tells_streams {
+            *self.folder.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
+        }
+        self.digest.update(format!("{key} {size} {etag}\n"));
+    }
+
+    pub fn finish(mut self) -> Folder {
+        self.folder.digest = hexadecimal(&self.digest.finalize(), 32);
+        self.folder
+    }
+}
+
 /// What a function's role needs in a bucket, for the message where it is denied.
 pub type Permissions = &'static str;
 
@@ -37,54 +67,42 @@ impl Archive {
     /// One listing of a task's folder, which has everything that the task wrote and nothing else: CloudWatch's `aws-logs-write-test` lies
     /// beside it. A task can have a million log streams: they are told apart only where `tells_streams`.
     pub async fn list_folder(&self, bucket: &str, folder: &str, tells_streams: bool) -> Result<Folder, ExportError> {
-        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
-        let mut listed = Folder::default();
-        let mut digest = Sha256::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            for object in page.contents() {
-                let key = object.key().unwrap_or_default();
-                let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-                let name = key.strip_prefix(folder).unwrap_or(key);
-                listed.objects += 1;
-                listed.hidden_objects += u64::from(is_hidden(name));
-                listed.bytes += size;
-                if tells_streams {
-                    *listed.streams.entry(name.split('/').next().unwrap_or_default().to_owned()).or_default() += size;
-                }
-                digest.update(format!("{key} {size} {}\n", object.e_tag().unwrap_or_default()));
-            }
-        }
-        listed.digest = hexadecimal(&digest.finalize(), 32);
-        Ok(listed)
+        let mut listing = FolderListing::new(folder, tells_streams);
+        self.each_object(bucket, folder, None, |object| listing.add(&object)).await?;
+        Ok(listing.finish())
     }
 
     /// Every key that begins with `prefix`, with its ETag.
     pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, String)>, ExportError> {
         let mut keys = Vec::new();
-        self.list_each(bucket, prefix, None, |object| keys.push((object.key, object.etag))).await?;
+        self.each_object(bucket, prefix, None, |object| keys.push((object.key, object.etag))).await?;
         Ok(keys)
     }
 
-    /// Every object whose key begins with `prefix`, and comes after `after` in the order of keys. Page by page: an archive can have a
-    /// million manifests.
-    pub async fn list_each(
+    /// Every object whose key begins with `prefix`, and comes after `after` in the order of keys.
+    pub async fn list_objects(&self, bucket: &str, prefix: &str, after: Option<&str>) -> Result<Vec<Listed>, ExportError> {
+        let mut listed = Vec::new();
+        self.each_object(bucket, prefix, after, |object| listed.push(object)).await?;
+        Ok(listed)
+    }
+
+    /// The same, page by page: an archive can have a million manifests.
+    pub async fn each_object(
         &self,
         bucket: &str,
         prefix: &str,
         after: Option<&str>,
-        mut take: impl FnMut(Listed),
+        mut visit: impl FnMut(Listed),
     ) -> Result<(), ExportError> {
         let request = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_start_after(after.map(str::to_owned));
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            let listed = page.contents.unwrap_or_default().into_iter().filter_map(|object| {
+            for object in page.contents.unwrap_or_default() {
                 let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
                 let modified = object.last_modified.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
-                Some(Listed { key: object.key?, etag: object.e_tag?, size, modified })
-            });
-            listed.for_each(&mut take);
+                visit(Listed { key: object.key.unwrap_or_default(), etag: object.e_tag.unwrap_or_default(), size, modified });
+            }
         }
         Ok(())
     }

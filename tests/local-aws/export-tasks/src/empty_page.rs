@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use crate::body::{Body, full};
 use crate::s3;
 
-/// The listings of CloudWatch Logs, and where they have their items.
-const OF_LOGS: [(&str, &str); 4] = [
-    ("DescribeExportTasks", "exportTasks"),
-    ("DescribeLogGroups", "logGroups"),
-    ("DescribeLogStreams", "logStreams"),
-    ("FilterLogEvents", "events"),
+/// The listings of CloudWatch Logs, where they have their items, and the token of their next page.
+const OF_LOGS: [(&str, &str, &str); 5] = [
+    ("DescribeExportTasks", "exportTasks", "nextToken"),
+    ("DescribeLogGroups", "logGroups", "nextToken"),
+    ("DescribeLogStreams", "logStreams", "nextToken"),
+    ("FilterLogEvents", "events", "nextToken"),
+    ("GetLogEvents", "events", "nextForwardToken"),
 ];
 const OF_S3: &str = "ListObjectsV2";
 
@@ -35,17 +36,14 @@ fn read(token: &str) -> Option<(u32, &str)> {
 
 /// Whether an empty page can be ordered for an operation.
 pub(crate) fn is_listing(operation: &str) -> bool {
-    operation == OF_S3 || items(operation).is_some()
-}
-
-fn items(operation: &str) -> Option<&'static str> {
-    OF_LOGS.iter().find(|(listing, _)| *listing == operation).map(|(_, items)| *items)
+    operation == OF_S3 || OF_LOGS.iter().any(|(listing, ..)| *listing == operation)
 }
 
 /// An empty page of a listing of CloudWatch Logs, the first or one that follows others.
 pub(crate) fn of_logs(operation: &str, input: &Value, number: u32) -> Value {
+    let (_, items, next) = OF_LOGS.iter().find(|(listing, ..)| *listing == operation).unwrap_or(&("", "items", "nextToken"));
     let token = input["nextToken"].as_str().unwrap_or_default();
-    json!({ items(operation).unwrap_or("items"): [], "nextToken": beginning(number) + token })
+    json!({ *items: [], *next: beginning(number) + token })
 }
 
 /// An empty page of ListObjectsV2.

@@ -182,7 +182,8 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
     for key in ["x/1", "x/2 & <3>"] {
         stand_in.put_object(&bucket, key, Vec::new()).await;
     }
-    for operation in ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "ListObjectsV2"] {
+    for operation in ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "GetLogEvents", "ListObjectsV2"]
+    {
         stand_in.fault(&json!({ "operation": operation, "emptyPage": true, "times": 2 })).await;
     }
     let logs = stand_in.logs();
@@ -216,6 +217,16 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
         token = page.next_token;
     }
     assert_eq!((&found[..], token), (&["", "a", "", "b"].map(str::to_owned)[..], None));
+
+    // The token of GetLogEvents moves to the last page, and stays.
+    let (mut found, mut tokens) = (Vec::new(), vec![None]);
+    for _ in 0..4 {
+        let request = logs.get_log_events().log_group_name(&group).log_stream_name("a").start_from_head(true).limit(1);
+        let page = request.set_next_token(tokens.last().cloned().flatten()).send().await.unwrap();
+        found.push(page.events().iter().filter_map(|event| event.message()).map(str::to_owned).collect::<Vec<_>>().join(","));
+        tokens.push(page.next_forward_token);
+    }
+    assert_eq!((&found[..], &tokens[4]), (&["", "hello", "", ""].map(str::to_owned)[..], &tokens[2]));
 
     let (mut found, mut token) = (Vec::new(), None);
     for _ in 0..4 {

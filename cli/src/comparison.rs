@@ -1,0 +1,349 @@
+//! One window of the archive compared with CloudWatch Logs, in memory that does not grow with the number of events.
+//!
+//! The first pass makes a [`Tally`] of each log stream on both sides. Only where they differ, further passes find the events: each looks at
+//! a part of the window's milliseconds, so that it never keeps more than [`AT_ONCE`] hashes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use archive::{Archive, FolderListing, Listed};
+use aws_sdk_cloudwatchlogs::types::OutputLogEvent;
+use chrono::{DateTime, TimeDelta, Utc};
+use export_core::{
+    decide::LogGroup,
+    destination::task_folder,
+    manifest::{Content, Found, Manifest},
+    place::ManifestKey,
+    time::Millis,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    exported::{self, WRITE_TEST},
+    failure::Failure,
+    records::{Record, Splitter, Tally},
+    source::{self, End},
+};
+
+/// Log streams, and objects, that are read at a time.
+const READERS: usize = 4;
+/// Hashes that are kept at a time.
+const AT_ONCE: u64 = 200_000;
+/// Differing events of a log stream that are shown.
+const MOST_EXAMPLES: usize = 10;
+/// Bytes of a message that are shown.
+const EXCERPT: usize = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// In CloudWatch Logs, and not in the archive.
+    Missing,
+    /// The same, and it arrived after the export task was created.
+    Late,
+    /// In the archive, and not, or not as often, in CloudWatch Logs.
+    Extra,
+}
+
+/// A differing event.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Example {
+    pub kind: Kind,
+    pub timestamp: Option<String>,
+    pub message: String,
+    /// Where an extra one lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    pub missing: u64,
+    pub extra: u64,
+    /// One missing and one extra event of the same log stream and time.
+    pub changed: u64,
+    pub late: u64,
+    /// In the archive, and deleted from CloudWatch Logs by retention.
+    pub expired: u64,
+}
+
+impl Counts {
+    pub fn differ(&self) -> bool {
+        self.missing + self.extra + self.changed + self.late > 0
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        let Self { missing, extra, changed, late, expired } = other;
+        self.missing += missing;
+        self.extra += extra;
+        self.changed += changed;
+        self.late += late;
+        self.expired += expired;
+    }
+}
+
+/// What shares a folder of the task: one log stream, or several whose names differ in `/` and `-` only.
+#[derive(Debug, Default)]
+pub struct StreamFolder {
+    pub log_streams: BTreeSet<String>,
+    objects: Vec<String>,
+    pub source: Tally,
+    pub archived: Tally,
+    pub counts: Counts,
+    pub examples: Vec<Example>,
+}
+
+#[derive(Debug, Default)]
+pub struct Comparison {
+    pub folders: BTreeMap<String, StreamFolder>,
+    pub objects: u64,
+    pub bytes: u64,
+    /// What is wrong with the objects, by the manifest and by themselves.
+    pub problems: Vec<String>,
+    /// What could not be read to its end.
+    pub incomplete: Vec<String>,
+    /// Events before this have expired in CloudWatch Logs, or may have; all of them where the log group is gone.
+    pub gone_before: Option<Millis>,
+}
+
+impl Comparison {
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.folders.values().for_each(|folder| counts += folder.counts);
+        counts
+    }
+}
+
+/// A manifest, and what its window is compared with.
+pub struct Subject<'a> {
+    pub archive: &'a Archive,
+    pub key: &'a ManifestKey,
+    pub manifest: &'a Manifest,
+    pub now: DateTime<Utc>,
+}
+
+impl Subject<'_> {
+    /// The objects against number, bytes and digest of the manifest.
+    pub async fn compare_objects(&self) -> Result<Comparison, Failure> {
+        self.list().await.map(|(comparison, _)| comparison)
+    }
+
+    /// The same, and every event against CloudWatch Logs.
+    pub async fn compare_events(&self, log_group: &LogGroup) -> Result<Comparison, Failure> {
+        let (mut comparison, objects) = self.list().await?;
+        comparison.gone_before = self.gone_before(log_group);
+        for object in objects {
+            let folder = self.folder_of(&object.key);
+            if !object.key.ends_with(WRITE_TEST) {
+                comparison.folders.entry(folder).or_default().objects.push(object.key);
+            }
+        }
+        self.tally_source(&mut comparison).await?;
+        self.tally_objects(&mut comparison).await?;
+        let gone_before = comparison.gone_before;
+        for folder in comparison.folders.values_mut().filter(|folder| folder.source != folder.archived) {
+            // Nothing of the window is left: no event needs to be looked at.
+            if folder.source.events == 0 && gone_before.is_some_and(|gone| self.manifest.window_to < gone) {
+                folder.counts.expired = folder.archived.events;
+            } else {
+                self.find_differences(folder, gone_before).await?;
+            }
+        }
+        Ok(comparison)
+    }
+
+    fn task_folder(&self) -> Option<String> {
+        Some(task_folder(&self.manifest.destination_prefix, self.manifest.task_id.as_ref()?))
+    }
+
+    fn folder_of(&self, key: &str) -> String {
+        let name = self.task_folder().and_then(|folder| key.strip_prefix(&folder)).unwrap_or(key);
+        name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
+    }
+
+    async fn list(&self) -> Result<(Comparison, Vec<Listed>), Failure> {
+        let mut comparison = Comparison::default();
+        let Some(folder) = self.task_folder() else { return Ok((comparison, Vec::new())) };
+        let objects = self.archive.list_objects(self.manifest.bucket.as_str(), &folder, None).await?;
+        let mut listing = FolderListing::new(&folder, false);
+        objects.iter().for_each(|object| listing.add(object));
+        let folder = listing.finish();
+        (comparison.objects, comparison.bytes) = (folder.objects, folder.bytes);
+        let content = Content::Manifest { manifest: Box::new(self.manifest.clone()), folder };
+        let found = Found { key: self.key.clone(), etag: String::new(), content };
+        comparison.problems.extend(found.damage().map(|damage| format!("the manifest is damaged: {damage}")));
+        if found.is_changed() {
+            comparison
+                .problems
+                .push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());
+        }
+        Ok((comparison, objects))
+    }
+
+    /// Before when CloudWatch Logs may have deleted what the archive has.
+    fn gone_before(&self, log_group: &LogGroup) -> Option<Millis> {
+        let LogGroup::Present { created, retention_in_days, .. } = log_group else { return Some(Millis(i64::MAX)) };
+        // Created anew since the export: what the archive has is of the log group before it.
+        if created.and_then(Millis::instant) > self.manifest.created_at() {
+            return Some(Millis(i64::MAX));
+        }
+        retention_in_days.map(|days| Millis::of(self.now - TimeDelta::days(days.into())))
+    }
+
+    async fn tally_source(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let (logs, log_group) = (&self.archive.logs, self.manifest.log_group.as_str());
+        let names = source::log_streams(logs, log_group, self.manifest.log_stream_name_prefix.as_ref()).await?.unwrap_or_default();
+        let read = async |name: String| {
+            let mut tally = Tally::default();
+            let mut splitter = Splitter::new(|record: Record| tally.add(&record));
+            let visit = |event: &OutputLogEvent| splitter.event(time_of(event), event.message().unwrap_or_default());
+            let end = source::events(logs, log_group, &name, self.manifest.window(), visit).await?;
+            Ok::<_, Failure>((name, tally, end))
+        };
+        let mut tallies = stream::iter(names).map(read).buffer_unordered(READERS);
+        while let Some((name, tally, end)) = tallies.try_next().await? {
+            if end == End::Incomplete {
+                comparison.incomplete.push(format!("log stream {name}: CloudWatch Logs answered with empty pages only, without an end"));
+            }
+            if tally.events > 0 || end == End::Incomplete {
+                let folder = comparison.folders.entry(folder_name(&name)).or_default();
+                folder.log_streams.insert(name);
+                folder.source += tally;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tally_objects(&self, comparison: &mut Comparison) -> Result<(), Failure> {
+        let (s3, bucket) = (&self.archive.s3, self.manifest.bucket.as_str());
+        let Comparison { folders, problems, .. } = comparison;
+        // A folder's objects one after another, because they are counted together.
+        let read_folder = async |folder: &mut StreamFolder| {
+            let mut problems = Vec::new();
+            for key in &folder.objects {
+                problems.extend(exported::records(s3, bucket, key, |record| folder.archived.add(&record)).await?.err());
+            }
+            Ok::<_, Failure>(problems)
+        };
+        let read: Vec<_> = stream::iter(folders.values_mut()).map(read_folder).buffer_unordered(READERS).try_collect().await?;
+        problems.extend(read.into_iter().flatten());
+        Ok(())
+    }
+
+    /// Names the events of a folder in which both sides differ.
+    async fn find_differences(&self, folder: &mut StreamFolder, gone_before: Option<Millis>) -> Result<(), Failure> {
+        let passes = folder.source.events.max(folder.archived.events).div_ceil(AT_ONCE).max(1);
+        for pass in 0..passes {
+            let is_of_pass = |record: &Record| record.at.map_or(0, |at| at.0.unsigned_abs()) % passes == pass;
+            // How much more often each event is in the source than in the archive.
+            let mut more: HashMap<u64, i64> = HashMap::new();
+            self.visit_source(folder, |record, _| {
+                if is_of_pass(record) {
+                    *more.entry(short(record)).or_default() += 1;
+                }
+            })
+            .await?;
+            self.visit_objects(folder, |record, _| {
+                if is_of_pass(record) {
+                    *more.entry(short(record)).or_default() -= 1;
+                }
+            })
+            .await?;
+            more.retain(|_, times| *times != 0);
+            let mut found = Differences::default();
+            let exported_at = self.manifest.created_at().map(Millis::of);
+            self.visit_source(folder, |record, ingested| {
+                if let Some(times) = more.get_mut(&short(record)).filter(|times| **times > 0) {
+                    *times -= 1;
+                    let is_late = ingested.zip(exported_at).is_some_and(|(ingested, exported)| ingested > exported);
+                    found.add(if is_late { Kind::Late } else { Kind::Missing }, record, None);
+                }
+            })
+            .await?;
+            self.visit_objects(folder, |record, object| {
+                if let Some(times) = more.get_mut(&short(record)).filter(|times| **times < 0) {
+                    *times += 1;
+                    if record.at.zip(gone_before).is_some_and(|(at, gone)| at < gone) {
+                        found.counts.expired += 1;
+                    } else {
+                        found.add(Kind::Extra, record, Some(object));
+                    }
+                }
+            })
+            .await?;
+            let (counts, examples) = found.finish();
+            folder.counts += counts;
+            folder.examples.extend(examples);
+        }
+        folder.examples.truncate(2 * MOST_EXAMPLES);
+        Ok(())
+    }
+
+    async fn visit_source(&self, folder: &StreamFolder, mut visit: impl FnMut(&Record, Option<Millis>)) -> Result<(), Failure> {
+        for name in &folder.log_streams {
+            let each = |event: &OutputLogEvent| {
+                let ingested = event.ingestion_time().map(Millis);
+                Splitter::new(|record: Record| visit(&record, ingested)).event(time_of(event), event.message().unwrap_or_default());
+            };
+            source::events(&self.archive.logs, self.manifest.log_group.as_str(), name, self.manifest.window(), each).await?;
+        }
+        Ok(())
+    }
+
+    async fn visit_objects(&self, folder: &StreamFolder, mut visit: impl FnMut(&Record, &str)) -> Result<(), Failure> {
+        for key in &folder.objects {
+            // What is wrong with it is known from the first pass.
+            let _ = exported::records(&self.archive.s3, self.manifest.bucket.as_str(), key, |record| visit(&record, key)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// As CloudWatch Logs names a log stream's folder.
+fn folder_name(log_stream: &str) -> String {
+    log_stream.replace('/', "-")
+}
+
+fn time_of(event: &OutputLogEvent) -> Millis {
+    Millis(event.timestamp().unwrap_or_default())
+}
+
+fn short(record: &Record) -> u64 {
+    record.hash() as u64
+}
+
+#[derive(Default)]
+struct Differences {
+    counts: Counts,
+    examples: Vec<Example>,
+    /// How many are missing, and extra, of each millisecond.
+    times: HashMap<Option<Millis>, (u64, u64)>,
+}
+
+impl Differences {
+    fn add(&mut self, kind: Kind, record: &Record, object: Option<&str>) {
+        let times = self.times.entry(record.at).or_default();
+        match kind {
+            Kind::Missing => times.0 += 1,
+            Kind::Extra => times.1 += 1,
+            Kind::Late => self.counts.late += 1,
+        }
+        if self.examples.iter().filter(|example| example.kind == kind).count() < MOST_EXAMPLES {
+            let excerpt = String::from_utf8_lossy(&record.message[..record.message.len().min(EXCERPT)]).into_owned();
+            let timestamp = record.at.map(|at| at.to_string());
+            self.examples.push(Example { kind, timestamp, message: excerpt, object: object.map(str::to_owned) });
+        }
+    }
+
+    fn finish(mut self) -> (Counts, Vec<Example>) {
+        for (missing, extra) in self.times.values() {
+            let changed = missing.min(extra);
+            self.counts.changed += changed;
+            self.counts.missing += missing - changed;
+            self.counts.extra += extra - changed;
+        }
+        (self.counts, self.examples)
+    }
+}

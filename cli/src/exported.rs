@@ -1,0 +1,146 @@
+//! Exported objects, read as they come: what they hold is told by their first bytes, not by their names.
+
+use std::io::{self, Write};
+
+use archive::service_failure;
+use aws_sdk_s3::Client;
+use export_core::service::ServiceFailure;
+use flate2::write::MultiGzDecoder;
+
+use crate::{
+    failure::Failure,
+    records::{Record, Splitter},
+};
+
+/// CloudWatch Logs writes it to prove its permission. It is never a log.
+pub const WRITE_TEST: &str = "aws-logs-write-test";
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Visits every record of an object. The inner error is what is wrong with the object, for a person.
+pub async fn records(client: &Client, bucket: &str, key: &str, visit: impl FnMut(Record)) -> Result<Result<(), String>, Failure> {
+    let object = match client.get_object().bucket(bucket).key(key).send().await {
+        Ok(object) => object,
+        Err(error) => {
+            let failure = service_failure("GetObject", &error);
+            return match failure.code.as_deref() {
+                Some("NoSuchKey") => Ok(Err(format!("object {key} is gone"))),
+                Some("InvalidObjectState") => Ok(Err(format!("object {key} is in an archive of S3: restore it, or use --offline"))),
+                _ => Err(Failure::of("s3", &failure)),
+            };
+        }
+    };
+    let mut body = object.body;
+    let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(visit));
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|error| {
+            let message = format!("the answer broke off: {error}");
+            Failure::of("s3", &ServiceFailure { operation: "GetObject", code: None, message, status: None })
+        })?;
+        decoder = match decoder.write(&bytes) {
+            Ok(decoder) => decoder,
+            Err(error) => return Ok(Err(damaged(key, &error))),
+        };
+    }
+    Ok(decoder.finish().map_err(|error| damaged(key, &error)))
+}
+
+fn damaged(key: &str, error: &io::Error) -> String {
+    format!("object {key} is truncated or damaged: {error}")
+}
+
+enum Decoder<V: FnMut(Record)> {
+    /// Too few bytes to tell.
+    Unknown(Vec<u8>, Splitter<V>),
+    Gzip(MultiGzDecoder<Splitter<V>>),
+    Plain(Splitter<V>),
+}
+
+impl<V: FnMut(Record)> Decoder<V> {
+    fn write(self, bytes: &[u8]) -> io::Result<Self> {
+        match self {
+            Self::Unknown(mut first, mut splitter) => {
+                first.extend_from_slice(bytes);
+                if first.len() < GZIP.len() {
+                    Ok(Self::Unknown(first, splitter))
+                } else if first.starts_with(&GZIP) {
+                    let mut decoder = MultiGzDecoder::new(splitter);
+                    decoder.write_all(&first)?;
+                    Ok(Self::Gzip(decoder))
+                } else {
+                    splitter.write_all(&first)?;
+                    Ok(Self::Plain(splitter))
+                }
+            }
+            Self::Gzip(mut decoder) => {
+                decoder.write_all(bytes)?;
+                Ok(Self::Gzip(decoder))
+            }
+            Self::Plain(mut splitter) => {
+                splitter.write_all(bytes)?;
+                Ok(Self::Plain(splitter))
+            }
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        let mut splitter = match self {
+            Self::Unknown(first, mut splitter) => {
+                splitter.write_all(&first)?;
+                splitter
+            }
+            Self::Gzip(decoder) => decoder.finish()?,
+            Self::Plain(splitter) => splitter,
+        };
+        splitter.finish();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    /// How many records there are, or what is wrong.
+    fn read(parts: &[&[u8]]) -> io::Result<usize> {
+        let mut found = 0;
+        let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(|_: Record| found += 1));
+        for part in parts {
+            decoder = decoder.write(part)?;
+        }
+        decoder.finish()?;
+        Ok(found)
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn the_first_bytes_tell_the_form() {
+        let text = b"2026-10-04T00:00:00.123Z a\n2026-10-04T00:00:00.123Z b";
+        let packed = gzip(text);
+        let members = [gzip(&text[..27]), gzip(&text[27..])].concat();
+        for (parts, expected) in
+            [(vec![&text[..]], 2), (vec![&packed[..1], &packed[1..]], 2), (vec![&members[..]], 2), (vec![], 0), (vec![&b"x"[..]], 1)]
+        {
+            assert_eq!(read(&parts).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_truncated_object_is_an_error_wherever_it_ends() {
+        let packed = gzip(b"2026-10-04T00:00:00.123Z a\n");
+        for length in 2..packed.len() {
+            let error = read(&[&packed[..length]]).map_or_else(|error| error, |found| panic!("{length} bytes are {found} records"));
+            assert!(damaged("k", &error).starts_with("object k is truncated or damaged: "), "{error}");
+        }
+        let mut changed = packed.clone();
+        changed[packed.len() - 6] ^= 1;
+        assert!(read(&[&changed]).is_err(), "the checksum is looked at");
+    }
+}

@@ -1,0 +1,217 @@
+//! The records of exported text, and of events as an export would write them; and how sets of them are compared without keeping them.
+//!
+//! An export writes `<RFC 3339 with milliseconds, UTC> <message>` and a line break, and escapes nothing. A record begins with a line that
+//! begins with a time; lines without one belong to the record before. Line breaks at a record's end do not count: nobody can tell those of
+//! the message from the export's own. An event whose message has a line that looks like a record makes two records, on both sides alike.
+
+use std::io;
+
+use chrono::NaiveDate;
+use export_core::{place::hexadecimal, time::Millis};
+use sha2::{Digest, Sha256};
+
+/// CloudWatch Logs takes events of up to 1 MiB. What has no line break for longer than this is no export.
+const LONGEST: usize = 16 << 20;
+
+const TIME: &[u8] = b"0000-00-00T00:00:00.000Z ";
+
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// `None`: what lies before an object's first time.
+    pub at: Option<Millis>,
+    pub message: &'a [u8],
+}
+
+impl Record<'_> {
+    pub fn hash(&self) -> u128 {
+        let at = self.at.map_or(i64::MIN, |at| at.0);
+        let hash = Sha256::new_with_prefix(at.to_le_bytes()).chain_update(self.message).finalize();
+        u128::from_le_bytes(hash[..16].try_into().expect("a hash has 32 bytes"))
+    }
+}
+
+/// A set of records, whatever their order: their number, and the sum of their hashes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub events: u64,
+    sum: u128,
+}
+
+impl Tally {
+    pub fn add(&mut self, record: &Record) {
+        *self += Self { events: 1, sum: record.hash() };
+    }
+
+    pub fn digest(&self) -> String {
+        hexadecimal(&self.sum.to_be_bytes(), 16)
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+/// Cuts text into records as it comes.
+pub struct Splitter<V> {
+    visit: V,
+    at: Option<Millis>,
+    record: Vec<u8>,
+    /// The beginning of a line.
+    line: Vec<u8>,
+}
+
+impl<V: FnMut(Record)> Splitter<V> {
+    pub fn new(visit: V) -> Self {
+        Self { visit, at: None, record: Vec::new(), line: Vec::new() }
+    }
+
+    /// An event as an export would write it. Its first line is a message's, whatever it looks like.
+    pub fn event(&mut self, at: Millis, message: &str) {
+        let first = message.find('\n').map_or(message.len(), |end| end + 1);
+        self.at = Some(at);
+        self.record.extend_from_slice(&message.as_bytes()[..first]);
+        for line in message[first..].split_inclusive('\n') {
+            self.line(line.as_bytes());
+        }
+        self.emit();
+    }
+
+    /// At the end of an object. A line need not have a line break there.
+    pub fn finish(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.line(&line);
+        }
+        self.emit();
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        match time_of(line) {
+            Some(at) => {
+                self.emit();
+                self.at = Some(at);
+                self.record.extend_from_slice(&line[TIME.len()..]);
+            }
+            None => self.record.extend_from_slice(line),
+        }
+    }
+
+    fn emit(&mut self) {
+        if self.at.is_some() || !self.record.is_empty() {
+            let end = self.record.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
+            (self.visit)(Record { at: self.at, message: &self.record[..end] });
+        }
+        self.at = None;
+        self.record.clear();
+    }
+}
+
+impl<V: FnMut(Record)> io::Write for Splitter<V> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let mut rest = text;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end + 1);
+            if self.line.is_empty() {
+                self.line(line);
+            } else {
+                self.line.extend_from_slice(line);
+                let mut whole = std::mem::take(&mut self.line);
+                self.line(&whole);
+                whole.clear();
+                self.line = whole;
+            }
+            rest = after;
+        }
+        self.line.extend_from_slice(rest);
+        if self.line.len().max(self.record.len()) > LONGEST {
+            return Err(io::Error::other(format!("an event of more than {LONGEST} bytes: this is no export")));
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The time that a line begins with.
+fn time_of(line: &[u8]) -> Option<Millis> {
+    let begins = line.len() >= TIME.len()
+        && line.iter().zip(TIME).all(|(byte, shape)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape });
+    if !begins {
+        return None;
+    }
+    let number = |from: usize, to: usize| line[from..to].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    let day = NaiveDate::from_ymd_opt(number(0, 4) as i32, number(5, 7), number(8, 10))?;
+    let time = day.and_hms_milli_opt(number(11, 13), number(14, 16), number(17, 19), number(20, 23))?;
+    Some(Millis::of(time.and_utc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// The records of a text that comes in parts of `size` bytes.
+    fn records(text: &str, size: usize) -> Vec<(Option<i64>, String)> {
+        let mut found = Vec::new();
+        let mut splitter = Splitter::new(|record: Record| {
+            found.push((record.at.map(|at| at.0), String::from_utf8(record.message.to_vec()).unwrap()));
+        });
+        text.as_bytes().chunks(size).for_each(|part| splitter.write_all(part).unwrap());
+        splitter.finish();
+        found
+    }
+
+    #[test]
+    fn text_is_cut_at_lines_that_begin_with_a_time() {
+        let text = "stray\n2026-10-04T00:00:00.123Z a\r\n\tat b\n\n2026-10-04T00:00:00.124Z é🔒\n2026-13-04T00:00:00.123Z no date\n\
+            2026-10-04T00:00:00.125Z\n2026-10-04T00:00:00.126Z \n2026-10-04T00:00:00.127Z no line break";
+        let at = |millis: i64, message: &str| (Some(1_791_072_000_000 + millis), message.to_owned());
+        let expected = [
+            (None, "stray".to_owned()),
+            at(123, "a\r\n\tat b"),
+            at(124, "é🔒\n2026-13-04T00:00:00.123Z no date\n2026-10-04T00:00:00.125Z"),
+            at(126, ""),
+            at(127, "no line break"),
+        ];
+        for size in [1, 2, 7, 1000] {
+            assert_eq!(records(text, size), expected, "{size}");
+        }
+        assert_eq!(records("", 1), []);
+    }
+
+    #[test]
+    fn an_event_and_its_export_are_the_same_records() {
+        let at = Millis(1_791_072_000_123);
+        for message in ["a", "a\n", "a\r\nb\n\n", "2026-10-04T00:00:00.123Z x", "a\n2026-10-04T00:00:00.123Z x\ny", "\n", " "] {
+            let mut tally = Tally::default();
+            Splitter::new(|record: Record| tally.add(&record)).event(at, message);
+            let mut exported = Tally::default();
+            let mut splitter = Splitter::new(|record: Record| exported.add(&record));
+            splitter.write_all(format!("2026-10-04T00:00:00.123Z {message}\n").as_bytes()).unwrap();
+            splitter.finish();
+            assert_eq!(tally, exported, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_tally_tells_sets_apart_whatever_the_order() {
+        let tally = |records: &[(i64, &str)]| {
+            let mut tally = Tally::default();
+            records.iter().for_each(|(at, message)| tally.add(&Record { at: Some(Millis(*at)), message: message.as_bytes() }));
+            tally
+        };
+        let one = tally(&[(1, "a"), (2, "b"), (2, "b")]);
+        assert_eq!(one, tally(&[(2, "b"), (1, "a"), (2, "b")]));
+        for other in
+            [&[(1, "a"), (2, "b")][..], &[(1, "a"), (1, "a"), (2, "b")], &[(2, "a"), (1, "b"), (2, "b")], &[(1, "b"), (2, "a"), (2, "b")]]
+        {
+            assert_ne!(one, tally(other), "{other:?}");
+        }
+    }
+}

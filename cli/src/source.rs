@@ -1,0 +1,77 @@
+//! What CloudWatch Logs still holds: log streams and their events, all of them or said to be incomplete.
+//!
+//! Streams are never left out by their metadata, which is eventually consistent.
+
+use archive::service_failure;
+use aws_sdk_cloudwatchlogs::{Client, types::OutputLogEvent};
+use export_core::{StreamPrefix, Window};
+
+use crate::failure::Failure;
+
+/// Empty pages of one log stream, one after another. AWS may answer so where events have expired; there is no other sign of an end.
+const MOST_EMPTY_PAGES: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Whole,
+    /// After so many empty pages, nobody knows whether there are more events.
+    Incomplete,
+    /// The log stream was deleted.
+    Gone,
+}
+
+/// Every log stream's name. `None`: the log group does not exist.
+pub async fn log_streams(client: &Client, log_group: &str, prefix: Option<&StreamPrefix>) -> Result<Option<Vec<String>>, Failure> {
+    let request = client.describe_log_streams().log_group_name(log_group).set_log_stream_name_prefix(prefix.map(ToString::to_string));
+    let (mut names, mut token) = (Vec::new(), None);
+    loop {
+        let page = match request.clone().limit(50).set_next_token(token).send().await {
+            Ok(page) => page,
+            Err(error) => {
+                let failure = service_failure("DescribeLogStreams", &error);
+                let is_gone = failure.has_code("ResourceNotFoundException");
+                return if is_gone { Ok(None) } else { Err(Failure::of("logs", &failure)) };
+            }
+        };
+        names.extend(page.log_streams.unwrap_or_default().into_iter().filter_map(|stream| stream.log_stream_name));
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(Some(names));
+        }
+    }
+}
+
+/// Visits every event of a log stream in a window, in the order of time.
+pub async fn events(
+    client: &Client,
+    log_group: &str,
+    log_stream: &str,
+    window: Window,
+    mut visit: impl FnMut(&OutputLogEvent),
+) -> Result<End, Failure> {
+    let request = client.get_log_events().log_group_name(log_group).log_stream_name(log_stream).start_from_head(true);
+    // Sources differ on whether the end is included: one millisecond more is asked for, and cut off again.
+    let request = request.start_time(window.from.0).end_time(window.to.0 + 2);
+    let (mut token, mut empty_pages) = (None::<String>, 0);
+    loop {
+        let page = match request.clone().set_next_token(token.clone()).send().await {
+            Ok(page) => page,
+            Err(error) => {
+                let failure = service_failure("GetLogEvents", &error);
+                let is_gone = failure.has_code("ResourceNotFoundException");
+                return if is_gone { Ok(End::Gone) } else { Err(Failure::of("logs", &failure)) };
+            }
+        };
+        let is_inside = |event: &&OutputLogEvent| event.timestamp().is_some_and(|at| window.from.0 <= at && at <= window.to.0);
+        page.events().iter().filter(is_inside).for_each(&mut visit);
+        // The end is where the token no longer moves; a page before it may be empty.
+        if page.next_forward_token.is_none() || page.next_forward_token == token {
+            return Ok(End::Whole);
+        }
+        empty_pages = if page.events().is_empty() { empty_pages + 1 } else { 0 };
+        if empty_pages > MOST_EMPTY_PAGES {
+            return Ok(End::Incomplete);
+        }
+        token = page.next_forward_token;
+    }
+}

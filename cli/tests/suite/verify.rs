@@ -1,0 +1,342 @@
+//! `verify`: every event of the source against every event of the archive.
+
+use std::io::Write;
+
+use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, place};
+use export_core::{manifest::Outcome, missing::OpenOutcome};
+use flate2::{Compression, write::GzEncoder};
+use local_aws::Engine;
+use serde_json::{Value, json};
+
+use crate::{
+    archive::{leave_open, settle, stack, target},
+    tool::{Ran, Tool},
+};
+
+async fn stage() -> (Stage, Tool) {
+    let stage = Stage::take(Engine::Ministack).await;
+    let tool = Tool::of(&stage.local);
+    (stage, tool)
+}
+
+/// A log group with `one` and `two` in stream `a`, and a message of two lines in stream `b`, archived.
+async fn archived(stage: &Stage, log_group: &str) {
+    let a = &[(FROM, "one"), (FROM + DAY, "two")][..];
+    stage.log_group_of_streams(log_group, &[("a", a), ("b", &[(FROM + 1, "three\n\tat four")])]).await;
+    stage.run_exports(&[log_group]).await;
+}
+
+/// Result, the counts that are not 0, and the problems, of the only window.
+fn summary(rows: &Value) -> Value {
+    let [row] = &rows.as_array().expect("an array")[..] else { panic!("{rows:#}") };
+    let mut summary = json!({"result": row["result"]});
+    for count in ["missing", "extra", "changed", "late", "expired"] {
+        if row[count] != 0 {
+            summary[count] = row[count].clone();
+        }
+    }
+    for problem in row["problems"].as_array().expect("a list") {
+        let text = problem.as_str().expect("a text");
+        let kind = ["is damaged", "is truncated or damaged", "were replaced", "no manifest", "empty pages only"];
+        let kind = kind.into_iter().find(|kind| text.contains(kind)).unwrap_or(text);
+        let told = summary["problems"].as_str().map_or_else(|| kind.to_owned(), |told| format!("{told}, {kind}"));
+        summary["problems"] = told.into();
+    }
+    summary
+}
+
+async fn verify(tool: &Tool, code: i32, log_group: &str) -> Value {
+    summary(&tool.json(code, &["verify", "--month", MONTH, log_group]).await)
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("in memory");
+    encoder.finish().expect("in memory")
+}
+
+/// The key of a stream's only object.
+async fn object(stage: &Stage, log_group: &str, stream: &str) -> String {
+    let of_stream = format!("/{stream}/000000.gz");
+    stage.data_keys(log_group).await.into_iter().find(|key| key.ends_with(&of_stream)).expect("the stream has an object")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_exported_is_the_same_whatever_it_holds() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/same";
+    let lambda = &[(FROM - 1, "before"), (FROM, "a\rb\n"), (FROM, "a\rb\n"), (FROM + 5, "x"), (TO, "é🔒"), (TO + 1, "after")][..];
+    let lines =
+        &[(FROM, "a\n2024-10-05T00:00:00.000Z like a record\n\n"), (FROM + 1, "2024-10-05T00:00:00.000Z twice"), (FROM + 2, " ")][..];
+    // `x/y` and `x-y` share a folder.
+    let streams = [("2024/10/05/[$LATEST]0a1b", lambda), ("日本/ログ", lines), ("x/y", &[(FROM, "slash")]), ("x-y", &[(FROM, "hyphen")])];
+    stage.log_group_of_streams(name, &streams).await;
+    stage.run_exports(&[name]).await;
+    let rows = tool.json(0, &["verify", "--month", MONTH, name]).await;
+    let (row, streams) = (&rows[0], rows[0]["streams"].as_array().expect("a list"));
+    assert_eq!(summary(&rows), json!({"result": "same"}));
+    // The message that looks like a record counts as two, on both sides.
+    assert_eq!((&row["sourceEvents"], &row["archivedEvents"], &row["objects"]), (&json!(10), &json!(10), &json!(4)));
+    let told: Vec<_> = streams.iter().map(|stream| (stream["logStream"].as_str().expect("a text"), &stream["sourceEvents"])).collect();
+    let expected = [("2024/10/05/[$LATEST]0a1b", &json!(4)), ("x-y and x/y", &json!(2)), ("日本/ログ", &json!(4))];
+    assert_eq!(told, expected);
+    for stream in streams {
+        assert_eq!(stream["sourceDigest"], stream["archivedDigest"]);
+        assert_eq!(stream["sourceDigest"].as_str().map(str::len), Some(32));
+    }
+    let offline = tool.json(0, &["verify", "--offline", "--month", MONTH, name]).await;
+    assert_eq!((summary(&offline), &offline[0]["sourceEvents"]), (json!({"result": "same"}), &Value::Null));
+
+    let ran = tool.run(&["verify", "--month", MONTH, name]).await;
+    let expected = "
+ LOG GROUP     RESULT  OBJECTS  SOURCE  ARCHIVED  MISSING  EXTRA  CHANGED  LATE  EXPIRED
+ /verify/same  same          4      10        10        0      0        0     0        0
+";
+    assert_eq!((ran.code, ran.stderr.as_str(), format!("\n{}", ran.stdout)), (0, "", expected.to_owned()));
+}
+
+/// Each damage is found with its kind, by the events and, where the objects show it, without them.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_difference_is_named() {
+    let (stage, tool) = stage().await;
+    let records = "2024-09-30T15:00:00.000Z one\n2024-10-01T15:00:00.000Z two\n";
+    let change = |from: &str, to: &str| Some(gzip(&records.replace(from, to)));
+    let packed = gzip(records);
+    for (name, stream, new, offline, expected) in [
+        ("deleted", "a", None, true, json!({"result": "different", "missing": 2, "problems": "is damaged"})),
+        (
+            "truncated",
+            "a",
+            Some(packed[..packed.len() - 4].to_vec()),
+            true,
+            // Its last record may not be whole.
+            json!({"result": "different", "missing": 1, "problems": "is damaged, is truncated or damaged"}),
+        ),
+        ("swapped", "a", change("two", "owt"), true, json!({"result": "different", "changed": 1, "problems": "were replaced"})),
+        (
+            "moved",
+            "a",
+            change("15:00:00.000Z two", "15:00:00.001Z two"),
+            true,
+            json!({"result": "different", "missing": 1, "extra": 1, "problems": "is damaged"}),
+        ),
+        (
+            "duplicated",
+            "a",
+            change("one\n", "one\n2024-09-30T15:00:00.000Z one\n"),
+            true,
+            json!({"result": "different", "extra": 1, "problems": "is damaged"}),
+        ),
+        (
+            "stray",
+            "a",
+            change("2024-09-30T15:00:00.000Z one", "one"),
+            true,
+            json!({"result": "different", "missing": 1, "extra": 1, "problems": "is damaged"}),
+        ),
+        // Without .gz and without a last line break, it still is what was exported.
+        ("plain", "a", Some(records.trim_end().as_bytes().to_vec()), true, json!({"result": "different", "problems": "is damaged"})),
+        (
+            "lines",
+            "b",
+            Some(gzip("2024-09-30T15:00:00.001Z \tat four\nthree\n")),
+            true,
+            json!({"result": "different", "changed": 1, "problems": "is damaged"}),
+        ),
+        ("late", "", None, false, json!({"result": "different", "late": 1})),
+    ] {
+        let log_group = format!("/verify-damage/{name}");
+        archived(&stage, &log_group).await;
+        match (new, stream) {
+            (_, "") => stage.put_event(&log_group, FROM + 7, "late").await,
+            (Some(body), stream) => stage.put(&object(&stage, &log_group, stream).await, body).await,
+            (None, stream) => stage.delete(&[object(&stage, &log_group, stream).await]).await,
+        }
+        let found = verify(&tool, 1, &log_group).await;
+        // The bytes of gzip are not for a test to know: a changed object can have as many as before.
+        let problems = |summary: &Value| summary["problems"].as_str().map(|text| text.replace("were replaced", "is damaged"));
+        assert_eq!(problems(&found), problems(&expected), "{name}: {found}");
+        let counts = |summary: &Value| ["missing", "extra", "changed", "late"].map(|count| summary[count].clone());
+        assert_eq!((&found["result"], counts(&found)), (&expected["result"], counts(&expected)), "{name}");
+        let code = i32::from(offline);
+        let result = if offline { "different" } else { "same" };
+        let rows = tool.json(code, &["verify", "--offline", "--month", MONTH, &log_group]).await;
+        assert_eq!(rows[0]["result"], result, "{name} --offline");
+    }
+    let ran = tool.run(&["verify", "--month", MONTH, "/verify-damage/swapped"]).await;
+    for line in [
+        "  log stream a: 0 missing, 0 extra, 1 changed, 0 late",
+        "    missing 2024-10-01T15:00:00.000Z two\n",
+        "    extra 2024-10-01T15:00:00.000Z owt in cloudwatch-logs/",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}: {}", ran.stdout);
+    }
+    assert!(ran.stderr.contains("restore them from their versions"), "{}", ran.stderr);
+    let ran = tool.run(&["verify", "--month", MONTH, "/verify-damage/late"]).await;
+    assert!(ran.stdout.contains("    late 2024-09-30T15:00:00.007Z late\n") && ran.stderr.contains("SettleDays"), "{ran:#?}");
+}
+
+/// Of the task, nothing is left but what CloudWatch Logs wrote to prove its permission, which is no log.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_object_is_no_log() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/test-object";
+    archived(&stage, name).await;
+    let (_, manifest) = stage.manifest(name).await;
+    stage.delete(&stage.data_keys(name).await).await;
+    let folder = format!("{}/{}", place(S3_PREFIX, name), manifest["task_id"].as_str().expect("an id"));
+    stage.put(&format!("{folder}/aws-logs-write-test"), "Permission Check Successful").await;
+    assert_eq!(verify(&tool, 1, name).await, json!({"result": "different", "missing": 3, "problems": "is damaged"}));
+}
+
+/// Also where a manifest says that there is nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_an_empty_month_is_found() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/empty";
+    stage.log_group(name, &[(FROM - DAY, "before"), (TO + 1, "after")]).await;
+    let output = stage.run_well(&stage.input(json!([name]))).await;
+    e2e::assert_counts(&output, json!({"empty": 1}));
+    assert_eq!(verify(&tool, 0, name).await, json!({"result": "same"}));
+    stage.put_event(name, FROM, "late").await;
+    assert_eq!(verify(&tool, 1, name).await, json!({"result": "different", "late": 1}));
+}
+
+/// Only a token that stays is the end of a log stream; and nobody waits for an end for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_pages_are_no_end_and_too_many_are_no_proof() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/pages";
+    archived(&stage, name).await;
+    let fault = |times: u32| json!({"operation": "GetLogEvents", "logGroupName": name, "emptyPage": true, "inARow": true, "times": times});
+    stage.fault(fault(120)).await;
+    stage.fault(json!({"operation": "DescribeLogStreams", "logGroupName": name, "emptyPage": true, "times": 1})).await;
+    assert_eq!(verify(&tool, 0, name).await, json!({"result": "same"}));
+    stage.assert_no_faults_left().await;
+    stage.fault(fault(100_000)).await;
+    let found = verify(&tool, 1, name).await;
+    assert!(
+        found["result"] != "same" && found["problems"].as_str().is_some_and(|problems| problems.contains("empty pages only")),
+        "{found}"
+    );
+    stage.local.clear_faults().await.expect("the stand-in takes it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_log_streams_is_read() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/streams";
+    let names: Vec<String> = (0..101).map(|number| format!("stream/{number:03}")).collect();
+    let streams: Vec<(&str, &[(i64, &str)])> = names.iter().map(|name| (name.as_str(), &[(FROM, "hello")][..])).collect();
+    stage.log_group_of_streams(name, &streams).await;
+    stage.run_exports(&[name]).await;
+    let rows = tool.json(0, &["verify", "--month", MONTH, name]).await;
+    assert_eq!((summary(&rows), &rows[0]["sourceEvents"]), (json!({"result": "same"}), &json!(101)));
+}
+
+/// What retention or the log group's deletion took is no difference, and is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_source_is_told_from_a_difference() {
+    let (stage, tool) = stage().await;
+    let logs = stage.logs();
+    for (name, retention, expired, result) in
+        [("retention", Some(30), Some(2), "same"), ("no-retention", None, None, "different"), ("group", None, Some(3), "sourceExpired")]
+    {
+        let log_group = format!("/verify-expired/{name}");
+        archived(&stage, &log_group).await;
+        stage.overlay(&log_group, |overlay| overlay.retention_in_days = retention).await;
+        match name {
+            "group" => drop(logs.delete_log_group().log_group_name(&log_group).send().await.expect("it goes")),
+            _ => drop(logs.delete_log_stream().log_group_name(&log_group).log_stream_name("a").send().await.expect("it goes")),
+        }
+        let rows = tool.json(i32::from(result == "different"), &["verify", "--month", MONTH, &log_group]).await;
+        assert_eq!((&rows[0]["result"], rows[0]["expired"].as_u64()), (&json!(result), Some(expired.unwrap_or(0))), "{name}");
+        assert_eq!(rows[0]["sourceExpiredBefore"].is_string(), expired.is_some(), "{name}");
+    }
+    // What still can be compared is the archive with its manifest.
+    stage.delete(&[object(&stage, "/verify-expired/group", "b").await]).await;
+    let found = verify(&tool, 1, "/verify-expired/group").await;
+    assert_eq!(found, json!({"result": "different", "expired": 2, "problems": "is damaged"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_log_group_without_a_manifest_does_not_hide_the_others() {
+    let (stage, tool) = stage().await;
+    let names: Vec<String> = (0..4).map(|number| format!("/verify-five/{number}")).collect();
+    for name in &names {
+        stage.hello(name).await;
+    }
+    stage.run_exports(&names).await;
+    let missing = target(&stack(&stage), "/verify-five/missing", MONTH);
+    leave_open(&stage, &missing, OpenOutcome::Failed, 0).await;
+    let rows = tool.json(1, &["verify", "--month", MONTH, "/verify-five/[0-9]*", "/verify-five/?", "/verify-five/missing"]).await;
+    let told = |row: &Value| format!("{} {}", row["logGroup"].as_str().unwrap_or_default(), row["result"].as_str().unwrap_or_default());
+    let expected =
+        ["0 same", "1 same", "2 same", "3 same", "[0-9]* notArchived", "missing notArchived"].map(|row| format!("/verify-five/{row}"));
+    assert_eq!(rows.as_array().expect("a list").iter().map(told).collect::<Vec<_>>(), expected);
+    // A manifest that is wrong counts for nothing, and is told.
+    let wrong = target(&stack(&stage), "/verify-five/wrong", "2024-03");
+    settle(&stage, &wrong, Outcome::Exported, None, 0).await;
+    let ran = tool.run(&["verify", "--month", "2024-03", "--output", "jsonl"]).await;
+    assert!(
+        ran.code == 1 && ran.stdout.is_empty() && ran.stderr.contains("its outcome, reason, task_id and objects do not go together"),
+        "{ran:#?}"
+    );
+}
+
+/// Each refusal says what to do, and ends with 3.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_names_the_action_or_the_next_step() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/refused";
+    archived(&stage, name).await;
+    let arguments = ["verify", "--month", MONTH, name];
+    let refused = async |fault: Value| -> Ran {
+        stage.fault(fault).await;
+        let ran = tool.run(&arguments).await;
+        stage.local.clear_faults().await.expect("the stand-in takes it");
+        assert!(ran.code == 0 || ran.stdout.is_empty(), "no half of an answer: {ran:#?}");
+        ran
+    };
+    let of_logs =
+        |operation: &str, error: &str, times: u32| json!({"operation": operation, "logGroupName": name, "error": error, "times": times});
+    for (fault, says) in [
+        (of_logs("GetLogEvents", "AccessDeniedException", 9), "Allow logs:GetLogEvents to the identity that you are signed in as"),
+        (of_logs("DescribeLogStreams", "AccessDeniedException", 9), "Allow logs:DescribeLogStreams to the identity"),
+        (of_logs("GetLogEvents", "ExpiredTokenException", 9), "The credentials have expired: sign in again"),
+        (of_logs("GetLogEvents", "UnrecognizedClientException", 9), "AWS does not know these credentials"),
+        (of_logs("GetLogEvents", "ThrottlingException", 999), "Wait a minute, then repeat the command"),
+        (
+            json!({"operation": "GetObject", "keySuffix": ".gz", "error": "AccessDenied", "httpStatus": 403, "times": 9}),
+            "Allow s3:GetObject to the identity",
+        ),
+        (
+            json!({"operation": "ListObjectsV2", "error": "AccessDenied", "httpStatus": 403, "times": 9}),
+            "Allow the action that the message names",
+        ),
+        (
+            json!({"operation": "ListObjectsV2", "error": "ExpiredToken", "httpStatus": 400, "times": 9}),
+            "The credentials have expired: sign in again",
+        ),
+    ] {
+        let ran = refused(fault.clone()).await;
+        assert!(ran.code == 3 && ran.stderr.contains(says), "{fault}: {ran:#?}");
+    }
+    let ran = refused(of_logs("GetLogEvents", "ThrottlingException", 2)).await;
+    assert_eq!(ran.code, 0, "some throttling is waited for: {}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credentials_or_an_endpoint_the_next_step_is_said() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let tool = Tool::bare().with("AWS_REGION", "eu-west-1").with("AWS_MAX_ATTEMPTS", "1");
+    let ran = tool.run(&["verify", "--month", MONTH, "--endpoint-url", &nobody]).await;
+    assert!(ran.code == 3 && ran.stderr.contains("No credentials were found: give --profile"), "{ran:#?}");
+    let tool = tool.with("AWS_ACCESS_KEY_ID", "test").with("AWS_SECRET_ACCESS_KEY", "test");
+    let ran = tool.run(&["verify", "--month", MONTH, "--endpoint-url", &nobody]).await;
+    assert!(ran.code == 3 && ran.stderr.contains("Check the network, --region and --endpoint-url"), "{ran:#?}");
+    let ran = Tool::bare().run(&["verify", "--month", MONTH]).await;
+    assert!(ran.code == 2 && ran.stderr.contains("give --region"), "{ran:#?}");
+}
