@@ -52,7 +52,7 @@ fn damaged(key: &str, error: &io::Error) -> String {
 enum Decoder<V: FnMut(Record)> {
     /// Too few bytes to tell.
     Unknown(Vec<u8>, Splitter<V>),
-    Gzip(MultiGzDecoder<Splitter<V>>),
+    Gzip(Box<MultiGzDecoder<Splitter<V>>>),
     Plain(Splitter<V>),
 }
 
@@ -64,7 +64,7 @@ impl<V: FnMut(Record)> Decoder<V> {
                 if first.len() < GZIP.len() {
                     Ok(Self::Unknown(first, splitter))
                 } else if first.starts_with(&GZIP) {
-                    let mut decoder = MultiGzDecoder::new(splitter);
+                    let mut decoder = Box::new(MultiGzDecoder::new(splitter));
                     decoder.write_all(&first)?;
                     Ok(Self::Gzip(decoder))
                 } else {

@@ -19,10 +19,10 @@ async fn stage() -> (Stage, Tool) {
     (stage, tool)
 }
 
-/// A log group with `one` and `two` in stream `a`, and a message of two lines in stream `b`, archived.
+/// A log group with `one` and `two` in stream `main`, and a message of two lines in stream `b`, archived.
 async fn archived(stage: &Stage, log_group: &str) {
-    let a = &[(FROM, "one"), (FROM + DAY, "two")][..];
-    stage.log_group_of_streams(log_group, &[("a", a), ("b", &[(FROM + 1, "three\n\tat four")])]).await;
+    let main = &[(FROM, "one"), (FROM + DAY, "two")][..];
+    stage.log_group_of_streams(log_group, &[("main", main), ("b", &[(FROM + 1, "three\n\tat four")])]).await;
     stage.run_exports(&[log_group]).await;
 }
 
@@ -103,39 +103,39 @@ async fn each_difference_is_named() {
     let change = |from: &str, to: &str| Some(gzip(&records.replace(from, to)));
     let packed = gzip(records);
     for (name, stream, new, offline, expected) in [
-        ("deleted", "a", None, true, json!({"result": "different", "missing": 2, "problems": "is damaged"})),
+        ("deleted", "main", None, true, json!({"result": "different", "missing": 2, "problems": "is damaged"})),
         (
             "truncated",
-            "a",
+            "main",
             Some(packed[..packed.len() - 4].to_vec()),
             true,
             // Its last record may not be whole.
             json!({"result": "different", "missing": 1, "problems": "is damaged, is truncated or damaged"}),
         ),
-        ("swapped", "a", change("two", "owt"), true, json!({"result": "different", "changed": 1, "problems": "were replaced"})),
+        ("swapped", "main", change("two", "owt"), true, json!({"result": "different", "changed": 1, "problems": "were replaced"})),
         (
             "moved",
-            "a",
+            "main",
             change("15:00:00.000Z two", "15:00:00.001Z two"),
             true,
             json!({"result": "different", "missing": 1, "extra": 1, "problems": "is damaged"}),
         ),
         (
             "duplicated",
-            "a",
+            "main",
             change("one\n", "one\n2024-09-30T15:00:00.000Z one\n"),
             true,
             json!({"result": "different", "extra": 1, "problems": "is damaged"}),
         ),
         (
             "stray",
-            "a",
+            "main",
             change("2024-09-30T15:00:00.000Z one", "one"),
             true,
             json!({"result": "different", "missing": 1, "extra": 1, "problems": "is damaged"}),
         ),
         // Without .gz and without a last line break, it still is what was exported.
-        ("plain", "a", Some(records.trim_end().as_bytes().to_vec()), true, json!({"result": "different", "problems": "is damaged"})),
+        ("plain", "main", Some(records.trim_end().as_bytes().to_vec()), true, json!({"result": "different", "problems": "is damaged"})),
         (
             "lines",
             "b",
@@ -165,7 +165,7 @@ async fn each_difference_is_named() {
     }
     let ran = tool.run(&["verify", "--month", MONTH, "/verify-damage/swapped"]).await;
     for line in [
-        "  log stream a: 0 missing, 0 extra, 1 changed, 0 late",
+        "  log stream main: 0 missing, 0 extra, 1 changed, 0 late",
         "    missing 2024-10-01T15:00:00.000Z two\n",
         "    extra 2024-10-01T15:00:00.000Z owt in cloudwatch-logs/",
     ] {
@@ -247,7 +247,7 @@ async fn an_expired_source_is_told_from_a_difference() {
         stage.overlay(&log_group, |overlay| overlay.retention_in_days = retention).await;
         match name {
             "group" => drop(logs.delete_log_group().log_group_name(&log_group).send().await.expect("it goes")),
-            _ => drop(logs.delete_log_stream().log_group_name(&log_group).log_stream_name("a").send().await.expect("it goes")),
+            _ => drop(logs.delete_log_stream().log_group_name(&log_group).log_stream_name("main").send().await.expect("it goes")),
         }
         let rows = tool.json(i32::from(result == "different"), &["verify", "--month", MONTH, &log_group]).await;
         assert_eq!((&rows[0]["result"], rows[0]["expired"].as_u64()), (&json!(result), Some(expired.unwrap_or(0))), "{name}");
