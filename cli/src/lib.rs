@@ -6,8 +6,14 @@
 pub mod arguments;
 pub mod commands;
 pub mod context;
+pub mod estimate;
 pub mod failure;
+pub mod follow;
 pub mod output;
+pub mod preview;
+pub mod progress;
+pub mod request;
+pub mod slot;
 pub mod stack;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -15,6 +21,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use context::Context;
 use failure::Failure;
 
 /// How a command ends that nothing kept from its work.
@@ -23,6 +30,8 @@ pub enum Verdict {
     Well,
     /// A run failed, a month is missing, a difference, a finding of `doctor`.
     Finding,
+    /// Ctrl-C, before there was an answer.
+    Interrupted,
 }
 
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -38,6 +47,8 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Box::pin(run(arguments)).await {
         Ok(Verdict::Well) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
         Ok(Verdict::Finding) => ExitCode::from(1),
+        // As a shell has it: 128 and the number of SIGINT.
+        Ok(Verdict::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             output::note(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -48,6 +59,9 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failure> {
     match command {
         // plan, run, watch
+        Command::Plan(arguments) => commands::plan::run(&arguments, &Context::new(global).await?).await,
+        Command::Run(arguments) => commands::run::run(&arguments, &Context::new(global).await?).await,
+        Command::Watch(arguments) => commands::watch::run(&arguments, &Context::new(global).await?).await,
 
         // status, verify
 

@@ -105,7 +105,7 @@ impl Archive {
     }
 
     /// `None`: what lies there is no report, and says nothing.
-    async fn read_report<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ExportError> {
+    pub async fn read_report<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ExportError> {
         let bucket = self.stack.bucket.as_str();
         let bytes = self.read(bucket, key).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
