@@ -103,6 +103,9 @@ impl Follow<'_> {
                     silent += 1;
                     note(format_args!("{failure}\nStill watching."));
                 }
+                Err((_, failure)) if failure.has_code("ExecutionDoesNotExist") => {
+                    return Err(Failure::Usage(format!("{} does not exist: name a run, or leave it out", self.execution)));
+                }
                 Err((service, failure)) => return Err(Failure::of(service, &failure)),
             }
             // Where little changes, little is asked.

@@ -84,7 +84,7 @@ impl Snapshot {
         parts.extend((windows.failed > 0).then(|| format!("{} failed", windows.failed)));
         if let Some(window) = window {
             let task = match holder {
-                None => "no task yet".to_owned(),
+                None => "no task is active".to_owned(),
                 Some(holder) => {
                     let age = holder.since.map(|since| format!(" for {}", ago(since, now))).unwrap_or_default();
                     let waits = if window.is_held_by(holder) { "" } else { "waits for another's " };

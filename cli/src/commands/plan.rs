@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use comfy_table::{Cell, CellAlignment};
 use export_core::{ExecutionArn, contract::plan::Run, service::ServiceFailure, warning::Warning};
 use indicatif::{HumanBytes, HumanCount};
@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub async fn run(arguments: &Plan, context: &Context) -> Result<Verdict, Failure> {
-    let now = Utc::now();
+    let now = Utc::now().trunc_subsecs(3);
     let stack = context.stack().await?;
     let schedule = Schedule::read(context, &stack).await?;
     let is_by_hand = arguments.months.month.is_some() || arguments.months.since.is_some();
@@ -116,15 +116,15 @@ fn cells(row: &Row) -> [Cell; 9] {
     ]
 }
 
-/// To the second: both ends are inclusive, and JSON has the milliseconds.
+/// To the minute: JSON has the milliseconds.
 fn span(from: &str, to: &str) -> String {
-    let short = |time: &str| time.get(..19).unwrap_or(time).replace('T', " ");
+    let short = |time: &str| time.get(..16).unwrap_or(time).replace('T', " ");
     format!("{} - {}", short(from), short(to))
 }
 
 fn time(hours: f64) -> String {
     match hours * 60.0 {
-        minutes if minutes < 1.0 => format!("{:.0} s", hours * 3600.0),
+        minutes if minutes < 1.0 => format!("{:.0} s", (hours * 3600.0).ceil()),
         minutes if minutes < 60.0 => format!("{minutes:.0} min"),
         _ => format!("{hours:.1} h"),
     }
@@ -163,11 +163,13 @@ fn summarise(rows: &[Row], now: DateTime<Utc>, holder: Result<Option<Holder>, Se
         let count = |basis: Basis| exports.iter().filter(|row| row.slot_hours_from == Some(basis)).count();
         let (by_manifests, by_bytes) = (count(Basis::Manifests), count(Basis::StoredBytes));
         let unknown = exports.len() - by_manifests - by_bytes;
-        let hours: f64 = exports.iter().filter_map(|row| row.slot_hours).sum();
-        let mut parts = Vec::from([format!("{by_manifests} from earlier manifests")]);
-        parts.extend((by_bytes > 0).then(|| format!("{by_bytes} (~) from stored bytes")));
-        parts.extend((unknown > 0).then(|| format!("{unknown} (?) not known, as nothing like it was exported yet")));
-        note(format_args!("Slot: {} in all: {}.", time(hours), parts.join(", ")));
+        let hours = exports.iter().filter_map(|row| row.slot_hours).fold(0.0, |sum, hours| sum + hours);
+        let mut parts = Vec::new();
+        parts.extend((by_manifests > 0).then(|| format!("{by_manifests} from earlier manifests")));
+        parts.extend((by_bytes > 0).then(|| format!("{by_bytes} (~) from stored bytes and the speed of others")));
+        parts.extend((unknown > 0).then(|| format!("{unknown} (?) not known, as nothing was exported yet to learn from")));
+        let known = if unknown < exports.len() { format!("about {}, ", time(hours)) } else { String::new() };
+        note(format_args!("Slot: {known}{}.", parts.join(", ")));
         let usual = if unknown > 0 { format!(", with {} s where the time is not known", estimate::USUAL_SECONDS) } else { String::new() };
         let cost: f64 = exports.iter().filter_map(|row| row.cost_usd).sum();
         note(format_args!(

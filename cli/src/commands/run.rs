@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use archive::service_failure;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 
 use super::watch;
@@ -21,7 +21,7 @@ use crate::{
 const MOST_BYTES_OF_INPUT: usize = 256 * 1024;
 
 pub async fn run(arguments: &Run, context: &Context) -> Result<Verdict, Failure> {
-    let now = Utc::now();
+    let now = Utc::now().trunc_subsecs(3);
     let stack = context.stack().await?;
     let input = input(arguments, context, &stack, now).await?;
     let started = Cell::new(None);

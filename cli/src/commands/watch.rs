@@ -8,7 +8,7 @@ use aws_sdk_sfn::{
     primitives::DateTime as Time,
     types::{ExecutionListItem, ExecutionStatus},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use export_core::{
     ErrorName, Month,
     contract::{
@@ -273,7 +273,8 @@ fn counted(counts: &Counts) -> String {
 }
 
 fn instant(time: &Time) -> DateTime<Utc> {
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).unwrap_or_default()
+    // It comes as a floating-point number.
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).unwrap_or_default().round_subsecs(3)
 }
 
 /// For a run that has just been started.
