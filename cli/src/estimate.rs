@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use export_core::{Window, decide::LogGroup, time::Millis};
 
 /// USD in Tokyo, without taxes and free tiers.
-const PER_TRANSITION: f64 = 0.025 / 1000.0;
-const PER_INVOCATION: f64 = 0.20 / 1e6;
+const PER_1000_TRANSITIONS: f64 = 0.025;
+const PER_MILLION_REQUESTS: f64 = 0.2;
 const PER_GB_SECOND: f64 = 0.000_013_333_4;
-const PER_PUT_OR_LIST: f64 = 0.0047 / 1000.0;
-const PER_GB_OF_OWN_LOGS: f64 = 0.76;
+const PER_1000_PUT_OR_LIST: f64 = 0.0047;
+const PER_GB_INGESTED: f64 = 0.76;
 
 /// What a window does, by docs/performance.md.
 const S3_REQUESTS: f64 = 12.0;
@@ -31,10 +31,10 @@ const LONGEST_WAIT: f64 = 300.0;
 pub fn cost(seconds: f64) -> f64 {
     let polls = f64::from(polls(seconds));
     let (transitions, invocations) = (3.0 + polls, 1.0 + polls);
-    transitions * PER_TRANSITION
-        + invocations * (PER_INVOCATION + SECONDS_OF_AN_INVOCATION * GB_OF_CHECK_EXPORT_TASK * PER_GB_SECOND)
-        + S3_REQUESTS * PER_PUT_OR_LIST
-        + OWN_LOGS_GB * PER_GB_OF_OWN_LOGS
+    transitions / 1000.0 * PER_1000_TRANSITIONS
+        + invocations * (PER_MILLION_REQUESTS / 1e6 + SECONDS_OF_AN_INVOCATION * GB_OF_CHECK_EXPORT_TASK * PER_GB_SECOND)
+        + S3_REQUESTS / 1000.0 * PER_1000_PUT_OR_LIST
+        + OWN_LOGS_GB * PER_GB_INGESTED
 }
 
 fn polls(seconds: f64) -> u32 {
@@ -88,6 +88,20 @@ mod tests {
         assert_eq!(polls_of, [1, 5, 18, 51]);
         let cost = 1000.0 * cost(60.0);
         assert!((0.70..0.72).contains(&cost), "{cost}");
+    }
+
+    #[test]
+    fn the_prices_are_those_of_the_documentation() {
+        let documentation = include_str!("../../docs/deploy.md");
+        for (price, of) in [
+            (PER_1000_TRANSITIONS, "1,000 state transitions"),
+            (PER_MILLION_REQUESTS, "million requests"),
+            (PER_GB_SECOND, "GB-second"),
+            (PER_1000_PUT_OR_LIST, "1,000 PUT or LIST requests"),
+            (PER_GB_INGESTED, "GB ingested"),
+        ] {
+            assert!(documentation.contains(&format!("{price} per {of}")), "{price} per {of}");
+        }
     }
 
     #[test]

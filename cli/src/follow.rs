@@ -37,16 +37,20 @@ const MOST_SILENT_LOOKS: u32 = 5;
 
 /// What a run is at. Two are equal if only time has passed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Snapshot {
-    pub phase: Phase,
+pub enum Phase {
+    Comparing,
+    Exporting(Box<Round>),
+    Compacting,
+    Reporting,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
-    Comparing,
-    Exporting { round: usize, windows: Windows, window: Option<CurrentWindow>, holder: Option<Holder>, began: Option<DateTime<Utc>> },
-    Compacting,
-    Reporting,
+pub struct Round {
+    pub number: usize,
+    pub windows: Windows,
+    pub window: Option<CurrentWindow>,
+    pub holder: Option<Holder>,
+    pub began: Option<DateTime<Utc>>,
 }
 
 /// Of one round.
@@ -95,7 +99,7 @@ impl Follow<'_> {
                 Ok(Look::Ended(ended)) => return Ok(*ended),
                 Ok(Look::Running(phase)) => {
                     silent = 0;
-                    if display.show(Snapshot { phase }, Utc::now()) {
+                    if display.show(phase, Utc::now()) {
                         changed = Instant::now();
                     }
                 }
@@ -154,7 +158,7 @@ impl Follow<'_> {
             None => None,
         };
         let began = DateTime::from_timestamp(round.start_date.secs(), round.start_date.subsec_nanos());
-        Ok(Phase::Exporting { round: rounds.len(), windows, window: window.clone(), holder, began })
+        Ok(Phase::Exporting(Box::new(Round { number: rounds.len(), windows, window: window.clone(), holder, began })))
     }
 
     /// The child that runs. What it is about is asked once.

@@ -26,7 +26,7 @@ use crate::{
     failure::Failure,
 };
 
-/// One window. `docs/operations.md` has the fields.
+/// One window: an element of the JSON, whose fields `plan --help` names.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {

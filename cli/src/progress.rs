@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    follow::{Phase, Snapshot},
+    follow::{CurrentWindow, Phase, Round},
     output::{Output, note},
+    slot::Holder,
 };
 
 /// While `plan` compares.
@@ -26,39 +27,36 @@ fn bar(output: &Output, template: &str) -> ProgressBar {
 pub struct Display {
     bar: ProgressBar,
     draws: bool,
-    last: Option<Snapshot>,
+    last: Option<Phase>,
 }
 
 impl Display {
     pub fn new(output: &Output) -> Self {
-        let bar = bar(output, "{prefix} [{bar:30}] {msg}");
+        let bar = bar(output, "[{bar:20}] {wide_msg}");
         Self { bar, draws: output.bars(), last: None }
     }
 
     /// Whether anything but a time has changed.
-    pub fn show(&mut self, snapshot: Snapshot, now: DateTime<Utc>) -> bool {
-        let has_changed = self.last.as_ref() != Some(&snapshot);
+    pub fn show(&mut self, phase: Phase, now: DateTime<Utc>) -> bool {
+        let has_changed = self.last.as_ref() != Some(&phase);
         if self.draws {
-            self.draw(&snapshot, now);
+            self.draw(&phase, now);
         } else if has_changed {
-            note(format_args!("{} {}", now.format("%H:%M:%SZ"), snapshot.line(now)));
+            note(format_args!("{} {}", now.format("%H:%M:%SZ"), line(&phase, now)));
         }
-        self.last = Some(snapshot);
+        self.last = Some(phase);
         has_changed
     }
 
-    fn draw(&self, snapshot: &Snapshot, now: DateTime<Utc>) {
-        let Phase::Exporting { round, windows, .. } = &snapshot.phase else {
-            self.bar.set_length(1);
-            self.bar.set_position(0);
-            self.bar.set_prefix(snapshot.line(now));
-            self.bar.set_message("");
-            return;
+    fn draw(&self, phase: &Phase, now: DateTime<Utc>) {
+        let (done, total) = match phase {
+            Phase::Exporting(round) => (round.windows.done(), round.windows.total),
+            _ => (0, 1),
         };
-        self.bar.set_length(windows.total);
-        self.bar.set_position(windows.done());
-        self.bar.set_prefix(format!("round {round}"));
-        self.bar.set_message(snapshot.details(now));
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        self.bar.set_message(line(phase, now));
+        self.bar.tick();
     }
 }
 
@@ -68,38 +66,39 @@ impl Drop for Display {
     }
 }
 
-impl Snapshot {
-    fn line(&self, now: DateTime<Utc>) -> String {
-        match &self.phase {
-            Phase::Comparing => "comparing the archive with the list".to_owned(),
-            Phase::Compacting => "writing Parquet".to_owned(),
-            Phase::Reporting => "writing the report".to_owned(),
-            Phase::Exporting { round, .. } => format!("round {round}: {}", self.details(now)),
-        }
+fn line(phase: &Phase, now: DateTime<Utc>) -> String {
+    match phase {
+        Phase::Comparing => "comparing the archive with the list".to_owned(),
+        Phase::Exporting(round) => format!("round {}: {}", round.number, round.details(now)),
+        Phase::Compacting => "writing Parquet".to_owned(),
+        Phase::Reporting => "writing the report".to_owned(),
     }
+}
 
+impl Round {
+    /// What matters most comes first: a terminal cuts the rest.
     fn details(&self, now: DateTime<Utc>) -> String {
-        let Phase::Exporting { windows, window, holder, began, .. } = &self.phase else { return String::new() };
+        let Self { windows, window, began, .. } = self;
         let mut parts = vec![format!("{} of {} windows", windows.done(), windows.total)];
         parts.extend((windows.failed > 0).then(|| format!("{} failed", windows.failed)));
-        if let Some(window) = window {
-            let task = match holder {
-                None => "no task is active".to_owned(),
-                Some(holder) => {
-                    let age = holder.since.map(|since| format!(" for {}", ago(since, now))).unwrap_or_default();
-                    let waits = if window.is_held_by(holder) { "" } else { "waits for another's " };
-                    let whose = if waits.is_empty() { String::new() } else { format!(" of {}", holder.log_group) };
-                    format!("{waits}task {}{whose} {}{age}", holder.task_id, holder.status)
-                }
-            };
-            parts.push(format!("{} {}: {task}", window.log_group, window.month));
-        }
         // As long for each window as until now.
         if let Some(each) = began.and_then(|began| (now - began).checked_div(i32::try_from(windows.done()).unwrap_or(i32::MAX))) {
             let left = each * i32::try_from(windows.total - windows.done()).unwrap_or(i32::MAX);
             parts.push(format!("about {} left", human(left)));
         }
+        parts.extend(window.as_ref().map(|window| self.of_window(window, now)));
         parts.join(", ")
+    }
+
+    fn of_window(&self, window: &CurrentWindow, now: DateTime<Utc>) -> String {
+        let CurrentWindow { log_group, month, .. } = window;
+        let Some(holder) = &self.holder else { return format!("{log_group} {month}: no task is active") };
+        let age = holder.since.map(|since| format!(" for {}", ago(since, now))).unwrap_or_default();
+        let Holder { status, task_id, log_group: other, .. } = holder;
+        match window.is_held_by(holder) {
+            true => format!("{log_group} {month} {status}{age}, task {task_id}"),
+            false => format!("{log_group} {month} waits for the slot: {other} {status}{age}, task {task_id}"),
+        }
     }
 }
 
@@ -108,5 +107,5 @@ pub fn ago(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
 }
 
 fn human(time: TimeDelta) -> String {
-    HumanDuration(time.max(TimeDelta::zero()).to_std().unwrap_or_default()).to_string()
+    format!("{:#}", HumanDuration(time.max(TimeDelta::zero()).to_std().unwrap_or_default()))
 }

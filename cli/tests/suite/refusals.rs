@@ -48,8 +48,8 @@ async fn a_refusal_names_the_action_to_allow() {
         denied["operation"] = json!(operation);
         stage.fault(denied).await;
         let ran = tool.run(arguments).await;
-        let says = format!("error: {operation} answered AccessDeniedException: not you");
-        assert!(ran.code == 3 && ran.stderr.contains(&says) && ran.stderr.contains("Allow "), "{ran:#?}");
+        let says = format!("{operation} answered AccessDeniedException: not you");
+        assert!(ran.code == 3 && ran.stderr.contains(&says) && ran.stderr.contains(&format!("Allow logs:{operation} ")), "{ran:#?}");
         stage.assert_no_faults_left().await;
     }
     let endpoint = refusing("AccessDeniedException").await;

@@ -16,7 +16,7 @@ async fn a_run_that_succeeds_ends_with_0_and_one_that_fails_with_1(engine: Engin
         stage.hello(name).await;
     }
     let run = ["run", "--month", MONTH, "--group", "/by-hand/*", "--output", "json"];
-    stage.fault(json!({"logGroupName": "/by-hand/b", "status": "FAILED", "message": "the disk is full", "times": 3})).await;
+    stage.fault(json!({"logGroupName": "/by-hand/b", "status": "FAILED", "message": "the disk is full", "times": 4})).await;
     let ran = tool.run(&run).await;
     assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(ran.stderr.contains("Next: Read the failures in the report"), "{ran:#?}");
