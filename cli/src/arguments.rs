@@ -22,10 +22,44 @@ Exit codes:
   1  a finding: a run failed, a month is missing, a difference
   2  wrong usage
   3  AWS refused, or cannot be reached
+  130  Ctrl-C: nobody watches any more, and the run goes on
 
 Examples:
   logs-archive --profile ops --region ap-northeast-1 COMMAND
   logs-archive COMMAND --output jsonl | jq .";
+
+const PLAN_HELP: &str = "\
+Without --month and --since: what the schedule would do if it started now.
+Exit code 1: something would fail.
+
+Each object of --output json is one window: logGroup, month, from and to (epoch milliseconds, both
+inclusive; also fromUtc, toUtc, fromLocal, toLocal), logStreamNamePrefix, destinationPrefix,
+outcome (export, archived, skipped, nothingYet, lost, warned, failed), reason, error, message,
+repairs, warnings, storedBytes (of the log group, all months), slotHours, slotHoursFrom (manifests,
+storedBytes), costUsd.
+
+Examples:
+  logs-archive plan
+  logs-archive plan --since 2025-01 --group '/aws/lambda/*'
+  logs-archive plan --output jsonl | jq -r 'select(.outcome == \"failed\").message'";
+
+const RUN_HELP: &str = "\
+The exit code tells how the run ended. Ctrl-C stops watching, not the run.
+
+Examples:
+  logs-archive run --month 2026-10
+  logs-archive run --since 2025-01 --group '/ecs/*' --detach
+  logs-archive run --month 2026-10 --group /ecs/web --force";
+
+const WATCH_HELP: &str = "\
+The exit code tells how the run ended. Ctrl-C stops watching, not the run.
+
+With --output json: execution, status, started, ended, error, cause, counts (by outcome), missing
+(the archive's open windows when the run ended) and report (bucket and key).
+
+Examples:
+  logs-archive watch
+  logs-archive watch by-hand-2026-11-01T04-00-00-000Z --output json | jq .counts";
 
 /// Before or after the command.
 #[derive(Debug, Args)]
@@ -60,13 +94,21 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    // plan, run, watch
     /// Show what the archive holds and lacks: log groups by months
     #[command(after_help = STATUS_HELP)]
     Status(Status),
     /// Compare a month of the archive with CloudWatch Logs, event for event
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+    /// Show what a run would do, without doing it
+    #[command(after_help = PLAN_HELP)]
+    Plan(Plan),
+    /// Start a run by hand, and follow it
+    #[command(after_help = RUN_HELP)]
+    Run(Run),
+    /// Follow a run
+    #[command(after_help = WATCH_HELP)]
+    Watch(Watch),
 
     // groups, doctor
     /// Print the completions of a shell

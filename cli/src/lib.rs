@@ -7,13 +7,19 @@ pub mod arguments;
 pub mod commands;
 pub mod comparison;
 pub mod context;
+pub mod estimate;
 pub mod exported;
 pub mod failure;
+pub mod follow;
 pub mod globs;
 pub mod matrix;
 pub mod output;
 pub mod page;
+pub mod preview;
+pub mod progress;
 pub mod records;
+pub mod request;
+pub mod slot;
 pub mod source;
 pub mod stack;
 pub mod survey;
@@ -32,6 +38,8 @@ pub enum Verdict {
     Well,
     /// A run failed, a month is missing, a difference, a finding of `doctor`.
     Finding,
+    /// Ctrl-C, before there was an answer.
+    Interrupted,
 }
 
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -47,6 +55,8 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Box::pin(run(arguments)).await {
         Ok(Verdict::Well) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
         Ok(Verdict::Finding) => ExitCode::from(1),
+        // As a shell has it: 128 and the number of SIGINT.
+        Ok(Verdict::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             output::note(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -56,9 +66,11 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failure> {
     match command {
-        // plan, run, watch
         Command::Status(arguments) => commands::status::run(&Context::new(global).await?, &arguments).await,
         Command::Verify(arguments) => commands::verify::run(&Context::new(global).await?, &arguments).await,
+        Command::Plan(arguments) => commands::plan::run(&Context::new(global).await?, &arguments).await,
+        Command::Run(arguments) => commands::run::run(&Context::new(global).await?, &arguments).await,
+        Command::Watch(arguments) => commands::watch::run(&Context::new(global).await?, &arguments).await,
 
         // groups, doctor
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),

@@ -1,6 +1,9 @@
 //! One file per command.
 
 // plan, run, watch
+pub mod plan;
+pub mod run;
+pub mod watch;
 
 // groups, doctor
 

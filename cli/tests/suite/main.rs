@@ -2,7 +2,12 @@
 
 mod archive;
 mod grammar;
+mod list;
 mod page;
+mod plan;
+mod refusals;
+mod run;
 mod status;
 mod tool;
 mod verify;
+mod watch;

@@ -75,7 +75,8 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
     let run = json!({"execution": EXECUTION, "start_time": NOW, "scheduled_time": "2026-11-01T04:00:00Z", "due_month": "2026-10",
         "timezone": "Asia/Tokyo", "looks": [look], "force": false, "compact": false, "warnings": []});
     let run: Run = from_value(merged(run, changes)).unwrap();
-    let present = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
+    let present =
+        LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None };
     let group = |name: &str| Group { source: from_value(source(name)).unwrap(), place: october(name).place, log_group: present.clone() };
     let ((open, unreadable), last) =
         (archive.open_windows().await.unwrap(), archive.last_runs(october("/a").month, october("/a").window).await.unwrap());

@@ -15,7 +15,7 @@ use crate::Archive;
 
 /// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: log groups of
 /// earlier runs, which an entry also covers if they exist no more.
-pub(crate) async fn expand<'a>(
+pub async fn expand<'a>(
     archive: &Archive,
     input: &RunInput,
     seen: impl Iterator<Item = &'a LogGroupName>,

@@ -17,6 +17,7 @@ mod work;
 use export_core::place::Stack;
 
 pub use comparison::Compared;
+pub use entries::expand;
 pub use failure::service_failure;
 pub use manifests::ManifestIndex;
 pub use objects::{FolderListing, Listed, Permissions};

@@ -79,5 +79,7 @@ fn described(found: &Described) -> Option<(LogGroupName, LogGroup)> {
     let is_exportable = !matches!(found.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery));
     let created = found.creation_time().map(Millis);
     let retention_policy = found.retention_policy_name().map(str::to_owned);
-    Some((name, LogGroup::Present { created, retention_in_days: found.retention_in_days(), retention_policy, is_exportable }))
+    let stored_bytes = found.stored_bytes().and_then(|bytes| u64::try_from(bytes).ok());
+    let retention_in_days = found.retention_in_days();
+    Some((name, LogGroup::Present { created, retention_in_days, retention_policy, is_exportable, stored_bytes }))
 }

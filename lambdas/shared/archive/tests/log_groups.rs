@@ -18,7 +18,8 @@ async fn fifty_names_are_one_request_and_only_what_was_asked_for_counts() {
     let (last, named) = names.split_last().unwrap();
     aws.state().log_groups = named.iter().map(|name| json!({"logGroupName": name, "retentionInDays": 7})).collect();
     let known = archive(&aws).named_log_groups(&names).await.unwrap();
-    let present = LogGroup::Present { created: None, retention_in_days: Some(7), retention_policy: None, is_exportable: true };
+    let present =
+        LogGroup::Present { created: None, retention_in_days: Some(7), retention_policy: None, is_exportable: true, stored_bytes: None };
     assert!(named.iter().all(|name| known[name] == present));
     assert_eq!((known.len(), &known[last]), (51, &LogGroup::Absent));
     let mut asked = aws.bodies("DescribeLogGroups");

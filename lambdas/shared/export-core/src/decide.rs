@@ -72,6 +72,9 @@ pub enum LogGroup {
         /// The name of that policy.
         retention_policy: Option<String>,
         is_exportable: bool,
+        /// Of all its events, as stored. It decides nothing: an estimate of what an export takes.
+        #[serde(default)]
+        stored_bytes: Option<u64>,
     },
 }
 

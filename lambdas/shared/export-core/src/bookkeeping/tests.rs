@@ -187,7 +187,8 @@ fn what_is_remembered_of_a_window() {
 #[test]
 fn what_a_report_says_was_found() {
     let name = |name: &str| crate::LogGroupName::parse(name).unwrap();
-    let there = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
+    let there =
+        LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None };
     let groups = [Group { log_group: there, ..group(json!({"logGroupName": "/there"})) }, group(json!({"logGroupName": "/gone"}))];
     for (before, scheduled, is_listed) in [
         (Some("2026-10-31T15:00:00Z"), "2026-11-30T14:59:59Z", true),

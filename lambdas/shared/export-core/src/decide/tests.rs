@@ -245,7 +245,13 @@ fn behind_the_first_covered_millisecond_no_hole_stays() {
 fn retention_says_from_when_on_a_window_is_complete() {
     let kept = |days, policy: Option<&str>| {
         let retention_policy = policy.map(str::to_owned);
-        open([]).group(LogGroup::Present { created: None, retention_in_days: Some(days), retention_policy, is_exportable: true })
+        open([]).group(LogGroup::Present {
+            created: None,
+            retention_in_days: Some(days),
+            retention_policy,
+            is_exportable: true,
+            stored_bytes: None,
+        })
     };
     check([
         ("all of it", kept(60, None).at("2026-11-29T15:00:00Z"), "Export"),

@@ -26,7 +26,8 @@ impl Speed {
         (seconds > 0.0 && window.duration() >= SHORTEST_PART).then_some(Self { seconds, window })
     }
 
-    fn seconds_for(self, window: Window) -> f64 {
+    /// For a window of another length.
+    pub fn seconds_for(self, window: Window) -> f64 {
         let length = |window: Window| window.duration().num_milliseconds() as f64;
         self.seconds * length(window) / length(self.window)
     }

@@ -308,6 +308,7 @@ impl World {
                 retention_in_days: group.retention,
                 retention_policy: None,
                 is_exportable: true,
+                stored_bytes: None,
             },
         }
     }

@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::{manifest::Content, place::stack};
 
-pub const NO_LIMIT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true };
-pub const ONE_DAY: LogGroup = LogGroup::Present { created: None, retention_in_days: Some(1), retention_policy: None, is_exportable: true };
-pub const INFREQUENT: LogGroup = LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: false };
+pub const NO_LIMIT: LogGroup =
+    LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None };
+pub const ONE_DAY: LogGroup =
+    LogGroup::Present { created: None, retention_in_days: Some(1), retention_policy: None, is_exportable: true, stored_bytes: None };
+pub const INFREQUENT: LogGroup =
+    LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: false, stored_bytes: None };
 
 /// Log stream folders with their bytes.
 pub type Streams<'a> = &'a [(&'a str, u64)];
@@ -39,7 +42,7 @@ fn folder(streams: Streams) -> Folder {
 }
 
 pub fn created(at: Millis) -> LogGroup {
-    LogGroup::Present { created: Some(at), retention_in_days: None, retention_policy: None, is_exportable: true }
+    LogGroup::Present { created: Some(at), retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None }
 }
 
 /// A manifest as it lies in the archive, with its task's folder.

@@ -92,7 +92,13 @@ fn what_an_export_replaces() {
 #[test]
 fn a_task_that_wrote_nothing_goes_by_the_log_group() {
     let kept = |days, task_created| {
-        let log_group = LogGroup::Present { created: None, retention_in_days: Some(days), retention_policy: None, is_exportable: true };
+        let log_group = LogGroup::Present {
+            created: None,
+            retention_in_days: Some(days),
+            retention_policy: None,
+            is_exportable: true,
+            stored_bytes: None,
+        };
         let mut case = lie([]).group(log_group).exports(&[]);
         case.evidence.export.as_mut().unwrap().created = task_created;
         case

@@ -103,7 +103,8 @@ fn what_was_refused_is_not_exported_again_until_something_changes() {
     };
     let next = |run: &Run, found: &[Found]| next_of(&groups, run, found);
     assert_eq!(next(&scheduled(), &found), "Report [], /g/0 SmallerExport: m");
-    let kept = LogGroup::Present { created: None, retention_in_days: Some(60), retention_policy: None, is_exportable: true };
+    let kept =
+        LogGroup::Present { created: None, retention_in_days: Some(60), retention_policy: None, is_exportable: true, stored_bytes: None };
     let kept = [Group { log_group: kept, ..groups[0].clone() }];
     assert_eq!(next_of(&kept, &scheduled(), &found), "Export [0]", "retention reaches the window no more");
     assert_eq!(next(&Run { force: true, ..run() }, &found), "Export [0]");

@@ -1,0 +1,272 @@
+//! What a run would do: the comparison that `plan-exports` makes, round after round, without an export in between.
+
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
+
+use archive::{Archive, Compared};
+use chrono::{SecondsFormat, Utc};
+use chrono_tz::Tz;
+use export_core::{
+    Month, Window,
+    contract::plan::{Next, PlannedWindow, Run, Settled},
+    decide::{LogGroup, Start, Verdict},
+    entry,
+    manifest::{Found, Manifest, Outcome},
+    missing::Memory,
+    planner::{Finished, Group, Planner, Progress, Speed},
+    time::Millis,
+    warning::Warning,
+};
+use serde::Serialize;
+
+use crate::{
+    estimate::{self, Rate},
+    failure::Failure,
+};
+
+/// One window: an element of the JSON, whose fields `plan --help` names.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    pub log_group: String,
+    pub month: Month,
+    /// Epoch milliseconds, both inclusive.
+    pub from: i64,
+    pub to: i64,
+    pub from_utc: String,
+    pub to_utc: String,
+    pub from_local: String,
+    pub to_local: String,
+    pub log_stream_name_prefix: Option<String>,
+    pub destination_prefix: String,
+    pub outcome: &'static str,
+    /// A reason of the table in docs/architecture.md, or a warning's name.
+    pub reason: Option<String>,
+    pub error: Option<String>,
+    pub message: Option<String>,
+    /// What is wrong with the manifest that the export replaces.
+    pub repairs: Option<String>,
+    pub warnings: Vec<Warning>,
+    /// Of the log group, all months.
+    pub stored_bytes: Option<u64>,
+    /// For how long the export would hold the slot.
+    pub slot_hours: Option<f64>,
+    pub slot_hours_from: Option<Basis>,
+    pub cost_usd: Option<f64>,
+    /// The run would fail for it.
+    #[serde(skip)]
+    pub fails_run: bool,
+    #[serde(skip)]
+    group: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Basis {
+    /// The log group's own, of the two months before.
+    Manifests,
+    /// The log group's stored bytes, at the speed of other log groups.
+    StoredBytes,
+}
+
+pub struct Preview {
+    pub rows: Vec<Row>,
+    pub warnings: Vec<Warning>,
+}
+
+/// `tell` hears of each log-group-month that is compared.
+pub async fn preview(archive: &Archive, run: &Run, groups: &[Group], memory: &Memory, tell: impl Fn()) -> Result<Preview, Failure> {
+    let mut collected = Collected::new(run, groups);
+    let mut progress = Progress::default();
+    loop {
+        let planner = Planner::new(run, groups, memory, progress, false);
+        let take = |one: &Compared| {
+            collected.take(one);
+            tell();
+        };
+        let Finished { next, progress: left, decided, .. } = archive.compare(planner, |_| None, || false, Utc::now, take).await?;
+        for decided in decided {
+            collected.settle(&decided.source, decided.month, decided.window, decided.settled);
+        }
+        for planned in &left.planned {
+            collected.plan(planned);
+        }
+        // The next round, as if this one had exported everything.
+        progress = Progress { planned: Vec::new(), exporting: false, ..left };
+        if next != Next::Export {
+            return Ok(Preview { rows: collected.finish(), warnings: progress.warnings });
+        }
+    }
+}
+
+struct Collected<'a> {
+    run: &'a Run,
+    groups: &'a [Group],
+    by_source: HashMap<&'a entry::Source, usize>,
+    timezone: Tz,
+    rate: Rate,
+    rows: Vec<Row>,
+    seen: HashSet<(usize, Window)>,
+    /// What is known of exports, before they are cut into parts.
+    starts: HashMap<usize, Vec<(Window, Start, Option<Speed>)>>,
+}
+
+impl<'a> Collected<'a> {
+    fn new(run: &'a Run, groups: &'a [Group]) -> Self {
+        let by_source = groups.iter().enumerate().map(|(index, group)| (&group.source, index)).collect();
+        let timezone = run.timezone.parse().unwrap_or_default();
+        Self { run, groups, by_source, timezone, rate: Rate::default(), rows: Vec::new(), seen: HashSet::new(), starts: HashMap::new() }
+    }
+
+    fn take(&mut self, one: &Compared) {
+        let group = one.subject.group;
+        for manifest in one.found.iter().filter(|found| found.is_valid()).filter_map(Found::manifest) {
+            if Speed::of(manifest).is_some() {
+                self.learn(group, manifest.window(), manifest.seconds());
+            }
+        }
+        for decision in &one.decisions {
+            match &decision.verdict {
+                Verdict::Archived if !self.is_hole(decision.month, one.subject.window) => {
+                    let mut row = self.row(group, decision.month, decision.window, "archived");
+                    row.reason = Some("AlreadyArchived".to_owned());
+                    row.message = recorded(&one.found);
+                    self.add(row, decision.window);
+                }
+                Verdict::Export(start) => {
+                    self.starts.entry(group).or_default().push((decision.window, start.clone(), one.speed));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The run looks there only for what a changed time zone left.
+    fn is_hole(&self, month: Month, window: Window) -> bool {
+        self.run.looks.iter().any(|look| look.after_first_covered && (look.month, look.window) == (month, window))
+    }
+
+    fn learn(&mut self, group: usize, window: Window, seconds: f64) {
+        if let Some(bytes) = estimate::stored_bytes_of(&self.groups[group].log_group, window, self.run.start_time) {
+            self.rate.add(seconds, bytes);
+        }
+    }
+
+    fn plan(&mut self, planned: &PlannedWindow) {
+        let PlannedWindow { group, month, window, repairs, .. } = planned;
+        let mut row = self.row(*group, *month, *window, "export");
+        row.repairs.clone_from(repairs);
+        let known = self.starts.get(group).into_iter().flatten().find(|(whole, ..)| whole.contains(*window)).cloned();
+        if let Some((_, start, speed)) = known {
+            row.warnings = start.warnings;
+            if let Some(speed) = speed {
+                let seconds = speed.seconds_for(*window);
+                self.learn(*group, *window, seconds);
+                row.estimate(seconds, Basis::Manifests);
+            }
+        }
+        self.add(row, *window);
+    }
+
+    fn settle(&mut self, source: &entry::Source, month: Month, window: Window, settled: Settled) {
+        let Some(group) = self.by_source.get(source).copied() else { return };
+        let row = |outcome| self.row(group, month, window, outcome);
+        let row = match settled {
+            Settled::Skipped { reason } => Row { reason: Some(format!("{reason:?}")), ..row("skipped") },
+            Settled::Lost { reason } => Row { reason: Some(format!("{reason:?}")), fails_run: reason.fails_run(), ..row("lost") },
+            Settled::NothingYet => Row { reason: Some("NoEventsYet".to_owned()), ..row("nothingYet") },
+            Settled::Warned { warning: Warning { name, message } } => {
+                Row { reason: Some(name.as_str()), message: Some(message), ..row("warned") }
+            }
+            Settled::Failed { failure, .. } => {
+                Row { error: Some(failure.error), message: Some(failure.message), fails_run: true, ..row("failed") }
+            }
+            // Of a window that has had its turn.
+            Settled::Exported { .. } | Settled::Empty { .. } | Settled::Waiting => return,
+        };
+        self.add(row, window);
+    }
+
+    fn add(&mut self, row: Row, window: Window) {
+        if self.seen.insert((row.group, window)) {
+            self.rows.push(row);
+        }
+    }
+
+    fn row(&self, index: usize, month: Month, window: Window, outcome: &'static str) -> Row {
+        let Group { source, place, log_group } = &self.groups[index];
+        let utc = |at: Millis| at.to_string();
+        let local = |at: Millis| {
+            let at = at.instant().unwrap_or_default().with_timezone(&self.timezone);
+            at.to_rfc3339_opts(SecondsFormat::Millis, true)
+        };
+        let stored_bytes = match log_group {
+            LogGroup::Present { stored_bytes, .. } => *stored_bytes,
+            LogGroup::Absent | LogGroup::Gone => None,
+        };
+        Row {
+            log_group: source.log_group_name.to_string(),
+            month,
+            from: window.from.0,
+            to: window.to.0,
+            from_utc: utc(window.from),
+            to_utc: utc(window.to),
+            from_local: local(window.from),
+            to_local: local(window.to),
+            log_stream_name_prefix: source.log_stream_name_prefix.as_ref().map(ToString::to_string),
+            destination_prefix: place.destination.prefix(month),
+            outcome,
+            reason: None,
+            error: None,
+            message: None,
+            repairs: None,
+            warnings: Vec::new(),
+            stored_bytes,
+            slot_hours: None,
+            slot_hours_from: None,
+            cost_usd: None,
+            fails_run: false,
+            group: index,
+        }
+    }
+
+    /// In the order in which a run has them: the newest month first.
+    fn finish(mut self) -> Vec<Row> {
+        for row in self.rows.iter_mut().filter(|row| row.outcome == "export") {
+            let window = Window { from: Millis(row.from), to: Millis(row.to) };
+            let bytes = estimate::stored_bytes_of(&self.groups[row.group].log_group, window, self.run.start_time);
+            match bytes.and_then(|bytes| self.rate.seconds_for(bytes)).filter(|_| row.slot_hours.is_none()) {
+                Some(seconds) => row.estimate(seconds, Basis::StoredBytes),
+                None if row.slot_hours.is_none() => row.cost_usd = Some(estimate::cost(estimate::USUAL_SECONDS)),
+                None => {}
+            }
+        }
+        self.rows.sort_by_key(|row| (Reverse(row.month), row.group, row.from));
+        self.rows
+    }
+}
+
+impl Row {
+    fn estimate(&mut self, seconds: f64, basis: Basis) {
+        self.slot_hours = Some(seconds / 3600.0);
+        self.slot_hours_from = Some(basis);
+        self.cost_usd = Some(estimate::cost(seconds));
+    }
+}
+
+/// What covers a window, where that is no export.
+fn recorded(found: &[Found]) -> Option<String> {
+    let says = |manifest: &Manifest| {
+        let reason = manifest.reason.map(|reason| format!(" {reason:?}")).unwrap_or_default();
+        let outcome = match manifest.outcome {
+            Outcome::Exported => return None,
+            Outcome::Empty => "empty",
+            Outcome::Skipped => "skipped",
+            Outcome::Lost => "lost",
+        };
+        Some(format!("recorded as {outcome}{reason}"))
+    };
+    found.iter().filter(|found| found.is_valid()).filter_map(Found::manifest).find_map(says)
+}

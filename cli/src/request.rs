@@ -1,0 +1,145 @@
+//! What a run is asked to do: the input that the schedule has, and what the options of `plan` and `run` make of it.
+
+use archive::service_failure;
+use chrono::{DateTime, SubsecRound, Utc};
+use export_core::{ErrorName, ExportError, LogGroupName, Month, input::RunInput, place::Stack, planner::Group, time::format_instant};
+use serde_json::{Map, Value, json};
+use wildmatch::WildMatch;
+
+use crate::{arguments::Months, context::Context, failure::Failure, stack::DeployedStack};
+
+/// EventBridge Scheduler replaces it with the time of the start.
+const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
+
+/// The schedule of a stack, which keeps the list of log groups.
+pub struct Schedule {
+    pub name: String,
+    pub is_enabled: bool,
+    input: String,
+}
+
+impl Schedule {
+    pub async fn read(context: &Context, stack: &DeployedStack) -> Result<Self, Failure> {
+        let name = stack.output("ScheduleName").to_owned();
+        let schedule = context.scheduler().get_schedule().name(&name).send().await.map_err(|error| {
+            let failure = service_failure("GetSchedule", &error);
+            if failure.has_code("ResourceNotFoundException") {
+                return Failure::Usage(format!("schedule {name} of stack {} is gone: deploy the stack again", stack.name));
+            }
+            Failure::of("scheduler", &failure)
+        })?;
+        let is_enabled = schedule.state() == Some(&aws_sdk_scheduler::types::ScheduleState::Enabled);
+        let input = schedule.target.and_then(|target| target.input).unwrap_or_default();
+        Ok(Self { name, is_enabled, input })
+    }
+
+    /// Of the run that the schedule would start at `now`.
+    pub fn input_at(&self, now: DateTime<Utc>) -> Result<Value, Failure> {
+        let text = self.input.replace(SCHEDULED_TIME, &format_instant(now.trunc_subsecs(0)));
+        match serde_json::from_str(&text) {
+            Ok(input @ Value::Object(_)) => Ok(input),
+            _ => Err(Failure::Usage(format!("the input of schedule {} is no JSON object: correct it in Amazon EventBridge", self.name))),
+        }
+    }
+
+    /// Of a run by hand over the schedule's list.
+    pub fn input_by_hand(&self, months: &Months, force: bool, now: DateTime<Utc>) -> Result<Value, Failure> {
+        let mut input = self.input_at(now)?;
+        let fields = input.as_object_mut().into_iter();
+        for fields in fields {
+            fields.remove("scheduledTime");
+            set(fields, "month", months.month);
+            set(fields, "since", months.since);
+            if force {
+                fields.insert("force".to_owned(), json!(true));
+            }
+        }
+        Ok(input)
+    }
+}
+
+fn set(fields: &mut Map<String, Value>, name: &str, month: Option<Month>) {
+    if let Some(month) = month {
+        fields.insert(name.to_owned(), json!(month));
+    }
+}
+
+/// Refuses what a run would refuse.
+pub fn parse(input: &Value, stack: &Stack) -> Result<RunInput, Failure> {
+    RunInput::parse(input, stack).map_err(refused)
+}
+
+/// What a run fails with before it looks at a log group is for whoever asked for it.
+pub fn refused(error: ExportError) -> Failure {
+    match error.name {
+        ErrorName::InvalidInput | ErrorName::MonthNotComplete => Failure::Usage(error.message),
+        _ => error.into(),
+    }
+}
+
+/// The log groups that `--group` names. None: all.
+pub struct Selection<'a> {
+    texts: &'a [String],
+}
+
+impl<'a> Selection<'a> {
+    pub fn new(texts: &'a [String]) -> Self {
+        Self { texts }
+    }
+
+    pub fn is_all(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Adds each name that no entry covers, with the stack's defaults. Answers with those.
+    pub fn add_names(&self, input: &mut Value, stack: &Stack) -> Result<Vec<&'a str>, Failure> {
+        let entries = parse(input, stack)?.entries;
+        let mut added = Vec::new();
+        for text in self.texts.iter().filter(|text| !text.contains(['*', '?'])) {
+            let name = LogGroupName::parse(text).map_err(|fix| Failure::Usage(format!("--group is {text:?}: {fix}")))?;
+            if entries.iter().all(|entry| entry.rank(&name).is_none()) {
+                added.push(text.as_str());
+            }
+        }
+        if let Some(list) = input["logGroups"].as_array_mut() {
+            list.extend(added.iter().map(|name| json!(name)));
+        }
+        Ok(added)
+    }
+
+    /// Keeps what is selected. A glob has to match something.
+    pub fn keep(&self, groups: &mut Vec<Group>) -> Result<(), Failure> {
+        if self.is_all() {
+            return Ok(());
+        }
+        let globs: Vec<WildMatch> = self.texts.iter().map(|text| WildMatch::new(text)).collect();
+        let is_match = |glob: &WildMatch, group: &Group| glob.matches(group.source.log_group_name.as_str());
+        if let Some(idle) = globs.iter().position(|glob| !groups.iter().any(|group| is_match(glob, group))) {
+            return Err(Failure::Usage(format!(
+                "--group {} matches no log group of the schedule's list: write the glob anew, or name the log group",
+                self.texts[idle]
+            )));
+        }
+        groups.retain(|group| globs.iter().any(|glob| is_match(glob, group)));
+        Ok(())
+    }
+}
+
+/// A list of exactly these log groups, each with the options that it has in the whole list.
+pub fn entries_of(groups: &[Group], input: &RunInput) -> Value {
+    let entry = |group: &Group| {
+        let source = &group.source;
+        let mut entry = Map::from_iter([("logGroupName".to_owned(), json!(source.log_group_name))]);
+        if source.s3_prefix != input.s3_prefix {
+            entry.insert("s3Prefix".to_owned(), json!(source.s3_prefix));
+        }
+        if let Some(prefix) = &source.log_stream_name_prefix {
+            entry.insert("logStreamNamePrefix".to_owned(), json!(prefix));
+        }
+        if let Some(template) = &source.destination_prefix {
+            entry.insert("destinationPrefix".to_owned(), json!(template));
+        }
+        if entry.len() == 1 { json!(source.log_group_name) } else { Value::Object(entry) }
+    };
+    groups.iter().map(entry).collect()
+}

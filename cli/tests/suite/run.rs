@@ -1,0 +1,62 @@
+//! `run` starts what it was asked for, and ends as the run does.
+
+use e2e::{MONTH, S3_PREFIX, place};
+use local_aws::Engine;
+use serde_json::{Value, json};
+
+use crate::list::{everything, stage};
+
+e2e::on_both_engines! {
+    a_run_that_succeeds_ends_with_0_and_one_that_fails_with_1,
+}
+
+async fn a_run_that_succeeds_ends_with_0_and_one_that_fails_with_1(engine: Engine) {
+    let (stage, tool) = stage(engine, json!([{"logGroupNamePrefix": "/by-hand/", "s3Prefix": "hand"}, "/other"])).await;
+    for name in ["/by-hand/a", "/by-hand/b", "/other"] {
+        stage.hello(name).await;
+    }
+    let run = ["run", "--month", MONTH, "--group", "/by-hand/*", "--output", "json"];
+    stage.fault(json!({"logGroupName": "/by-hand/b", "status": "FAILED", "message": "the disk is full", "times": 4})).await;
+    let ran = tool.run(&run).await;
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(ran.stderr.contains("Next: Read the failures in the report"), "{ran:#?}");
+    assert!(ran.stderr.contains(" comparing the archive with the list\n") && !ran.stderr.contains('\u{1b}'), "plain lines: {ran:#?}");
+    let failed: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!([&failed["status"], &failed["error"]], [&json!("FAILED"), &json!("ArchiveIncomplete")], "{failed:#}");
+    assert!(failed["cause"].as_str().is_some_and(|cause| cause.contains("the disk is full")), "{failed:#}");
+    assert_eq!([&failed["counts"]["exported"], &failed["counts"]["failed"]], [&json!(1), &json!(1)]);
+    let missing: Vec<_> = failed["missing"].as_array().expect("a list").iter().map(|one| [&one["logGroup"], &one["month"]]).collect();
+    assert_eq!(missing, [[&json!("/by-hand/b"), &json!(MONTH)]]);
+
+    let ended = tool.json(0, &run[..5]).await;
+    assert_eq!(ended["counts"]["exported"], 1, "{ended:#}");
+    assert_eq!([&ended["status"], &ended["error"], &ended["missing"]], [&json!("SUCCEEDED"), &Value::Null, &json!([])]);
+    let arn = ended["execution"].as_str().expect("an ARN");
+    let report = format!("s3://{}/{}", ended["report"]["bucket"], ended["report"]["key"]).replace('"', "");
+    assert!(stage.report(arn).await.is_object() && report.contains(&format!("{S3_PREFIX}/runs/")), "{report}");
+    let keys = stage.keys(&format!("{}/", place("hand", "/by-hand/b"))).await;
+    assert!(keys.iter().any(|key| key.ends_with(".gz")), "the entry's own prefix counts: {keys:?}");
+    assert_eq!(stage.created("/other").await.len(), 0, "nobody asked for it");
+
+    let ended = tool.json(0, &[&run[..5], &["--force"]].concat()).await;
+    assert_eq!(ended["counts"]["exported"], 2, "{ended:#}");
+    let ran = tool.run(&run[..5]).await;
+    let windows = ran.stdout.lines().find(|line| line.trim_start().starts_with("windows ")).unwrap_or_default();
+    assert!(ran.code == 0 && windows.ends_with(" 2 alreadyArchived"), "{ran:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_would_refuse_is_not_started() {
+    let (stage, tool) = stage(Engine::Ministack, json!(["/refused"])).await;
+    let before = everything(&stage).await;
+    for (arguments, says) in [
+        (&["--month", "2999-01"][..], "error: month 2999-01 in Asia/Tokyo is complete from "),
+        (&["--since", "1999-01"], "error: since is \"1999-01\": a run looks at 120 months at most"),
+        (&["--month", MONTH, "--group", "/none*"], "error: --group /none* matches no log group"),
+        (&["--month", MONTH, "--since", MONTH], "error: the argument '--month <M>' cannot be used with '--since <M>'"),
+    ] {
+        let ran = tool.run(&[&["run"], arguments].concat()).await;
+        assert!(ran.code == 2 && ran.stderr.starts_with(says) && ran.stdout.is_empty(), "{ran:#?}");
+    }
+    assert_eq!(everything(&stage).await, before);
+}
