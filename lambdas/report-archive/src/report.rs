@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError, Month, Window,
     contract::{
-        plan::{Decided, Failure, PlannedWindow, Request, Settled, message_of},
+        plan::{Decided, Failure, PlannedWindow, Request, Run, Settled, message_of},
         report::{Counts, Report, SCHEMA_VERSION},
     },
     manifest::Reason,
@@ -149,13 +149,15 @@ fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> R
     warnings.extend(memory.unreadable.iter().map(|failure| Warning::new(WarningName::OpenWindowUnreadable, &failure.message)));
     warnings.sort();
     warnings.dedup();
-    let mut months: Vec<Month> =
-        run.into_iter().flat_map(|run| &run.looks).filter(|look| !look.after_first_covered).map(|look| look.month).collect();
+    let mut months: Vec<Month> = run.into_iter().flat_map(Run::months).collect();
     months.dedup();
     let missing = open.left();
     let looked_at_due_month = header.scheduled_time.is_some() && header.compared_everything && months.contains(&header.due_month);
     let is_due = |window: Window| due_window.is_some_and(|due| due.overlaps(window));
     let is_open = |open: &OpenWindow| open.is_asked() && is_due(open.window());
+    let (compacted, compaction_error) = (handed_to_compaction(request), compaction_failure(&request.state));
+    let compaction = progress.and_then(|progress| progress.compaction.as_ref());
+    let is_compacted = compaction_error.is_none() && compaction.is_some_and(|compaction| compaction.months == compacted);
     let missing_count = missing.iter().filter(|open| open.is_missing(*now)).count() + memory.unreadable.len();
     Report {
         schema_version: SCHEMA_VERSION,
@@ -173,8 +175,9 @@ fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> R
         slot_hours_used: slot_seconds / 3600.0,
         slot_hours_needed,
         error: header.error.clone(),
-        compacted: handed_to_compaction(request),
-        compaction_error: compaction_failure(&request.state),
+        compacted,
+        compacted_manifests: compaction.map(|compaction| compaction.followed(is_compacted)),
+        compaction_error,
         warnings,
         told: false,
         decided: left.decided.clone(),

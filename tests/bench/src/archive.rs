@@ -97,8 +97,15 @@ pub fn s3_client(local: &LocalAws) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&local.sdk_config()).force_path_style(true).build())
 }
 
-/// The report of a scheduled run, newer than all others by its key. A run reads reports from the newest on until it finds such a one.
+/// The report of a scheduled run that people were told of, newer than all others by its key. A run reads reports from the newest on until it
+/// finds such a one.
 pub fn scheduled_report(stack: &Stack) -> (String, Bytes) {
-    let report = json!({"scheduled_time": "2020-01-01T04:00:00Z", "compared_everything": true, "due_month": "2019-12"});
+    let time = "2020-01-01T04:00:00Z";
+    let report = json!({
+        "schema_version": export_core::contract::report::SCHEMA_VERSION, "execution": "planted", "started": time, "ended": time, "scheduled_time": time,
+        "compared_everything": true, "due_month": "2019-12", "due_month_archived": true, "timezone": TIMEZONE, "months": [],
+        "counts": export_core::contract::report::Counts::default(), "missing_count": 0, "slot_hours_used": 0.0, "slot_hours_needed": 0.0, "error": null,
+        "compaction_error": null, "warnings": [], "told": true, "decided": [], "missing": [], "found": [],
+    });
     (format!("{}year=2999/month=12/planted.json", stack.reports()), Bytes::from(report.to_string()))
 }

@@ -129,53 +129,43 @@ async fn what_a_manifest_blocks_is_not_exported_again_until_it_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_compacts_takes_up_what_earlier_runs_owe() {
-    let report = |day: u32, archived: &str, compacted: &[&str], failed: bool| {
-        let error = failed.then(|| json!({"error": "CompactionFailed", "message": "m"}));
-        json!({"execution": "arn:other", "due_month": "2026-09", "compared_everything": true, "started": format!("2026-10-{day:02}T04:00:00Z"), "ended": format!("2026-10-{day:02}T05:00:00.000Z"),
-            "decided": [{"month": archived, "became": "exported"}, {"month": "2020-01", "became": "failed"}], "compacted": compacted, "compaction_error": error})
-    };
-    let (none, all): (&[&str], &[&str]) = (&[], &["2026-10"]);
-    // Of two runs, the later one can have the earlier due month.
-    let later = merged(report(21, "2026-03", none, false), json!({"due_month": "2026-08"}));
-    let between = [report(20, "2026-01", &["2026-01"], false), report(10, "2026-02", none, false), later];
-    // The manifest of October is older than every report, but for the last two cases.
-    let (before, after) = ("2026-10-01T03:00:00Z", "2026-10-01T04:00:01Z");
-    let done = || vec![report(1, "2026-01", &["2026-01"], false)];
-    type Case<'a> = (bool, Vec<Value>, [&'a str; 2], &'a [&'a str]);
-    let cases: [Case; 9] = [
-        // Nothing was ever compacted: what this run looks at.
-        (true, vec![], [before, "arn:stopped"], all),
-        (true, vec![report(1, "2026-01", none, false)], [before, "arn:stopped"], all),
-        (true, done(), [before, "arn:stopped"], none),
-        (true, [done(), vec![report(2, "2026-02", none, false)]].concat(), [before, "arn:stopped"], &["2026-02"]),
-        (
-            true,
-            vec![report(1, "2026-02", &["2026-01", "2026-02"], true), report(2, "2026-03", none, false)],
-            [before, "arn:stopped"],
-            &["2026-01", "2026-02", "2026-03"],
-        ),
-        (true, between.to_vec(), [before, "arn:stopped"], &["2026-03"]),
-        (false, vec![report(1, "2026-02", &["2026-01", "2026-02"], true)], [after, "arn:stopped"], none),
-        // A run that was stopped left no report; the run that compacted has compacted its own.
-        (true, done(), [after, "arn:stopped"], all),
-        (true, done(), [after, "arn:other"], none),
-    ];
-    for (compact, reports, [completed, execution], expected) in cases {
-        let target = october("/ecs/web");
-        let aws = aws_with(|aws| {
-            aws.put(
-                &path_of(&target),
-                &manifest(&target, json!({"outcome": "empty", "objects": 0, "bytes": 0, "completed": completed, "execution": execution})),
-            );
+async fn a_run_that_writes_parquet_compacts_the_months_whose_manifests_changed() {
+    let aws = |reports: &[Value]| {
+        aws_with(|aws| {
+            for month in ["2026-08", "2026-10"] {
+                let mut target = october("/ecs/web");
+                target.month = month.parse().unwrap();
+                aws.put(&path_of(&target), &manifest(&target, json!({"outcome": "empty", "objects": 0, "bytes": 0})));
+            }
             for (day, report) in reports.iter().enumerate() {
-                let (month, start) = (&report["due_month"].as_str().unwrap()[5..], report["started"].as_str().unwrap());
-                aws.put(&format!("archive/logs/runs/year=2026/month={month}/{start}-{day}.json"), report);
+                aws.put(&format!("archive/logs/runs/year=2026/month=09/2026-10-{day:02}.json"), report);
             }
             aws.put("archive/logs/runs/year=2026/month=09/z.json", &json!("no report"));
-        });
-        let plan = handle(&aws, run(json!({"logGroups": ["/ecs/web"], "compact": compact}))).await.unwrap();
-        let next = if expected.is_empty() { "REPORT" } else { "COMPACT" };
-        assert_eq!((&plan["next"], &plan["compact"]), (&json!(next), &json!(expected)), "{completed} {execution} {reports:?}");
+        })
+    };
+    let next = async |aws: &Aws, compact: bool| {
+        let plan = handle(aws, run(json!({"logGroups": ["/ecs/web"], "compact": compact}))).await.unwrap();
+        json!([plan["next"], plan["compact"]])
+    };
+    let compaction = |aws: &Aws| of_step(aws, 1, "progress")["compaction"].clone();
+
+    let report = |followed: Value| json!({"compacted_manifests": followed});
+    let first = aws(&[report(Value::Null)]);
+    assert_eq!(next(&first, true).await, json!(["COMPACT", ["2026-10"]]), "the first: what it looks at");
+    let all = compaction(&first)["manifests"].clone();
+    assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["2026-08", "2026-10"]);
+    let of = |month: &str| json!({month: all[month]});
+
+    let (none, older, due) = (json!(["REPORT", []]), json!(["COMPACT", ["2026-08"]]), json!(["COMPACT", ["2026-10"]]));
+    let unasked = aws(&[]);
+    assert_eq!((next(&unasked, false).await, compaction(&unasked)), (none.clone(), Value::Null));
+    for (reports, expected) in [
+        (vec![report(all.clone())], &none),
+        (vec![report(all.clone()), json!({})], &none),
+        (vec![report(of("2026-10"))], &older),
+        (vec![report(json!({"2026-08": "other", "2026-10": all["2026-10"]})), report(Value::Null)], &older),
+        (vec![report(all.clone()), report(of("2026-08"))], &due),
+    ] {
+        assert_eq!(next(&aws(&reports), true).await, *expected, "{reports:?}");
     }
 }

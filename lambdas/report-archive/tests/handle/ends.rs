@@ -24,7 +24,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     assert_eq!(output, merged(expected, counts.clone()));
     let expected = json!({"schema_version": 2, "execution": EXECUTION, "started": NOW, "ended": "2026-11-01T04:00:05.000Z", "scheduled_time": "2026-11-01T04:00:00Z",
         "compared_everything": true, "due_month": "2026-10", "due_month_archived": true, "timezone": "Asia/Tokyo", "months": ["2026-10"], "counts": counts,
-        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compacted": [], "compaction_error": null, "warnings": [], "told": true,
+        "missing_count": 0, "slot_hours_used": hours[0], "slot_hours_needed": hours[1], "error": null, "compacted": [], "compacted_manifests": null, "compaction_error": null, "warnings": [], "told": true,
         "decided": [merged(exported(), json!({})), skipped("NoEventsInMonth")], "missing": [], "found": LIST});
     assert_eq!(report(&aws), expected);
     let idle = october("/idle");
@@ -75,16 +75,26 @@ async fn the_gravest_error_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_names_the_months_that_were_handed_to_the_compaction() {
+async fn a_report_says_which_manifests_the_parquet_follows() {
     let months = json!(["2026-09", "2026-10"]);
     let well = json!({"compaction": {"months": months, "compacted": 0}});
-    for (more, compacted, failed) in
-        [(json!({}), json!([]), false), (well.clone(), months.clone(), false), (json!({"compactionError": caught("X")}), months, true)]
-    {
+    let found = json!({"2026-08": "a", "2026-09": "b", "2026-10": "c"});
+    let (none, older) = (json!([]), json!({"2026-08": "a"}));
+    let progress = json!({"compaction": {"months": months, "manifests": found}});
+    for (progress, more, compacted, followed, failed) in [
+        (&progress, &well, &months, &found, false),
+        (&progress, &json!({"compactionError": caught("X")}), &months, &older, true),
+        // The run ended before it started the compaction.
+        (&progress, &json!({}), &none, &older, false),
+        (&json!({"compaction": {"months": [], "manifests": found}}), &json!({}), &none, &found, false),
+        (&json!({}), &json!({}), &none, &Value::Null, false),
+    ] {
         let aws = Aws::default();
-        let state = merged(left(&aws, json!([]), json!({})).await, more);
+        let state = merged(left(&aws, json!([]), progress.clone()).await, more.clone());
         assert_eq!(handle(&aws, state).await.is_err(), failed);
-        assert_eq!((&report(&aws)["compacted"], report(&aws)["compaction_error"].is_null()), (&compacted, !failed));
+        let report = report(&aws);
+        assert_eq!((&report["compacted"], &report["compacted_manifests"]), (compacted, followed), "{progress} {more}");
+        assert_eq!(report["compaction_error"].is_null(), !failed);
     }
     // The next runs read it, so it is written where nothing else is new.
     let aws = Aws::default();

@@ -82,7 +82,7 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
     let memory = Memory { open, unreadable, found: last.found };
     work.fix_run(run, LIST.map(group).to_vec(), memory).await.unwrap();
     let nothing = json!({"look": 1, "group": 0, "older": 0, "compared_everything": true, "planned": [], "exporting": false, "idle_rounds": 0,
-        "archived": {"2026-10": 3}, "exported": [], "due_month_seconds": 5400.0, "warnings": []});
+        "archived": {"2026-10": 3}, "due_month_seconds": 5400.0, "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();
     let decided: Vec<Decided> = from_value(decided).unwrap();
     let compact = vec!["2026-09".parse().unwrap(), "2026-10".parse().unwrap()];

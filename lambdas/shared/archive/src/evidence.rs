@@ -32,10 +32,7 @@ impl Archive {
                     evidence.newest_event = Some(self.newest_event(log_group, question.newest_event_matters_since()).await?);
                 }
                 Need::Stream => {
-                    evidence.has_stream = match question.stream_prefix {
-                        Some(prefix) => Some(self.has_stream(log_group, prefix).await?),
-                        None => Some(true),
-                    };
+                    evidence.has_stream = Some(self.has_stream(log_group, question.stream_prefix).await?);
                 }
                 Need::AnyEvent => evidence.any_event = Some(self.any_event(log_group, question.stream_prefix, question.window).await?),
                 Need::OldestTask => evidence.oldest_task = Some(self.oldest_task(question, index).await?),

@@ -1,6 +1,8 @@
 //! What AWS holds: the evidence for a decision, and the archive's memory, manifests and reports. No Lambda runtime, so that an
 //! operator's tool can use it too.
 
+mod comparison;
+mod entries;
 mod evidence;
 mod failure;
 mod log_groups;
@@ -14,6 +16,7 @@ mod work;
 
 use export_core::place::Stack;
 
+pub use comparison::Compared;
 pub use failure::service_failure;
 pub use manifests::ManifestIndex;
 pub use objects::Permissions;

@@ -1,17 +1,22 @@
 //! Manifests: which there are, what they say, and the rule against overlaps when one is written.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError, Month, Window,
+    compaction::ManifestDigests,
     decide::Question,
     destination::task_folder,
     manifest::{Content, Found, Manifest},
-    place::{ManifestKey, Place, PlaceHash},
+    place::{ManifestKey, Place, PlaceHash, hexadecimal},
     planner::Speed,
 };
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use sha2::{Digest, Sha256};
 
 use crate::{
     Archive,
@@ -70,6 +75,18 @@ impl Archive {
         let keys = self.list_keys(self.stack.bucket.as_str(), prefix).await?;
         let parse = |(key, etag): (String, String)| Some((ManifestKey::parse(month, key.strip_prefix(&folder)?)?, etag));
         Ok(keys.into_iter().filter_map(parse).collect())
+    }
+
+    /// One listing of the manifests of all months.
+    pub async fn manifest_digests(&self) -> Result<ManifestDigests, ExportError> {
+        let mut digests: BTreeMap<Month, Sha256> = BTreeMap::new();
+        let add = |key: String, etag: String| {
+            if let Some(manifest) = self.stack.parse_manifest_key(&key) {
+                digests.entry(manifest.month).or_default().update(format!("{key} {etag}\n"));
+            }
+        };
+        self.list_each(self.stack.bucket.as_str(), &self.stack.all_manifests(), add).await?;
+        Ok(digests.into_iter().map(|(month, digest)| (month, hexadecimal(&digest.finalize(), 16))).collect())
     }
 
     /// Of one place, in a month and both neighbours.

@@ -51,14 +51,20 @@ impl Archive {
 
     /// Every key that begins with `prefix`, with its ETag.
     pub async fn list_keys(&self, bucket: &str, prefix: &str) -> Result<Vec<(String, String)>, ExportError> {
-        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         let mut keys = Vec::new();
+        self.list_each(bucket, prefix, |key, etag| keys.push((key, etag))).await?;
+        Ok(keys)
+    }
+
+    /// The same, page by page: an archive can have a million manifests.
+    pub async fn list_each(&self, bucket: &str, prefix: &str, mut take: impl FnMut(String, String)) -> Result<(), ExportError> {
+        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused(&service_failure("ListObjectsV2", &error), bucket, LIST))?;
-            let named = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key.zip(object.e_tag));
-            keys.extend(named);
+            let objects = page.contents.unwrap_or_default().into_iter();
+            objects.filter_map(|object| object.key.zip(object.e_tag)).for_each(|(key, etag)| take(key, etag));
         }
-        Ok(keys)
+        Ok(())
     }
 
     /// `None`: it does not exist. The failure is told as it is: what it means differs from object to object.

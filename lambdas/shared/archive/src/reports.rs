@@ -4,17 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use export_core::{
-    ExportError, LogGroupName, Month, Window,
-    compaction::{self, PastRun, Uncompacted},
-    contract::report::Report,
-    missing::FoundLogGroups,
-    time::parse_instant,
-    window::CLOCK_SKEW,
+    ExportError, LogGroupName, Month, Window, compaction::ManifestDigests, contract::report::Report, missing::FoundLogGroups,
+    time::parse_instant, window::CLOCK_SKEW,
 };
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{Archive, objects::Permissions};
 
@@ -41,37 +34,9 @@ struct Header {
     found: BTreeSet<LogGroupName>,
 }
 
-/// What a report says of the compaction, and for it.
 #[derive(Deserialize)]
 struct CompactionHeader {
-    execution: String,
-    started: String,
-    ended: String,
-    #[serde(default)]
-    decided: Vec<Outcome>,
-    #[serde(default)]
-    compacted: BTreeSet<Month>,
-    compaction_error: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    month: Month,
-    became: String,
-}
-
-impl CompactionHeader {
-    fn past_run(self) -> Option<PastRun> {
-        let is_archived = |outcome: &Outcome| ["exported", "empty"].contains(&outcome.became.as_str());
-        Some(PastRun {
-            execution: self.execution,
-            started: parse_instant(&self.started)?,
-            ended: parse_instant(&self.ended)?,
-            archived: self.decided.iter().filter(|outcome| is_archived(outcome)).map(|outcome| outcome.month).collect(),
-            compacted: self.compacted,
-            compaction_failed: self.compaction_error.is_some(),
-        })
-    }
+    compacted_manifests: Option<ManifestDigests>,
 }
 
 impl Archive {
@@ -122,14 +87,14 @@ impl Archive {
         Ok(reports)
     }
 
-    /// What the compaction is owed, by the reports since the last one.
-    pub async fn uncompacted(&self) -> Result<Uncompacted, ExportError> {
-        let (mut keys, mut newest_first) = (self.reports_newest_first().await?, Vec::new());
-        while compaction::looks_further_back(&newest_first) {
-            let Some(key) = keys.next() else { break };
-            newest_first.extend(self.read_report::<CompactionHeader>(&key).await?.and_then(CompactionHeader::past_run));
+    /// What the Parquet follows, by the last report of a run that writes Parquet.
+    pub async fn compacted_manifests(&self) -> Result<Option<ManifestDigests>, ExportError> {
+        for key in self.reports_newest_first().await? {
+            if let Some(CompactionHeader { compacted_manifests: Some(followed) }) = self.read_report(&key).await? {
+                return Ok(Some(followed));
+            }
         }
-        Ok(compaction::owed(&newest_first))
+        Ok(None)
     }
 
     async fn reports_newest_first(&self) -> Result<impl Iterator<Item = String> + use<>, ExportError> {

@@ -59,13 +59,13 @@ impl Archive {
         Ok(NewestEvent::Unknown)
     }
 
-    /// Whether a log stream's name begins with `prefix`. A search that comes to no end says yes: the export will tell.
-    pub async fn has_stream(&self, log_group: &LogGroupName, prefix: &StreamPrefix) -> Result<bool, ExportError> {
+    /// Whether there is a log stream, one whose name begins with `prefix`. A search that comes to no end says yes: the export will tell.
+    pub async fn has_stream(&self, log_group: &LogGroupName, prefix: Option<&StreamPrefix>) -> Result<bool, ExportError> {
         let mut token = None;
         for _ in 0..MOST_PAGES {
             self.describe_log_streams.turn().await;
             let request = self.logs.describe_log_streams().log_group_name(log_group.as_str()).limit(1);
-            let request = request.log_stream_name_prefix(prefix.to_string()).set_next_token(token);
+            let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
             let page = match request.send().await {
                 Ok(page) => page,
                 Err(error) => {

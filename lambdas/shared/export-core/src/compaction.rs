@@ -1,174 +1,67 @@
-//! Which months a run hands to the compaction: those whose Parquet may not follow the manifests.
-//!
-//! The reports tell it. A month is owed once a run archived something in it, and until a compaction of it succeeded. A run that was stopped
-//! leaves no report: of the months that a run looks at, the manifests tell it too.
+//! Which months a run hands to the compaction: those whose manifests are not the ones that the last compaction was handed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Month, manifest::Manifest, time::parse_instant};
+use crate::Month;
 
-/// No run takes longer: it is the time limit of the workflow.
-const LONGEST_RUN: TimeDelta = TimeDelta::days(5);
+/// A digest of each month's manifests, by their keys and ETags.
+pub type ManifestDigests = BTreeMap<Month, String>;
 
-/// What a report says of its run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastRun {
-    pub execution: String,
-    pub started: DateTime<Utc>,
-    pub ended: DateTime<Utc>,
-    /// The months in which it archived something.
-    pub archived: BTreeSet<Month>,
-    /// The months that it handed to the compaction: all that were owed then.
-    pub compacted: BTreeSet<Month>,
-    pub compaction_failed: bool,
-}
-
-impl PastRun {
-    fn has_compacted(&self) -> bool {
-        !self.compacted.is_empty()
-    }
-}
-
-/// What a run has to know of those before it.
+/// What a run that writes Parquet hands to the compaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Uncompacted {
+pub struct Compaction {
     pub months: BTreeSet<Month>,
-    /// The last run that handed months to the compaction. `None`: none has.
-    pub last: Option<Compacted>,
+    /// Of the whole archive, as the compaction finds it.
+    manifests: ManifestDigests,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Compacted {
-    pub execution: String,
-    pub started: DateTime<Utc>,
-}
+impl Compaction {
+    /// `followed`: what the Parquet follows, by the last report of a run that writes Parquet. `None`: there is no such report, and only
+    /// the months of `looks` are compacted. The objects of older months can lie in a storage class that Athena does not read.
+    pub fn new(manifests: ManifestDigests, followed: Option<ManifestDigests>, looks: &BTreeSet<Month>) -> Self {
+        let followed = followed.unwrap_or_else(|| without(&manifests, looks));
+        let months = manifests.keys().chain(followed.keys()).filter(|month| manifests.get(month) != followed.get(month));
+        Self { months: months.copied().collect(), manifests }
+    }
 
-impl Uncompacted {
-    /// Another run archived this since the last one began that handed months to the compaction.
-    pub fn has_missed(&self, manifest: &Manifest) -> bool {
-        let completed = manifest.completed.as_deref().and_then(parse_instant);
-        let is_other = |last: &&Compacted| manifest.execution.as_deref() != Some(last.execution.as_str());
-        self.last.as_ref().filter(is_other).zip(completed).is_some_and(|(last, completed)| completed > last.started)
+    /// What the Parquet follows at the run's end. `is_done`: the compaction ended well.
+    pub fn followed(&self, is_done: bool) -> ManifestDigests {
+        if is_done { self.manifests.clone() } else { without(&self.manifests, &self.months) }
     }
 }
 
-/// Whether reports that are older than these can still say what is owed. A run that was under way when a compaction began can have
-/// archived something afterwards.
-pub fn looks_further_back(newest_first: &[PastRun]) -> bool {
-    let last = newest_first.iter().find(|run| run.has_compacted());
-    last.zip(newest_first.last()).is_none_or(|(compacted, oldest)| oldest.started + LONGEST_RUN >= compacted.started)
-}
-
-/// What is owed. Where no run has compacted anything yet, that are no months.
-pub fn owed(newest_first: &[PastRun]) -> Uncompacted {
-    // Each with the end of the last run that may have changed it.
-    let mut owed: BTreeMap<Month, DateTime<Utc>> = BTreeMap::new();
-    for run in newest_first.iter().rev() {
-        if run.has_compacted() {
-            owed.retain(|_, ended| *ended > run.started);
-        }
-        let months = match (run.has_compacted(), run.compaction_failed) {
-            (true, false) => continue,
-            (true, true) => &run.compacted,
-            (false, _) => &run.archived,
-        };
-        for month in months {
-            let ended = owed.entry(*month).or_insert(run.ended);
-            *ended = run.ended.max(*ended);
-        }
-    }
-    let last = newest_first.iter().find(|run| run.has_compacted());
-    let last = last.map(|run| Compacted { execution: run.execution.clone(), started: run.started });
-    Uncompacted { months: if last.is_some() { owed.into_keys().collect() } else { BTreeSet::new() }, last }
+fn without(manifests: &ManifestDigests, months: &BTreeSet<Month>) -> ManifestDigests {
+    manifests.iter().filter(|(month, _)| !months.contains(month)).map(|(month, digest)| (*month, digest.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Hours since some instant, and months of 2026.
-    fn run(hours: [i64; 2], archived: &[u32], compacted: &[u32], compaction_failed: bool) -> PastRun {
-        let at = |hours: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
-        let months = |numbers: &[u32]| numbers.iter().map(|month| format!("2026-{month:02}").parse().unwrap()).collect();
-        PastRun {
-            execution: format!("run at {}", hours[0]),
-            started: at(hours[0]),
-            ended: at(hours[1]),
-            archived: months(archived),
-            compacted: months(compacted),
-            compaction_failed,
-        }
+    fn months(numbers: &[u32]) -> BTreeSet<Month> {
+        numbers.iter().map(|month| format!("2026-{month:02}").parse().unwrap()).collect()
+    }
+
+    fn digests(of: &[(u32, &str)]) -> ManifestDigests {
+        of.iter().map(|(month, digest)| (format!("2026-{month:02}").parse().unwrap(), (*digest).to_owned())).collect()
     }
 
     #[test]
-    fn a_month_is_owed_until_a_compaction_of_it_succeeded() {
-        type Case<'a> = (&'a str, &'a [PastRun], Option<&'a [u32]>);
-        const FAILED: bool = true;
-        const WELL: bool = false;
-        // The oldest first.
-        let cases: [Case; 9] = [
-            ("no run at all", &[], None),
-            ("none that compacted", &[run([0, 1], &[1], &[], WELL)], None),
-            (
-                "what was archived before the first compaction is its own",
-                &[run([0, 1], &[1], &[], WELL), run([2, 3], &[2], &[2], WELL)],
-                Some(&[]),
-            ),
-            ("a compaction that failed", &[run([0, 1], &[2], &[1, 2], FAILED)], Some(&[1, 2])),
-            ("one that failed and one that succeeded", &[run([0, 1], &[2], &[1, 2], FAILED), run([2, 3], &[], &[1, 2], WELL)], Some(&[])),
-            ("archived since, without a compaction", &[run([0, 1], &[1], &[1], WELL), run([2, 3], &[3], &[], WELL)], Some(&[3])),
-            (
-                "archived since, and failed since",
-                &[
-                    run([0, 1], &[1], &[1], WELL),
-                    run([2, 3], &[3], &[], WELL),
-                    run([4, 5], &[4], &[3, 4], FAILED),
-                    run([6, 7], &[5], &[], WELL),
-                ],
-                Some(&[3, 4, 5]),
-            ),
-            ("archived while another run compacted", &[run([0, 9], &[6], &[], WELL), run([2, 3], &[1], &[1, 6], WELL)], Some(&[6])),
-            ("nothing happened since", &[run([0, 1], &[1], &[1], WELL), run([2, 3], &[], &[], WELL)], Some(&[])),
-        ];
-        for (name, runs, expected) in cases {
-            let newest_first: Vec<PastRun> = runs.iter().rev().cloned().collect();
-            let expected = expected.map(|months| run([0, 0], months, &[], WELL).archived);
-            let owed = owed(&newest_first);
-            assert_eq!(owed.last.is_some().then_some(owed.months), expected, "{name}");
-        }
-    }
+    fn a_month_is_compacted_until_its_parquet_follows_its_manifests() {
+        let (archive, looks) = (digests(&[(8, "a"), (9, "b"), (10, "c")]), months(&[10, 11]));
+        let handed = |followed: Option<ManifestDigests>| Compaction::new(archive.clone(), followed, &looks);
+        assert_eq!(handed(None).months, months(&[10]), "the first run that writes Parquet: what it looks at");
+        assert_eq!(handed(Some(archive.clone())).months, months(&[]));
+        assert_eq!(handed(Some(digests(&[(8, "a"), (9, "other"), (10, "c")]))).months, months(&[9]), "whoever changed it");
+        assert_eq!(handed(Some(digests(&[(9, "b"), (10, "c")]))).months, months(&[8]), "new");
+        let removed = handed(Some(digests(&[(7, "x"), (8, "a"), (9, "b"), (10, "c")])));
+        assert_eq!(removed.months, months(&[7]), "all its manifests are gone");
+        assert_eq!(removed.followed(true), archive);
 
-    #[test]
-    fn a_manifest_tells_of_a_run_that_left_no_report() {
-        let manifest = |completed: &str, execution: &str| -> Manifest {
-            let manifest = serde_json::json!({
-                "schema_version": 2, "outcome": "exported", "reason": null, "account": "111122223333", "region": "ap-northeast-1",
-                "bucket": "my-archive", "log_group": "/a", "log_stream_name_prefix": null, "timezone": "UTC", "window_from": 0, "window_to": 1,
-                "destination_prefix": "p", "task_id": "t", "objects": 1, "hidden_objects": 0, "bytes": 1, "digest": null,
-                "created": "2026-11-02T03:00:00Z", "completed": completed, "execution": execution, "warnings": [],
-            });
-            serde_json::from_value(manifest).unwrap()
-        };
-        let last = Compacted { execution: "last".to_owned(), started: "2026-11-02T04:00:00Z".parse().unwrap() };
-        let uncompacted = Uncompacted { last: Some(last), ..Uncompacted::default() };
-        for (completed, execution, expected) in
-            [("2026-11-02T04:00:00.001Z", "other", true), ("2026-11-02T04:00:00Z", "other", false), ("2026-11-02T05:00:00Z", "last", false)]
-        {
-            assert_eq!(uncompacted.has_missed(&manifest(completed, execution)), expected, "{completed} {execution}");
-            assert!(!Uncompacted::default().has_missed(&manifest(completed, execution)), "no run has compacted anything");
-        }
-    }
-
-    #[test]
-    fn reports_are_read_back_to_the_runs_that_a_compaction_may_have_missed() {
-        let (idle, compacted) = (|hour| run([hour, hour + 1], &[], &[], false), run([200, 201], &[1], &[1], true));
-        assert!(looks_further_back(&[]));
-        assert!(looks_further_back(&[idle(300)]));
-        assert!(looks_further_back(&[idle(300), compacted.clone()]));
-        assert!(looks_further_back(&[idle(300), compacted.clone(), idle(80)]));
-        assert!(!looks_further_back(&[idle(300), compacted, idle(79)]));
+        let first = handed(None);
+        assert_eq!(handed(Some(first.followed(true))).months, months(&[]));
+        assert_eq!(handed(Some(first.followed(false))).months, months(&[10]), "its compaction failed");
     }
 }

@@ -26,9 +26,21 @@ impl Stack {
         Place { account: self.account.clone(), region: self.region.clone(), bucket, log_group, destination }
     }
 
+    /// The folder of all manifests, with a slash behind it.
+    pub fn all_manifests(&self) -> String {
+        self.s3_prefix.join("manifests/")
+    }
+
     /// The folder of a month's manifests, with a slash behind it.
     pub fn manifests(&self, month: Month) -> String {
-        self.s3_prefix.join(&format!("manifests/{}/", partition_of(month)))
+        format!("{}{}/", self.all_manifests(), partition_of(month))
+    }
+
+    /// Reads a key as [`manifest_key`](Self::manifest_key) makes it. What is no manifest's key is somebody else's object.
+    pub fn parse_manifest_key(&self, key: &str) -> Option<ManifestKey> {
+        let (folder, file_name) = key.rsplit_once('/')?;
+        let (year, month) = folder.strip_prefix(&self.all_manifests())?.strip_prefix("year=")?.split_once("/month=")?;
+        ManifestKey::parse(format!("{year}-{month}").parse().ok()?, file_name)
     }
 
     /// What the keys of one place's manifests of a month begin with.
@@ -156,6 +168,12 @@ mod tests {
         let month = "2026-10".parse().unwrap();
         let name = format!("{}-1790780400000-1793458799999.json", "0123456789abcdef".repeat(2));
         assert_eq!(ManifestKey::parse(month, &name).unwrap().to_string(), name);
+        let key = stack().manifest_key(&ManifestKey::parse(month, &name).unwrap());
+        assert_eq!(stack().parse_manifest_key(&key).map(|manifest| stack().manifest_key(&manifest)), Some(key.clone()));
+        for other in ["year=2026/month=10", "manifests/year=2026/month=13", "manifests/month=10"] {
+            assert_eq!(stack().parse_manifest_key(&format!("logs/{other}/{name}")), None, "{other}");
+        }
+        assert_eq!(stack().parse_manifest_key(key.strip_prefix("logs/").unwrap()), None);
         for other in [
             "x.json",
             &name.replace("1790780400000", "01790780400000"),

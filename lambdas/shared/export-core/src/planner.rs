@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ErrorName, ExportError, Month, TaskId, Window,
+    compaction::Compaction,
     contract::{
         create::Reason,
         plan::{Child, Decided, Failure, IDLE_ROUNDS, Next, PlannedWindow, ROUND_SIZE, Run, Settled},
@@ -49,8 +50,8 @@ pub struct Progress {
     pub idle_rounds: u32,
     /// Log-group-months that were archived already.
     pub archived: BTreeMap<Month, u64>,
-    /// Months in which this run archived something, or another one that the last compaction may have missed.
-    pub exported: BTreeSet<Month>,
+    /// Of a run that writes Parquet, once nothing is left to export.
+    pub compaction: Option<Compaction>,
     /// For how long the slot was held for what is archived of the due month.
     pub due_month_seconds: f64,
     pub warnings: Vec<Warning>,
@@ -141,9 +142,13 @@ impl<'a> Planner<'a> {
         subjects
     }
 
+    pub fn group(&self, subject: &Subject) -> &'a Group {
+        &self.groups[subject.group]
+    }
+
     /// What to ask [`decide`](crate::decide::decide) of a subject. A forced window that this run has checked is asked about as any other.
     pub fn question(&self, subject: &Subject, now: chrono::DateTime<chrono::Utc>) -> Question<'a> {
-        let group = &self.groups[subject.group];
+        let group = self.group(subject);
         let is_checked = matches!(subject.child, Some(Child::Checked { .. }));
         Question {
             place: &group.place,
@@ -173,8 +178,6 @@ impl<'a> Planner<'a> {
         let is_new = |found: &&Found| !subject.was_planned && !subject.after_first_covered && found.month() == self.run.due_month;
         let held = found.iter().filter(is_new).filter(|found| found.is_valid()).filter_map(Found::manifest);
         self.progress.due_month_seconds += held.filter(|manifest| manifest.task_id.is_some()).map(Manifest::seconds).sum::<f64>();
-        let missed = found.iter().filter(|found| found.manifest().is_some_and(|manifest| self.run.uncompacted.has_missed(manifest)));
-        self.progress.exported.extend(missed.map(Found::month));
         for changed in found.iter().filter(|found| found.is_changed() && !subject.was_planned) {
             let message =
                 format!("the objects of manifest {} were changed since it was written; their number and bytes are the same", changed.key);
@@ -249,7 +252,6 @@ impl<'a> Planner<'a> {
         }
         if matches!(settled, Settled::Exported { .. } | Settled::Empty { .. }) {
             self.has_progressed = true;
-            self.progress.exported.insert(month);
         }
         let source = self.groups[group].source.clone();
         self.decided.push(Decided { source, month, window, settled });
@@ -365,20 +367,16 @@ impl<'a> Planner<'a> {
             }
             // The rest of the list has its turn all the same: every log-group-month ends in an outcome.
             self.progress.idle_rounds = 0;
-            let next = if is_compared { self.last_step() } else { Next::Plan };
+            let next = if is_compared { Next::Report } else { Next::Plan };
             return self.finished(next, Vec::new());
         }
         let next = match (planned.is_empty(), is_compared) {
             (false, _) => Next::Export,
             (true, false) if is_short_of_time => Next::Plan,
-            (true, _) => self.last_step(),
+            (true, _) => Next::Report,
         };
         self.progress.exporting = next == Next::Export;
         self.finished(next, planned)
-    }
-
-    fn last_step(&self) -> Next {
-        if self.run.to_compact(&self.progress.exported).is_empty() { Next::Report } else { Next::Compact }
     }
 
     fn finished(mut self, next: Next, planned: Vec<PlannedWindow>) -> Finished {

@@ -39,7 +39,6 @@ fn run(is_scheduled: bool) -> Run {
         looks: vec![Look { month: month(), window: hours(0, 744), after_first_covered: false }],
         force: false,
         compact: false,
-        uncompacted: Default::default(),
         warnings: Vec::new(),
     }
 }

@@ -1,14 +1,11 @@
 //! The event and the answer of `plan-exports`, what it keeps between two of its calls, and what it reads of a round's results.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
-    compaction::Uncompacted,
     contract::create,
     entry::Source,
     fields::Fields,
@@ -117,9 +114,6 @@ pub struct Run {
     pub looks: Vec<Look>,
     pub force: bool,
     pub compact: bool,
-    /// What earlier runs owe the compaction, if this run is to write Parquet.
-    #[serde(default)]
-    pub uncompacted: Uncompacted,
     pub warnings: Vec<Warning>,
 }
 
@@ -128,9 +122,9 @@ impl Run {
         self.scheduled_time.is_some()
     }
 
-    /// The months to compact, after those of `exported` were archived.
-    pub fn to_compact(&self, exported: &BTreeSet<Month>) -> BTreeSet<Month> {
-        if self.compact { self.uncompacted.months.union(exported).copied().collect() } else { BTreeSet::new() }
+    /// The months that it looks at.
+    pub fn months(&self) -> impl Iterator<Item = Month> {
+        self.looks.iter().filter(|look| !look.after_first_covered).map(|look| look.month)
     }
 }
 

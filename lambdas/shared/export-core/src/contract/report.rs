@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     LogGroupName, Month,
+    compaction::ManifestDigests,
     contract::plan::{Decided, Failure, Settled},
     missing::OpenWindow,
     time::parse_instant,
@@ -40,9 +41,12 @@ pub struct Report {
     pub slot_hours_needed: f64,
     /// The error that refused the run, or that its planning ended with.
     pub error: Option<Failure>,
-    /// The months that the run handed to the compaction: all that were owed. They are still owed where it failed.
+    /// The months that the run handed to the compaction.
     #[serde(default)]
     pub compacted: BTreeSet<Month>,
+    /// Of a run that writes Parquet: the manifests that the Parquet follows. The next such run compacts the months whose manifests differ.
+    #[serde(default)]
+    pub compacted_manifests: Option<ManifestDigests>,
     pub compaction_error: Option<Failure>,
     pub warnings: Vec<Warning>,
     /// Nothing in it is still to be told to people.

@@ -33,7 +33,6 @@ fn run() -> Run {
         looks: vec![crate::input::Look { month, window: october(), after_first_covered: false }],
         force: false,
         compact: false,
-        uncompacted: Default::default(),
         warnings: Vec::new(),
     }
 }
@@ -348,24 +347,6 @@ fn force_is_settled_once_this_run_has_checked_the_window() {
         let mut planner = Planner::new(&run, &groups, &memory, first.progress.clone(), false);
         let subject = planner.last_round(|_| child.clone()).remove(0);
         assert_eq!(planner.question(&subject, now).force_since, force_since, "{child:?}");
-    }
-}
-
-#[test]
-fn months_in_which_something_was_archived_are_compacted_if_asked() {
-    let groups = groups(1);
-    for (compact, outcome, expected) in [
-        (true, "exported", Next::Compact),
-        (true, "empty", Next::Compact),
-        (true, "skipped", Next::Report),
-        (false, "exported", Next::Report),
-    ] {
-        let (run, mut archive) = (Run { compact, ..run() }, Archive::default());
-        let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
-        archive.gets(&groups[0], 0, outcome, EXECUTION);
-        let last = round(&run, &groups, first.progress, false, &archive, &[]);
-        assert_eq!(last.next, expected, "{compact} {outcome}");
-        assert_eq!(last.progress.exported.contains(&run.due_month), outcome != "skipped");
     }
 }
 

@@ -183,6 +183,7 @@ fn report_of(left: &Left, open: &Open, ended: DateTime<Utc>) -> Report {
         slot_hours_needed: 0.0,
         error: error.clone(),
         compacted: Default::default(),
+        compacted_manifests: None,
         compaction_error: None,
         told: true,
         warnings: run.warnings.clone(),

@@ -173,7 +173,6 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), 
         looks: looks.months,
         force: input.force,
         compact: false,
-        uncompacted: Default::default(),
         warnings: input.warnings.clone(),
     };
     let memory = memory.at_home(&Homes::of(&run, &groups));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use archive::Archive;
 use export_core::{
     ErrorName, ExportError, LogGroupName,
     decide::LogGroup,
@@ -12,9 +11,11 @@ use export_core::{
     warning::{Warning, WarningName},
 };
 
+use crate::Archive;
+
 /// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: log groups of
 /// earlier runs, which an entry also covers if they exist no more.
-pub async fn expand<'a>(
+pub(crate) async fn expand<'a>(
     archive: &Archive,
     input: &RunInput,
     seen: impl Iterator<Item = &'a LogGroupName>,
