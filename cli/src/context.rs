@@ -71,6 +71,10 @@ impl Context {
         aws_sdk_cloudwatchlogs::Client::new(&self.config)
     }
 
+    pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.config)
+    }
+
     /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let path_style = self.config.endpoint_url().is_some();

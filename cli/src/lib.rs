@@ -6,8 +6,10 @@
 pub mod arguments;
 pub mod commands;
 pub mod context;
+pub mod deploy;
 pub mod failure;
 pub mod output;
+pub mod schedule;
 pub mod stack;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -15,6 +17,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use context::Context;
 use failure::Failure;
 
 /// How a command ends that nothing kept from its work.
@@ -52,6 +55,8 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
         // status, verify
 
         // groups, doctor
+        Command::Groups(arguments) => commands::groups::run(&Context::new(global).await?, arguments).await,
+        Command::Doctor => commands::doctor::run(&Context::new(global).await?).await,
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),
     }
 }

@@ -5,5 +5,7 @@
 // status, verify
 
 // groups, doctor
+pub mod doctor;
+pub mod groups;
 
 pub mod completions;
