@@ -92,7 +92,7 @@ fn one_or_many(value: &Value) -> Vec<&Value> {
 }
 
 /// IAM's wildcards: `*` for any run of characters, `?` for one.
-fn wildcard(pattern: &str, text: &str) -> bool {
+pub fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stood and how much it has taken so far: enough to backtrack, without recursion.
