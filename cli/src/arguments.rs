@@ -109,8 +109,12 @@ pub enum Command {
     /// Follow a run
     #[command(after_help = WATCH_HELP)]
     Watch(Watch),
-
-    // groups, doctor
+    /// Show or edit the log groups in the schedule's input
+    #[command(after_help = GROUPS_HELP)]
+    Groups(EditGroups),
+    /// Find what keeps the archive from being whole, and print the command that mends it
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
     Completions(Completions),
@@ -198,6 +202,23 @@ pub struct Verify {
     pub offline: bool,
 }
 
+const GROUPS_HELP: &str = "\
+An edit is all or nothing: it is refused if a run would refuse the list, if a log group does not exist or cannot be exported, and if an
+entry matches nothing.
+
+Examples:
+  logs-archive groups list
+  logs-archive groups add /ecs/web /aws/lambda/orders
+  logs-archive groups add '{\"logGroupNamePrefix\": \"/aws/lambda/\", \"exclude\": [\"/aws/lambda/debug-*\"]}'
+  logs-archive groups remove /ecs/web --yes";
+
+const DOCTOR_HELP: &str = "\
+Changes nothing. Exits with 1 if it finds anything. A check that you may not make is a finding, too: its fix is the statement to allow.
+
+Examples:
+  logs-archive doctor
+  logs-archive doctor --output json | jq -r '.[].fix'";
+
 #[derive(Debug, Args)]
 pub struct EditGroups {
     #[command(subcommand)]
@@ -219,7 +240,7 @@ pub enum GroupsAction {
 
 #[derive(Debug, Args)]
 pub struct Entries {
-    /// Log group name, or entry as a JSON object
+    /// Log group name or ARN, or entry as a JSON object
     #[arg(value_name = "ENTRY", required = true)]
     pub entries: Vec<String>,
 }

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod commands;
 pub mod comparison;
 pub mod context;
+pub mod deploy;
 pub mod estimate;
 pub mod exported;
 pub mod failure;
@@ -19,6 +20,7 @@ pub mod preview;
 pub mod progress;
 pub mod records;
 pub mod request;
+pub mod schedule;
 pub mod slot;
 pub mod source;
 pub mod stack;
@@ -71,8 +73,8 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
         Command::Plan(arguments) => commands::plan::run(&Context::new(global).await?, &arguments).await,
         Command::Run(arguments) => commands::run::run(&Context::new(global).await?, &arguments).await,
         Command::Watch(arguments) => commands::watch::run(&Context::new(global).await?, &arguments).await,
-
-        // groups, doctor
+        Command::Groups(arguments) => commands::groups::run(&Context::new(global).await?, arguments).await,
+        Command::Doctor => commands::doctor::run(&Context::new(global).await?).await,
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),
     }
 }

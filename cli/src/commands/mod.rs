@@ -6,6 +6,8 @@ pub mod run;
 pub mod watch;
 
 // groups, doctor
+pub mod doctor;
+pub mod groups;
 
 pub mod completions;
 pub mod status;

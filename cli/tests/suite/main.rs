@@ -1,12 +1,15 @@
 //! Tests of the built binary, as an operator runs it, against the local AWS. One program, since each takes seconds to link.
 
 mod archive;
+mod doctor;
 mod grammar;
+mod groups;
 mod list;
 mod page;
 mod plan;
 mod refusals;
 mod run;
+mod schedule;
 mod status;
 mod tool;
 mod verify;

@@ -29,8 +29,11 @@ def main() -> None:
     import metric_math
     import nested_runs
     import nested_stacks
+    import schedules
+    import simulated_policies
+    import subscriptions
 
-    for correction in (jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks):
+    for correction in (jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks, schedules, simulated_policies, subscriptions):
         correction.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         athena_integration.install()

@@ -13,6 +13,13 @@ use export_core::{
 
 use crate::Archive;
 
+impl Archive {
+    /// The log groups that the entries of an input match now, and a warning for each entry that matches nothing.
+    pub async fn expand(&self, input: &RunInput) -> Result<(Vec<Group>, Vec<Warning>), ExportError> {
+        expand(self, input, std::iter::empty()).await
+    }
+}
+
 /// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: log groups of
 /// earlier runs, which an entry also covers if they exist no more.
 pub async fn expand<'a>(

@@ -308,7 +308,7 @@ fn start(question: &Question, window: Window, log_group: &LogGroup, evidence: &E
     Ok(Verdict::Export(Start { complete_from, warnings }))
 }
 
-const NOT_EXPORTABLE: &str = "is not of the class Standard, and CloudWatch Logs exports no other";
+pub const NOT_EXPORTABLE: &str = "is not of the class Standard, and CloudWatch Logs exports no other";
 
 /// What an export of exactly the question's window does to a manifest that overlaps it.
 enum Replaces<'a> {

@@ -19,7 +19,6 @@ mod forward;
 mod local;
 mod log_streams;
 mod overlay;
-mod policy;
 mod requests;
 mod s3;
 mod scope;

@@ -19,6 +19,8 @@ pub struct Environment {
 pub const MINISTACK: Environment =
     Environment { file: "ministack/requirements.txt", requirements: include_str!("../../ministack/requirements.txt") };
 pub const MOTO: Environment = Environment { file: "moto/requirements.txt", requirements: include_str!("../../moto/requirements.txt") };
+pub const AWS_CLI: Environment =
+    Environment { file: "aws-cli/requirements.txt", requirements: include_str!("../../aws-cli/requirements.txt") };
 
 /// Written last: a folder without it is the rest of an interrupted attempt.
 const COMPLETE: &str = "complete";

@@ -1,10 +1,10 @@
 //! The bucket an export goes to: whether it exists, where, whose it is, and whether its policy lets CloudWatch Logs in.
 
 use bytes::Bytes;
+use resource_policy::{Access, Context, allows};
 
 use crate::error::ApiError;
 use crate::local::Local;
-use crate::policy::{Access, Context, allows};
 use crate::scope::Caller;
 use crate::upstream::{BucketHead, UpstreamError};
 

@@ -1,26 +1,49 @@
-//! The `Condition` element: operators and keys this stand-in can judge.
+//! The `Condition` element: operators and keys this crate can judge.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{one_or_many, wildcard};
 
-/// What is known about a request of CloudWatch Logs to S3.
-pub(crate) struct Context {
+/// What is known about a service's request.
+pub struct Context {
     principal: String,
-    account: String,
-    source_arn: String,
-    canned_acl: Option<&'static str>,
+    /// Condition keys in lower case; `None` is a key that the request surely has not.
+    facts: BTreeMap<&'static str, Option<String>>,
 }
 
 impl Context {
     /// The context of an export of `log_group`; object writes carry the canned ACL, bucket reads have none.
-    pub(crate) fn new(account: &str, region: &str, log_group: &str, writes: bool) -> Self {
-        Self {
-            principal: format!("logs.{region}.amazonaws.com"),
-            account: account.to_owned(),
-            source_arn: format!("arn:aws:logs:{region}:{account}:log-group:{log_group}:*"),
-            canned_acl: writes.then_some("bucket-owner-full-control"),
-        }
+    pub fn new(account: &str, region: &str, log_group: &str, writes: bool) -> Self {
+        Self::in_partition("aws", account, region, log_group, writes)
+    }
+
+    pub fn in_partition(partition: &str, account: &str, region: &str, log_group: &str, writes: bool) -> Self {
+        let principal = format!("logs.{region}.amazonaws.com");
+        let known = |text: &str| Some(text.to_owned());
+        let facts = [
+            ("aws:sourceaccount", known(account)),
+            ("aws:sourcearn", Some(format!("arn:{partition}:logs:{region}:{account}:log-group:{log_group}:*"))),
+            ("aws:securetransport", known("true")),
+            ("aws:principalisawsservice", known("true")),
+            ("aws:principalservicename", known(&principal)),
+            ("s3:tlsversion", known("1.3")),
+            ("s3:x-amz-acl", writes.then(|| "bucket-owner-full-control".to_owned())),
+            // The service asks for no encryption of its own; the bucket's default applies.
+            ("s3:x-amz-server-side-encryption", None),
+            ("s3:x-amz-server-side-encryption-aws-kms-key-id", None),
+        ];
+        Self { principal, facts: facts.into() }
+    }
+
+    /// The same request at the bucket's key, which S3 makes in the name of the service.
+    #[must_use]
+    pub fn at_key(mut self, object: &str, via_service: &str) -> Self {
+        self.facts.retain(|key, _| key.starts_with("aws:"));
+        self.facts.insert("kms:encryptioncontext:aws:s3:arn", Some(object.to_owned()));
+        self.facts.insert("kms:viaservice", Some(via_service.to_owned()));
+        self
     }
 
     pub(super) fn principal(&self) -> &str {
@@ -28,16 +51,10 @@ impl Context {
     }
 
     fn look_up(&self, key: &str) -> Fact<'_> {
-        match key.to_ascii_lowercase().as_str() {
-            "aws:sourceaccount" => Fact::Is(&self.account),
-            "aws:sourcearn" => Fact::Is(&self.source_arn),
-            "aws:securetransport" | "aws:principalisawsservice" => Fact::Is("true"),
-            "aws:principalservicename" => Fact::Is(&self.principal),
-            "s3:tlsversion" => Fact::Is("1.3"),
-            "s3:x-amz-acl" => self.canned_acl.map_or(Fact::Absent, Fact::Is),
-            // The service asks for no encryption of its own; the bucket's default applies.
-            "s3:x-amz-server-side-encryption" | "s3:x-amz-server-side-encryption-aws-kms-key-id" => Fact::Absent,
-            _ => Fact::Unknown,
+        match self.facts.get(key.to_ascii_lowercase().as_str()) {
+            Some(Some(value)) => Fact::Is(value),
+            Some(None) => Fact::Absent,
+            None => Fact::Unknown,
         }
     }
 }

@@ -1,32 +1,46 @@
-//! Decides whether a bucket policy lets CloudWatch Logs in.
+//! Decides whether the policy of a bucket or of a key lets an AWS service in.
 //!
-//! It evaluates the policy that really lies on the bucket, as IAM does for a service principal: an explicit Deny wins,
-//! some Allow must match, and nothing is allowed by default. **Fail closed:** a condition this module cannot judge never
+//! It evaluates the policy that really lies there, as IAM does for a service principal: an explicit Deny wins,
+//! some Allow must match, and nothing is allowed by default. **Fail closed:** a condition this crate cannot judge never
 //! satisfies an Allow and always satisfies a Deny, so that a pass here is never more than AWS would give.
 
 mod condition;
 
 use serde_json::Value;
 
-pub(crate) use condition::Context;
+pub use condition::Context;
 use condition::conditions_hold;
 
-/// One access CloudWatch Logs wants.
-pub(crate) struct Access<'a> {
-    /// `s3:GetBucketAcl` or `s3:PutObject`.
-    pub(crate) action: &'a str,
-    /// ARN of the bucket or the object.
-    pub(crate) resource: &'a str,
-    pub(crate) context: &'a Context,
+/// One access a service wants.
+pub struct Access<'a> {
+    /// Such as `s3:PutObject`.
+    pub action: &'a str,
+    /// ARN of the bucket, the object or the key.
+    pub resource: &'a str,
+    pub context: &'a Context,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    Allowed,
+    /// No statement allows it.
+    NotAllowed,
+    /// The statement at this place of the policy denies it.
+    Denied {
+        index: usize,
+        sid: Option<String>,
+    },
 }
 
 /// Whether the policy allows the access. A document that is no policy allows nothing.
-pub(crate) fn allows(policy: &str, access: &Access<'_>) -> bool {
-    let Ok(document) = serde_json::from_str::<Value>(policy) else {
-        return false;
-    };
-    let mut allowed = false;
-    for statement in one_or_many(&document["Statement"]) {
+pub fn allows(policy: &str, access: &Access<'_>) -> bool {
+    judge(policy, access) == Ruling::Allowed
+}
+
+pub fn judge(policy: &str, access: &Access<'_>) -> Ruling {
+    let document: Value = serde_json::from_str(policy).unwrap_or_default();
+    let mut ruling = Ruling::NotAllowed;
+    for (index, statement) in one_or_many(&document["Statement"]).into_iter().enumerate() {
         let deny = statement["Effect"] == "Deny";
         if !deny && statement["Effect"] != "Allow" {
             continue;
@@ -41,12 +55,12 @@ pub(crate) fn allows(policy: &str, access: &Access<'_>) -> bool {
                 None => deny,
             };
         match (matches, deny) {
-            (true, true) => return false,
-            (true, false) => allowed = true,
+            (true, true) => return Ruling::Denied { index, sid: statement["Sid"].as_str().map(str::to_owned) },
+            (true, false) => ruling = Ruling::Allowed,
             (false, _) => {}
         }
     }
-    allowed
+    ruling
 }
 
 /// `NotPrincipal` is honoured in a Deny only: in an Allow it opens the bucket to everyone else, which nobody means.
@@ -81,7 +95,7 @@ fn one_or_many(value: &Value) -> Vec<&Value> {
 }
 
 /// IAM's wildcards: `*` for any run of characters, `?` for one.
-fn wildcard(pattern: &str, text: &str) -> bool {
+pub fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stood and how much it has taken so far: enough to backtrack, without recursion.

@@ -1,0 +1,231 @@
+//! The log groups of the schedule's list: classes, retention, entries that match nothing or each other's places.
+
+use std::collections::BTreeMap;
+
+use export_core::{
+    decide::{LogGroup, NOT_EXPORTABLE},
+    entry::{Entry, Selector},
+    input::{RunInput, best_entries},
+    planner::Group,
+    warning::WarningName,
+};
+use serde_json::{Value, json};
+
+use super::{
+    finding::{Call, Findings, Name},
+    fix,
+};
+use crate::{
+    context::Context,
+    deploy::quoted,
+    failure::Failure,
+    schedule::{self, Schedule},
+    stack::DeployedStack,
+};
+
+/// A month, and four weeks to mend what fails.
+const RECOMMENDED_DAYS: i32 = 60;
+const LONGEST_MONTH: i32 = 31;
+
+/// `None`: the list is not known.
+pub async fn check(
+    context: &Context,
+    stack: &DeployedStack,
+    schedule: &Schedule,
+    findings: &mut Findings,
+) -> Result<Option<Vec<Group>>, Failure> {
+    // What is wrong with the input is said with the schedule.
+    let Ok(input) = schedule::parse(schedule.input(), &stack.stack) else { return Ok(None) };
+    let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
+    let list = List { stack, schedule: schedule.name(), entries: value["logGroups"].as_array().cloned().unwrap_or_default(), input };
+    list.repeated(findings);
+    let (groups, warnings) = match context.archive(stack).expand(&list.input).await {
+        Ok(expanded) => expanded,
+        Err(error) if error.name == export_core::ErrorName::AccessDenied => {
+            let of = &stack.stack;
+            let arn = format!("arn:{}:logs:{}:{}:log-group:*", of.partition, of.region, of.account);
+            let call = Call { operation: "DescribeLogGroups", action: "logs:DescribeLogGroups", resource: &arn, absent: &[] };
+            let failure = export_core::service::ServiceFailure {
+                operation: call.operation,
+                code: Some("AccessDeniedException".to_owned()),
+                message: error.message,
+                status: Some(400),
+            };
+            findings.refused::<()>(call, &failure)?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for warning in warnings.into_iter().filter(|warning| warning.name == WarningName::EntryMatchesNothing) {
+        list.unmatched(&warning.message, findings);
+    }
+    for group in &groups {
+        list.absent_or_not_exportable(group, findings);
+    }
+    list.retentions(&groups, findings);
+    list.archived_twice(&groups, findings);
+    list.nesting(&groups, findings);
+    Ok(Some(groups))
+}
+
+struct List<'a> {
+    stack: &'a DeployedStack,
+    schedule: &'a str,
+    /// As they are written, with their places in the list.
+    entries: Vec<Value>,
+    input: RunInput,
+}
+
+impl List<'_> {
+    fn remove(&self, index: usize) -> String {
+        fix::edit_input(self.schedule, &format!("del(.logGroups[{index}])"))
+    }
+
+    fn edit(&self, index: usize, edit: &str) -> String {
+        fix::edit_input(self.schedule, &format!(".logGroups[{index}] |= {edit}"))
+    }
+
+    /// Where the list has an entry.
+    fn place_of(&self, entry: &Entry) -> usize {
+        let parse = |value: &Value| RunInput::parse(&json!({ "logGroups": [value] }), &self.stack.stack).ok()?.entries.into_iter().next();
+        self.entries.iter().position(|value| parse(value).as_ref() == Some(entry)).unwrap_or_default()
+    }
+
+    fn repeated(&self, findings: &mut Findings) {
+        let repeats = self.input.warnings.iter().filter(|warning| warning.name == WarningName::EntryRepeated);
+        // The last first: the places of the others stay.
+        let repeats: Vec<_> = repeats.collect();
+        for warning in repeats.into_iter().rev() {
+            let index: usize =
+                warning.message.strip_prefix("logGroups[").and_then(|rest| rest.split_once(']')?.0.parse().ok()).unwrap_or_default();
+            findings.add(Name::EntryRepeated, self.entries[index].to_string(), format!("{}.", warning.message), self.remove(index));
+        }
+    }
+
+    fn unmatched(&self, message: &str, findings: &mut Findings) {
+        let matches_message = |entry: &&Entry| match &entry.selector {
+            Selector::Prefix { log_group_name_prefix: prefix, .. } => message.contains(&format!(" {prefix}*")),
+            Selector::Name(_) => false,
+        };
+        let Some(entry) = self.input.entries.iter().find(matches_message) else { return };
+        let index = self.place_of(entry);
+        findings.add(Name::EntryMatchesNothing, self.entries[index].to_string(), format!("{}.", uppercase(message)), self.remove(index));
+    }
+
+    fn absent_or_not_exportable(&self, group: &Group, findings: &mut Findings) {
+        let name = &group.place.log_group;
+        let (finding, what) = match group.log_group {
+            LogGroup::Present { is_exportable: false, .. } => (Name::LogClassNotExportable, NOT_EXPORTABLE),
+            LogGroup::Present { .. } => return,
+            LogGroup::Absent | LogGroup::Gone => (Name::EntryMatchesNothing, "does not exist"),
+        };
+        let Some(entry) = best_entries(&self.input.entries, name).into_iter().next() else { return };
+        let index = self.place_of(entry);
+        let fix = match entry.selector {
+            Selector::Name(_) => self.remove(index),
+            Selector::Prefix { .. } => self.edit(index, &format!("(.exclude += {})", json!([name]))),
+        };
+        findings.add(finding, name.as_str(), format!("Log group {name} {what}."), fix);
+    }
+
+    /// One finding for each number of days.
+    fn retentions(&self, groups: &[Group], findings: &mut Findings) {
+        let mut short: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+        for group in groups {
+            if let LogGroup::Present { retention_in_days: Some(days), is_exportable: true, .. } = group.log_group
+                && days < RECOMMENDED_DAYS
+            {
+                short.entry(days).or_default().push(group.place.log_group.as_str());
+            }
+        }
+        let needed = LONGEST_MONTH + 1 + i32::from(self.input.settle_days.days());
+        for (days, mut names) in short {
+            names.dedup();
+            let (shown, more) = (names.iter().take(3).copied().collect::<Vec<_>>().join(", "), names.len().saturating_sub(3));
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let name = if days < needed { Name::RetentionLosesEvents } else { Name::RetentionLeavesLittleTime };
+            let what =
+                format!("{shown}{more} keep events for {days} days, and the export of a month reads events up to {needed} days old.");
+            let put = |name: &str| format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {RECOMMENDED_DAYS}");
+            let fix = match &names[..] {
+                [only] => put(&quoted(only)),
+                all => {
+                    let words: Vec<String> = all.iter().map(|name| quoted(name)).collect();
+                    format!("for name in {}; do {}; done", words.join(" "), put("\"$name\""))
+                }
+            };
+            findings.add(name, shown, what, fix);
+        }
+    }
+
+    /// Log groups that two entries of the same rank match.
+    fn archived_twice(&self, groups: &[Group], findings: &mut Findings) {
+        let mut pairs: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
+        for pair in groups.windows(2).filter(|pair| pair[0].place.log_group == pair[1].place.log_group) {
+            let name = &pair[0].place.log_group;
+            if let [one, other, ..] = best_entries(&self.input.entries, name)[..]
+                && StreamPrefixes::overlap(one, other)
+            {
+                pairs.entry((self.place_of(one), self.place_of(other))).or_default().push(name.as_str());
+            }
+        }
+        for ((first, second), names) in pairs {
+            let what = format!("logGroups[{first}] and logGroups[{second}] both match {}, and {} others.", names[0], names.len() - 1);
+            findings.add(Name::LogGroupArchivedTwice, self.entries[second].to_string(), what, self.remove(second));
+        }
+    }
+
+    /// Destinations that are the same, or one inside the other.
+    fn nesting(&self, groups: &[Group], findings: &mut Findings) {
+        let mut sorted: Vec<(String, &Group)> =
+            groups.iter().map(|group| (format!("{}/", group.place.destination.as_str()), group)).collect();
+        sorted.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut outer: Option<&(String, &Group)> = None;
+        let mut told = Vec::new();
+        for inner in &sorted {
+            match outer {
+                Some(outer) if inner.0.starts_with(&outer.0) && outer.1.place.log_group != inner.1.place.log_group => {
+                    let Some(entry) = best_entries(&self.input.entries, &inner.1.place.log_group).into_iter().find(|entry| {
+                        entry.destination_prefix == inner.1.source.destination_prefix
+                            && entry.s3_prefix.as_ref().is_none_or(|own| *own == inner.1.source.s3_prefix)
+                    }) else {
+                        continue;
+                    };
+                    let index = self.place_of(entry);
+                    if told.contains(&index) {
+                        continue;
+                    }
+                    told.push(index);
+                    let (one, other) = (&outer.1.place, &inner.1.place);
+                    let what = format!(
+                        "{} is archived to {}, inside {} of {}. The command gives it the archive's own layout.",
+                        other.log_group,
+                        other.destination.as_str(),
+                        one.destination.as_str(),
+                        one.log_group
+                    );
+                    let edit = self.edit(index, "del(.destinationPrefix, .s3Prefix)");
+                    findings.add(Name::DestinationsNest, self.entries[index].to_string(), what, edit);
+                }
+                Some(outer) if inner.0.starts_with(&outer.0) => {}
+                _ => outer = Some(inner),
+            }
+        }
+    }
+}
+
+struct StreamPrefixes;
+
+impl StreamPrefixes {
+    /// Whether some log stream is in both exports.
+    fn overlap(one: &Entry, other: &Entry) -> bool {
+        let prefix = |entry: &Entry| entry.log_stream_name_prefix.as_ref().map_or(String::new(), |prefix| prefix.as_str().to_owned());
+        let (one, other) = (prefix(one), prefix(other));
+        one.starts_with(&other) || other.starts_with(&one)
+    }
+}
+
+fn uppercase(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

@@ -1,0 +1,43 @@
+//! The topic: whether anybody hears of alarms and runs.
+
+use aws_sdk_sns::types::Subscription;
+
+use super::finding::{Call, Findings, Name};
+use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+
+/// What Amazon SNS lists instead of an ARN.
+const PENDING: &str = "PendingConfirmation";
+
+pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
+    let topic = stack.output("NotificationTopicArn");
+    let call = Call {
+        operation: "ListSubscriptionsByTopic",
+        action: "sns:ListSubscriptionsByTopic",
+        resource: topic,
+        absent: &["NotFound", "NotFoundException"],
+    };
+    let pages: Result<Vec<Subscription>, _> =
+        context.sns().list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send().collect().await;
+    let Some(subscriptions) = findings.ask(call, pages)?.or_absent() else { return Ok(()) };
+    let Some(subscriptions) = subscriptions else {
+        let name = topic.rsplit(':').next().unwrap_or_default();
+        findings.add(Name::TopicNotFound, topic, "The stack's topic does not exist.", format!("aws sns create-topic --name {name}"));
+        return Ok(());
+    };
+    let subscribe = |protocol: &str, endpoint: &str| {
+        format!("aws sns subscribe --topic-arn {topic} --protocol {protocol} --notification-endpoint {}", quoted(endpoint))
+    };
+    for pending in subscriptions.iter().filter(|subscription| subscription.subscription_arn() == Some(PENDING)) {
+        let (protocol, endpoint) = (pending.protocol().unwrap_or_default(), pending.endpoint().unwrap_or_default());
+        let what = format!("{endpoint} has not confirmed its subscription. Follow the link in the message that the command sends again.");
+        findings.add(Name::SubscriptionPending, topic, what, subscribe(protocol, endpoint));
+    }
+    match stack.parameters.get("NotificationEmail") {
+        Some(address) if address != "NONE" && subscriptions.is_empty() => {
+            let what = format!("{address} is not subscribed to the topic. Follow the link in the message that the command sends.");
+            findings.add(Name::NobodySubscribed, topic, what, subscribe("email", address));
+        }
+        _ => {}
+    }
+    Ok(())
+}

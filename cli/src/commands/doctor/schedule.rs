@@ -1,0 +1,175 @@
+//! The schedule: when it starts runs, in which zone, what it starts, with which input, and the starts that failed.
+
+use aws_sdk_scheduler::types::ScheduleState;
+use aws_sdk_sqs::types::QueueAttributeName;
+use export_core::place::Stack;
+use serde_json::{Value, json};
+
+use super::{
+    deployment::Deployment,
+    finding::{Call, Findings, Name},
+    fix,
+    template::Template,
+};
+use crate::{
+    context::Context,
+    deploy::{self, quoted},
+    failure::Failure,
+    schedule::{self, SCHEDULED_TIME, Schedule},
+    stack::DeployedStack,
+};
+
+const RESOURCE: &str = "ExportLogsSchedule";
+
+/// `None`: there is no schedule, or nobody may see it.
+pub async fn check(
+    context: &Context,
+    stack: &DeployedStack,
+    deployment: &Deployment,
+    findings: &mut Findings,
+) -> Result<Option<Schedule>, Failure> {
+    let name = stack.output("ScheduleName");
+    let of = &stack.stack;
+    let arn = format!("arn:{}:scheduler:{}:{}:schedule/default/{name}", of.partition, of.region, of.account);
+    let call = Call { operation: "GetSchedule", action: "scheduler:GetSchedule", resource: &arn, absent: &["ResourceNotFoundException"] };
+    let asked = findings.ask(call, context.scheduler().get_schedule().name(name).send().await)?;
+    dead_letters(context, stack, findings).await?;
+    let Some(described) = asked.or_absent() else { return Ok(None) };
+    let template = deployment.schedule.as_ref();
+    let Some(described) = described else {
+        let fix = template.and_then(|template| create(template, name)).unwrap_or_else(|| fix::set_parameter(stack, "Schedule", "OFF"));
+        findings.add(Name::ScheduleNotFound, &arn, "The stack's schedule does not exist.", fix);
+        return Ok(None);
+    };
+    let schedule = Schedule { described };
+    timing(stack, template, &schedule, &arn, findings);
+    target(stack, template, &schedule, &arn, findings);
+    input(stack, &schedule, &arn, findings);
+    Ok(Some(schedule))
+}
+
+fn create(template: &Template, name: &str) -> Option<String> {
+    let mut properties = template.properties(RESOURCE)?;
+    properties["Name"] = name.into();
+    Some(format!("aws scheduler create-schedule --cli-input-json {}", quoted(&properties.to_string())))
+}
+
+fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
+    let (name, described) = (schedule.name(), &schedule.described);
+    let asked_for = stack.parameters.get("Schedule").map_or("", String::as_str);
+    if described.state() == Some(&ScheduleState::Disabled) && asked_for != "OFF" {
+        let what = format!("The schedule is disabled, and the stack's parameter Schedule is {asked_for}.");
+        findings.add(Name::ScheduleDisabled, arn, what, fix::edit_schedule(name, r#".State = "ENABLED""#));
+    }
+    let expression = template.and_then(|template| template.property(RESOURCE, "ScheduleExpression"));
+    if let Some(Value::String(expected)) = expression
+        && described.schedule_expression() != Some(expected.as_str())
+    {
+        let what = format!("The schedule's expression is {}, not {expected}.", described.schedule_expression().unwrap_or_default());
+        findings.add(
+            Name::ScheduleExpressionDiffers,
+            arn,
+            what,
+            fix::edit_schedule(name, &format!(".ScheduleExpression = {}", json!(expected))),
+        );
+    }
+    let (zone, expected) = (described.schedule_expression_timezone().unwrap_or("UTC"), stack.stack.timezone.name());
+    if zone != expected {
+        let what = format!("The schedule's time zone is {zone}, and the stack's TimeZone is {expected}.");
+        findings.add(
+            Name::ScheduleTimeZoneDiffers,
+            arn,
+            what,
+            fix::edit_schedule(name, &format!(".ScheduleExpressionTimezone = {}", json!(expected))),
+        );
+    }
+}
+
+fn target(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
+    let name = schedule.name();
+    let target = schedule.described.target();
+    let starts = target.map_or("nothing", |target| target.arn());
+    if starts != stack.state_machine_arn() {
+        let what = format!("The schedule starts {starts}, not {}.", stack.state_machine_arn());
+        let edit = format!(".Target.Arn = {}", json!(stack.state_machine_arn()));
+        findings.add(Name::ScheduleTargetDiffers, arn, what, fix::edit_schedule(name, &edit));
+    }
+    let dead_letters = target.and_then(|target| target.dead_letter_config()).and_then(|config| config.arn());
+    if dead_letters.is_none()
+        && let Some(queue) =
+            template.and_then(|template| template.property(RESOURCE, "Target")).map(|target| target["DeadLetterConfig"].clone())
+    {
+        let what = "The schedule has no dead-letter queue.";
+        findings.add(Name::DeadLetterQueueMissing, arn, what, fix::edit_schedule(name, &format!(".Target.DeadLetterConfig = {queue}")));
+    }
+}
+
+fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut Findings) {
+    let name = schedule.name();
+    let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
+    let run = match schedule::parse(schedule.input(), &stack.stack) {
+        Ok(run) => run,
+        Err(error) => {
+            let fix = fix::edit_schedule(name, &format!(".Target.Input = {}", json!(repaired(&value, stack).to_string())));
+            return findings.add(Name::ScheduleInputInvalid, arn, format!("A run refuses the schedule's input: {}.", error.message), fix);
+        }
+    };
+    if value["scheduledTime"] != SCHEDULED_TIME {
+        let what =
+            format!("The input's scheduledTime is {}, not {SCHEDULED_TIME}, which EventBridge Scheduler replaces.", value["scheduledTime"]);
+        findings.add(Name::ScheduledTimeMissing, arn, what, fix::edit_input(name, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))));
+    }
+    if run.timezone != stack.stack.timezone {
+        let what = format!("The input's timezone is {}, and the stack's TimeZone is {}.", run.timezone, stack.stack.timezone);
+        findings.add(Name::ScheduleTimeZoneDiffers, arn, what, fix::edit_input(name, "del(.timezone)"));
+    }
+    if run.settle_days != stack.stack.settle_days {
+        let (days, expected) = (run.settle_days.days(), stack.stack.settle_days.days());
+        let what = format!("The input's settleDays is {days}, and the stack's SettleDays is {expected}.");
+        findings.add(Name::SettleDaysDiffer, arn, what, fix::edit_input(name, &format!(".settleDays = {expected}")));
+    }
+    let entries = value["logGroups"].as_array().map_or(&[][..], Vec::as_slice);
+    if !deploy::parameter_has(stack, entries)
+        && let Some(parameter) = deploy::parameter_of(entries)
+    {
+        let what = format!("The schedule's list has {} entries that are not those of the stack's parameter LogGroups.", entries.len());
+        findings.add(Name::ListDiffers, arn, what, fix::set_parameter(stack, "LogGroups", &parameter));
+    }
+}
+
+/// An input that a run takes: of the list what can stay, else the stack's own.
+fn repaired(value: &Value, stack: &DeployedStack) -> Value {
+    let input = |entries: &[Value]| {
+        let of = |name: &str| stack.parameters.get(name).and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+        let days = stack.stack.settle_days.days();
+        json!({"scheduledTime": SCHEDULED_TIME, "settleDays": days, "compact": of("Compact") == true, "logGroups": entries})
+    };
+    let is_taken = |entries: &[Value], stack: &Stack| schedule::parse(&input(entries).to_string(), stack).is_ok();
+    let entries = value["logGroups"].as_array().cloned().unwrap_or_default();
+    let right: Vec<Value> = entries.into_iter().filter(|entry| is_taken(std::slice::from_ref(entry), &stack.stack)).collect();
+    if is_taken(&right, &stack.stack) {
+        return input(&right);
+    }
+    let parameter = stack.parameters.get("LogGroups").and_then(|text| serde_json::from_str::<Vec<Value>>(text).ok());
+    input(&parameter.unwrap_or_default())
+}
+
+async fn dead_letters(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
+    let url = stack.output("DeadLetterQueueUrl");
+    let of = &stack.stack;
+    let arn = format!("arn:{}:sqs:{}:{}:{}", of.partition, of.region, of.account, url.rsplit('/').next().unwrap_or_default());
+    let absent = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
+    let call = Call { operation: "GetQueueAttributes", action: "sqs:GetQueueAttributes", resource: &arn, absent: &absent };
+    let asked = context.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
+    let Some(answer) = findings.ask(call, asked.send().await)?.known() else { return Ok(()) };
+    let messages =
+        answer.attributes.and_then(|attributes| attributes.get(&QueueAttributeName::ApproximateNumberOfMessages)?.parse::<u64>().ok());
+    if let Some(count) = messages.filter(|count| *count > 0) {
+        let what = format!(
+            "{count} starts of runs have failed. To read why: aws sqs receive-message --queue-url {url} --message-attribute-names All. \
+             The next run looks at everything that these would have."
+        );
+        findings.add(Name::DeadLetterQueueNotEmpty, &arn, what, format!("aws sqs purge-queue --queue-url {url}"));
+    }
+    Ok(())
+}

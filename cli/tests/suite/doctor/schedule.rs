@@ -1,0 +1,74 @@
+//! The schedule.
+
+use aws_sdk_scheduler::types::ScheduleState;
+use serde_json::json;
+
+use super::{finds, finds_and_mends, healthy, shell};
+use crate::schedule::{get, name, scheduler, update};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schedule() {
+    // Runs on two days a month only.
+    let (archive, tool) = healthy("MONTHLY").await;
+    update(
+        &archive,
+        |input| {
+            input["scheduledTime"] = json!("2026-01-01T00:00:00Z");
+            input["timezone"] = json!("UTC");
+            input["settleDays"] = json!(3);
+        },
+        |request| {
+            let mut target = request.get_target().clone().expect("a target");
+            target.arn = target.arn.replace("ExportLogs", "Other");
+            target.dead_letter_config = None;
+            request
+                .target(target)
+                .state(ScheduleState::Disabled)
+                .schedule_expression("rate(1 day)")
+                .schedule_expression_timezone("Europe/Berlin")
+        },
+    )
+    .await;
+    let expected = [
+        ("ScheduleDisabled", "is disabled, and the stack's parameter Schedule is MONTHLY"),
+        ("ScheduleExpressionDiffers", "expression is rate(1 day), not cron(0 13 1,16 * ? *)"),
+        ("ScheduleTimeZoneDiffers", "The schedule's time zone is Europe/Berlin, and the stack's TimeZone is Asia/Tokyo"),
+        ("ScheduleTimeZoneDiffers", "The input's timezone is UTC"),
+        ("ScheduleTargetDiffers", "The schedule starts arn:aws:states:"),
+        ("DeadLetterQueueMissing", "has no dead-letter queue"),
+        ("ScheduledTimeMissing", r#"scheduledTime is "2026-01-01T00:00:00Z""#),
+        ("SettleDaysDiffer", "settleDays is 3, and the stack's SettleDays is 0"),
+    ];
+    finds_and_mends(&archive, &tool, &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_run_starts_with() {
+    let (archive, tool) = healthy("OFF").await;
+    let before = get(&archive).await;
+    update(
+        &archive,
+        |input| {
+            input["logGroup"] = json!("/typo");
+            input["logGroups"] = json!(["/aws/lambda/orders", "/aws/lambda/*"]);
+        },
+        |request| request,
+    )
+    .await;
+    let invalid = [("ScheduleInputInvalid", r#"A run refuses the schedule's input: logGroup is"#)];
+    finds_and_mends(&archive, &tool, &invalid).await;
+    assert_eq!(crate::schedule::input_of(&get(&archive).await), crate::schedule::input_of(&before));
+
+    let sqs = aws_sdk_sqs::Client::new(&archive.local.sdk_config());
+    let queues = sqs.list_queues().send().await.expect("the queues").queue_urls.expect("a list");
+    let queue = queues.iter().find(|url| url.contains("DeadLetter")).expect("the dead-letter queue");
+    sqs.send_message().queue_url(queue).message_body("{}").send().await.expect("the queue takes it");
+    finds_and_mends(&archive, &tool, &[("DeadLetterQueueNotEmpty", "1 starts of runs have failed")]).await;
+
+    scheduler(&archive).delete_schedule().name(name(&archive).await).send().await.expect("it goes");
+    let found = finds(&tool, &[("ScheduleNotFound", "does not exist")]).await;
+    shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
+    finds(&tool, &[]).await;
+    let after = get(&archive).await;
+    assert_eq!((after.target(), after.schedule_expression_timezone()), (before.target(), before.schedule_expression_timezone()));
+}
