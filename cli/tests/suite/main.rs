@@ -3,6 +3,7 @@
 mod grammar;
 mod list;
 mod plan;
+mod preview;
 mod refusals;
 mod run;
 mod tool;
