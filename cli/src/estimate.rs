@@ -118,7 +118,7 @@ mod tests {
         let window = |from: i64, to: i64| Window { from: Millis(from * day), to: Millis(to * day - 1) };
         let bytes = |log_group: LogGroup, window| stored_bytes_of(&log_group, window, now).map(f64::round);
         assert_eq!(bytes(log_group(Some(Millis(0)), None), window(50, 60)), Some(100.0));
-        assert_eq!(bytes(log_group(Some(Millis(0)), Some(50)), window(40, 60)), Some(200.0), "half of the window has expired");
+        assert_eq!(bytes(log_group(Some(Millis(0)), Some(50)), window(40, 55)), Some(100.0), "ten days have expired");
         assert_eq!(bytes(log_group(Some(Millis(70 * day)), None), window(50, 60)), None);
         assert_eq!(bytes(log_group(None, None), window(50, 60)), None, "nobody knows how old it is");
         assert_eq!(bytes(LogGroup::Absent, window(50, 60)), None);

@@ -70,10 +70,10 @@ impl Windows {
 /// The window that is exported now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CurrentWindow {
-    execution: String,
+    pub execution: String,
     pub log_group: String,
     pub month: Month,
-    task_name: String,
+    pub task_name: String,
 }
 
 impl CurrentWindow {

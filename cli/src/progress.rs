@@ -83,7 +83,7 @@ impl Round {
         parts.extend((windows.failed > 0).then(|| format!("{} failed", windows.failed)));
         // As long for each window as until now.
         if let Some(each) = began.and_then(|began| (now - began).checked_div(i32::try_from(windows.done()).unwrap_or(i32::MAX))) {
-            let left = each * i32::try_from(windows.total - windows.done()).unwrap_or(i32::MAX);
+            let left = each * i32::try_from(windows.total.saturating_sub(windows.done())).unwrap_or(i32::MAX);
             parts.push(format!("about {} left", human(left)));
         }
         parts.extend(window.as_ref().map(|window| self.of_window(window, now)));
@@ -108,4 +108,44 @@ pub fn ago(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 fn human(time: TimeDelta) -> String {
     format!("{:#}", HumanDuration(time.max(TimeDelta::zero()).to_std().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::Windows;
+
+    #[test]
+    fn a_line_has_the_counts_the_time_left_and_who_holds_the_slot() {
+        let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
+        let before = |seconds: i64| Some(now - TimeDelta::seconds(seconds));
+        let window = CurrentWindow {
+            execution: "e".to_owned(),
+            log_group: "/a".to_owned(),
+            month: "2026-10".parse().unwrap(),
+            task_name: "archive-2026-10-1".to_owned(),
+        };
+        let holder = |task_name: &str, log_group: &str| Holder {
+            task_id: "t".to_owned(),
+            task_name: task_name.to_owned(),
+            log_group: log_group.to_owned(),
+            status: "RUNNING".to_owned(),
+            since: before(42),
+            is_own: false,
+        };
+        let line = |ended, failed, holder: Option<Holder>| {
+            let windows = Windows { total: 9, ended, failed };
+            let round = Round { number: 2, windows, window: Some(window.clone()), holder, began: before(90) };
+            line(&Phase::Exporting(Box::new(round)), now)
+        };
+        assert_eq!(line(0, 0, None), "round 2: 0 of 9 windows, /a 2026-10: no task is active");
+        assert_eq!(
+            line(2, 1, Some(holder("archive-2026-10-1", "/a"))),
+            "round 2: 3 of 9 windows, 1 failed, about 3m left, /a 2026-10 RUNNING for 42s, task t"
+        );
+        assert_eq!(
+            line(9, 0, Some(holder("theirs", "/b"))),
+            "round 2: 9 of 9 windows, about 0s left, /a 2026-10 waits for the slot: /b RUNNING for 42s, task t"
+        );
+    }
 }

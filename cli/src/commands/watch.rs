@@ -284,3 +284,25 @@ pub fn print_started(context: &Context, execution: &str) -> Result<(), Failure> 
         Format::Json | Format::Jsonl => context.output.json(&json!({"execution": execution, "status": "RUNNING"})),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that says what an earlier one said has no report of its own.
+    #[test]
+    fn output_and_cause_name_the_report() {
+        let described = |output: Option<Value>, cause: Option<&str>| {
+            let cause = cause.map(|message| json!({"errorType": "ArchiveIncomplete", "errorMessage": message}).to_string());
+            let built = DescribeExecutionOutput::builder().execution_arn("e").state_machine_arn("s").start_date(Time::from_secs(0));
+            let built = built.status(ExecutionStatus::Failed).set_output(output.map(|output| output.to_string())).set_cause(cause);
+            report_of(&built.build().unwrap()).map(|report| format!("{} {}", report.bucket, report.key))
+        };
+        let output = json!({"report": {"bucket": "b", "key": "logs/runs/x.json"}});
+        assert_eq!(described(Some(output), None).as_deref(), Some("b logs/runs/x.json"));
+        let cause = "1 window not archived.\nThe report is s3://b/logs/runs/x.json.";
+        assert_eq!(described(None, Some(cause)).as_deref(), Some("b logs/runs/x.json"));
+        assert_eq!(described(None, Some("logGroups is missing: it is required")), None);
+        assert_eq!(described(None, None), None);
+    }
+}

@@ -7,6 +7,7 @@ mod groups;
 mod list;
 mod page;
 mod plan;
+mod preview;
 mod refusals;
 mod run;
 mod schedule;
