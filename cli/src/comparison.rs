@@ -89,6 +89,7 @@ impl std::ops::AddAssign for Counts {
 pub struct StreamFolder {
     pub log_streams: BTreeSet<String>,
     objects: Vec<String>,
+    is_incomplete: bool,
     pub source: Tally,
     pub archived: Tally,
     pub counts: Counts,
@@ -108,7 +109,26 @@ pub struct Comparison {
     pub gone_before: Option<Millis>,
 }
 
+impl StreamFolder {
+    /// Nothing is known of what was not read to its end.
+    fn differs(&self) -> bool {
+        self.source != self.archived && !self.is_incomplete
+    }
+}
+
 impl Comparison {
+    fn add_source(&mut self, source: Vec<(String, Tally, End)>) {
+        for (name, tally, end) in source.into_iter().filter(|(_, tally, end)| tally.events > 0 || *end == End::Incomplete) {
+            let folder = self.folders.entry(folder_name(&name)).or_default();
+            if end == End::Incomplete {
+                folder.is_incomplete = true;
+                self.incomplete.push(format!("log stream {name}: CloudWatch Logs answered with empty pages only, without an end"));
+            }
+            folder.log_streams.insert(name);
+            folder.source += tally;
+        }
+    }
+
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.folders.values().for_each(|folder| counts += folder.counts);
@@ -140,10 +160,14 @@ impl Subject<'_> {
                 comparison.folders.entry(folder).or_default().objects.push(object.key);
             }
         }
-        self.tally_source(&mut comparison).await?;
-        self.tally_objects(&mut comparison).await?;
+        let (source, archived) = tokio::try_join!(self.tally_source(), self.tally_objects(&comparison.folders))?;
+        for (name, tally, problems) in archived {
+            comparison.folders.entry(name).or_default().archived = tally;
+            comparison.problems.extend(problems);
+        }
+        comparison.add_source(source);
         let gone_before = comparison.gone_before;
-        for folder in comparison.folders.values_mut().filter(|folder| folder.source != folder.archived) {
+        for folder in comparison.folders.values_mut().filter(|folder| folder.differs()) {
             // Nothing of the window is left: no event needs to be looked at.
             if folder.source.events == 0 && gone_before.is_some_and(|gone| self.manifest.window_to < gone) {
                 folder.counts.expired = folder.archived.events;
@@ -192,44 +216,39 @@ impl Subject<'_> {
         retention_in_days.map(|days| Millis::of(self.now - TimeDelta::days(days.into())))
     }
 
-    async fn tally_source(&self, comparison: &mut Comparison) -> Result<(), Failure> {
-        let (logs, log_group) = (&self.archive.logs, self.manifest.log_group.as_str());
-        let names = source::log_streams(logs, log_group, self.manifest.log_stream_name_prefix.as_ref()).await?.unwrap_or_default();
-        let read = async |name: String| {
-            let mut tally = Tally::default();
-            let mut splitter = Splitter::new(|record: Record| tally.add(&record));
-            let visit = |event: &OutputLogEvent| splitter.event(time_of(event), event.message().unwrap_or_default());
-            let end = source::events(logs, log_group, &name, self.manifest.window(), visit).await?;
-            Ok::<_, Failure>((name, tally, end))
+    /// Each log stream by a task of its own: to unpack and hash is work for every processor.
+    async fn tally_source(&self) -> Result<Vec<(String, Tally, End)>, Failure> {
+        let (log_group, window) = (self.manifest.log_group.as_str(), self.manifest.window());
+        let names = source::log_streams(&self.archive.logs, log_group, self.manifest.log_stream_name_prefix.as_ref()).await?;
+        let read = |name: String| {
+            let (logs, log_group) = (self.archive.logs.clone(), log_group.to_owned());
+            tokio::spawn(async move {
+                let mut tally = Tally::default();
+                let mut splitter = Splitter::new(|record: Record| tally.add(&record));
+                let visit = |event: &OutputLogEvent| splitter.event(time_of(event), event.message().unwrap_or_default());
+                let end = source::events(&logs, &log_group, &name, window, visit).await?;
+                Ok::<_, Failure>((name, tally, end))
+            })
         };
-        let mut tallies = stream::iter(names).map(read).buffer_unordered(READERS);
-        while let Some((name, tally, end)) = tallies.try_next().await? {
-            if end == End::Incomplete {
-                comparison.incomplete.push(format!("log stream {name}: CloudWatch Logs answered with empty pages only, without an end"));
-            }
-            if tally.events > 0 || end == End::Incomplete {
-                let folder = comparison.folders.entry(folder_name(&name)).or_default();
-                folder.log_streams.insert(name);
-                folder.source += tally;
-            }
-        }
-        Ok(())
+        let read = stream::iter(names.unwrap_or_default()).map(read).buffer_unordered(READERS);
+        read.map(|joined| joined.expect("a reader does not panic")).try_collect().await
     }
 
-    async fn tally_objects(&self, comparison: &mut Comparison) -> Result<(), Failure> {
-        let (s3, bucket) = (&self.archive.s3, self.manifest.bucket.as_str());
-        let Comparison { folders, problems, .. } = comparison;
-        // A folder's objects one after another, because they are counted together.
-        let read_folder = async |folder: &mut StreamFolder| {
-            let mut problems = Vec::new();
-            for key in &folder.objects {
-                problems.extend(exported::records(s3, bucket, key, |record| folder.archived.add(&record)).await?.err());
-            }
-            Ok::<_, Failure>(problems)
+    /// The records of each folder, and what is wrong with its objects.
+    async fn tally_objects(&self, folders: &BTreeMap<String, StreamFolder>) -> Result<Vec<(String, Tally, Vec<String>)>, Failure> {
+        let read = |(name, folder): (&String, &StreamFolder)| {
+            let (s3, bucket, name) = (self.archive.s3.clone(), self.manifest.bucket.clone(), name.clone());
+            let objects = folder.objects.clone();
+            tokio::spawn(async move {
+                let (mut tally, mut problems) = (Tally::default(), Vec::new());
+                for key in objects {
+                    problems.extend(exported::records(&s3, bucket.as_str(), &key, |record| tally.add(&record)).await?.err());
+                }
+                Ok::<_, Failure>((name, tally, problems))
+            })
         };
-        let read: Vec<_> = stream::iter(folders.values_mut()).map(read_folder).buffer_unordered(READERS).try_collect().await?;
-        problems.extend(read.into_iter().flatten());
-        Ok(())
+        let read = stream::iter(folders).map(read).buffer_unordered(READERS);
+        read.map(|joined| joined.expect("a reader does not panic")).try_collect().await
     }
 
     /// Names the events of a folder in which both sides differ.

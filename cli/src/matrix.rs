@@ -241,3 +241,49 @@ fn told_of_settled(settled: &SettledWindow) -> String {
 fn told(window: Window) -> String {
     format!("{} to {}", window.from, window.to)
 }
+
+#[cfg(test)]
+mod tests {
+    use export_core::{BucketName, Prefix, SettleDays};
+
+    use super::*;
+    use crate::survey::LastCompared;
+
+    /// State of October 2026 in Tokyo, of a log group that the last run found in September; and whether it is missing.
+    fn october(now: &str, settle_days: u8) -> Option<(State, bool)> {
+        let name = LogGroupName::parse("/a").unwrap();
+        let last = LastCompared {
+            due_month: "2026-09".parse().unwrap(),
+            found: [name.clone()].into(),
+            nothing_yet: BTreeSet::new(),
+            warned: BTreeSet::new(),
+        };
+        let survey = Survey { last_compared: Some(last), ..Survey::default() };
+        let stack = Stack {
+            account: "111122223333".into(),
+            region: "ap-northeast-1".into(),
+            partition: "aws".into(),
+            bucket: BucketName::parse("my-archive").unwrap(),
+            s3_prefix: Prefix::parse("logs").unwrap(),
+            timezone: chrono_tz::Asia::Tokyo,
+            settle_days: SettleDays::new(settle_days.into()).unwrap(),
+        };
+        let october = "2026-10".parse().unwrap();
+        let range = Range { from: Some(october), to: Some(october), wants: &|_| true };
+        let matrix = Matrix::of(&survey, &stack, &range, now.parse().unwrap());
+        matrix.cells().next().map(|cell| (cell.state, cell.is_missing))
+    }
+
+    #[test]
+    fn a_month_that_no_run_has_looked_at_waits_and_is_missing_after_seven_days() {
+        for (now, settle_days, expected) in [
+            ("2026-11-01T02:59:59Z", 0, (State::NotYetDue, false)),
+            ("2026-11-01T03:00:00Z", 0, (State::Waiting, false)),
+            ("2026-11-08T02:59:59Z", 0, (State::Waiting, false)),
+            ("2026-11-08T03:00:00Z", 0, (State::Waiting, true)),
+            ("2026-11-08T03:00:00Z", 15, (State::NotYetDue, false)),
+        ] {
+            assert_eq!(october(now, settle_days), Some(expected), "{now} {settle_days}");
+        }
+    }
+}

@@ -14,7 +14,8 @@ use export_core::{BucketName, Prefix, SettleDays, place::Stack};
 
 use crate::failure::Failure;
 
-const OUTPUTS: [&str; 10] = [
+/// What the tool needs of a stack.
+pub const OUTPUTS: [&str; 10] = [
     "StateMachineArn",
     "ArchiveBucketName",
     "ArchivePrefix",

@@ -1,5 +1,6 @@
 //! `status`: states, totals, exit codes, and with how few calls.
 
+use aws_sdk_cloudformation::types::StackStatus;
 use chrono::Utc;
 use chrono_tz::Asia::Tokyo;
 use e2e::{MONTH, Stage, badly};
@@ -9,7 +10,8 @@ use export_core::{
     missing::OpenOutcome,
 };
 use hyper::Method;
-use local_aws::Engine;
+use local_aws::{Engine, wait_for};
+use logs_archive::stack::OUTPUTS;
 use serde_json::{Value, json};
 
 use crate::{
@@ -215,6 +217,50 @@ async fn a_stack_is_found_or_the_message_says_which_there_are() {
     for arguments in [["status", "--stack", "cloudwatch-logs-archive"], ["--stack", "cloudwatch-logs-archive", "status"]] {
         assert_eq!(tool.run(&arguments).await.code, 0);
     }
+    // Two of the template in a Region, and a third that is not of it.
+    let region = "eu-north-1";
+    for (name, outputs) in [("archive-b", true), ("archive-a", true), ("other", false)] {
+        make_stack(&stage, region, name, outputs).await;
+    }
+    let elsewhere = Tool::of(&stage.local).with("AWS_REGION", region);
+    let several = elsewhere.run(&["status"]).await;
+    let expected =
+        "error: several stacks of cloudwatch-logs-archive are in eu-north-1: choose one with --stack\n  archive-a\n  archive-b\n";
+    assert_eq!((several.code, several.stderr.as_str()), (2, expected));
+    let other = elsewhere.run(&["status", "--stack", "other"]).await;
+    assert!(other.code == 2 && other.stderr.contains("stack other is CREATE_COMPLETE and has no output StateMachineArn"), "{other:#?}");
     let backwards = tool.run(&["status", "--from", "2024-10", "--to", "2024-09"]).await;
     assert!(backwards.code == 2 && backwards.stderr.contains("swap them"), "{backwards:#?}");
+}
+
+/// A stack of one topic, with the outputs of the template or with none.
+async fn make_stack(stage: &Stage, region: &str, name: &str, has_outputs: bool) {
+    let outputs: serde_json::Map<String, Value> =
+        OUTPUTS.iter().map(|name| ((*name).to_owned(), json!({"Value": "x"}))).filter(|_| has_outputs).collect();
+    let template = json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}).to_string();
+    let config = stage.local.sdk_config().into_builder().region(aws_config::Region::new(region.to_owned())).build();
+    let client = aws_sdk_cloudformation::Client::new(&config);
+    client.create_stack().stack_name(name).template_body(template).send().await.expect("the stack is made");
+    wait_for("the stack", async || {
+        let described = client.describe_stacks().stack_name(name).send().await.expect("it is there");
+        described.stacks().iter().all(|stack| stack.stack_status() == Some(&StackStatus::CreateComplete)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_months_are_shown_and_can_be_cut() {
+    let (stage, tool) = stage().await;
+    let months: Vec<String> =
+        std::iter::successors(Some(month("2004-03")), |month| Some(month.next())).take(200).map(|month| month.to_string()).collect();
+    for (number, of) in months.iter().enumerate() {
+        settle(&stage, &target(&stack(&stage), "/status-long", of), Outcome::Exported, None, 1 + number as u64).await;
+    }
+    let last = months.last().expect("there are 200");
+    let rows = tool.json(0, &["status", "--to", last, "--group", "/status-long"]).await;
+    let expected: Vec<String> = months.iter().map(|month| format!("/status-long {month} archived")).collect();
+    assert_eq!(states(&rows), expected);
+    assert_eq!(rows[199]["objects"], 200);
+    let rows = tool.json(0, &["status", "--from", &months[198], "--to", last, "--group", "/status-long"]).await;
+    assert_eq!(states(&rows), expected[198..]);
 }
