@@ -76,7 +76,6 @@ names! {
     EntryMatchesNothing, Warning, "Nothing is archived for this entry, and no alarm turns red.";
     LogClassNotExportable, Warning, "CloudWatch Logs exports no log group of this class: it is not archived.";
     RetentionLosesEvents, Error, "Events are deleted before the run that should export them.";
-    RetentionLeavesLittleTime, Warning, "If an export fails, events are deleted before somebody can mend it; keep them for 60 days or more.";
     LogGroupArchivedTwice, Warning, "The same events are exported twice, stored twice and paid twice.";
     DestinationsNest, Warning, "A query over one log group also reads objects of the other.";
     TopicNotFound, Error, "No alarm and no notification reaches anybody.";

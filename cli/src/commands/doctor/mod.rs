@@ -28,7 +28,7 @@ pub async fn run(context: &Context) -> Result<Verdict, Failure> {
         Some(schedule) => log_groups::check(context, &stack, schedule, &mut findings).await?,
         None => None,
     };
-    bucket::check(context, &stack, &deployment, &mut findings).await?;
+    bucket::check(context, &stack, &mut findings).await?;
     destination::check(context, &stack, &deployment, groups.as_deref(), &mut findings).await?;
     roles::check(context, &deployment, &mut findings).await?;
     notification::check(context, &stack, &mut findings).await?;

@@ -83,6 +83,19 @@ pub async fn shell(archive: &Archive, tool: &Tool, command: &str) {
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The physical id of a resource of the stack, or of one nested in it.
+pub async fn physical(archive: &Archive, logical: &str) -> String {
+    let cloudformation = aws_sdk_cloudformation::Client::new(&archive.local.sdk_config());
+    for stack in cloudformation.describe_stacks().send().await.expect("the stacks").stacks.expect("a list") {
+        let listed = cloudformation.list_stack_resources().set_stack_name(stack.stack_id).send().await.expect("its resources");
+        let mut found = listed.stack_resource_summaries.unwrap_or_default().into_iter();
+        if let Some(found) = found.find(|resource| resource.logical_resource_id() == Some(logical)) {
+            return found.physical_resource_id.expect("an id");
+        }
+    }
+    panic!("no resource {logical}");
+}
+
 /// The statement of a policy that lets somebody make a call.
 pub fn allow(action: &str, resource: &str) -> String {
     json!({"Effect": "Allow", "Action": action, "Resource": resource}).to_string()
