@@ -45,7 +45,9 @@ impl Schedule {
     pub fn entries(&self) -> Result<Vec<&RawValue>, Failure> {
         let wrong = |error| {
             let name = self.name();
-            Failure::Usage(format!("the input of schedule {name} has no list logGroups ({error}): `logs-archive doctor` has the command that mends it"))
+            Failure::Usage(format!(
+                "the input of schedule {name} has no list logGroups ({error}): `logs-archive doctor` has the command that mends it"
+            ))
         };
         serde_json::from_str(list_of(self.input()).map_err(wrong)?.get()).map_err(wrong)
     }

@@ -33,7 +33,8 @@ async fn list(archive: &Archive) -> Value {
 async fn an_edit_keeps_every_other_field_of_the_schedule() {
     let (stage, tool) = stage().await;
     stage.hello("/keeps/new").await;
-    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(15).build().expect("a window");
+    let window =
+        FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Flexible).maximum_window_in_minutes(15).build().expect("a window");
     update(
         &stage,
         |input| input["compact"] = json!(true),
@@ -93,12 +94,18 @@ async fn what_a_run_refuses_or_warns_of_is_refused_and_nothing_is_changed() {
     stage.overlay("/refused/infrequent", |overlay| overlay.log_group_class = Some("INFREQUENT_ACCESS".to_owned())).await;
     let right = "/refused/there";
     for (entry, says) in [
-        ("/refused/*", r#"logGroups[2] is "/refused/*": to take every log group whose name begins so, write {"logGroupNamePrefix": "/refused/"}"#),
+        (
+            "/refused/*",
+            r#"logGroups[2] is "/refused/*": to take every log group whose name begins so, write {"logGroupNamePrefix": "/refused/"}"#,
+        ),
         ("a b", r#"logGroups[2] is "a b": a log group name has 1 to 512 characters"#),
         ("{", "{ is no JSON object"),
         (r#"{"name": "/x"}"#, "give exactly one of logGroupName and logGroupNamePrefix"),
         ("arn:aws:logs:us-east-1:000000000000:log-group:/x", "must be of account 000000000000 and Region ap-northeast-1"),
-        (r#"{"logGroupName": "/aws/lambda/orders", "logStreamNamePrefix": "a"}"#, "logGroups[0] and logGroups[2] would write to the same place"),
+        (
+            r#"{"logGroupName": "/aws/lambda/orders", "logStreamNamePrefix": "a"}"#,
+            "logGroups[0] and logGroups[2] would write to the same place",
+        ),
         ("/aws/lambda/orders", "logGroups[2] is the same as logGroups[0], and counts once: leave it out"),
         ("/refused/not-there", "log group /refused/not-there does not exist"),
         ("/refused/infrequent", "log group /refused/infrequent is not of the class Standard"),

@@ -44,7 +44,8 @@ pub async fn check(context: &Context, stack: &DeployedStack, deployment: &Deploy
 }
 
 fn red(alarm: &Value, found: &MetricAlarm) -> String {
-    let since = found.state_transitioned_timestamp().or(found.state_updated_timestamp()).map(|at| format!(" since {at}")).unwrap_or_default();
+    let since =
+        found.state_transitioned_timestamp().or(found.state_updated_timestamp()).map(|at| format!(" since {at}")).unwrap_or_default();
     format!("The alarm is red{since}. {}", alarm["AlarmDescription"].as_str().unwrap_or_default().trim())
 }
 

@@ -35,7 +35,11 @@ async fn is_there(context: &Context, stack: &DeployedStack, bucket: &str, owner:
             Asked::Is(never) => never,
             Asked::Refused => return Ok(false),
             Asked::Absent => {
-                let place = if region == "us-east-1" { String::new() } else { format!(" --create-bucket-configuration LocationConstraint={region}") };
+                let place = if region == "us-east-1" {
+                    String::new()
+                } else {
+                    format!(" --create-bucket-configuration LocationConstraint={region}")
+                };
                 let fix = format!("aws s3api create-bucket --bucket {bucket} --region {region}{place}");
                 findings.add(Name::BucketNotFound, &arn, "The bucket does not exist.", fix);
                 return Ok(false);
@@ -63,7 +67,9 @@ async fn public_access(context: &Context, stack: &DeployedStack, findings: &mut 
     let arn = arn(stack, bucket);
     let absent = &["NoSuchPublicAccessBlockConfiguration"][..];
     let call = Call { operation: "GetPublicAccessBlock", action: "s3:GetBucketPublicAccessBlock", resource: &arn, absent };
-    let Some(answer) = findings.ask(call, context.s3().get_public_access_block().bucket(bucket).send().await)?.or_absent() else { return Ok(()) };
+    let Some(answer) = findings.ask(call, context.s3().get_public_access_block().bucket(bucket).send().await)?.or_absent() else {
+        return Ok(());
+    };
     let block = answer.and_then(|answer| answer.public_access_block_configuration);
     let flag = |read: fn(&aws_sdk_s3::types::PublicAccessBlockConfiguration) -> Option<bool>| block.as_ref().and_then(read) == Some(true);
     let flags = [

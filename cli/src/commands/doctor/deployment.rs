@@ -48,7 +48,8 @@ impl Deployment {
 
 fn common(stack: &DeployedStack) -> BTreeMap<String, String> {
     let of = &stack.stack;
-    let values = [("AWS::Region", &of.region), ("AWS::AccountId", &of.account), ("AWS::Partition", &of.partition), ("AWS::StackName", &stack.name)];
+    let values =
+        [("AWS::Region", &of.region), ("AWS::AccountId", &of.account), ("AWS::Partition", &of.partition), ("AWS::StackName", &stack.name)];
     values.map(|(name, value)| (name.to_owned(), value.clone())).into()
 }
 
@@ -117,7 +118,8 @@ async fn resources(client: &Client, stack: &str, findings: &mut Findings) -> Res
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                let call = Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: stack, absent: &[] };
+                let call =
+                    Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: stack, absent: &[] };
                 let refused: Asked<()> = findings.refused(call, &service_failure(call.operation, &error))?;
                 return Ok(refused.known().map(|()| resources));
             }

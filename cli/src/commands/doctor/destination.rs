@@ -26,7 +26,11 @@ pub async fn check(
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let bucket = stack.stack.bucket.as_str();
-    if findings.found.iter().any(|finding| finding.name < Name::BucketPolicyLacksStatement && finding.resource == bucket::arn(stack, bucket)) {
+    if findings
+        .found
+        .iter()
+        .any(|finding| finding.name < Name::BucketPolicyLacksStatement && finding.resource == bucket::arn(stack, bucket))
+    {
         return Ok(());
     }
     let wanted = wanted(stack, groups.unwrap_or_default());
@@ -42,7 +46,8 @@ struct Export {
 
 fn wanted(stack: &DeployedStack, groups: &[Group]) -> Vec<Export> {
     let month = Month::due(Utc::now(), stack.stack.timezone, SettleDays::default());
-    let archived = groups.iter().filter(|group| group.place.bucket == stack.stack.bucket && matches!(group.log_group, LogGroup::Present { .. }));
+    let archived =
+        groups.iter().filter(|group| group.place.bucket == stack.stack.bucket && matches!(group.log_group, LogGroup::Present { .. }));
     let export = |log_group: String, prefix: String| Export { log_group, key: format!("{prefix}/aws-logs-write-test") };
     let mut wanted: Vec<Export> =
         archived.map(|group| export(group.place.log_group.to_string(), group.place.destination.prefix(month))).collect();
@@ -73,7 +78,8 @@ async fn bucket_policy(
     let mut lacking: Vec<(&str, String)> = Vec::new();
     let mut denied: Vec<usize> = Vec::new();
     for export in wanted {
-        for (action, resource, writes) in [("s3:GetBucketAcl", arn.clone(), false), ("s3:PutObject", format!("{arn}/{}", export.key), true)] {
+        for (action, resource, writes) in [("s3:GetBucketAcl", arn.clone(), false), ("s3:PutObject", format!("{arn}/{}", export.key), true)]
+        {
             match judge(&policy, &Access { action, resource: &resource, context: &request(stack, &export.log_group, writes) }) {
                 Ruling::Allowed => {}
                 Ruling::NotAllowed if lacking.iter().any(|(known, _)| *known == action) => {}
@@ -81,8 +87,14 @@ async fn bucket_policy(
                 Ruling::Denied { index, .. } if denied.contains(&index) => {}
                 Ruling::Denied { index, sid } => {
                     denied.push(index);
-                    let what = format!("{} denies {action} to CloudWatch Logs for exports of {}.", statement_name(index, sid), export.log_group);
-                    findings.add(Name::BucketPolicyDenies, &arn, what, fix::edit_bucket_policy(bucket, &fix::remove_statement(&policy, index)));
+                    let what =
+                        format!("{} denies {action} to CloudWatch Logs for exports of {}.", statement_name(index, sid), export.log_group);
+                    findings.add(
+                        Name::BucketPolicyDenies,
+                        &arn,
+                        what,
+                        fix::edit_bucket_policy(bucket, &fix::remove_statement(&policy, index)),
+                    );
                 }
             }
         }
@@ -91,7 +103,8 @@ async fn bucket_policy(
         let statements = document["Statement"].as_array().into_iter().flatten();
         let statements: Vec<Value> = statements.filter(|one| lacking.iter().any(|(action, _)| one["Action"] == *action)).cloned().collect();
         let (actions, log_groups): (Vec<_>, Vec<_>) = lacking.into_iter().unzip();
-        let what = format!("The bucket policy does not allow {} to CloudWatch Logs for exports of {}.", actions.join(" and "), log_groups[0]);
+        let what =
+            format!("The bucket policy does not allow {} to CloudWatch Logs for exports of {}.", actions.join(" and "), log_groups[0]);
         findings.add(Name::BucketPolicyLacksStatement, &arn, what, fix::edit_bucket_policy(bucket, &fix::add_statements(&statements)));
     }
     Ok(())
@@ -118,7 +131,9 @@ async fn encryption(
     let key = stack.parameters.get("KmsKeyArn").map_or("", String::as_str);
     let absent = &["ServerSideEncryptionConfigurationNotFoundError"][..];
     let call = Call { operation: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", resource: &arn, absent };
-    let Some(answer) = findings.ask(call, context.s3().get_bucket_encryption().bucket(bucket).send().await)?.or_absent() else { return Ok(()) };
+    let Some(answer) = findings.ask(call, context.s3().get_bucket_encryption().bucket(bucket).send().await)?.or_absent() else {
+        return Ok(());
+    };
     let rules = answer.and_then(|answer| answer.server_side_encryption_configuration).map_or_else(Vec::new, |found| found.rules);
     let rule = rules.first();
     let default = rule.and_then(ServerSideEncryptionRule::apply_server_side_encryption_by_default);
@@ -130,7 +145,9 @@ async fn encryption(
     };
     let why = match (algorithm, own_key) {
         (Some(ServerSideEncryption::AwsKmsDsse), _) => Some("The bucket encrypts twice (DSSE-KMS).".to_owned()),
-        (Some(ServerSideEncryption::AwsKms), None) => Some("The bucket encrypts with the AWS managed key aws/s3, whose policy lets CloudWatch Logs not in.".to_owned()),
+        (Some(ServerSideEncryption::AwsKms), None) => {
+            Some("The bucket encrypts with the AWS managed key aws/s3, whose policy lets CloudWatch Logs not in.".to_owned())
+        }
         (Some(ServerSideEncryption::AwsKms), Some(name)) if name.ends_with("alias/aws/s3") => {
             Some("The bucket encrypts with the AWS managed key aws/s3, whose policy lets CloudWatch Logs not in.".to_owned())
         }
@@ -172,8 +189,17 @@ async fn key_policy(
             let state = metadata.as_ref().and_then(|metadata| metadata.key_state());
             if state != Some(&KeyState::Enabled) {
                 let status = state.map_or("not there", KeyState::as_str);
-                let cancel = if state == Some(&KeyState::PendingDeletion) { format!("aws kms cancel-key-deletion --key-id {key} && ") } else { String::new() };
-                findings.add(Name::KeyUnusable, key, format!("The bucket's key is {status}."), format!("{cancel}aws kms enable-key --key-id {key}"));
+                let cancel = if state == Some(&KeyState::PendingDeletion) {
+                    format!("aws kms cancel-key-deletion --key-id {key} && ")
+                } else {
+                    String::new()
+                };
+                findings.add(
+                    Name::KeyUnusable,
+                    key,
+                    format!("The bucket's key is {status}."),
+                    format!("{cancel}aws kms enable-key --key-id {key}"),
+                );
                 return Ok(());
             }
         }

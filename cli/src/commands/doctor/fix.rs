@@ -7,7 +7,10 @@ use crate::{deploy::quoted, stack::DeployedStack};
 /// Changes the stack's schedule, of which UpdateSchedule replaces all fields.
 pub fn edit_schedule(name: &str, edit: &str) -> String {
     let edit = format!("del(.Arn, .CreationDate, .LastModificationDate) | {edit}");
-    format!(r#"aws scheduler update-schedule --cli-input-json "$(aws scheduler get-schedule --name {name} --output json | jq {})""#, quoted(&edit))
+    format!(
+        r#"aws scheduler update-schedule --cli-input-json "$(aws scheduler get-schedule --name {name} --output json | jq {})""#,
+        quoted(&edit)
+    )
 }
 
 /// Changes the input of the stack's schedule.

@@ -26,7 +26,8 @@ pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Find
     for (index, rule) in answer.rules().iter().enumerate() {
         let Some(does) = takes(rule) else { continue };
         let prefix = prefix(rule);
-        let touched: Vec<&str> = memory.iter().map(String::as_str).filter(|folder| folder.starts_with(prefix) || prefix.starts_with(folder)).collect();
+        let touched: Vec<&str> =
+            memory.iter().map(String::as_str).filter(|folder| folder.starts_with(prefix) || prefix.starts_with(folder)).collect();
         if rule.status() != &ExpirationStatus::Enabled || has_tags(rule) || touched.is_empty() {
             continue;
         }

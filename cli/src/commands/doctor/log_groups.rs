@@ -29,7 +29,12 @@ const RECOMMENDED_DAYS: i32 = 60;
 const LONGEST_MONTH: i32 = 31;
 
 /// `None`: the list is not known.
-pub async fn check(context: &Context, stack: &DeployedStack, schedule: &Schedule, findings: &mut Findings) -> Result<Option<Vec<Group>>, Failure> {
+pub async fn check(
+    context: &Context,
+    stack: &DeployedStack,
+    schedule: &Schedule,
+    findings: &mut Findings,
+) -> Result<Option<Vec<Group>>, Failure> {
     // What is wrong with the input is said with the schedule.
     let Ok(input) = schedule::parse(schedule.input(), &stack.stack) else { return Ok(None) };
     let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
@@ -162,7 +167,10 @@ impl<'a> List<'a> {
         let needed = LONGEST_MONTH + 1 + i32::from(self.input.settle_days.days());
         for (days, mut names) in short {
             names.dedup();
-            let what = format!("{} set to a retention of {days} days, and the export of a month reads events of the last {needed} days.", are(&names));
+            let what = format!(
+                "{} set to a retention of {days} days, and the export of a month reads events of the last {needed} days.",
+                are(&names)
+            );
             let put = |name: &str| format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {RECOMMENDED_DAYS}");
             let fix = match &names[..] {
                 [only] => put(&quoted(only)),
@@ -194,7 +202,8 @@ impl<'a> List<'a> {
 
     /// Destinations that are the same, or one inside the other.
     fn nesting(&self, groups: &[Group], findings: &mut Findings) {
-        let mut sorted: Vec<(String, &Group)> = groups.iter().map(|group| (format!("{}/", group.place.destination.as_str()), group)).collect();
+        let mut sorted: Vec<(String, &Group)> =
+            groups.iter().map(|group| (format!("{}/", group.place.destination.as_str()), group)).collect();
         sorted.sort_by(|one, other| one.0.cmp(&other.0));
         let mut outer: Option<&(String, &Group)> = None;
         let mut told = Vec::new();
@@ -202,7 +211,8 @@ impl<'a> List<'a> {
             match outer {
                 Some(outer) if inner.0.starts_with(&outer.0) && outer.1.place.log_group != inner.1.place.log_group => {
                     let Some(entry) = best_entries(&self.input.entries, &inner.1.place.log_group).into_iter().find(|entry| {
-                        entry.destination_prefix == inner.1.source.destination_prefix && entry.s3_prefix.as_ref().is_none_or(|own| *own == inner.1.source.s3_prefix)
+                        entry.destination_prefix == inner.1.source.destination_prefix
+                            && entry.s3_prefix.as_ref().is_none_or(|own| *own == inner.1.source.s3_prefix)
                     }) else {
                         continue;
                     };

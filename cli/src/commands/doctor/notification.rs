@@ -10,7 +10,12 @@ const PENDING: &str = "PendingConfirmation";
 
 pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
     let topic = stack.output("NotificationTopicArn");
-    let call = Call { operation: "ListSubscriptionsByTopic", action: "sns:ListSubscriptionsByTopic", resource: topic, absent: &["NotFound", "NotFoundException"] };
+    let call = Call {
+        operation: "ListSubscriptionsByTopic",
+        action: "sns:ListSubscriptionsByTopic",
+        resource: topic,
+        absent: &["NotFound", "NotFoundException"],
+    };
     let pages: Result<Vec<Subscription>, _> =
         context.sns().list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send().collect().await;
     let Some(subscriptions) = findings.ask(call, pages)?.or_absent() else { return Ok(()) };

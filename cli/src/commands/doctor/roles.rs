@@ -39,19 +39,27 @@ fn policies(template: &Template, role: &str, properties: &Value) -> Vec<Policy> 
     let own = properties["Policies"].as_array().cloned().unwrap_or_default();
     let attached = template.resources("AWS::IAM::Policy").into_iter().filter_map(|name| template.properties(name));
     let physical = template.values.get(role);
-    let attached = attached.filter(|policy| policy["Roles"].as_array().into_iter().flatten().any(|role| role.as_str() == physical.map(String::as_str)));
+    let attached = attached
+        .filter(|policy| policy["Roles"].as_array().into_iter().flatten().any(|role| role.as_str() == physical.map(String::as_str)));
     let named = |policy: Value| (policy["PolicyName"].as_str().unwrap_or_default().to_owned(), policy["PolicyDocument"].clone());
     own.into_iter().chain(attached).map(named).collect()
 }
 
-async fn check_role(context: &Context, name: &str, properties: &Value, policies: &[Policy], findings: &mut Findings) -> Result<(), Failure> {
+async fn check_role(
+    context: &Context,
+    name: &str,
+    properties: &Value,
+    policies: &[Policy],
+    findings: &mut Findings,
+) -> Result<(), Failure> {
     let client = context.iam();
     let call = Call { operation: "GetRole", action: "iam:GetRole", resource: name, absent: &["NoSuchEntity"] };
     let Some(answer) = findings.ask(call, client.get_role().role_name(name).send().await)?.or_absent() else { return Ok(()) };
     let trust = &properties["AssumeRolePolicyDocument"];
     let Some(role) = answer.and_then(|answer| answer.role) else {
         let path = properties["Path"].as_str().unwrap_or("/");
-        let create = format!("aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {}", quoted(&trust.to_string()));
+        let create =
+            format!("aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {}", quoted(&trust.to_string()));
         let fix = policies.iter().fold(create, |fix, policy| format!("{fix} && {}", put_policy(name, policy)));
         findings.add(Name::RoleNotFound, name, "The role does not exist.", fix);
         return Ok(());
@@ -90,12 +98,19 @@ fn document_of(text: &str) -> Value {
 }
 
 /// The actions that IAM would refuse, each with its resource and whether a statement denies it. `None`: nobody may ask.
-async fn simulate(context: &Context, role: &str, policy: &Value, findings: &mut Findings) -> Result<Option<Vec<(String, String, bool)>>, Failure> {
+async fn simulate(
+    context: &Context,
+    role: &str,
+    policy: &Value,
+    findings: &mut Findings,
+) -> Result<Option<Vec<(String, String, bool)>>, Failure> {
     let client = context.iam();
     let statements = policy["Statement"].as_array().into_iter().flatten();
     let questions = statements.flat_map(|statement| {
         let actions = one_or_more(&statement["Action"]);
-        one_or_more(&statement["Resource"]).into_iter().map(move |resource| (actions.clone(), resource, &statement["Condition"]["StringEquals"]))
+        one_or_more(&statement["Resource"])
+            .into_iter()
+            .map(move |resource| (actions.clone(), resource, &statement["Condition"]["StringEquals"]))
     });
     let client = &client;
     let ask = |(actions, resource, conditions): (Vec<String>, String, &Value)| {

@@ -22,7 +22,12 @@ use crate::{
 const RESOURCE: &str = "ExportLogsSchedule";
 
 /// `None`: there is no schedule, or nobody may see it.
-pub async fn check(context: &Context, stack: &DeployedStack, deployment: &Deployment, findings: &mut Findings) -> Result<Option<Schedule>, Failure> {
+pub async fn check(
+    context: &Context,
+    stack: &DeployedStack,
+    deployment: &Deployment,
+    findings: &mut Findings,
+) -> Result<Option<Schedule>, Failure> {
     let name = stack.output("ScheduleName");
     let of = &stack.stack;
     let arn = format!("arn:{}:scheduler:{}:{}:schedule/default/{name}", of.partition, of.region, of.account);
@@ -61,12 +66,22 @@ fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
         && described.schedule_expression() != Some(expected.as_str())
     {
         let what = format!("The schedule's expression is {}, not {expected}.", described.schedule_expression().unwrap_or_default());
-        findings.add(Name::ScheduleExpressionDiffers, arn, what, fix::edit_schedule(name, &format!(".ScheduleExpression = {}", json!(expected))));
+        findings.add(
+            Name::ScheduleExpressionDiffers,
+            arn,
+            what,
+            fix::edit_schedule(name, &format!(".ScheduleExpression = {}", json!(expected))),
+        );
     }
     let (zone, expected) = (described.schedule_expression_timezone().unwrap_or("UTC"), stack.stack.timezone.name());
     if zone != expected {
         let what = format!("The schedule's time zone is {zone}, and the stack's TimeZone is {expected}.");
-        findings.add(Name::ScheduleTimeZoneDiffers, arn, what, fix::edit_schedule(name, &format!(".ScheduleExpressionTimezone = {}", json!(expected))));
+        findings.add(
+            Name::ScheduleTimeZoneDiffers,
+            arn,
+            what,
+            fix::edit_schedule(name, &format!(".ScheduleExpressionTimezone = {}", json!(expected))),
+        );
     }
 }
 
@@ -81,7 +96,8 @@ fn target(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
     }
     let dead_letters = target.and_then(|target| target.dead_letter_config()).and_then(|config| config.arn());
     if dead_letters.is_none()
-        && let Some(queue) = template.and_then(|template| template.property(RESOURCE, "Target")).map(|target| target["DeadLetterConfig"].clone())
+        && let Some(queue) =
+            template.and_then(|template| template.property(RESOURCE, "Target")).map(|target| target["DeadLetterConfig"].clone())
     {
         let what = "The schedule has no dead-letter queue.";
         findings.add(Name::DeadLetterQueueMissing, arn, what, fix::edit_schedule(name, &format!(".Target.DeadLetterConfig = {queue}")));
@@ -99,7 +115,8 @@ fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut F
         }
     };
     if value["scheduledTime"] != SCHEDULED_TIME {
-        let what = format!("The input's scheduledTime is {}, not {SCHEDULED_TIME}, which EventBridge Scheduler replaces.", value["scheduledTime"]);
+        let what =
+            format!("The input's scheduledTime is {}, not {SCHEDULED_TIME}, which EventBridge Scheduler replaces.", value["scheduledTime"]);
         findings.add(Name::ScheduledTimeMissing, arn, what, fix::edit_input(name, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))));
     }
     if run.timezone != stack.stack.timezone {
@@ -145,7 +162,8 @@ async fn dead_letters(context: &Context, stack: &DeployedStack, findings: &mut F
     let call = Call { operation: "GetQueueAttributes", action: "sqs:GetQueueAttributes", resource: &arn, absent: &absent };
     let asked = context.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
     let Some(answer) = findings.ask(call, asked.send().await)?.known() else { return Ok(()) };
-    let messages = answer.attributes.and_then(|attributes| attributes.get(&QueueAttributeName::ApproximateNumberOfMessages)?.parse::<u64>().ok());
+    let messages =
+        answer.attributes.and_then(|attributes| attributes.get(&QueueAttributeName::ApproximateNumberOfMessages)?.parse::<u64>().ok());
     if let Some(count) = messages.filter(|count| *count > 0) {
         let what = format!(
             "{count} starts of runs have failed. To read why: aws sqs receive-message --queue-url {url} --message-attribute-names All. \

@@ -47,7 +47,8 @@ fn look_at(task: &ExportTask, stack: &DeployedStack, findings: &mut Findings) {
         task.log_group_name().unwrap_or_default(),
         task.destination().unwrap_or_default()
     );
-    let is_own = task.destination() == Some(stack.stack.bucket.as_str()) && task.task_name().is_some_and(|name| name.starts_with("archive-"));
+    let is_own =
+        task.destination() == Some(stack.stack.bucket.as_str()) && task.task_name().is_some_and(|name| name.starts_with("archive-"));
     let name = match age.is_some_and(|age| age > LONGEST) {
         true => Name::SlotHeldTooLong,
         false if !is_own => Name::SlotHeldByOthers,

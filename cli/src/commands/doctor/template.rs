@@ -27,7 +27,8 @@ impl Template {
     pub fn resources(&self, kind: &str) -> Vec<&str> {
         let all = self.document["Resources"].as_mapping().expect("a template has resources");
         let of_kind = all.iter().filter(|(_, resource)| resource["Type"] == kind);
-        let made = of_kind.filter(|(_, resource)| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true)));
+        let made =
+            of_kind.filter(|(_, resource)| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true)));
         made.filter_map(|(name, _)| name.as_str()).collect()
     }
 
@@ -57,7 +58,9 @@ impl Template {
                 }
                 object.into()
             }
-            Value::Sequence(items) => Json::Array(items.iter().filter(|item| !self.is_left_out(item)).map(|item| self.json(item)).collect::<Option<_>>()?),
+            Value::Sequence(items) => {
+                Json::Array(items.iter().filter(|item| !self.is_left_out(item)).map(|item| self.json(item)).collect::<Option<_>>()?)
+            }
             Value::Tagged(tagged) => return self.called(tagged),
             other => serde_json::to_value(other).ok()?,
         })

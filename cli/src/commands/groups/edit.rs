@@ -132,7 +132,9 @@ async fn apply(
     }
     if !yes {
         if !io::stdin().is_terminal() {
-            return Err(Failure::Usage("nothing was changed, because stdin is no terminal to ask at: repeat the command with --yes".into()));
+            return Err(Failure::Usage(
+                "nothing was changed, because stdin is no terminal to ask at: repeat the command with --yes".into(),
+            ));
         }
         if !is_confirmed(&name)? {
             note("Nothing was changed.");
@@ -158,7 +160,10 @@ fn tell_of_deployment(stack: &DeployedStack, entries: &[Value]) {
     if deploy::parameter_has(stack, entries) {
         return;
     }
-    note(format_args!("The parameter LogGroups of stack {} has another list: a deployment that changes the schedule puts that one in.", stack.name));
+    note(format_args!(
+        "The parameter LogGroups of stack {} has another list: a deployment that changes the schedule puts that one in.",
+        stack.name
+    ));
     match deploy::parameter_of(entries) {
         Some(value) => {
             note("To keep this list, give one of these with every other override at the next deployment:");

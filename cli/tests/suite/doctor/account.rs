@@ -17,7 +17,8 @@ async fn the_roles() {
     let [plan, create, check] = ["PlanExportsRole", "CreateExportTaskRole", "CheckExportTaskRole"].map(|role| physical(&archive, role));
     let (plan, create, check) = (plan.await, create.await, check.await);
     iam.delete_role_policy().role_name(&plan).policy_name("PlanExports").send().await.expect("it goes");
-    let deny = json!({"Version": "2012-10-17", "Statement": [{"Sid": "NoExports", "Effect": "Deny", "Action": "logs:Create*", "Resource": "*"}]});
+    let deny =
+        json!({"Version": "2012-10-17", "Statement": [{"Sid": "NoExports", "Effect": "Deny", "Action": "logs:Create*", "Resource": "*"}]});
     iam.put_role_policy().role_name(&create).policy_name("Freeze").policy_document(deny.to_string()).send().await.expect("it is there");
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
     iam.update_assume_role_policy().role_name(&check).policy_document(trust.to_string()).send().await.expect("it is changed");
@@ -27,7 +28,10 @@ async fn the_roles() {
     }
     iam.delete_role().role_name(&machine).send().await.expect("it goes");
     let expected = [
-        ("RoleLacksPermission", "The role does not allow what its policy PlanExports should: logs:DescribeLogGroups on arn:aws:logs:ap-northeast-1:000000000000:log-group:*"),
+        (
+            "RoleLacksPermission",
+            "The role does not allow what its policy PlanExports should: logs:DescribeLogGroups on arn:aws:logs:ap-northeast-1:000000000000:log-group:*",
+        ),
         ("RoleDenied", r#"The statement "NoExports" of the role's policy Freeze denies logs:CreateExportTask"#),
         ("RoleNotTrusted", "The role does not trust lambda.amazonaws.com."),
         ("RoleNotFound", "The role does not exist."),
@@ -55,12 +59,14 @@ async fn slot_and_alarms() {
     let found = finds(&tool, &expected).await;
     // ministack takes the metric math of PutMetricAlarm, and drops it.
     let run_failed = found.iter().find(|finding| finding["resource"] == alarm("RunFailed")).expect("it is found");
-    let created: Value = serde_json::from_str(run_failed["fix"].as_str().and_then(|fix| fix.split('\'').nth(1)).expect("its JSON")).expect("JSON");
+    let created: Value =
+        serde_json::from_str(run_failed["fix"].as_str().and_then(|fix| fix.split('\'').nth(1)).expect("its JSON")).expect("JSON");
     let metrics = created["Metrics"].as_array().expect("a list");
     assert_eq!((metrics.len(), &created["AlarmActions"]), (6, &json!([archive.stack.topic_arn])));
     assert_eq!(metrics[0]["Expression"], "IF((failed + timedOut + aborted + unsuccessful) > 0, 1, unsuccessful)");
     finds_and_mends(&archive, &tool, &expected).await;
 
+    archive.let_tasks_go().await;
     archive.fault(json!({"logGroupName": "/aws/lambda/orders", "status": "RUNNING", "ageMs": 27 * 3_600_000})).await;
     archive.foreign_task("/aws/lambda/orders").await;
     finds_and_mends(&archive, &tool, &[("SlotHeldTooLong", "holds the slot for 27 h 00 min; it is RUNNING.")]).await;

@@ -2,7 +2,8 @@
 
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
 };
 use e2e::Archive;
 use serde_json::{Value, json};
@@ -28,14 +29,21 @@ async fn the_archive_bucket() {
     let expected = [
         ("PublicAccessNotBlocked", "lacks BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets"),
         ("VersioningOff", "versioning is Suspended"),
-        ("LifecycleTouchesMemory", r#"rule "everything" deletes objects in cloudwatch-logs/manifests/, cloudwatch-logs/missing/, cloudwatch-logs/runs/"#),
+        (
+            "LifecycleTouchesMemory",
+            r#"rule "everything" deletes objects in cloudwatch-logs/manifests/, cloudwatch-logs/missing/, cloudwatch-logs/runs/"#,
+        ),
         ("LifecycleTouchesMemory", r#"rule "manifests" deletes objects in cloudwatch-logs/manifests/."#),
-        ("BucketPolicyDenies", r#"The statement "NobodyLooks" denies s3:GetBucketAcl to CloudWatch Logs for exports of /aws/lambda/orders"#),
+        (
+            "BucketPolicyDenies",
+            r#"The statement "NobodyLooks" denies s3:GetBucketAcl to CloudWatch Logs for exports of /aws/lambda/orders"#,
+        ),
         ("BucketPolicyLacksStatement", "does not allow s3:PutObject to CloudWatch Logs for exports of /aws/lambda/orders"),
     ];
     finds_and_mends(&archive, &tool, &expected).await;
     let rules = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await.expect("rules").rules.expect("a list");
-    let left: Vec<_> = rules.iter().map(|rule| (rule.id().expect("an id"), rule.status().as_str(), rule.filter().and_then(|f| f.prefix()))).collect();
+    let left: Vec<_> =
+        rules.iter().map(|rule| (rule.id().expect("an id"), rule.status().as_str(), rule.filter().and_then(|f| f.prefix()))).collect();
     let expected = [
         ("everything", "Enabled", Some("cloudwatch-logs/log_group=")),
         ("manifests", "Disabled", Some("cloudwatch-logs/manifests/")),
@@ -71,10 +79,17 @@ async fn the_buckets_key() {
     let created = kms.create_key().send().await.expect("a key").key_metadata.expect("its metadata");
     let key = created.arn.expect("an ARN");
     let administer = json!({"Sid": "Administer", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*", "Resource": "*"});
-    let put = |statements: Value| kms.put_key_policy().key_id(&key).policy(json!({"Version": "2012-10-17", "Statement": statements}).to_string()).send();
+    let put = |statements: Value| {
+        kms.put_key_policy().key_id(&key).policy(json!({"Version": "2012-10-17", "Statement": statements}).to_string()).send()
+    };
     put(json!(administer)).await.expect("a policy");
     encrypt(&archive, ServerSideEncryption::AwsKms, Some(&key)).await;
-    finds_and_mends(&archive, &tool, &[("KeyPolicyLacksStatement", "does not allow kms:GenerateDataKey and kms:Decrypt to CloudWatch Logs")]).await;
+    finds_and_mends(
+        &archive,
+        &tool,
+        &[("KeyPolicyLacksStatement", "does not allow kms:GenerateDataKey and kms:Decrypt to CloudWatch Logs")],
+    )
+    .await;
     let deny = json!({"Sid": "NoLogs", "Effect": "Deny", "Principal": {"Service": SERVICE}, "Action": "kms:Decrypt", "Resource": "*"});
     let allow = json!({"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "kms:*", "Resource": "*",
         "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}}});

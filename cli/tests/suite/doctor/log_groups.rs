@@ -41,7 +41,10 @@ async fn the_list() {
         ("EntryMatchesNothing", "The entry /nothing/* matches no log group."),
         ("LogClassNotExportable", "Log group /ia/named is not of the class Standard"),
         ("LogClassNotExportable", "Log group /ia/matched/a is not of the class Standard."),
-        ("RetentionLosesEvents", "Log groups /short/a and /short/b are set to a retention of 30 days, and the export of a month reads events of the last 32 days."),
+        (
+            "RetentionLosesEvents",
+            "Log groups /short/a and /short/b are set to a retention of 30 days, and the export of a month reads events of the last 32 days.",
+        ),
         ("LogGroupArchivedTwice", "Log group /twice/a is matched by logGroups[8] and logGroups[9] alike."),
         ("DestinationsNest", "/nested is archived to cloudwatch-logs/log_group=/outer/year={year}/month={month}/of/{month}, inside"),
         ("ListDiffers", "The schedule's list has 11 entries"),
@@ -60,7 +63,14 @@ async fn a_check_that_may_not_be_made_is_a_finding() {
         let message = format!("User: x is not authorized to perform: logs:{operation}");
         archive.fault(json!({"operation": operation, "error": "AccessDeniedException", "message": message})).await;
     }
-    let found = finds(&tool, &[("CheckRefused", "You may not call logs:DescribeLogGroups here."), ("CheckRefused", "You may not call logs:DescribeExportTasks here.")]).await;
+    let found = finds(
+        &tool,
+        &[
+            ("CheckRefused", "You may not call logs:DescribeLogGroups here."),
+            ("CheckRefused", "You may not call logs:DescribeExportTasks here."),
+        ],
+    )
+    .await;
     let fixes: Vec<&str> = found.iter().map(|finding| finding["fix"].as_str().expect("a statement")).collect();
     let log_groups = allow("logs:DescribeLogGroups", "arn:aws:logs:ap-northeast-1:000000000000:log-group:*");
     assert_eq!(fixes, [log_groups, allow("logs:DescribeExportTasks", "*")]);

@@ -8,7 +8,7 @@ mod schedule;
 use std::{path::Path, process::Stdio};
 
 use e2e::Archive;
-use local_aws::{DeployOptions, Engine, LocalAws, Options, venv};
+use local_aws::{DeployOptions, Engine, LocalAws, Options, venv, workspace};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -72,14 +72,25 @@ pub async fn shell(archive: &Archive, tool: &Tool, command: &str) {
     let own = Path::new(env!("CARGO_BIN_EXE_logs-archive")).parent().expect("a folder");
     let path = std::env::var("PATH").expect("a PATH");
     let path = format!("{}:{}:{path}", python.parent().expect("a folder").display(), own.display());
-    let output = Command::new("sh").args(["-c", command]).env_clear().env("PATH", path).env("HOME", tool.home.path())
+    // The AWS CLI 1 calls Amazon SQS itself, whatever the environment says, unless it is told in the command.
+    let jq = workspace::root().join("tests/local-aws/aws-cli/jq.py");
+    let functions = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; jq() { python "$JQ" "$@"; }"#;
+    let script = format!("{functions}; {command}");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", tool.home.path())
+        .env("JQ", jq)
         .env("AWS_ENDPOINT_URL", archive.local.endpoint())
         .env("AWS_DEFAULT_REGION", archive.local.region())
         .env("AWS_ACCESS_KEY_ID", archive.local.account_id())
         .env("AWS_SECRET_ACCESS_KEY", "local")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null())
-        .output().await.expect("a shell");
+        .output()
+        .await
+        .expect("a shell");
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -26,7 +26,10 @@ pub enum Ruling {
     /// No statement allows it.
     NotAllowed,
     /// The statement at this place of the policy denies it.
-    Denied { index: usize, sid: Option<String> },
+    Denied {
+        index: usize,
+        sid: Option<String>,
+    },
 }
 
 /// Whether the policy allows the access. A document that is no policy allows nothing.
