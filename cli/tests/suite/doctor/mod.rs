@@ -73,7 +73,7 @@ pub async fn shell(archive: &Archive, tool: &Tool, command: &str) {
     let path = std::env::var("PATH").expect("a PATH");
     let path = format!("{}:{}:{path}", python.parent().expect("a folder").display(), own.display());
     // The AWS CLI 1 calls Amazon SQS itself, whatever the environment says, unless it is told in the command.
-    let jq = workspace::root().join("tests/local-aws/aws-cli/jq.py");
+    let jq = workspace::root().join("tests/local-aws/aws-cli/run_jq.py");
     let functions = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; jq() { python "$JQ" "$@"; }"#;
     let script = format!("{functions}; {command}");
     let output = Command::new("sh")

@@ -7,6 +7,6 @@ import jq
 
 [*options, program] = sys.argv[1:]
 if options not in ([], ["-c"]):
-    sys.exit(f"jq.py knows no {options}")
+    sys.exit(f"run_jq.py knows no {options}")
 for result in jq.compile(program).input_text(sys.stdin.read()):
     print(json.dumps(result))
