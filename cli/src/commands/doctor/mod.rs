@@ -35,7 +35,7 @@ pub async fn run(context: &Context) -> Result<Verdict, Failure> {
     slot::check(context, &stack, &mut findings).await?;
     alarms::check(context, &stack, &deployment, &mut findings).await?;
     let mut found = findings.found;
-    found.sort_by(|one, other| (one.severity, one.name).cmp(&(other.severity, other.name)));
+    found.sort_by_key(|finding| (finding.severity, finding.name));
     if context.output.format == Format::Table {
         for finding in &found {
             context.output.text(&shown(finding))?;
