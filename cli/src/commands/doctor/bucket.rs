@@ -4,20 +4,19 @@ use archive::service_failure;
 use aws_sdk_s3::types::BucketVersioningStatus;
 
 use super::{
-    deployment::Deployment,
     finding::{Asked, Call, Findings, Name},
     fix, lifecycle,
 };
 use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
 
-pub async fn check(context: &Context, stack: &DeployedStack, deployment: &Deployment, findings: &mut Findings) -> Result<(), Failure> {
+pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
     is_there(context, stack, stack.work_bucket(), &stack.stack.account, findings).await?;
     let owner = stack.parameters.get("ExistingBucketOwnerAccountId").filter(|owner| !owner.is_empty()).unwrap_or(&stack.stack.account);
     let bucket = stack.stack.bucket.as_str();
     if is_there(context, stack, bucket, owner, findings).await? {
         public_access(context, stack, findings).await?;
         versioning(context, stack, findings).await?;
-        lifecycle::check(context, stack, deployment, findings).await?;
+        lifecycle::check(context, stack, findings).await?;
     }
     Ok(())
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use archive::service_failure;
-use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::{Client, types::StackResourceSummary};
 
 use super::{
-    finding::{Asked, Call, Findings},
+    finding::{Call, Findings},
     template::{self, Template},
 };
 use crate::{context::Context, failure::Failure, stack::DeployedStack};
@@ -27,11 +26,11 @@ impl Deployment {
         let resources = resources(&client, &stack.name, findings).await?.unwrap_or_default();
         let mut nested = BTreeMap::new();
         for (name, text) in [("Monitoring", template::MONITORING), ("Roles", template::ROLES), ("ScheduleStack", template::SCHEDULE)] {
-            if let Some(id) = resources.get(name) {
-                nested.insert(name, nested_template(&client, id, text, &common, findings).await?);
+            if let Some(resource) = resources.get(name) {
+                nested.insert(name, nested_template(&client, &resource.id, text, &common, findings).await?);
             }
         }
-        let mut values: BTreeMap<_, _> = resources.into_iter().filter(|(_, id)| !id.contains(":stack/")).collect();
+        let mut values: BTreeMap<_, _> = resources.into_iter().map(|(name, resource)| (name, resource.id)).collect();
         values.extend(stack.parameters.clone());
         values.extend(of_root(stack));
         values.extend(common.clone());
@@ -84,6 +83,9 @@ fn of_archive(stack: &DeployedStack, common: BTreeMap<String, String>) -> BTreeM
     values
 }
 
+/// The same for every role of the stack.
+const PATH_OF_ROLES: &str = "/cloudwatch-logs-archive/";
+
 async fn nested_template(
     client: &Client,
     id: &str,
@@ -97,10 +99,13 @@ async fn nested_template(
     let Some(resources) = resources(client, id, findings).await? else { return Ok(None) };
     let mut values = common.clone();
     let (region, account, partition) = (&common["AWS::Region"], &common["AWS::AccountId"], &common["AWS::Partition"]);
-    for (name, id) in resources {
-        let arn = match id.rsplit_once('/') {
-            Some((url, queue)) if url.starts_with("http") => format!("arn:{partition}:sqs:{region}:{account}:{queue}"),
-            _ => format!("arn:{partition}:logs:{region}:{account}:log-group:{id}:*"),
+    for (name, Resource { kind, id }) in resources {
+        let arn = match kind.as_str() {
+            "AWS::IAM::Role" => format!("arn:{partition}:iam::{account}:role{PATH_OF_ROLES}{id}"),
+            "AWS::Logs::LogGroup" => format!("arn:{partition}:logs:{region}:{account}:log-group:{id}:*"),
+            // The id of a queue is its URL.
+            "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{account}:{}", id.rsplit('/').next().unwrap_or_default()),
+            _ => String::new(),
         };
         values.extend([(format!("{name}.Arn"), arn), (name, id)]);
     }
@@ -110,22 +115,19 @@ async fn nested_template(
     Ok(Some(Template::new(text, values)))
 }
 
-/// The physical ids of a stack's resources by their logical ones.
-async fn resources(client: &Client, stack: &str, findings: &mut Findings) -> Result<Option<BTreeMap<String, String>>, Failure> {
-    let mut pages = client.list_stack_resources().stack_name(stack).into_paginator().send();
-    let mut resources = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                let call =
-                    Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: stack, absent: &[] };
-                let refused: Asked<()> = findings.refused(call, &service_failure(call.operation, &error))?;
-                return Ok(refused.known().map(|()| resources));
-            }
-        };
-        let summaries = page.stack_resource_summaries.unwrap_or_default();
-        resources.extend(summaries.into_iter().filter_map(|one| Some((one.logical_resource_id?, one.physical_resource_id?))));
-    }
-    Ok(Some(resources))
+struct Resource {
+    kind: String,
+    /// The physical one.
+    id: String,
+}
+
+/// A stack's resources by their logical ids.
+async fn resources(client: &Client, stack: &str, findings: &mut Findings) -> Result<Option<BTreeMap<String, Resource>>, Failure> {
+    let call = Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: stack, absent: &[] };
+    let listed: Result<Vec<_>, _> = client.list_stack_resources().stack_name(stack).into_paginator().items().send().collect().await;
+    let Some(listed) = findings.ask(call, listed)?.known() else { return Ok(None) };
+    let resource = |one: StackResourceSummary| {
+        Some((one.logical_resource_id?, Resource { kind: one.resource_type.unwrap_or_default(), id: one.physical_resource_id? }))
+    };
+    Ok(Some(listed.into_iter().filter_map(resource).collect()))
 }

@@ -89,7 +89,12 @@ async fn bucket_policy(
                     denied.push(index);
                     let what =
                         format!("{} denies {action} to CloudWatch Logs for exports of {}.", statement_name(index, sid), export.log_group);
-                    findings.add(Name::BucketPolicyDenies, &arn, what, fix::edit_bucket_policy(bucket, &fix::remove_statement(index)));
+                    findings.add(
+                        Name::BucketPolicyDenies,
+                        &arn,
+                        what,
+                        fix::edit_bucket_policy(bucket, &fix::remove_statement(&policy, index)),
+                    );
                 }
             }
         }
@@ -211,7 +216,7 @@ async fn key_policy(
             Ruling::NotAllowed => lacking.push(action),
             Ruling::Denied { index, sid } => {
                 let what = format!("{} of the key's policy denies {action} to CloudWatch Logs.", statement_name(index, sid));
-                findings.add(Name::KeyPolicyDenies, key, what, fix::edit_key_policy(key, &fix::remove_statement(index)));
+                findings.add(Name::KeyPolicyDenies, key, what, fix::edit_key_policy(key, &fix::remove_statement(&policy, index)));
                 return Ok(());
             }
         }

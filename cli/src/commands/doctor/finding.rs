@@ -26,6 +26,9 @@ macro_rules! names {
         }
 
         impl Name {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$name,)*];
+
             fn severity(self) -> Severity {
                 match self {
                     $(Self::$name => Severity::$severity,)*
@@ -76,7 +79,6 @@ names! {
     EntryMatchesNothing, Warning, "Nothing is archived for this entry, and no alarm turns red.";
     LogClassNotExportable, Warning, "CloudWatch Logs exports no log group of this class: it is not archived.";
     RetentionLosesEvents, Error, "Events are deleted before the run that should export them.";
-    RetentionLeavesLittleTime, Warning, "If an export fails, events are deleted before somebody can mend it; keep them for 60 days or more.";
     LogGroupArchivedTwice, Warning, "The same events are exported twice, stored twice and paid twice.";
     DestinationsNest, Warning, "A query over one log group also reads objects of the other.";
     TopicNotFound, Error, "No alarm and no notification reaches anybody.";
@@ -172,5 +174,18 @@ impl Findings {
         let statement = json!({"Effect": "Allow", "Action": call.action, "Resource": call.resource});
         self.add(Name::CheckRefused, call.resource, format!("You may not call {} here.", call.action), statement.to_string());
         Ok(Asked::Refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_finding() {
+        let document = include_str!("../../../../docs/doctor.md");
+        let documented: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+        let row = |name: &Name| format!("| `{name:?}` | {} | {} |", format!("{:?}", name.severity()).to_lowercase(), name.why());
+        assert_eq!(documented, Name::ALL.iter().map(row).collect::<Vec<_>>());
     }
 }

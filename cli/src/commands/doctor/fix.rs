@@ -37,9 +37,11 @@ pub fn add_statements(statements: &[Value]) -> String {
     format!(".Statement = ([.Statement] | flatten) + {}", json!(statements))
 }
 
-/// jq that takes a statement out of a policy.
-pub fn remove_statement(index: usize) -> String {
-    format!(".Statement |= ([.] | flatten | del(.[{index}]))")
+/// jq that takes a statement out of a policy. By its value: other commands may have moved it.
+pub fn remove_statement(policy: &str, index: usize) -> String {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let statement = policy["Statement"].get(index).unwrap_or(&policy["Statement"]);
+    format!(".Statement |= ([.] | flatten | map(select(. != {statement})))")
 }
 
 /// Deploys the stack's own template with one other parameter.

@@ -5,12 +5,11 @@ use serde_json::json;
 
 use super::{
     bucket,
-    deployment::Deployment,
     finding::{Call, Findings, Name},
 };
 use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
 
-pub async fn check(context: &Context, stack: &DeployedStack, _: &Deployment, findings: &mut Findings) -> Result<(), Failure> {
+pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
     let bucket = stack.stack.bucket.as_str();
     let arn = bucket::arn(stack, bucket);
     let call = Call {
@@ -55,13 +54,13 @@ fn takes(rule: &LifecycleRule) -> Option<String> {
     let class = rule.transitions().iter().filter_map(|transition| transition.storage_class());
     let cold = class.into_iter().find(|class| matches!(class, TransitionStorageClass::Glacier | TransitionStorageClass::DeepArchive))?;
     // S3 moves nothing below 128 KiB unless a rule names a smaller size: the memory's objects are smaller, but for large reports.
-    let smallest = rule.filter().and_then(|filter| filter.object_size_greater_than().or(filter.and()?.object_size_greater_than()));
+    let smallest = rule.filter().and_then(|filter| filter.object_size_greater_than().or_else(|| filter.and()?.object_size_greater_than()));
     smallest.is_none_or(|smallest| smallest < 131_072).then(|| format!("moves to {cold}"))
 }
 
 #[expect(deprecated, reason = "old rules have their prefix outside the filter")]
 fn prefix(rule: &LifecycleRule) -> &str {
-    let filter = rule.filter().and_then(|filter| filter.prefix().or(filter.and()?.prefix()));
+    let filter = rule.filter().and_then(|filter| filter.prefix().or_else(|| filter.and()?.prefix()));
     filter.or(rule.prefix()).unwrap_or_default()
 }
 

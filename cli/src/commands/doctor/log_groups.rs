@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use export_core::{
+    StreamPrefix,
     decide::{LogGroup, NOT_EXPORTABLE},
     entry::{Entry, Selector},
     input::{RunInput, best_entries},
@@ -23,7 +24,7 @@ use crate::{
     stack::DeployedStack,
 };
 
-/// A month, and four weeks to mend what fails.
+/// The shortest retention with which no event of a month is deleted before its export, and weeks are left to mend what fails.
 const RECOMMENDED_DAYS: i32 = 60;
 const LONGEST_MONTH: i32 = 31;
 
@@ -37,7 +38,7 @@ pub async fn check(
     // What is wrong with the input is said with the schedule.
     let Ok(input) = schedule::parse(schedule.input(), &stack.stack) else { return Ok(None) };
     let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
-    let list = List { stack, schedule: schedule.name(), entries: value["logGroups"].as_array().cloned().unwrap_or_default(), input };
+    let list = List::new(stack, schedule.name(), value["logGroups"].as_array().cloned().unwrap_or_default(), input);
     list.repeated(findings);
     let (groups, warnings) = match context.archive(stack).expand(&list.input).await {
         Ok(expanded) => expanded,
@@ -59,9 +60,7 @@ pub async fn check(
     for warning in warnings.into_iter().filter(|warning| warning.name == WarningName::EntryMatchesNothing) {
         list.unmatched(&warning.message, findings);
     }
-    for group in &groups {
-        list.absent_or_not_exportable(group, findings);
-    }
+    list.absent_or_not_exportable(&groups, findings);
     list.retentions(&groups, findings);
     list.archived_twice(&groups, findings);
     list.nesting(&groups, findings);
@@ -69,63 +68,90 @@ pub async fn check(
 }
 
 struct List<'a> {
-    stack: &'a DeployedStack,
     schedule: &'a str,
-    /// As they are written, with their places in the list.
+    /// As they are written.
     entries: Vec<Value>,
     input: RunInput,
+    /// Where each entry of the input is in the list, which may have it twice.
+    places: Vec<usize>,
 }
 
-impl List<'_> {
-    fn remove(&self, index: usize) -> String {
-        fix::edit_input(self.schedule, &format!("del(.logGroups[{index}])"))
+impl<'a> List<'a> {
+    fn new(stack: &DeployedStack, schedule: &'a str, entries: Vec<Value>, input: RunInput) -> Self {
+        let mut places = Vec::new();
+        for (place, value) in entries.iter().enumerate() {
+            let parsed = RunInput::parse(&json!({ "logGroups": [value] }), &stack.stack).ok();
+            if parsed.is_some_and(|parsed| input.entries.get(places.len()) == parsed.entries.first()) {
+                places.push(place);
+            }
+        }
+        Self { schedule, entries, input, places }
     }
 
-    fn edit(&self, index: usize, edit: &str) -> String {
-        fix::edit_input(self.schedule, &format!(".logGroups[{index}] |= {edit}"))
+    /// By its value: other commands may have moved it.
+    fn remove(&self, place: usize) -> String {
+        fix::edit_input(self.schedule, &format!("del(.logGroups[] | select(. == {}))", self.entries[place]))
     }
 
-    /// Where the list has an entry.
+    fn edit(&self, place: usize, edit: &str) -> String {
+        fix::edit_input(self.schedule, &format!("(.logGroups[] | select(. == {})) |= {edit}", self.entries[place]))
+    }
+
     fn place_of(&self, entry: &Entry) -> usize {
-        let parse = |value: &Value| RunInput::parse(&json!({ "logGroups": [value] }), &self.stack.stack).ok()?.entries.into_iter().next();
-        self.entries.iter().position(|value| parse(value).as_ref() == Some(entry)).unwrap_or_default()
+        let index = self.input.entries.iter().position(|own| std::ptr::eq(own, entry));
+        index.and_then(|index| self.places.get(index).copied()).unwrap_or_default()
     }
 
     fn repeated(&self, findings: &mut Findings) {
-        let repeats = self.input.warnings.iter().filter(|warning| warning.name == WarningName::EntryRepeated);
-        // The last first: the places of the others stay.
-        let repeats: Vec<_> = repeats.collect();
-        for warning in repeats.into_iter().rev() {
-            let index: usize =
-                warning.message.strip_prefix("logGroups[").and_then(|rest| rest.split_once(']')?.0.parse().ok()).unwrap_or_default();
-            findings.add(Name::EntryRepeated, self.entries[index].to_string(), format!("{}.", warning.message), self.remove(index));
+        for warning in self.input.warnings.iter().filter(|warning| warning.name == WarningName::EntryRepeated) {
+            let place = warning.message.strip_prefix("logGroups[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
+            let place: usize = place.unwrap_or_default();
+            let value = &self.entries[place];
+            let fix = match self.entries[..place].contains(value) {
+                true => {
+                    let keep_first = "reduce .[] as $entry ([]; if any(.[]; . == $entry) then . else . + [$entry] end)";
+                    fix::edit_input(self.schedule, &format!(".logGroups |= {keep_first}"))
+                }
+                false => self.remove(place),
+            };
+            findings.add(Name::EntryRepeated, value.to_string(), format!("{}.", warning.message), fix);
         }
     }
 
     fn unmatched(&self, message: &str, findings: &mut Findings) {
-        let matches_message = |entry: &&Entry| match &entry.selector {
+        let is_told = |entry: &&Entry| match &entry.selector {
             Selector::Prefix { log_group_name_prefix: prefix, .. } => message.contains(&format!(" {prefix}*")),
             Selector::Name(_) => false,
         };
-        let Some(entry) = self.input.entries.iter().find(matches_message) else { return };
-        let index = self.place_of(entry);
-        findings.add(Name::EntryMatchesNothing, self.entries[index].to_string(), format!("{}.", uppercase(message)), self.remove(index));
+        let Some(entry) = self.input.entries.iter().find(is_told) else { return };
+        let place = self.place_of(entry);
+        findings.add(Name::EntryMatchesNothing, self.entries[place].to_string(), format!("{}.", uppercase(message)), self.remove(place));
     }
 
-    fn absent_or_not_exportable(&self, group: &Group, findings: &mut Findings) {
-        let name = &group.place.log_group;
-        let (finding, what) = match group.log_group {
-            LogGroup::Present { is_exportable: false, .. } => (Name::LogClassNotExportable, NOT_EXPORTABLE),
-            LogGroup::Present { .. } => return,
-            LogGroup::Absent | LogGroup::Gone => (Name::EntryMatchesNothing, "does not exist"),
-        };
-        let Some(entry) = best_entries(&self.input.entries, name).into_iter().next() else { return };
-        let index = self.place_of(entry);
-        let fix = match entry.selector {
-            Selector::Name(_) => self.remove(index),
-            Selector::Prefix { .. } => self.edit(index, &format!("(.exclude += {})", json!([name]))),
-        };
-        findings.add(finding, name.as_str(), format!("Log group {name} {what}."), fix);
+    /// One finding for each named log group, and one for each entry with a prefix.
+    fn absent_or_not_exportable(&self, groups: &[Group], findings: &mut Findings) {
+        let mut matched: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for group in groups {
+            let name = &group.place.log_group;
+            let (finding, what) = match group.log_group {
+                LogGroup::Present { is_exportable: false, .. } => (Name::LogClassNotExportable, NOT_EXPORTABLE),
+                LogGroup::Present { .. } => continue,
+                LogGroup::Absent | LogGroup::Gone => (Name::EntryMatchesNothing, "does not exist"),
+            };
+            for entry in best_entries(&self.input.entries, name) {
+                let place = self.place_of(entry);
+                match entry.selector {
+                    Selector::Name(_) => findings.add(finding, name.as_str(), format!("Log group {name} {what}."), self.remove(place)),
+                    Selector::Prefix { .. } => matched.entry(place).or_default().push(name.as_str()),
+                }
+            }
+        }
+        for (place, mut names) in matched {
+            names.dedup();
+            let what = format!("{} not of the class Standard.", are(&names));
+            let fix = self.edit(place, &format!("(.exclude += {})", json!(names)));
+            findings.add(Name::LogClassNotExportable, self.entries[place].to_string(), what, fix);
+        }
     }
 
     /// One finding for each number of days.
@@ -141,11 +167,10 @@ impl List<'_> {
         let needed = LONGEST_MONTH + 1 + i32::from(self.input.settle_days.days());
         for (days, mut names) in short {
             names.dedup();
-            let (shown, more) = (names.iter().take(3).copied().collect::<Vec<_>>().join(", "), names.len().saturating_sub(3));
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            let name = if days < needed { Name::RetentionLosesEvents } else { Name::RetentionLeavesLittleTime };
-            let what =
-                format!("{shown}{more} keep events for {days} days, and the export of a month reads events up to {needed} days old.");
+            let what = format!(
+                "{} set to a retention of {days} days, and the export of a month reads events of the last {needed} days.",
+                are(&names)
+            );
             let put = |name: &str| format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {RECOMMENDED_DAYS}");
             let fix = match &names[..] {
                 [only] => put(&quoted(only)),
@@ -154,7 +179,7 @@ impl List<'_> {
                     format!("for name in {}; do {}; done", words.join(" "), put("\"$name\""))
                 }
             };
-            findings.add(name, shown, what, fix);
+            findings.add(Name::RetentionLosesEvents, names[0], what, fix);
         }
     }
 
@@ -164,13 +189,13 @@ impl List<'_> {
         for pair in groups.windows(2).filter(|pair| pair[0].place.log_group == pair[1].place.log_group) {
             let name = &pair[0].place.log_group;
             if let [one, other, ..] = best_entries(&self.input.entries, name)[..]
-                && StreamPrefixes::overlap(one, other)
+                && share_streams(one, other)
             {
                 pairs.entry((self.place_of(one), self.place_of(other))).or_default().push(name.as_str());
             }
         }
         for ((first, second), names) in pairs {
-            let what = format!("logGroups[{first}] and logGroups[{second}] both match {}, and {} others.", names[0], names.len() - 1);
+            let what = format!("{} matched by logGroups[{first}] and logGroups[{second}] alike.", are(&names));
             findings.add(Name::LogGroupArchivedTwice, self.entries[second].to_string(), what, self.remove(second));
         }
     }
@@ -214,14 +239,19 @@ impl List<'_> {
     }
 }
 
-struct StreamPrefixes;
+/// Whether some log stream is in both exports.
+fn share_streams(one: &Entry, other: &Entry) -> bool {
+    let (one, other) = (one.log_stream_name_prefix.as_ref(), other.log_stream_name_prefix.as_ref());
+    StreamPrefix::includes(one, other) || StreamPrefix::includes(other, one)
+}
 
-impl StreamPrefixes {
-    /// Whether some log stream is in both exports.
-    fn overlap(one: &Entry, other: &Entry) -> bool {
-        let prefix = |entry: &Entry| entry.log_stream_name_prefix.as_ref().map_or(String::new(), |prefix| prefix.as_str().to_owned());
-        let (one, other) = (prefix(one), prefix(other));
-        one.starts_with(&other) || other.starts_with(&one)
+/// The first of many names, and the verb.
+fn are(names: &[&str]) -> String {
+    match names {
+        [only] => format!("Log group {only} is"),
+        [first, second] => format!("Log groups {first} and {second} are"),
+        [first, second, more @ ..] => format!("Log groups {first}, {second} and {} more are", more.len()),
+        [] => String::new(),
     }
 }
 

@@ -28,14 +28,14 @@ pub async fn run(context: &Context) -> Result<Verdict, Failure> {
         Some(schedule) => log_groups::check(context, &stack, schedule, &mut findings).await?,
         None => None,
     };
-    bucket::check(context, &stack, &deployment, &mut findings).await?;
+    bucket::check(context, &stack, &mut findings).await?;
     destination::check(context, &stack, &deployment, groups.as_deref(), &mut findings).await?;
     roles::check(context, &deployment, &mut findings).await?;
     notification::check(context, &stack, &mut findings).await?;
     slot::check(context, &stack, &mut findings).await?;
     alarms::check(context, &stack, &deployment, &mut findings).await?;
     let mut found = findings.found;
-    found.sort_by(|one, other| (one.severity, one.name).cmp(&(other.severity, other.name)));
+    found.sort_by_key(|finding| (finding.severity, finding.name));
     if context.output.format == Format::Table {
         for finding in &found {
             context.output.text(&shown(finding))?;

@@ -75,15 +75,13 @@ async fn check_role(
     }
     for policy in policies {
         let Some(refused) = simulate(context, role.arn(), &policy.1, findings).await? else { return Ok(()) };
-        let named =
-            |is_denied: bool| -> Vec<&(String, String, bool)> { refused.iter().filter(|(_, _, denied)| *denied == is_denied).collect() };
-        if let [first, ..] = &named(false)[..] {
-            let all: Vec<String> = named(false).iter().map(|(action, resource, _)| format!("{action} on {resource}")).collect();
-            let what = format!("The role of policy {} does not allow {}.", policy.0, all.join(", "));
-            let _ = first;
+        let lacking = refused.iter().filter(|(_, _, is_denied)| !is_denied).map(|(action, resource, _)| format!("{action} on {resource}"));
+        let lacking: Vec<String> = lacking.collect();
+        if !lacking.is_empty() {
+            let what = format!("The role does not allow what its policy {} should: {}.", policy.0, lacking.join(", "));
             findings.add(Name::RoleLacksPermission, role.arn(), what, put_policy(name, policy));
         }
-        if let [(action, resource, _), ..] = &named(true)[..] {
+        if let Some((action, resource, _)) = refused.iter().find(|(_, _, is_denied)| *is_denied) {
             denied(context, name, role.arn(), (action, resource), policies, findings).await?;
         }
     }
@@ -160,14 +158,8 @@ async fn denied(
         let Asked::Is(policy) = asked else { return Ok(()) };
         let document = document_of(policy.policy_document());
         let statements = document["Statement"].as_array().cloned().unwrap_or_else(|| vec![document["Statement"].clone()]);
-        let denies = |statement: &&Value| {
-            let covers = |element: &str, text: &str| {
-                one_or_more(&statement[element])
-                    .iter()
-                    .any(|pattern| resource_policy::wildcard(&pattern.to_lowercase(), &text.to_lowercase()))
-            };
-            statement["Effect"] == "Deny" && covers("Action", action)
-        };
+        let covers = |pattern: &String| resource_policy::wildcard(&pattern.to_lowercase(), &action.to_lowercase());
+        let denies = |statement: &&Value| statement["Effect"] == "Deny" && one_or_more(&statement["Action"]).iter().any(covers);
         if let Some(statement) = statements.iter().find(denies) {
             let sid = statement["Sid"].as_str().map_or(String::new(), |sid| format!(" {sid:?}"));
             let what = format!("The statement{sid} of the role's policy {name} denies {action} on {resource}.");

@@ -9,13 +9,13 @@ use crate::schedule::put_list;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list() {
     let (archive, tool) = healthy("OFF").await;
-    for name in ["/ia/named", "/ia/matched/a", "/ia/matched/b", "/short/a", "/short/b", "/little", "/nested", "/twice/a"] {
+    for name in ["/ia/named", "/ia/matched/a", "/ia/matched/b", "/short/a", "/short/b", "/outer", "/nested", "/twice/a"] {
         archive.hello(name).await;
     }
     for name in ["/ia/named", "/ia/matched/a"] {
         archive.overlay(name, |overlay| overlay.log_group_class = Some("INFREQUENT_ACCESS".to_owned())).await;
     }
-    for (name, days) in [("/short/a", 30), ("/short/b", 30), ("/little", 45)] {
+    for (name, days) in [("/short/a", 30), ("/short/b", 30)] {
         retain(&archive, name, days).await;
     }
     put_list(
@@ -27,11 +27,11 @@ async fn the_list() {
             "/ia/named",
             {"logGroupNamePrefix": "/ia/matched/"},
             {"logGroupNamePrefix": "/short/"},
-            "/little",
+            "/outer",
             {"logGroupNamePrefix": "/nothing/"},
             {"logGroupNamePrefix": "/twice/"},
             {"logGroupNamePrefix": "/twice/", "s3Prefix": "again"},
-            {"logGroupName": "/nested", "destinationPrefix": "{s3Prefix}/log_group=/little/year={year}/month={month}/of/{month}"},
+            {"logGroupName": "/nested", "destinationPrefix": "{s3Prefix}/log_group=/outer/year={year}/month={month}/of/{month}"},
         ]),
     )
     .await;
@@ -40,17 +40,19 @@ async fn the_list() {
         ("EntryMatchesNothing", "Log group /gone does not exist."),
         ("EntryMatchesNothing", "The entry /nothing/* matches no log group."),
         ("LogClassNotExportable", "Log group /ia/named is not of the class Standard"),
-        ("LogClassNotExportable", "Log group /ia/matched/a is not of the class Standard"),
-        ("RetentionLosesEvents", "/short/a, /short/b keep events for 30 days, and the export of a month reads events up to 32 days old."),
-        ("RetentionLeavesLittleTime", "/little keep events for 45 days"),
-        ("LogGroupArchivedTwice", "logGroups[8] and logGroups[9] both match /twice/a"),
-        ("DestinationsNest", "/nested is archived to cloudwatch-logs/log_group=/little/year={year}/month={month}/of/{month}, inside"),
+        ("LogClassNotExportable", "Log group /ia/matched/a is not of the class Standard."),
+        (
+            "RetentionLosesEvents",
+            "Log groups /short/a and /short/b are set to a retention of 30 days, and the export of a month reads events of the last 32 days.",
+        ),
+        ("LogGroupArchivedTwice", "Log group /twice/a is matched by logGroups[8] and logGroups[9] alike."),
+        ("DestinationsNest", "/nested is archived to cloudwatch-logs/log_group=/outer/year={year}/month={month}/of/{month}, inside"),
         ("ListDiffers", "The schedule's list has 11 entries"),
     ];
     finds_and_mends(&archive, &tool, &expected).await;
     let left = crate::schedule::input_of(&crate::schedule::get(&archive).await)["logGroups"].clone();
     let expected = json!(["/aws/lambda/orders", {"logGroupNamePrefix": "/ia/matched/", "exclude": ["/ia/matched/a"]},
-        {"logGroupNamePrefix": "/short/"}, "/little", {"logGroupNamePrefix": "/twice/"}, {"logGroupName": "/nested"}]);
+        {"logGroupNamePrefix": "/short/"}, "/outer", {"logGroupNamePrefix": "/twice/"}, {"logGroupName": "/nested"}]);
     assert_eq!(left, expected);
 }
 

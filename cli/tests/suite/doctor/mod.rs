@@ -8,7 +8,7 @@ mod schedule;
 use std::{path::Path, process::Stdio};
 
 use e2e::Archive;
-use local_aws::{DeployOptions, Engine, LocalAws, Options, venv};
+use local_aws::{DeployOptions, Engine, LocalAws, Options, venv, workspace};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -72,11 +72,16 @@ pub async fn shell(archive: &Archive, tool: &Tool, command: &str) {
     let own = Path::new(env!("CARGO_BIN_EXE_logs-archive")).parent().expect("a folder");
     let path = std::env::var("PATH").expect("a PATH");
     let path = format!("{}:{}:{path}", python.parent().expect("a folder").display(), own.display());
+    // The AWS CLI 1 calls Amazon SQS itself, whatever the environment says, unless it is told in the command.
+    let jq = workspace::root().join("tests/local-aws/aws-cli/run_jq.py");
+    let functions = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; jq() { python "$JQ" "$@"; }"#;
+    let script = format!("{functions}; {command}");
     let output = Command::new("sh")
-        .args(["-c", command])
+        .args(["-c", &script])
         .env_clear()
         .env("PATH", path)
         .env("HOME", tool.home.path())
+        .env("JQ", jq)
         .env("AWS_ENDPOINT_URL", archive.local.endpoint())
         .env("AWS_DEFAULT_REGION", archive.local.region())
         .env("AWS_ACCESS_KEY_ID", archive.local.account_id())
@@ -87,6 +92,19 @@ pub async fn shell(archive: &Archive, tool: &Tool, command: &str) {
         .await
         .expect("a shell");
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The physical id of a resource of the stack, or of one nested in it.
+pub async fn physical(archive: &Archive, logical: &str) -> String {
+    let cloudformation = aws_sdk_cloudformation::Client::new(&archive.local.sdk_config());
+    for stack in cloudformation.describe_stacks().send().await.expect("the stacks").stacks.expect("a list") {
+        let listed = cloudformation.list_stack_resources().set_stack_name(stack.stack_id).send().await.expect("its resources");
+        let mut found = listed.stack_resource_summaries.unwrap_or_default().into_iter();
+        if let Some(found) = found.find(|resource| resource.logical_resource_id() == Some(logical)) {
+            return found.physical_resource_id.expect("an id");
+        }
+    }
+    panic!("no resource {logical}");
 }
 
 /// The statement of a policy that lets somebody make a call.

@@ -3,7 +3,7 @@
 use aws_sdk_scheduler::types::ScheduleState;
 use serde_json::json;
 
-use super::{finds, finds_and_mends, healthy, shell};
+use super::{finds, finds_and_mends, healthy, physical, shell};
 use crate::schedule::{get, name, scheduler, update};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +60,7 @@ async fn what_no_run_starts_with() {
     assert_eq!(crate::schedule::input_of(&get(&archive).await), crate::schedule::input_of(&before));
 
     let sqs = aws_sdk_sqs::Client::new(&archive.local.sdk_config());
-    let queues = sqs.list_queues().send().await.expect("the queues").queue_urls.expect("a list");
-    let queue = queues.iter().find(|url| url.contains("DeadLetter")).expect("the dead-letter queue");
+    let queue = physical(&archive, "ExportLogsScheduleDeadLetterQueue").await;
     sqs.send_message().queue_url(queue).message_body("{}").send().await.expect("the queue takes it");
     finds_and_mends(&archive, &tool, &[("DeadLetterQueueNotEmpty", "1 starts of runs have failed")]).await;
 
