@@ -5,26 +5,15 @@
 
 pub mod arguments;
 pub mod commands;
-pub mod comparison;
 pub mod context;
 pub mod deploy;
-pub mod estimate;
-pub mod exported;
 pub mod failure;
-pub mod follow;
 pub mod globs;
-pub mod matrix;
 pub mod output;
-pub mod page;
-pub mod preview;
-pub mod progress;
-pub mod records;
 pub mod request;
 pub mod schedule;
 pub mod slot;
-pub mod source;
 pub mod stack;
-pub mod survey;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -1,44 +1,31 @@
 //! What a run is asked to do: the input that the schedule has, and what the options of `plan` and `run` make of it.
 
-use archive::service_failure;
+use aws_sdk_scheduler::types::ScheduleState;
 use chrono::{DateTime, SubsecRound, Utc};
 use export_core::{ErrorName, ExportError, LogGroupName, Month, input::RunInput, place::Stack, planner::Group, time::format_instant};
 use serde_json::{Map, Value, json};
 use wildmatch::WildMatch;
 
-use crate::{arguments::Months, context::Context, failure::Failure, stack::DeployedStack};
-
-/// EventBridge Scheduler replaces it with the time of the start.
-const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
-
-/// The schedule of a stack, which keeps the list of log groups.
-pub struct Schedule {
-    pub name: String,
-    pub is_enabled: bool,
-    input: String,
-}
+use crate::{
+    arguments::Months,
+    failure::Failure,
+    schedule::{SCHEDULED_TIME, Schedule},
+};
 
 impl Schedule {
-    pub async fn read(context: &Context, stack: &DeployedStack) -> Result<Self, Failure> {
-        let name = stack.output("ScheduleName").to_owned();
-        let schedule = context.scheduler().get_schedule().name(&name).send().await.map_err(|error| {
-            let failure = service_failure("GetSchedule", &error);
-            if failure.has_code("ResourceNotFoundException") {
-                return Failure::Usage(format!("schedule {name} of stack {} is gone: deploy the stack again", stack.name));
-            }
-            Failure::of("scheduler", &failure)
-        })?;
-        let is_enabled = schedule.state() == Some(&aws_sdk_scheduler::types::ScheduleState::Enabled);
-        let input = schedule.target.and_then(|target| target.input).unwrap_or_default();
-        Ok(Self { name, is_enabled, input })
+    pub fn is_enabled(&self) -> bool {
+        self.described.state() == Some(&ScheduleState::Enabled)
     }
 
     /// Of the run that the schedule would start at `now`.
     pub fn input_at(&self, now: DateTime<Utc>) -> Result<Value, Failure> {
-        let text = self.input.replace(SCHEDULED_TIME, &format_instant(now.trunc_subsecs(0)));
+        let text = self.input().replace(SCHEDULED_TIME, &format_instant(now.trunc_subsecs(0)));
         match serde_json::from_str(&text) {
             Ok(input @ Value::Object(_)) => Ok(input),
-            _ => Err(Failure::Usage(format!("the input of schedule {} is no JSON object: correct it in Amazon EventBridge", self.name))),
+            _ => Err(Failure::Usage(format!(
+                "the input of schedule {} is no JSON object: `logs-archive doctor` has the command that mends it",
+                self.name()
+            ))),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use archive::service_failure;
 use aws_sdk_scheduler::{Client, operation::get_schedule::GetScheduleOutput};
-use export_core::{ExportError, input::RunInput, place::Stack};
+use export_core::{ExportError, input::RunInput, place::Stack, service::ServiceFailure};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::failure::Failure;
+use crate::{context::Context, failure::Failure, stack::DeployedStack};
 
 /// EventBridge Scheduler replaces it when it starts a run.
 pub const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
@@ -27,9 +27,19 @@ struct Input<'a> {
 }
 
 impl Schedule {
-    pub async fn get(client: &Client, name: &str) -> Result<Self, Failure> {
-        let described = client.get_schedule().name(name).send().await;
-        let described = described.map_err(|error| Failure::of("scheduler", &service_failure("GetSchedule", &error)))?;
+    /// The schedule of a stack.
+    pub async fn read(context: &Context, stack: &DeployedStack) -> Result<Self, Failure> {
+        let name = stack.output("ScheduleName");
+        Self::get(&context.scheduler(), name).await.map_err(|failure| {
+            if failure.has_code("ResourceNotFoundException") {
+                return Failure::Usage(format!("schedule {name} of stack {} is gone: deploy the stack again", stack.name));
+            }
+            Failure::of("scheduler", &failure)
+        })
+    }
+
+    async fn get(client: &Client, name: &str) -> Result<Self, ServiceFailure> {
+        let described = client.get_schedule().name(name).send().await.map_err(|error| service_failure("GetSchedule", &error))?;
         Ok(Self { described })
     }
 
@@ -70,7 +80,8 @@ impl Schedule {
     /// Puts an input into the schedule as it is now, unless somebody has changed it since it was read. UpdateSchedule replaces all fields.
     pub async fn put_input(self, client: &Client, input: String) -> Result<(), Failure> {
         let Self { described: read } = self;
-        let Self { described: now } = Self::get(client, read.name().unwrap_or_default()).await?;
+        let again = Self::get(client, read.name().unwrap_or_default()).await;
+        let Self { described: now } = again.map_err(|failure| Failure::of("scheduler", &failure))?;
         if (now.target(), now.last_modification_date()) != (read.target(), read.last_modification_date()) {
             return Err(Failure::Usage("somebody has changed the schedule meanwhile: repeat the command".into()));
         }

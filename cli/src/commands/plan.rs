@@ -1,5 +1,8 @@
 //! `plan`: what a run would do, without doing it.
 
+pub mod estimate;
+pub mod preview;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -10,13 +13,13 @@ use indicatif::{HumanBytes, HumanCount};
 use crate::{
     Verdict,
     arguments::Plan,
+    commands::plan::preview::{Basis, Preview, Row, preview},
+    commands::watch::progress,
     context::Context,
-    estimate,
     failure::Failure,
     output::note,
-    preview::{Basis, Preview, Row, preview},
-    progress,
-    request::{self, Schedule, Selection},
+    request::{self, Selection},
+    schedule::Schedule,
     slot::{self, Holder},
 };
 
@@ -84,10 +87,10 @@ fn tell_of_run(run: &Run, is_by_hand: bool, schedule: &Schedule) {
         true => note(format_args!("A run by hand, {months} in {}:", run.timezone)),
         false => note(format_args!("The scheduled run, if it started now, {months} in {}:", run.timezone)),
     }
-    if !is_by_hand && !schedule.is_enabled {
+    if !is_by_hand && !schedule.is_enabled() {
         note(format_args!(
             "schedule {} is off: start the run with `logs-archive run`, or set the stack's parameter Schedule",
-            schedule.name
+            schedule.name()
         ));
     }
 }

@@ -13,7 +13,8 @@ use crate::{
     context::Context,
     failure::Failure,
     output::note,
-    request::{self, Schedule, Selection},
+    request::{self, Selection},
+    schedule::Schedule,
     stack::DeployedStack,
 };
 

@@ -1,5 +1,9 @@
 //! `status`: the matrix of log groups by months.
 
+pub mod matrix;
+pub mod page;
+pub mod survey;
+
 use std::collections::BTreeMap;
 
 use chrono::Utc;
@@ -11,13 +15,12 @@ use serde::Serialize;
 use crate::{
     Verdict,
     arguments::{Format, Status},
+    commands::status::matrix::{Cell, Matrix, Range, State},
+    commands::status::survey::Survey,
     context::Context,
     failure::Failure,
     globs::Globs,
-    matrix::{Cell, Matrix, Range, State},
     output::{Output, note},
-    page,
-    survey::Survey,
 };
 
 /// What `--output json` prints of a log-group-month.

@@ -1,5 +1,10 @@
 //! `verify`: whether the archive has what CloudWatch Logs has, event for event.
 
+pub mod comparison;
+pub mod exported;
+pub mod records;
+pub mod source;
+
 use std::collections::{BTreeSet, HashMap};
 
 use archive::Archive;
@@ -18,7 +23,7 @@ use serde::Serialize;
 use crate::{
     Verdict,
     arguments::{Format, Verify},
-    comparison::{Comparison, Counts, Example, Subject},
+    commands::verify::comparison::{Comparison, Counts, Example, Subject},
     context::Context,
     failure::Failure,
     globs::Globs,
@@ -178,7 +183,7 @@ fn not_archived(arguments: &Verify, manifests: &[(ManifestKey, Manifest)]) -> Ve
 fn row(key: &ManifestKey, manifest: &Manifest, comparison: Comparison, is_lost: bool, is_compared: bool) -> Row {
     let counts = comparison.counts();
     let gone_before = comparison.gone_before.filter(|gone| *gone > manifest.window_from);
-    let events = |of: fn(&crate::comparison::StreamFolder) -> u64| is_compared.then(|| comparison.folders.values().map(of).sum());
+    let events = |of: fn(&comparison::StreamFolder) -> u64| is_compared.then(|| comparison.folders.values().map(of).sum());
     let source_events: Option<u64> = events(|folder| folder.source.events);
     let archived_events: Option<u64> = events(|folder| folder.archived.events);
     let result = if !comparison.problems.is_empty() || counts.differ() {

@@ -1,5 +1,8 @@
 //! `watch`: follows a run to its end, and tells how it ended.
 
+pub mod follow;
+pub mod progress;
+
 use std::{cell::Cell, future::Future};
 
 use archive::service_failure;
@@ -24,11 +27,11 @@ use serde_json::{Value, json};
 use crate::{
     Verdict,
     arguments::{Format, Watch},
+    commands::watch::follow::Follow,
+    commands::watch::progress::{Display, ago},
     context::Context,
     failure::Failure,
-    follow::Follow,
     output::note,
-    progress::{Display, ago},
     stack::DeployedStack,
 };
 

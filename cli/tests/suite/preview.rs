@@ -5,7 +5,7 @@ use std::{cell::Cell, collections::BTreeSet};
 use archive::Archive;
 use export_core::{ExecutionArn, contract::plan::ROUND_SIZE, input::RunInput};
 use fake_aws::{Aws, EXECUTION, FROM, NOW, stack};
-use logs_archive::preview::preview;
+use logs_archive::commands::plan::preview::preview;
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]

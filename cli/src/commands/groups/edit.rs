@@ -32,7 +32,7 @@ struct Change {
 pub async fn add(context: &Context, new: &[String], yes: bool) -> Result<Verdict, Failure> {
     let added = new.iter().map(|text| read_entry(text)).collect::<Result<Vec<Value>, _>>()?;
     let stack = context.stack().await?;
-    let schedule = Schedule::get(&context.scheduler(), stack.output("ScheduleName")).await?;
+    let schedule = Schedule::read(context, &stack).await?;
     let texts: Vec<String> = added.iter().map(Value::to_string).collect();
     let old: Vec<&str> = schedule.entries()?.into_iter().map(|entry| entry.get()).collect();
     let entries: Vec<&str> = old.iter().copied().chain(texts.iter().map(String::as_str)).collect();
@@ -45,7 +45,7 @@ pub async fn add(context: &Context, new: &[String], yes: bool) -> Result<Verdict
 pub async fn remove(context: &Context, old: &[String], yes: bool) -> Result<Verdict, Failure> {
     let named = old.iter().map(|text| read_entry(text)).collect::<Result<Vec<Value>, _>>()?;
     let stack = context.stack().await?;
-    let schedule = Schedule::get(&context.scheduler(), stack.output("ScheduleName")).await?;
+    let schedule = Schedule::read(context, &stack).await?;
     let name = schedule.name();
     let entries = schedule.entries()?;
     let values: Vec<Value> = entries.iter().map(|entry| serde_json::from_str(entry.get()).expect("it was read")).collect();

@@ -22,7 +22,7 @@ use crate::{
 
 pub async fn run(context: &Context) -> Result<Verdict, Failure> {
     let stack = context.stack().await?;
-    let schedule = Schedule::get(&context.scheduler(), stack.output("ScheduleName")).await?;
+    let schedule = Schedule::read(context, &stack).await?;
     let entries = schedule.entries()?;
     if context.output.format != Format::Table {
         context.output.rows(&entries, || unreachable!("JSON is asked for"))?;

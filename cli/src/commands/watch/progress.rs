@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    follow::{CurrentWindow, Phase, Round},
+    commands::watch::follow::{CurrentWindow, Phase, Round},
     output::{Output, note},
     slot::Holder,
 };
@@ -113,7 +113,7 @@ fn human(time: TimeDelta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::follow::Windows;
+    use crate::commands::watch::follow::Windows;
 
     #[test]
     fn a_line_has_the_counts_the_time_left_and_who_holds_the_slot() {

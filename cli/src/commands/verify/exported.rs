@@ -8,8 +8,8 @@ use export_core::service::ServiceFailure;
 use flate2::write::MultiGzDecoder;
 
 use crate::{
+    commands::verify::records::{Record, Splitter},
     failure::Failure,
-    records::{Record, Splitter},
 };
 
 /// CloudWatch Logs writes it to prove its permission. It is never a log.

@@ -11,7 +11,7 @@ use export_core::{
 };
 use serde::Serialize;
 
-use crate::survey::{SettledWindow, Survey};
+use crate::commands::status::survey::{SettledWindow, Survey};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -247,7 +247,7 @@ mod tests {
     use export_core::{BucketName, Prefix, SettleDays};
 
     use super::*;
-    use crate::survey::LastCompared;
+    use crate::commands::status::survey::LastCompared;
 
     /// State of October 2026 in Tokyo, of a log group that the last run found in September; and whether it is missing.
     fn october(now: &str, settle_days: u8) -> Option<(State, bool)> {

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_prices_are_those_of_the_documentation() {
-        let documentation = include_str!("../../docs/deploy.md");
+        let documentation = include_str!("../../../../docs/deploy.md");
         for (price, of) in [
             (PER_1000_TRANSITIONS, "1,000 state transitions"),
             (PER_MILLION_REQUESTS, "million requests"),

@@ -18,10 +18,10 @@ use export_core::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    exported::{self, WRITE_TEST},
+    commands::verify::exported::{self, WRITE_TEST},
+    commands::verify::records::{Record, Splitter, Tally},
+    commands::verify::source::{self, End},
     failure::Failure,
-    records::{Record, Splitter, Tally},
-    source::{self, End},
 };
 
 /// Log streams, and objects, that are read at a time.

@@ -22,7 +22,7 @@ use export_core::{
 use serde::Serialize;
 
 use crate::{
-    estimate::{self, Rate},
+    commands::plan::estimate::{self, Rate},
     failure::Failure,
 };
 

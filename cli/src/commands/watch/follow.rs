@@ -21,9 +21,9 @@ use export_core::{
 use tokio::time::Instant;
 
 use crate::{
+    commands::watch::progress::Display,
     failure::Failure,
     output::note,
-    progress::Display,
     slot::{self, Holder},
 };
 

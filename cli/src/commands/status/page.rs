@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::{
-    matrix::{Cell, Matrix, State},
+    commands::status::matrix::{Cell, Matrix, State},
     stack::DeployedStack,
 };
 
