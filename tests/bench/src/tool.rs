@@ -79,7 +79,8 @@ async fn verify(candidates: &Candidates, effort: Effort) -> Result<Value> {
         })?;
         calls = aws.source().calls() - before;
         ensure!(verified.contains(&effort.events.to_string()), "verify says nothing of {} events: {verified}", effort.events);
-        (ours.push(seconds), peak = peak.max(mib));
+        ours.push(seconds);
+        peak = peak.max(mib);
         let mut python = candidates.python_script("verify.py");
         let window = [month::FROM, month::TO].map(|millis| millis.to_string());
         let arguments = [&format!("http://{address}"), LOG_GROUP, &window[0], &window[1], BUCKET, &prefix];
