@@ -32,6 +32,10 @@ pub struct Context {
 
 impl Context {
     pub async fn new(global: Global) -> Result<Self, Failure> {
+        // The SDK would panic.
+        if std::env::var_os("AWS_ENDPOINT_URL").is_some_and(|url| url.is_empty()) {
+            return Err(Failure::Usage("AWS_ENDPOINT_URL is empty: unset it, or give --endpoint-url".into()));
+        }
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .app_name(AppName::new("logs-archive").expect("letters and hyphens, 50 at most"))
             .http_client(http_client())

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use chrono::Utc;
 use comfy_table::{Cell as TableCell, Color, Table};
-use export_core::{LogGroupName, Month};
+use export_core::{LogGroupName, Month, missing::OpenWindow};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::{
     Verdict,
     arguments::{Format, Status},
-    commands::status::matrix::{Cell, Matrix, Range, State},
+    commands::status::matrix::{Cell, Matrix, Range, State, outcome_name},
     commands::status::survey::Survey,
     context::Context,
     failure::Failure,
@@ -47,6 +47,7 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
     let range = Range { from: arguments.from, to: arguments.to, wants: &|name| globs.matches(name) };
     let matrix = Matrix::of(&survey, &stack.stack, &range, now);
     print(&context.output, &matrix)?;
+    print_open_windows(&context.output, &survey, &matrix)?;
     if let Some(file) = &arguments.html {
         let page = page::page(&matrix, &stack, now);
         std::fs::write(file, page).map_err(|error| Failure::Local(format!("cannot write {}: {error}", file.display())))?;
@@ -85,6 +86,30 @@ fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
         output.text(&format!("\n{}", totals(matrix)))?;
     }
     Ok(())
+}
+
+/// Why each month is open that the matrix shows so, in a line of its own.
+fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Result<(), Failure> {
+    let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.log_group).is_some_and(|cells| cells.contains_key(&open.month));
+    let mut open: Vec<&OpenWindow> = survey.open.iter().filter(is_shown).collect();
+    if output.format != Format::Table || open.is_empty() {
+        return Ok(());
+    }
+    open.sort_by_key(|open| (open.month, &open.log_group, open.window()));
+    let mut table = output.table(["MONTH", "LOG GROUP", "OUTCOME", "ERROR", "SINCE", "TRIES", "MESSAGE"]);
+    for open in open {
+        let error = open.error.as_deref().unwrap_or_default();
+        table.add_row([
+            &open.month.to_string(),
+            open.log_group.as_str(),
+            outcome_name(open.outcome),
+            error,
+            &open.since,
+            &open.tries.to_string(),
+            &open.message,
+        ]);
+    }
+    output.text(&format!("\n{}", table.trim_fmt()))
 }
 
 fn table(output: &Output, matrix: &Matrix) -> Table {

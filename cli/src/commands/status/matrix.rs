@@ -212,14 +212,18 @@ fn of_settled(settled: &[&SettledWindow], uncovered: &[Window]) -> Option<State>
     }
 }
 
-fn told_of_open(open: &OpenWindow) -> String {
-    let outcome = match open.outcome {
+pub fn outcome_name(outcome: OpenOutcome) -> &'static str {
+    match outcome {
         OpenOutcome::Failed => "failed",
         OpenOutcome::Waiting => "waiting",
         OpenOutcome::NotAsked => "not asked",
         OpenOutcome::Lost => "to be recorded as lost",
         OpenOutcome::Skipped => "to be recorded as skipped",
-    };
+    }
+}
+
+fn told_of_open(open: &OpenWindow) -> String {
+    let outcome = outcome_name(open.outcome);
     let error = open.error.as_deref().map(|error| format!(" {error}")).unwrap_or_default();
     let (window, message, since, tries) = (told(open.window()), &open.message, &open.since, open.tries);
     format!("{window}: {outcome}{error}, since {since}, tries {tries}. {message}")
