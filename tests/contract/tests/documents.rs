@@ -11,8 +11,13 @@ use contract::{
 use export_core::{BucketName, ErrorName, Prefix, SettleDays, input::RunInput, place::Stack};
 
 /// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
-const COMMANDS: [(&str, &str); 4] = [
-    ("cargo demo", "  cargo demo"),
+const COMMANDS: [(&str, &str); 6] = [
+    ("cargo demo", "  coproc DEMO { exec cargo demo --stay"),
+    ("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", "      AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"),
+    (
+        "cargo logs-archive --endpoint-url http://127.0.0.1:<port> --region ap-northeast-1 status   # the demo prints this line",
+        "    if [[ $line == \"cargo logs-archive \"* ]]; then",
+    ),
     ("cargo test", "  cargo test --workspace --locked"),
     ("cd infra", "  (cd infra && sam build --build-dir"),
     ("sam build", "  (cd infra && sam build --build-dir"),
