@@ -61,7 +61,7 @@ async fn a_mistake_is_refused_with_its_reason_and_changes_nothing() {
         (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": false }), "give exactly one"),
         (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": true, "message": "x" }), "give exactly one"),
         (faults, json!({ "operation": "DescribeExportTasks", "emptyPage": true, "inARow": 2 }), "give exactly one"),
-        (faults, json!({ "operation": "GetLogEvents", "emptyPage": true }), "GetLogEvents is no listing"),
+        (faults, json!({ "operation": "PutLogEvents", "emptyPage": true }), "PutLogEvents is no listing"),
         (faults, json!({ "operation": "ListObjectsV2", "emptyPage": true, "logGroupName": "/x" }), "S3 knows no log groups"),
         (groups, json!({ "creationTime": 1 }), "missing field `logGroupName`"),
         (groups, json!({ "logGroupName": "/x", "retentionInDays": 31 }), "CloudWatch Logs knows [1, 3, 5,"),

@@ -30,7 +30,9 @@ fn tests_below(folder: &Path) -> BTreeSet<String> {
 fn every_behaviour_has_a_source_and_a_test_and_every_test_is_named() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let suite = tests_below(&folder.join("tests/suite"));
-    let existing: BTreeSet<_> = suite.union(&tests_below(&folder.join("src"))).cloned().collect();
+    let policy = tests_below(&folder.join("../../../lambdas/shared/resource-policy/src"));
+    let policy = policy.iter().map(|test| test.replace("src::", "policy::"));
+    let existing: BTreeSet<_> = suite.union(&tests_below(&folder.join("src"))).cloned().chain(policy).collect();
     let document = fs::read_to_string(folder.join("../../../docs/local-aws.md")).unwrap();
     let mut named = BTreeSet::new();
     for table in document.split("| Behaviour | Source | Test |\n").skip(1) {
