@@ -4,11 +4,11 @@ use aws_sdk_scheduler::types::ScheduleState;
 use chrono::{DateTime, SubsecRound, Utc};
 use export_core::{ErrorName, ExportError, LogGroupName, Month, input::RunInput, place::Stack, planner::Group, time::format_instant};
 use serde_json::{Map, Value, json};
-use wildmatch::WildMatch;
 
 use crate::{
     arguments::Months,
     failure::Failure,
+    globs::Globs,
     schedule::{SCHEDULED_TIME, Schedule},
 };
 
@@ -96,18 +96,14 @@ impl<'a> Selection<'a> {
 
     /// Keeps what is selected. A glob has to match something.
     pub fn keep(&self, groups: &mut Vec<Group>) -> Result<(), Failure> {
-        if self.is_all() {
-            return Ok(());
-        }
-        let globs: Vec<WildMatch> = self.texts.iter().map(|text| WildMatch::new(text)).collect();
-        let is_match = |glob: &WildMatch, group: &Group| glob.matches(group.source.log_group_name.as_str());
-        if let Some(idle) = globs.iter().position(|glob| !groups.iter().any(|group| is_match(glob, group))) {
+        let globs = Globs::new(self.texts);
+        let names: Vec<&LogGroupName> = groups.iter().map(|group| &group.source.log_group_name).collect();
+        if let [idle, ..] = globs.without_match(self.texts, &names)[..] {
             return Err(Failure::Usage(format!(
-                "--group {} matches no log group of the schedule's list: write the glob anew, or name the log group",
-                self.texts[idle]
+                "--group {idle} matches no log group of the schedule's list: write the glob anew, or name the log group"
             )));
         }
-        groups.retain(|group| globs.iter().any(|glob| is_match(glob, group)));
+        groups.retain(|group| globs.matches(&group.source.log_group_name));
         Ok(())
     }
 }

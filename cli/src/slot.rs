@@ -14,6 +14,8 @@ pub struct Holder {
     pub task_id: String,
     pub task_name: String,
     pub log_group: String,
+    /// The bucket that it writes to.
+    pub destination: String,
     pub status: String,
     pub since: Option<DateTime<Utc>>,
     /// It writes to the archive's bucket, under a name that only the archive gives.
@@ -43,6 +45,7 @@ fn held_by(task: &ExportTask, bucket: &BucketName) -> Option<Holder> {
         task_id: text(task.task_id()),
         task_name,
         log_group: text(task.log_group_name()),
+        destination: text(task.destination()),
         status: status.as_str().to_owned(),
         since: task.execution_info().and_then(|info| info.creation_time()).and_then(|time| Millis(time).instant()),
         is_own,

@@ -129,6 +129,7 @@ mod tests {
             task_id: "t".to_owned(),
             task_name: task_name.to_owned(),
             log_group: log_group.to_owned(),
+            destination: String::new(),
             status: "RUNNING".to_owned(),
             since: before(42),
             is_own: false,
