@@ -118,13 +118,18 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use tracing::subscriber::with_default;
+
     use super::*;
     use crate::LogField;
 
     const NOW: &str = "2026-11-01T04:00:05.250Z";
 
+    /// Under a subscriber, because `tracing` asks the first thread at a span for the whole process: without one, the span would be
+    /// disabled for the tests that read the log, too.
     fn invocation() -> Invocation {
-        let mut invocation = Invocation::new("request-1", NOW.parse().unwrap());
+        let new = || Invocation::new("request-1", NOW.parse().unwrap());
+        let mut invocation = with_default(tracing_subscriber::registry(), new);
         invocation.set_log_field(LogField::LogGroup, "/ecs/web");
         invocation
     }
