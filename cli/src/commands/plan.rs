@@ -168,10 +168,11 @@ fn summarise(rows: &[Row], now: DateTime<Utc>, holder: Result<Option<Holder>, Se
         let unknown = exports.len() - by_manifests - by_bytes;
         let hours = exports.iter().filter_map(|row| row.slot_hours).fold(0.0, |sum, hours| sum + hours);
         let mut parts = Vec::new();
-        parts.extend((by_manifests > 0).then(|| format!("{by_manifests} from earlier manifests")));
-        parts.extend((by_bytes > 0).then(|| format!("{by_bytes} (~) from stored bytes and the speed of others")));
-        parts.extend((unknown > 0).then(|| format!("{unknown} (?) not known, as nothing was exported yet to learn from")));
-        let known = if unknown < exports.len() { format!("about {}, ", time(hours)) } else { String::new() };
+        let windows = |count: usize| format!("{count} window{}", if count == 1 { "" } else { "s" });
+        parts.extend((by_manifests > 0).then(|| format!("{} by earlier manifests", windows(by_manifests))));
+        parts.extend((by_bytes > 0).then(|| format!("{} (~) by stored bytes and the speed of others", windows(by_bytes))));
+        parts.extend((unknown > 0).then(|| format!("{} (?) of unknown time: no earlier export tells", windows(unknown))));
+        let known = if unknown < exports.len() { format!("about {}: ", time(hours)) } else { String::new() };
         note(format_args!("Slot: {known}{}.", parts.join(", ")));
         let usual = if unknown > 0 { format!(", with {} s where the time is not known", estimate::USUAL_SECONDS) } else { String::new() };
         let cost: f64 = exports.iter().filter_map(|row| row.cost_usd).sum();

@@ -54,8 +54,8 @@ pub async fn settle(stage: &Stage, target: &Target, outcome: Outcome, reason: Op
 }
 
 /// An open window that was found so many days ago.
-pub async fn leave_open(stage: &Stage, target: &Target, outcome: OpenOutcome, days_ago: i64) {
-    let open = OpenWindow {
+pub fn open_window(target: &Target, outcome: OpenOutcome, days_ago: i64) -> OpenWindow {
+    OpenWindow {
         schema_version: export_core::missing::SCHEMA_VERSION,
         outcome,
         error: (outcome == OpenOutcome::Failed).then(|| "AccessDenied".to_owned()),
@@ -74,6 +74,13 @@ pub async fn leave_open(stage: &Stage, target: &Target, outcome: OpenOutcome, da
         tries: 1,
         execution: "arn:aws:states:run".to_owned(),
         blocked_by: None,
-    };
-    put(stage, &open.key(&stack(stage)), &open).await;
+    }
+}
+
+pub async fn leave_open(stage: &Stage, target: &Target, outcome: OpenOutcome, days_ago: i64) {
+    put_open(stage, &open_window(target, outcome, days_ago)).await;
+}
+
+pub async fn put_open(stage: &Stage, open: &OpenWindow) {
+    put(stage, &open.key(&stack(stage)), open).await;
 }

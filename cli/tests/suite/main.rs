@@ -1,6 +1,7 @@
 //! Tests of the built binary, as an operator runs it, against the local AWS. One program, since each takes seconds to link.
 
 mod archive;
+mod captures;
 mod doctor;
 mod grammar;
 mod groups;
@@ -12,6 +13,7 @@ mod refusals;
 mod run;
 mod schedule;
 mod status;
+mod terminal;
 mod tool;
 mod verify;
 mod watch;

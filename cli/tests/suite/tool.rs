@@ -1,11 +1,13 @@
 //! Runs the built binary.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use local_aws::LocalAws;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_logs-archive");
 
 /// How a run of the tool ended, and what it printed.
 #[derive(Debug)]
@@ -44,10 +46,14 @@ impl Tool {
     }
 
     /// Nothing of the environment of the tests, and no proxy between the tool and this machine.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let own = [("HOME", self.home.path()), ("AWS_EC2_METADATA_DISABLED", Path::new("true"))];
+        own.into_iter().chain(self.environment.iter().map(|(name, value)| (name.as_str(), Path::new(value))))
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_logs-archive"));
-        command.args(arguments).env_clear().env("HOME", self.home.path()).env("AWS_EC2_METADATA_DISABLED", "true");
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
