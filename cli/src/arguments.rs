@@ -44,9 +44,12 @@ Examples:
   logs-archive plan --output jsonl | jq -r 'select(.outcome == \"failed\").message'";
 
 const RUN_HELP: &str = "\
+Without --month, --since, --group and --force: what the schedule would do if it started now, which exports all
+that is missing. With one of them, only what they name.
 The exit code tells how the run ended. Ctrl-C stops watching, not the run.
 
 Examples:
+  logs-archive run
   logs-archive run --month 2026-10
   logs-archive run --since 2025-01 --group '/ecs/*' --detach
   logs-archive run --month 2026-10 --group /ecs/web --force";
@@ -103,7 +106,7 @@ pub enum Command {
     /// Show what a run would do, without doing it
     #[command(after_help = PLAN_HELP)]
     Plan(Plan),
-    /// Start a run by hand, and follow it
+    /// Start a run, and follow it
     #[command(after_help = RUN_HELP)]
     Run(Run),
     /// Follow a run
@@ -160,6 +163,14 @@ pub struct Run {
     /// Start the run and do not follow it
     #[arg(long)]
     pub detach: bool,
+}
+
+impl Run {
+    /// Whether it is the run that the schedule would start.
+    pub fn is_scheduled(&self) -> bool {
+        let Months { month, since } = self.months;
+        month.is_none() && since.is_none() && self.groups.groups.is_empty() && !self.force
+    }
 }
 
 #[derive(Debug, Args)]

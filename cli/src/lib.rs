@@ -23,7 +23,7 @@ use arguments::{Arguments, Command};
 use context::Context;
 use failure::Failure;
 
-/// How a command ends that nothing kept from its work.
+/// How a command ends that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Well,

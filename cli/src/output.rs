@@ -6,6 +6,7 @@ use std::{
 };
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::{arguments::Format, failure::Failure};
@@ -25,6 +26,13 @@ impl Output {
     /// Whether bars may be drawn on stderr.
     pub fn bars(&self) -> bool {
         self.colours && io::stderr().is_terminal()
+    }
+
+    /// On stderr, where bars may be drawn.
+    pub fn bar(&self, template: &str) -> ProgressBar {
+        let target = if self.bars() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(template).expect("the template is valid");
+        ProgressBar::with_draw_target(None, target).with_style(style)
     }
 
     /// A table without lines, as wide as its content; on a terminal, as wide as that.

@@ -32,8 +32,7 @@ impl Schedule {
     /// Of a run by hand over the schedule's list.
     pub fn input_by_hand(&self, months: &Months, force: bool, now: DateTime<Utc>) -> Result<Value, Failure> {
         let mut input = self.input_at(now)?;
-        let fields = input.as_object_mut().into_iter();
-        for fields in fields {
+        if let Some(fields) = input.as_object_mut() {
             fields.remove("scheduledTime");
             set(fields, "month", months.month);
             set(fields, "since", months.since);

@@ -42,7 +42,8 @@ pub async fn run(context: &Context, arguments: &Plan) -> Result<Verdict, Failure
     selection.keep(&mut groups)?;
 
     let looks = groups.len() as u64 * run.looks.len() as u64;
-    let bar = progress::comparing(&context.output, looks);
+    let bar = context.output.bar("comparing [{bar:30}] {human_pos} of {human_len}, {eta} left");
+    bar.set_length(looks);
     let Preview { rows, warnings } = preview(&archive, &run, &groups, &memory, || bar.inc(1)).await?;
     bar.finish_and_clear();
 
@@ -89,7 +90,7 @@ fn tell_of_run(run: &Run, is_by_hand: bool, schedule: &Schedule) {
     }
     if !is_by_hand && !schedule.is_enabled() {
         note(format_args!(
-            "schedule {} is off: start the run with `logs-archive run`, or set the stack's parameter Schedule",
+            "schedule {} is off: start this run with `logs-archive run`, or set the stack's parameter Schedule",
             schedule.name()
         ));
     }

@@ -1,4 +1,4 @@
-//! `run`: starts a run by hand, and follows it.
+//! `run`: starts a run, and follows it. Without an option, it is the run that the schedule would start now.
 
 use std::cell::Cell;
 
@@ -42,7 +42,10 @@ pub async fn run(context: &Context, arguments: &Run) -> Result<Verdict, Failure>
 /// The schedule's list, or a part of it. Whatever a run would refuse is refused here, before anything is started.
 async fn input(arguments: &Run, context: &Context, stack: &DeployedStack, now: DateTime<Utc>) -> Result<Value, Failure> {
     let schedule = Schedule::read(context, stack).await?;
-    let mut input = schedule.input_by_hand(&arguments.months, arguments.force, now)?;
+    let mut input = match arguments.is_scheduled() {
+        true => schedule.input_at(now)?,
+        false => schedule.input_by_hand(&arguments.months, arguments.force, now)?,
+    };
     let selection = Selection::new(&arguments.groups.groups);
     for name in selection.add_names(&mut input, &stack.stack)? {
         note(format_args!("{name} is in no entry of the schedule's list: it is exported with the stack's defaults"));

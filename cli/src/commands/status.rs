@@ -42,7 +42,7 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
     }
     let stack = context.stack().await?;
     let now = Utc::now();
-    let survey = Survey::of(&context.archive(&stack), arguments.from, now).await?;
+    let survey = Survey::of(&context.archive(&stack), arguments.from, arguments.to, now).await?;
     let globs = Globs::new(&arguments.groups.groups);
     let range = Range { from: arguments.from, to: arguments.to, wants: &|name| globs.matches(name) };
     let matrix = Matrix::of(&survey, &stack.stack, &range, now);
@@ -55,20 +55,24 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
     for failure in &survey.unreadable {
         note(format_args!("warning: {}: {}", failure.error, failure.message));
     }
-    for (key, why) in &survey.wrong {
-        let key = stack.stack.manifest_key(key);
-        note(format_args!("warning: manifest {key} counts for nothing: {why}. The next run that looks at its month exports it again."));
+    for told in &survey.wrong {
+        note(format_args!("warning: {told}"));
     }
     for pattern in globs.without_match(&arguments.groups.groups, &matrix.rows.keys().collect::<Vec<_>>()) {
         note(format_args!("warning: --group {pattern} matches no log group that the archive knows"));
     }
     if matrix.rows.is_empty() && arguments.groups.groups.is_empty() {
-        note("The archive is empty: no run has ended yet. Start one as docs/operations.md says.");
+        note("The archive is empty: no run has ended yet. Start one: logs-archive run");
     }
-    // An open window that cannot be read stands for a window that nobody knows.
-    let is_missing = !survey.unreadable.is_empty() || matrix.cells().any(|cell| cell.is_missing);
+    let asks = arguments.missing || arguments.lost;
+    if asks && survey.last_compared.is_none() {
+        note("No scheduled run has compared the whole list yet: nobody knows what is missing. Start one: logs-archive run");
+    }
+    // An open window or a manifest that cannot be read stands for a window that nobody knows.
+    let is_unknown = survey.last_compared.is_none() || !survey.unreadable.is_empty() || !survey.wrong.is_empty();
+    let is_missing = is_unknown || matrix.cells().any(|cell| cell.is_missing);
     let is_lost = matrix.cells().any(|cell| cell.state == State::Lost);
-    let is_finding = (arguments.missing || arguments.lost) && is_missing || arguments.lost && is_lost;
+    let is_finding = asks && is_missing || arguments.lost && is_lost;
     Ok(if is_finding { Verdict::Finding } else { Verdict::Well })
 }
 

@@ -8,21 +8,22 @@ pub mod source;
 use std::collections::{BTreeSet, HashMap};
 
 use archive::Archive;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use comfy_table::Table;
 use export_core::{
-    LogGroupName, Month,
+    LogGroupName, Month, Window,
     manifest::{Manifest, Outcome},
     place::ManifestKey,
     time::Millis,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
     Verdict,
     arguments::{Format, Verify},
+    commands::status::matrix::{Cell, Matrix, Range, State},
+    commands::status::survey::Survey,
     commands::verify::comparison::{Comparison, Counts, Example, Subject},
     context::Context,
     failure::Failure,
@@ -32,6 +33,8 @@ use crate::{
 
 /// Manifests that are read at a time.
 const AT_ONCE: usize = 64;
+/// Then AWS refuses everything, and each further call would only take time.
+const MOST_FAILURES_IN_A_ROW: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,7 +106,14 @@ struct Stream {
 pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failure> {
     let stack = context.stack().await?;
     let archive = context.archive(&stack);
-    let (manifests, are_wrong) = manifests(&archive, arguments).await?;
+    let now = Utc::now();
+    if Millis::of(now) < Window::of(arguments.month, archive.stack.timezone).from {
+        return Err(Failure::Usage(format!(
+            "--month {} has not begun in {}: name an earlier one",
+            arguments.month, archive.stack.timezone
+        )));
+    }
+    let (manifests, are_wrong) = manifests(&archive, arguments, now).await?;
     let log_groups = match arguments.offline {
         true => HashMap::new(),
         false => {
@@ -111,15 +121,32 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
             archive.named_log_groups(&names.into_iter().collect::<Vec<_>>()).await?
         }
     };
-    let mut rows = not_archived(arguments, &manifests);
-    let bar = bar(&context.output, manifests.len());
+    let mut rows = not_archived(arguments, &archive, &manifests, now).await?;
+    let bar = context.output.bar("{bar:20} {pos}/{len} {elapsed} {msg}");
+    bar.set_length(manifests.len() as u64);
+    let mut failures: Vec<Failure> = Vec::new();
+    let mut in_a_row = 0;
     for (key, manifest) in &manifests {
         bar.set_message(manifest.log_group.to_string());
-        let subject = Subject { archive: &archive, key, manifest, now: Utc::now() };
+        let subject = Subject { archive: &archive, key, manifest, now };
         let (is_lost, is_compared) = (manifest.outcome == Outcome::Lost, !arguments.offline && manifest.outcome != Outcome::Lost);
-        let comparison = match log_groups.get(&manifest.log_group).filter(|_| is_compared) {
-            Some(log_group) => subject.compare_events(log_group).await?,
-            None => subject.compare_objects().await?,
+        let compared = match log_groups.get(&manifest.log_group).filter(|_| is_compared) {
+            _ if in_a_row == MOST_FAILURES_IN_A_ROW => Ok(Comparison::not_made("not compared, because AWS refused those before it".into())),
+            Some(log_group) => subject.compare_events(log_group).await,
+            None => subject.compare_objects().await,
+        };
+        let comparison = match compared {
+            Ok(comparison) => {
+                in_a_row = if in_a_row == MOST_FAILURES_IN_A_ROW { in_a_row } else { 0 };
+                comparison
+            }
+            // It does not hide the others' answers.
+            Err(failure) => {
+                let comparison = Comparison::not_made(failure.to_string());
+                failures.push(failure);
+                in_a_row += 1;
+                comparison
+            }
         };
         rows.push(row(key, manifest, comparison, is_lost, is_compared));
         bar.inc(1);
@@ -131,13 +158,17 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
         note(format_args!("The archive has no manifest of {}: see `logs-archive status` for what it has.", arguments.month));
     }
     advise(&rows);
-    Ok(if are_wrong || rows.iter().any(|row| row.result.is_finding()) { Verdict::Finding } else { Verdict::Well })
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure),
+        // Where nothing is archived, nothing is proven.
+        None if are_wrong || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => Ok(Verdict::Finding),
+        None => Ok(Verdict::Well),
+    }
 }
 
 /// The month's manifests of the log groups that are named, and whether others are wrong.
-async fn manifests(archive: &Archive, arguments: &Verify) -> Result<(Vec<(ManifestKey, Manifest)>, bool), Failure> {
+async fn manifests(archive: &Archive, arguments: &Verify, now: DateTime<Utc>) -> Result<(Vec<(ManifestKey, Manifest)>, bool), Failure> {
     let globs = Globs::new(&arguments.log_groups);
-    let now = Utc::now();
     let read = async |key: ManifestKey| Ok::<_, Failure>((archive.manifest(&key, now).await?, key));
     let keys = archive.manifests_of_month(arguments.month).await?;
     let (mut found, mut are_wrong) = (Vec::new(), false);
@@ -145,12 +176,9 @@ async fn manifests(archive: &Archive, arguments: &Verify) -> Result<(Vec<(Manife
     for (manifest, key) in read {
         match manifest {
             Some(Ok(manifest)) if globs.matches(&manifest.log_group) => found.push((key, manifest)),
-            Some(Err(why)) => {
+            Some(Err(told)) => {
                 are_wrong = true;
-                let key = archive.stack.manifest_key(&key);
-                note(format_args!(
-                    "warning: manifest {key} counts for nothing: {why}. The next run that looks at its month exports it again."
-                ));
+                note(format_args!("warning: {told}"));
             }
             Some(Ok(_)) | None => {}
         }
@@ -158,26 +186,46 @@ async fn manifests(archive: &Archive, arguments: &Verify) -> Result<(Vec<(Manife
     Ok((found, are_wrong))
 }
 
-/// Of the log groups that are named, those without a manifest.
-fn not_archived(arguments: &Verify, manifests: &[(ManifestKey, Manifest)]) -> Vec<Row> {
-    let names: Vec<&LogGroupName> = manifests.iter().map(|(_, manifest)| &manifest.log_group).collect();
-    let missing = Globs::new(&arguments.log_groups).without_match(&arguments.log_groups, &names);
-    let row = |log_group: &str| Row {
-        log_group: log_group.to_owned(),
-        month: arguments.month,
-        from: None,
-        to: None,
-        result: Verified::NotArchived,
-        objects: 0,
-        bytes: 0,
-        source_events: None,
-        archived_events: None,
-        counts: Counts::default(),
-        source_expired_before: None,
-        streams: Vec::new(),
-        problems: vec!["no manifest of the month".to_owned()],
-    };
-    missing.into_iter().map(row).collect()
+/// What should be there and is not, as `status` has it; and of the log groups that are named, those that nobody knows.
+async fn not_archived(
+    arguments: &Verify,
+    archive: &Archive,
+    manifests: &[(ManifestKey, Manifest)],
+    now: DateTime<Utc>,
+) -> Result<Vec<Row>, Failure> {
+    let (globs, month) = (Globs::new(&arguments.log_groups), Some(arguments.month));
+    let survey = Survey::of(archive, month, month, now).await?;
+    let matrix = Matrix::of(&survey, &archive.stack, &Range { from: month, to: month, wants: &|name| globs.matches(name) }, now);
+    let is_open = |cell: &&Cell| matches!(cell.state, State::CoveredInPart | State::Waiting | State::Failed | State::NotAsked);
+    let open = matrix.cells().filter(is_open).map(|cell| {
+        let told = std::iter::once(format!("{} of the month: {}", if cell.objects > 0 { "a part" } else { "all" }, cell.state.name()));
+        Row::not_archived(cell.log_group.to_string(), arguments.month, told.chain(cell.parts.iter().cloned()).collect())
+    });
+    let names: Vec<&LogGroupName> = manifests.iter().map(|(_, manifest)| &manifest.log_group).chain(matrix.rows.keys()).collect();
+    let unknown = globs.without_match(&arguments.log_groups, &names);
+    let unknown =
+        unknown.into_iter().map(|name| Row::not_archived(name.to_owned(), arguments.month, vec!["no manifest of the month".into()]));
+    Ok(open.chain(unknown).collect())
+}
+
+impl Row {
+    fn not_archived(log_group: String, month: Month, problems: Vec<String>) -> Self {
+        Self {
+            log_group,
+            month,
+            from: None,
+            to: None,
+            result: Verified::NotArchived,
+            objects: 0,
+            bytes: 0,
+            source_events: None,
+            archived_events: None,
+            counts: Counts::default(),
+            source_expired_before: None,
+            streams: Vec::new(),
+            problems,
+        }
+    }
 }
 
 fn row(key: &ManifestKey, manifest: &Manifest, comparison: Comparison, is_lost: bool, is_compared: bool) -> Row {
@@ -221,14 +269,6 @@ fn row(key: &ManifestKey, manifest: &Manifest, comparison: Comparison, is_lost: 
         streams: if is_compared { streams.collect() } else { Vec::new() },
         problems: [comparison.problems, comparison.incomplete].concat(),
     }
-}
-
-fn bar(output: &Output, length: usize) -> ProgressBar {
-    if !output.bars() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {elapsed} {msg}").expect("the template is valid");
-    ProgressBar::new(length as u64).with_style(style)
 }
 
 fn print(output: &Output, rows: &[Row]) -> Result<(), Failure> {
@@ -290,7 +330,12 @@ fn advise(rows: &[Row]) {
             "Late events reached CloudWatch Logs after the export. Raise the stack's SettleDays for the months to come; to archive these, start a run with --force.",
         );
     }
-    if has(|row| row.result == Verified::Different && (row.counts.late == 0 || !row.problems.is_empty())) {
+    if has(|row| row.counts.extra > 0 && row.problems.is_empty()) {
+        note(
+            "Extra events are as they were exported, and CloudWatch Logs has them no more: somebody deleted a log stream, or the retention was shorter before. Nothing is to be done.",
+        );
+    }
+    if has(|row| row.result == Verified::Different && (row.counts.missing + row.counts.changed > 0 || !row.problems.is_empty())) {
         note(
             "Where objects are gone or damaged, restore them from their versions, or start a run: it exports again what no valid manifest covers. See docs/operations.md.",
         );

@@ -82,12 +82,17 @@ async fn newest(context: &Context, stack: &DeployedStack) -> Result<Option<Strin
     Ok(Some(last.execution_arn))
 }
 
-/// The newest first: a page of them.
+/// The newest first: a page of them. An empty page is not the end.
 async fn list(context: &Context, stack: &DeployedStack, status: Option<ExecutionStatus>) -> Result<Vec<ExecutionListItem>, Failure> {
     let request = context.step_functions().list_executions().state_machine_arn(stack.state_machine_arn()).max_results(20);
-    let page = request.set_status_filter(status).send().await;
-    let page = page.map_err(|error| Failure::of("states", &service_failure("ListExecutions", &error)))?;
-    Ok(page.executions)
+    let mut pages = request.set_status_filter(status).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| Failure::of("states", &service_failure("ListExecutions", &error)))?;
+        if !page.executions.is_empty() {
+            return Ok(page.executions);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// `execution`: the one that is watched, once there is one.
@@ -259,8 +264,8 @@ impl Ended {
             ("SUCCEEDED", _) if self.missing.is_empty() => return,
             ("SUCCEEDED", _) => "What is open is shown above. The next run of the schedule looks at it again.",
             (_, Some(name)) => name.advice(),
-            ("ABORTED", _) => "Somebody stopped the run. Start a new one, which exports what is left: logs-archive run",
-            ("TIMED_OUT", _) => "Start a new run, which exports what is left: logs-archive run",
+            ("ABORTED", _) => "Somebody stopped the run. Start a new one, which exports what is missing: logs-archive run",
+            ("TIMED_OUT", _) => "Start a new run, which exports what is missing: logs-archive run",
             _ => "Read the error and the cause, mend it, then start a new run: logs-archive run",
         };
         note(format_args!("Next: {next}"));

@@ -58,6 +58,7 @@ fn check(name: &str, captured: &str) {
 
 /// Three months of five log groups.
 async fn fill(stage: &Stage) {
+    stage.run_well(&json!({"scheduledTime": "2024-10-02T04:00:00Z", "logGroups": ["/compared"]})).await;
     let stack = stack(stage);
     let of = |name: &str, month: &str| target(&stack, &format!("/shop/{name}"), month);
     for (name, month, outcome, reason, objects) in [

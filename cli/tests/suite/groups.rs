@@ -62,6 +62,12 @@ async fn an_edit_keeps_every_other_field_of_the_schedule() {
     let ran = tool.run(&["groups", "remove", r#"{"logGroupName": "/keeps/new"}"#, "--yes", "--output", "json"]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "{\"added\":[],\"removed\":[\"/keeps/new\"]}\n"), "{ran:#?}");
     assert_eq!(list(&stage).await, json!(["/aws/lambda/orders"]));
+    let arn = "arn:aws:logs:ap-northeast-1:000000000000:log-group:/keeps/new:*";
+    for (add, remove) in [(arn, "/keeps/new"), ("/keeps/new", arn)] {
+        assert_eq!(tool.run(&["groups", "add", add, "--yes"]).await.code, 0);
+        let ran = tool.run(&["groups", "remove", remove, "--yes"]).await;
+        assert_eq!((ran.code, ran.stdout), (0, format!("- \"{add}\"\n")), "a name and its ARN are the same");
+    }
     restore(&stage).await;
 }
 

@@ -60,3 +60,18 @@ async fn what_a_run_would_refuse_is_not_started() {
     }
     assert_eq!(everything(&stage).await, before);
 }
+
+/// It exports what an earlier run could not.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_option_it_is_the_scheduled_run() {
+    let (stage, tool) = stage(Engine::Ministack, json!(["/unattended"])).await;
+    stage.hello("/unattended").await;
+    stage.fault(json!({"logGroupName": "/unattended", "status": "FAILED", "message": "the disk is full", "times": 4})).await;
+    tool.json(1, &["run", "--month", MONTH]).await;
+    let ended = tool.json(0, &["run"]).await;
+    assert_eq!((&ended["counts"]["exported"], &ended["missing"]), (&json!(1), &json!([])), "{ended:#}");
+    let arn = ended["execution"].as_str().expect("an ARN");
+    let described = stage.local.step_functions().describe_execution().execution_arn(arn).send().await.expect("the execution");
+    let input: Value = serde_json::from_str(described.input().expect("an input")).expect("JSON");
+    assert!(input["scheduledTime"].is_string() && input.get("month").is_none(), "{input}");
+}

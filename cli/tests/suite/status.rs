@@ -25,6 +25,18 @@ async fn stage() -> (Stage, Tool) {
     (stage, tool)
 }
 
+/// Where a scheduled run has looked at everything. Otherwise nobody knows what is missing.
+async fn compared_stage() -> (Stage, Tool) {
+    let (stage, tool) = stage().await;
+    compare(&stage).await;
+    (stage, tool)
+}
+
+/// A scheduled run over a log group that does not exist.
+async fn compare(stage: &Stage) {
+    stage.run_well(&json!({"scheduledTime": "2024-11-02T04:00:00Z", "logGroups": ["/compared"]})).await;
+}
+
 /// Log group, month and state of each row.
 fn states(rows: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -35,7 +47,7 @@ fn states(rows: &Value) -> Vec<String> {
 /// One log group for each state, and what `--missing` and `--lost` make of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_state_has_its_name_and_its_exit_codes() {
-    let (stage, tool) = stage().await;
+    let (stage, tool) = compared_stage().await;
     let stack = stack(&stage);
     let of = |name: &str| target(&stack, &format!("/status-state/{name}"), MONTH);
     settle(&stage, &of("archived"), Outcome::Exported, None, 3).await;
@@ -107,6 +119,37 @@ a 2 archived   e 1 empty   s 1 skipped   P 1 covered in part   W 2 waiting   F 1
         open,
         [of("failed", "failed AccessDenied"), of("not-asked", "not asked"), of("waiting", "waiting"), of("waiting-long", "waiting")]
     );
+}
+
+/// A run that never came, a manifest that is wrong or cannot be read: nobody knows what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_missing() {
+    let (stage, tool) = stage().await;
+    stage.forget_runs().await;
+    for (arguments, code) in [(&["status"][..], 0), (&["status", "--missing"], 1), (&["status", "--lost"], 1)] {
+        let ran = tool.run(arguments).await;
+        let is_told = ran.stderr.contains("No scheduled run has compared the whole list yet");
+        assert_eq!((ran.code, is_told), (code, code == 1), "{ran:#?}");
+    }
+
+    compare(&stage).await;
+    let stack = stack(&stage);
+    let [good, bad] = ["good", "bad"].map(|name| target(&stack, &format!("/status-known/{name}"), "2024-08"));
+    settle(&stage, &good, Outcome::Empty, None, 0).await;
+    settle(&stage, &bad, Outcome::Empty, None, 0).await;
+    let arguments = ["status", "--from", "2024-08", "--to", "2024-08", "--group", "/status-known/*", "--missing"];
+    tool.json(0, &arguments).await;
+    let key = stack.manifest_key(&bad.manifest_key());
+    stage.fault(json!({"operation": "GetObject", "keySuffix": key, "error": "AccessDenied", "httpStatus": 403, "times": 99})).await;
+    let denied = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
+    stage.local.clear_faults().await.expect("the stand-in takes it");
+    put(&stage, &key, &json!({"schema_version": 2})).await;
+    let cut = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
+    stage.delete(&[key.clone()]).await;
+    for (ran, says) in [(denied, "cannot be read, and a run fails with ArchiveUnreadable"), (cut, "counts for nothing: ")] {
+        assert!(ran.code == 1 && ran.stderr.contains(&format!("warning: manifest {key} {says}")), "{ran:#?}");
+        assert_eq!(states(&serde_json::from_str(&ran.stdout).expect("JSON")), ["/status-known/good 2024-08 empty"]);
+    }
 }
 
 /// What `status` shows as missing is what the run that failed reports, and what it does not show is what nobody asked for.

@@ -300,7 +300,6 @@ async fn a_refusal_names_the_action_or_the_next_step() {
         stage.fault(fault).await;
         let ran = tool.run(&arguments).await;
         stage.local.clear_faults().await.expect("the stand-in takes it");
-        assert!(ran.code == 0 || ran.stdout.is_empty(), "no half of an answer: {ran:#?}");
         ran
     };
     let of_logs =
@@ -329,6 +328,86 @@ async fn a_refusal_names_the_action_or_the_next_step() {
     }
     let ran = refused(of_logs("GetLogEvents", "ThrottlingException", 2)).await;
     assert_eq!(ran.code, 0, "some throttling is waited for: {}", ran.stderr);
+}
+
+/// Nor does a manifest that cannot be read. Where AWS refuses everything, it is not asked for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_group_that_is_refused_does_not_hide_the_others() {
+    let (stage, tool) = stage().await;
+    let names: Vec<String> = (0..6).map(|number| format!("/verify-refused/{number}")).collect();
+    for name in &names {
+        stage.hello(name).await;
+    }
+    stage.run_exports(&names).await;
+    let refuse = |name: &str| json!({"operation": "GetLogEvents", "logGroupName": name, "error": "AccessDeniedException", "times": 999});
+    let results = async |says: &str| -> Vec<String> {
+        let ran = tool.run(&["verify", "--month", MONTH, "/verify-refused/*", "--output", "json"]).await;
+        assert!(ran.code == 3 && ran.stderr.contains(says), "{ran:#?}");
+        let rows: Vec<Value> = serde_json::from_str(&ran.stdout).expect("JSON");
+        rows.iter()
+            .map(|row| format!("{} {}", row["result"].as_str().expect("a text"), row["problems"][0].as_str().unwrap_or_default()))
+            .collect()
+    };
+    stage.fault(refuse(&names[1])).await;
+    let told = results("Allow logs:GetLogEvents to the identity").await;
+    assert!(told[1].starts_with("incomplete GetLogEvents answered AccessDeniedException"), "{told:#?}");
+    assert_eq!(told.iter().filter(|told| *told == "same ").count(), 5, "{told:#?}");
+    for name in [0, 2, 3, 4, 5] {
+        stage.fault(refuse(&names[name])).await;
+    }
+    let told = results("Allow logs:GetLogEvents to the identity").await;
+    assert_eq!(told.iter().filter(|told| *told == "incomplete not compared, because AWS refused those before it").count(), 3, "{told:#?}");
+    stage.local.clear_faults().await.expect("the stand-in takes it");
+
+    let (key, _) = stage.manifest(&names[0]).await;
+    stage.fault(json!({"operation": "GetObject", "keySuffix": key, "error": "AccessDenied", "httpStatus": 403, "times": 99})).await;
+    let ran = tool.run(&["verify", "--month", MONTH, "/verify-refused/*", "--output", "jsonl"]).await;
+    stage.local.clear_faults().await.expect("the stand-in takes it");
+    let warning = format!("warning: manifest {key} cannot be read, and a run fails with ArchiveUnreadable while that is so: ");
+    assert!(ran.code == 1 && ran.stderr.contains(&warning), "{ran:#?}");
+    assert_eq!(ran.stdout.matches("\"result\":\"same\"").count(), 5, "{ran:#?}");
+}
+
+/// What no manifest covers is not archived, though the rest of the month is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_is_covered_in_part_is_not_the_same() {
+    let (stage, tool) = stage().await;
+    let mut half = target(&stack(&stage), "/verify/half", MONTH);
+    half.window = half.window.parts(2)[0];
+    settle(&stage, &half, Outcome::Empty, None, 0).await;
+    let rows = tool.json(1, &["verify", "--offline", "--month", MONTH, "/verify/half"]).await;
+    let told: Vec<_> = rows.as_array().expect("a list").iter().map(|row| &row["result"]).collect();
+    assert_eq!(told, ["notArchived", "same"]);
+    assert_eq!(rows[0]["problems"][0], "all of the month: covered in part", "{rows:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_to_verify_is_no_success() {
+    let (_stage, tool) = stage().await;
+    let ran = tool.run(&["verify", "--month", "2001-02"]).await;
+    assert!(ran.code == 1 && ran.stderr.contains("The archive has no manifest of 2001-02"), "{ran:#?}");
+    for (month, says) in [
+        ("2222-01", "--month 2222-01 has not begun in Asia/Tokyo"),
+        ("11/08/2017", "write it as YYYY-MM, such as 2026-10"),
+        ("1504000000", "write it as YYYY-MM, such as 2026-10"),
+        ("2026-13", "write it as YYYY-MM, such as 2026-10"),
+    ] {
+        let ran = tool.run(&["verify", "--month", month]).await;
+        assert!(ran.code == 2 && ran.stderr.contains(says) && ran.stdout.is_empty(), "{ran:#?}");
+    }
+}
+
+/// Of an export of some log streams, only those are compared.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_with_a_prefix_is_compared_with_its_log_streams() {
+    let (stage, tool) = stage().await;
+    let name = "/verify/prefix";
+    let names: Vec<String> = (0..101).map(|number| format!("app/{number:03}")).chain(["other".to_owned()]).collect();
+    let streams: Vec<(&str, &[(i64, &str)])> = names.iter().map(|name| (name.as_str(), &[(FROM, "hello")][..])).collect();
+    stage.log_group_of_streams(name, &streams).await;
+    stage.run_well(&stage.input(json!([{"logGroupName": name, "logStreamNamePrefix": "app/"}]))).await;
+    let rows = tool.json(0, &["verify", "--month", MONTH, name]).await;
+    assert_eq!((summary(&rows), &rows[0]["sourceEvents"]), (json!({"result": "same"}), &json!(101)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

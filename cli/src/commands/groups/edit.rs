@@ -6,6 +6,7 @@ use export_core::{
     decide::{LogGroup, NOT_EXPORTABLE},
     entry::Selector,
     input::RunInput,
+    place::Stack,
     warning::WarningName,
 };
 use serde::Serialize;
@@ -49,14 +50,15 @@ pub async fn remove(context: &Context, old: &[String], yes: bool) -> Result<Verd
     let name = schedule.name();
     let entries = schedule.entries()?;
     let values: Vec<Value> = entries.iter().map(|entry| serde_json::from_str(entry.get()).expect("it was read")).collect();
-    let unknown: Vec<String> = named.iter().filter(|one| !values.iter().any(|value| is_same(value, one))).map(Value::to_string).collect();
+    let unknown: Vec<String> =
+        named.iter().filter(|one| !values.iter().any(|value| is_same(value, one, &stack.stack))).map(Value::to_string).collect();
     if !unknown.is_empty() {
         return Err(Failure::Usage(format!(
             "the list of schedule {name} has no entry {}: `logs-archive groups list` shows the entries",
             unknown.join(", ")
         )));
     }
-    let goes = |value: &Value| named.iter().any(|one| is_same(value, one));
+    let goes = |value: &Value| named.iter().any(|one| is_same(value, one, &stack.stack));
     let kept: Vec<&str> = entries.iter().zip(&values).filter(|(_, value)| !goes(value)).map(|(entry, _)| entry.get()).collect();
     let input = schedule.input_with(&kept)?;
     schedule::parse(&input, &stack.stack).map_err(|error| Failure::Usage(error.message))?;
@@ -75,15 +77,11 @@ fn read_entry(text: &str) -> Result<Value, Failure> {
     })
 }
 
-/// A name and an entry that has nothing but this name are the same.
-fn is_same(one: &Value, other: &Value) -> bool {
-    fn name(value: &Value) -> Value {
-        match value {
-            Value::String(name) => json!({ "logGroupName": name }),
-            other => other.clone(),
-        }
-    }
-    name(one) == name(other)
+/// Whether a run takes both for the same entry: a name, its ARN and an object with nothing but the name are.
+fn is_same(one: &Value, other: &Value, stack: &Stack) -> bool {
+    let read = |entry: &Value| RunInput::parse(&json!({ "logGroups": [entry] }), stack).ok().map(|input| input.entries);
+    // What no run can read is the same as its own text.
+    one == other || read(one).is_some_and(|entries| Some(entries) == read(other))
 }
 
 fn refuse_repeated(input: &RunInput, old: usize) -> Result<(), Failure> {
@@ -150,7 +148,7 @@ async fn apply(
 
 fn is_confirmed(name: &str) -> Result<bool, Failure> {
     let mut stderr = io::stderr();
-    write!(stderr, "Change the list of schedule {name} so? [y/N] ").and_then(|()| stderr.flush())?;
+    write!(stderr, "Apply this change to the list of schedule {name}? [y/N] ").and_then(|()| stderr.flush())?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(|error| Failure::Local(format!("cannot read the answer: {error}")))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

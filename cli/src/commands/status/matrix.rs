@@ -157,9 +157,12 @@ impl LogGroup<'_> {
         // The months of another time zone reach into this one.
         let covering: Vec<Window> = self.settled.iter().map(|settled| settled.window).filter(|other| other.overlaps(window)).collect();
         let is_due = self.now >= window.settled_at(self.stack.settle_days);
-        let state = of_open(&open).or_else(|| of_settled(&settled, &window.without(&covering))).or_else(|| self.of_run(month, is_due))?;
+        let next = self.of_run(month, is_due);
+        let state = of_open(&open).or_else(|| of_settled(&settled, &window.without(&covering))).or(next)?;
         let has_waited = || self.now - window.settled_at(self.stack.settle_days) >= PATIENCE;
-        let is_missing = open.iter().any(|open| open.is_missing(self.now)) || open.is_empty() && state == State::Waiting && has_waited();
+        // A run would export it, or what a part leaves open of it, and none has looked.
+        let waits = matches!(state, State::Waiting | State::CoveredInPart) && next == Some(State::Waiting);
+        let is_missing = open.iter().any(|open| open.is_missing(self.now)) || open.is_empty() && waits && has_waited();
         Some(Cell {
             log_group: self.name.clone(),
             month,
@@ -254,7 +257,7 @@ mod tests {
     use crate::commands::status::survey::LastCompared;
 
     /// State of October 2026 in Tokyo, of a log group that the last run found in September; and whether it is missing.
-    fn october(now: &str, settle_days: u8) -> Option<(State, bool)> {
+    fn october(now: &str, settle_days: u8, settled: Option<Window>) -> Option<(State, bool)> {
         let name = LogGroupName::parse("/a").unwrap();
         let last = LastCompared {
             due_month: "2026-09".parse().unwrap(),
@@ -262,7 +265,18 @@ mod tests {
             nothing_yet: BTreeSet::new(),
             warned: BTreeSet::new(),
         };
-        let survey = Survey { last_compared: Some(last), ..Survey::default() };
+        let october = "2026-10".parse().unwrap();
+        let settled = settled.map(|window| SettledWindow {
+            log_group: name,
+            month: october,
+            window,
+            outcome: Outcome::Exported,
+            reason: None,
+            objects: 1,
+            bytes: 1,
+            settled: None,
+        });
+        let survey = Survey { settled: settled.into_iter().collect(), last_compared: Some(last), ..Survey::default() };
         let stack = Stack {
             account: "111122223333".into(),
             region: "ap-northeast-1".into(),
@@ -272,7 +286,6 @@ mod tests {
             timezone: chrono_tz::Asia::Tokyo,
             settle_days: SettleDays::new(settle_days.into()).unwrap(),
         };
-        let october = "2026-10".parse().unwrap();
         let range = Range { from: Some(october), to: Some(october), wants: &|_| true };
         let matrix = Matrix::of(&survey, &stack, &range, now.parse().unwrap());
         matrix.cells().next().map(|cell| (cell.state, cell.is_missing))
@@ -287,7 +300,20 @@ mod tests {
             ("2026-11-08T03:00:00Z", 0, (State::Waiting, true)),
             ("2026-11-08T03:00:00Z", 15, (State::NotYetDue, false)),
         ] {
-            assert_eq!(october(now, settle_days), Some(expected), "{now} {settle_days}");
+            assert_eq!(october(now, settle_days, None), Some(expected), "{now} {settle_days}");
+        }
+    }
+
+    /// As when somebody exported what there was of a month before its end.
+    #[test]
+    fn the_rest_of_a_month_that_is_covered_in_part_is_missing_after_seven_days() {
+        let whole = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
+        for (now, settled, expected) in [
+            ("2026-11-08T02:59:59Z", whole.parts(2)[0], (State::CoveredInPart, false)),
+            ("2026-11-08T03:00:00Z", whole.parts(2)[0], (State::CoveredInPart, true)),
+            ("2026-11-08T03:00:00Z", whole, (State::Archived, false)),
+        ] {
+            assert_eq!(october(now, 0, Some(settled)), Some(expected), "{now}");
         }
     }
 }

@@ -60,26 +60,26 @@ pub struct Survey {
     pub open: OpenWindows,
     /// Open windows that cannot be read.
     pub unreadable: Vec<Failure>,
-    /// Manifests that are not valid, with the reason.
-    pub wrong: Vec<(ManifestKey, String)>,
+    /// What a person is told of manifests that settle nothing.
+    pub wrong: Vec<String>,
     pub last_compared: Option<LastCompared>,
 }
 
 impl Survey {
-    /// Of the months from `from` on, the one before included, because the months of another time zone overlap.
-    pub async fn of(archive: &Archive, from: Option<Month>, now: DateTime<Utc>) -> Result<Self, ExportError> {
-        let (manifests, open) = list(archive, from).await?;
+    /// Of the months `from` to `to` and their neighbours, because the months of another time zone overlap.
+    pub async fn of(archive: &Archive, from: Option<Month>, to: Option<Month>, now: DateTime<Utc>) -> Result<Self, ExportError> {
+        let (manifests, open) = list(archive, from, to).await?;
         let (open, unreadable) = archive.read_open_windows(open).await?;
         let mut reports = Reports::list(archive).await?;
         let last_compared = reports.last_compared().await?;
         let mut survey = Self { open, unreadable, last_compared, ..Self::default() };
         let unexplained = survey.explain(&mut reports, manifests).await?;
-        let read = async |(key, listed): (ManifestKey, Listed)| Ok((archive.manifest(&key, now).await?, key, listed));
+        let read = async |(key, listed): (ManifestKey, Listed)| Ok::<_, ExportError>((archive.manifest(&key, now).await?, key, listed));
         let read: Vec<_> = stream::iter(unexplained).map(read).buffered(AT_ONCE).try_collect().await?;
         for (manifest, key, listed) in read {
             match manifest {
                 Some(Ok(manifest)) => survey.settled.push(settled_by(manifest, key.month, listed.modified)),
-                Some(Err(why)) => survey.wrong.push((key, why)),
+                Some(Err(told)) => survey.wrong.push(told),
                 None => {}
             }
         }
@@ -121,7 +121,7 @@ impl Survey {
 }
 
 /// The manifests, and the keys of the open windows.
-async fn list(archive: &Archive, from: Option<Month>) -> Result<(Vec<(ManifestKey, Listed)>, Vec<String>), ExportError> {
+async fn list(archive: &Archive, from: Option<Month>, to: Option<Month>) -> Result<(Vec<(ManifestKey, Listed)>, Vec<String>), ExportError> {
     let (stack, bucket) = (&archive.stack, archive.stack.bucket.as_str());
     let (manifests, missing) = (stack.all_manifests(), stack.missing());
     let after = from.map(|from| stack.manifests(from.previous()));
@@ -130,9 +130,9 @@ async fn list(archive: &Archive, from: Option<Month>) -> Result<(Vec<(ManifestKe
     let (mut settled, mut open) = (Vec::new(), Vec::new());
     for prefix in prefixes {
         let take = |listed: Listed| match stack.parse_manifest_key(&listed.key) {
-            Some(key) => settled.push((key, listed)),
+            Some(key) if to.is_none_or(|to| key.month <= to.next()) => settled.push((key, listed)),
             None if listed.key.starts_with(&missing) => open.push(listed.key),
-            None => {}
+            Some(_) | None => {}
         };
         archive.each_object(bucket, &prefix, after.as_deref(), take).await?;
     }

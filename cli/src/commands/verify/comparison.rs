@@ -117,6 +117,11 @@ impl StreamFolder {
 }
 
 impl Comparison {
+    /// Nothing is known: AWS refused.
+    pub fn not_made(why: String) -> Self {
+        Self { incomplete: vec![why], ..Self::default() }
+    }
+
     fn add_source(&mut self, source: Vec<(String, Tally, End)>) {
         for (name, tally, end) in source.into_iter().filter(|(_, tally, end)| tally.events > 0 || *end == End::Incomplete) {
             let folder = self.folders.entry(folder_name(&name)).or_default();
@@ -255,7 +260,7 @@ impl Subject<'_> {
     async fn find_differences(&self, folder: &mut StreamFolder, gone_before: Option<Millis>) -> Result<(), Failure> {
         let passes = folder.source.events.max(folder.archived.events).div_ceil(AT_ONCE).max(1);
         for pass in 0..passes {
-            let is_of_pass = |record: &Record| record.at.map_or(0, |at| at.0.unsigned_abs()) % passes == pass;
+            let is_of_pass = |record: &Record| record.at.map_or(0, mixed) % passes == pass;
             // How much more often each event is in the source than in the archive.
             let mut more: HashMap<u64, i64> = HashMap::new();
             self.visit_source(folder, |record, _| {
@@ -327,6 +332,11 @@ fn folder_name(log_stream: &str) -> String {
 
 fn time_of(event: &OutputLogEvent) -> Millis {
     Millis(event.timestamp().unwrap_or_default())
+}
+
+/// Spreads times that are all of whole seconds, or minutes, over the passes.
+fn mixed(at: Millis) -> u64 {
+    at.0.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
 }
 
 fn short(record: &Record) -> u64 {

@@ -164,15 +164,14 @@ impl Follow<'_> {
     /// The child that runs. What it is about is asked once.
     async fn find_window(&self, map_run: &str, window: &mut Option<CurrentWindow>) -> Result<(), Refused> {
         let running = self.step_functions.list_executions().map_run_arn(map_run).status_filter(ExecutionStatus::Running);
-        let running = running.max_results(1).send().await;
-        let running = running.map_err(|error| states("ListExecutions", &error))?;
-        let Some(child) = running.executions.first().map(|child| &child.execution_arn) else {
+        let child = running.max_results(1).into_paginator().items().send().next().await.transpose();
+        let Some(child) = child.map_err(|error| states("ListExecutions", &error))?.map(|child| child.execution_arn) else {
             *window = None;
             return Ok(());
         };
-        if window.as_ref().is_none_or(|window| window.execution != *child) {
-            let described = self.describe(child).await?;
-            *window = described.input.as_deref().and_then(|input| self.read_window(child, input));
+        if window.as_ref().is_none_or(|window| window.execution != child) {
+            let described = self.describe(&child).await?;
+            *window = described.input.as_deref().and_then(|input| self.read_window(&child, input));
         }
         Ok(())
     }

@@ -1,27 +1,13 @@
 //! Progress on stderr: a bar on a terminal, otherwise a line for each change.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
 
 use crate::{
     commands::watch::follow::{CurrentWindow, Phase, Round},
     output::{Output, note},
     slot::Holder,
 };
-
-/// While `plan` compares.
-pub fn comparing(output: &Output, log_group_months: u64) -> ProgressBar {
-    let bar = bar(output, "{msg} [{bar:30}] {human_pos} of {human_len}, {eta} left");
-    bar.set_length(log_group_months);
-    bar.set_message("comparing");
-    bar
-}
-
-fn bar(output: &Output, template: &str) -> ProgressBar {
-    let target = if output.bars() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(None, target).with_style(style)
-}
 
 /// How a run that is watched is shown.
 pub struct Display {
@@ -32,7 +18,7 @@ pub struct Display {
 
 impl Display {
     pub fn new(output: &Output) -> Self {
-        let bar = bar(output, "[{bar:20}] {wide_msg}");
+        let bar = output.bar("[{bar:20}] {wide_msg}");
         Self { bar, draws: output.bars(), last: None }
     }
 

@@ -95,11 +95,21 @@ impl Archive {
         Ok(digests.into_iter().map(|(month, digest)| (month, hexadecimal(&digest.finalize(), 16))).collect())
     }
 
-    /// The manifest at a key, of whatever place; or what is wrong with it. `None`: somebody has removed it since it was listed.
+    /// The manifest at a key, of whatever place; or what a person is told of it: that it counts for nothing, or cannot be read. `None`:
+    /// somebody has removed it since it was listed.
     pub async fn manifest(&self, key: &ManifestKey, now: DateTime<Utc>) -> Result<Option<Result<Manifest, String>>, ExportError> {
-        let bucket = self.stack.bucket.as_str();
-        let bytes = self.read(bucket, &self.stack.manifest_key(key)).await.map_err(|failure| self.refused(&failure, bucket, READ))?;
-        Ok(bytes.map(|bytes| Manifest::read(&bytes, key, now)))
+        let (bucket, name) = (self.stack.bucket.as_str(), self.stack.manifest_key(key));
+        let told = match self.read(bucket, &name).await.map_err(|failure| self.refused(&failure, bucket, READ)) {
+            Ok(None) => return Ok(None),
+            Ok(Some(bytes)) => match Manifest::read(&bytes, key, now) {
+                Ok(manifest) => return Ok(Some(Ok(manifest))),
+                Err(why) => format!("counts for nothing: {why}. The next run that looks at its month exports it again."),
+            },
+            // What may pass is asked again.
+            Err(error) if error.name == ErrorName::DestinationUnavailable => return Err(error),
+            Err(error) => format!("cannot be read, and a run fails with ArchiveUnreadable while that is so: {}", error.message),
+        };
+        Ok(Some(Err(format!("manifest {name} {told}"))))
     }
 
     /// Of one place, in a month and both neighbours.
