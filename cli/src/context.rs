@@ -2,14 +2,8 @@
 
 use std::time::Duration;
 
-use archive::Archive;
+use archive::{Archive, http_client, s3_client};
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::{
-    Connector,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
 
 use crate::{
     arguments::Global,
@@ -18,7 +12,6 @@ use crate::{
     stack::{self, DeployedStack},
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A person waits: throttling is worth some patience.
 const MAX_ATTEMPTS: u32 = 6;
@@ -64,7 +57,7 @@ impl Context {
 
     /// What AWS holds for a stack, as the functions see it.
     pub fn archive(&self, stack: &DeployedStack) -> Archive {
-        Archive::new(stack.stack.clone(), self.logs(), self.s3())
+        Archive::new(stack.stack.clone(), &self.config)
     }
 
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
@@ -103,20 +96,7 @@ impl Context {
         aws_sdk_sfn::Client::new(&self.config)
     }
 
-    /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let path_style = self.config.endpoint_url().is_some();
-        aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&self.config).force_path_style(path_style).build())
+        s3_client(&self.config)
     }
-}
-
-/// The SDK's connector, with ring instead of AWS-LC, as the functions have it.
-fn http_client() -> SharedHttpClient {
-    let connector = Connector::builder()
-        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-        .proxy_config(ProxyConfig::from_env())
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build();
-    let connector = SharedHttpConnector::new(connector);
-    http_client_fn(move |_, _| connector.clone())
 }

@@ -14,9 +14,7 @@ async fn all_rounds_are_planned() {
     let aws = Aws::default();
     aws.state().log_groups = (0..count).map(|number| json!({"logGroupName": format!("/many/{number:04}")})).collect();
     aws.state().log_streams = vec![json!({"logStreamName": "s", "lastEventTimestamp": FROM})];
-    let config = aws.config();
-    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::from_conf(s3));
+    let archive = Archive::new(stack(), &aws.config());
     let input = RunInput::parse(&json!({"month": "2026-10", "logGroups": [{"logGroupNamePrefix": "/many/"}]}), &archive.stack);
     let execution = ExecutionArn::parse(EXECUTION).expect("an ARN");
     let begun = archive.begin(&execution, NOW.parse().expect("an instant"), input.expect("an input")).await;

@@ -33,8 +33,7 @@ pub struct CheckExportTask {
 
 impl CheckExportTask {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
-        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
-        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3)))
+        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, config)))
     }
 
     pub fn with(archive: Archive) -> Self {

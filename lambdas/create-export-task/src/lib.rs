@@ -27,8 +27,7 @@ pub struct CreateExportTask {
 
 impl CreateExportTask {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
-        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
-        let archive = Archive::new(function_runtime::stack_from_environment()?, logs, s3);
+        let archive = Archive::new(function_runtime::stack_from_environment()?, config);
         Ok(Self::with(archive, function_runtime::run_time_limit()?))
     }
 

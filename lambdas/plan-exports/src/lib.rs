@@ -40,8 +40,7 @@ pub struct PlanExports {
 
 impl PlanExports {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
-        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
-        let archive = Archive::new(function_runtime::stack_from_environment()?, logs, s3);
+        let archive = Archive::new(function_runtime::stack_from_environment()?, config);
         let work_bucket = function_runtime::variable("WORK_BUCKET", |text| Ok(text.to_owned()))?;
         Ok(Self::with(archive, work_bucket, function_runtime::run_time_limit()?, COMPARING_TIME))
     }

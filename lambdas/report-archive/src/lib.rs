@@ -46,10 +46,9 @@ pub struct ReportArchive {
 
 impl ReportArchive {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
-        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), function_runtime::s3_client(config));
         let text = |name: &str| function_runtime::variable(name, |text| Ok(text.to_owned()));
         let topic = Topic::new(config, text("TOPIC_ARN")?, text("ARCHIVE_NAME")?);
-        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, logs, s3), text("WORK_BUCKET")?, topic))
+        Ok(Self::with(Archive::new(function_runtime::stack_from_environment()?, config), text("WORK_BUCKET")?, topic))
     }
 
     pub fn with(archive: Archive, work_bucket: String, topic: Topic) -> Self {

@@ -47,7 +47,7 @@ async fn handle(aws: &Aws, event: Value) -> Result<Value, ExportError> {
 
 async fn handle_in(invocation: &mut Invocation, aws: &Aws, event: Value) -> Result<Value, ExportError> {
     let config = aws.config();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), function_runtime::s3_client(&config));
+    let archive = Archive::new(stack(), &config);
     CheckExportTask::with(archive).handle(event, invocation).await
 }
 

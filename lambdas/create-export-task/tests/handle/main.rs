@@ -37,7 +37,7 @@ async fn handle(aws: &Aws, event: Value) -> Result<Value, ExportError> {
 /// An event of `/ecs/web` alone has a month of its own: the one before `NOW`.
 async fn handle_in(invocation: &mut Invocation, aws: &Aws, changes: Value) -> Result<Value, ExportError> {
     let config = aws.config();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), function_runtime::s3_client(&config));
+    let archive = Archive::new(stack(), &config);
     let event = if changes.is_object() { merged(json!({"logGroupName": "/ecs/web"}), changes) } else { changes };
     CreateExportTask::with(archive, RUN_TIME_LIMIT).handle(event, invocation).await
 }

@@ -37,7 +37,7 @@ fn run(state: Value) -> Value {
 
 fn function(aws: &Aws, comparing_time: Duration) -> PlanExports {
     let config = aws.config();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), function_runtime::s3_client(&config));
+    let archive = Archive::new(stack(), &config);
     PlanExports::with(archive, "work".to_owned(), RUN_TIME_LIMIT, comparing_time)
 }
 

@@ -26,7 +26,7 @@ const LIST: [&str; 5] = ["/a", "/b", "/c", "/ecs/web", "/idle"];
 
 fn archive(aws: &Aws) -> Archive {
     let config = aws.config();
-    Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), function_runtime::s3_client(&config))
+    Archive::new(stack(), &config)
 }
 
 fn source(log_group: &str) -> Value {

@@ -1,6 +1,7 @@
 //! What AWS holds: the evidence for a decision, and the archive's memory, manifests and reports. No Lambda runtime, so that an
 //! operator's tool can use it too.
 
+mod client;
 mod comparison;
 mod entries;
 mod evidence;
@@ -14,8 +15,10 @@ mod reports;
 mod streams;
 mod work;
 
+use aws_config::SdkConfig;
 use export_core::place::Stack;
 
+pub use client::{http_client, s3_client};
 pub use comparison::Compared;
 pub use entries::expand;
 pub use failure::service_failure;
@@ -38,7 +41,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    pub fn new(stack: Stack, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
+    pub fn new(stack: Stack, config: &SdkConfig) -> Self {
+        let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), s3_client(config));
         let [describe_log_groups, describe_log_streams, filter_log_events] = [10, 20, 5].map(Pace::per_second);
         Self { stack, logs, s3, describe_log_groups, describe_log_streams, filter_log_events }
     }

@@ -7,8 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 fn archive(aws: &Aws) -> Archive {
-    let config = aws.config();
-    Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::new(&config))
+    Archive::new(stack(), &aws.config())
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,9 +6,7 @@ use fake_aws::{Aws, NOW, october, stack};
 #[tokio::test(start_paused = true)]
 async fn the_three_months_around_a_window_are_listed_at_once() {
     let aws = Aws::default();
-    let config = aws.config();
-    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
-    let archive = Archive::new(stack(), aws_sdk_cloudwatchlogs::Client::new(&config), aws_sdk_s3::Client::from_conf(s3));
+    let archive = Archive::new(stack(), &aws.config());
     let target = october("/ecs/web");
     let question = target.question(None, NOW.parse().unwrap());
     assert!(archive.overlapping_manifests(&question, None, false).await.unwrap().is_empty());

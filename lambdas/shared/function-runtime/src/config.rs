@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
-use aws_config::{AppName, BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::{
-    Connector,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use archive::http_client;
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, retry::RetryConfig, timeout::TimeoutConfig};
 
 /// One call that hangs must not use up the function's own timeout: then the state machine would see an anonymous
 /// `Lambda.Unknown` instead of a named error.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// The SDK's default.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// One more attempt for a hiccup; for anything longer the state machine has the patience.
 const MAX_ATTEMPTS: u32 = 2;
@@ -26,23 +18,6 @@ pub(crate) fn loader(function: &'static str) -> ConfigLoader {
         .http_client(http_client())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
-}
-
-/// The SDK's connector, with ring instead of AWS-LC. It is made once, before the first invocation, because it reads all root certificates.
-fn http_client() -> SharedHttpClient {
-    let connector = Connector::builder()
-        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-        .proxy_config(ProxyConfig::from_env())
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build();
-    let connector = SharedHttpConnector::new(connector);
-    http_client_fn(move |_, _| connector.clone())
-}
-
-/// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
-pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
-    let path_style = config.endpoint_url().is_some();
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build())
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, value::RawValue};
 use tracing::{Instrument, error, info, warn};
 
-pub use config::s3_client;
 pub use invocation::{Invocation, LogField};
 pub use metrics::Metric;
 pub use stack::{run_time_limit, stack_from_environment, variable};

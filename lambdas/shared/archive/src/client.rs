@@ -1,0 +1,31 @@
+//! How AWS is reached.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+
+/// The SDK's default.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// The SDK's connector, with ring instead of AWS-LC. Make it once: it reads all root certificates.
+pub fn http_client() -> SharedHttpClient {
+    let connector = Connector::builder()
+        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
+pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let path_style = config.endpoint_url().is_some();
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build())
+}
