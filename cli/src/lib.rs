@@ -64,6 +64,11 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
         Command::Watch(arguments) => commands::watch::run(&Context::new(global).await?, &arguments).await,
         Command::Groups(arguments) => commands::groups::run(&Context::new(global).await?, arguments).await,
         Command::Doctor => commands::doctor::run(&Context::new(global).await?).await,
+        Command::Fetch(arguments) => commands::fetch::run(&Context::new(global).await?, &arguments).await,
+        Command::Export(arguments) => commands::export::run(&Context::new(global).await?, &arguments).await,
+        Command::Put(arguments) => commands::put::run(&Context::new(global).await?, &arguments).await,
+        Command::Retention(arguments) => commands::retention::run(&Context::new(global).await?, &arguments).await,
+        Command::Selftest => commands::selftest::run(&Context::new(global).await?).await,
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),
     }
 }
