@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod commands;
 pub mod context;
 pub mod deploy;
+pub mod events;
 pub mod failure;
 pub mod globs;
 pub mod instant;

@@ -1,13 +1,9 @@
 //! `verify`: whether the archive has what CloudWatch Logs has, event for event.
 
 pub mod comparison;
-pub mod exported;
-pub mod records;
-pub mod source;
 
 use std::collections::{BTreeSet, HashMap};
 
-use archive::Archive;
 use chrono::Utc;
 use comfy_table::Table;
 use export_core::{
@@ -16,7 +12,6 @@ use export_core::{
     place::ManifestKey,
     time::Millis,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -25,13 +20,11 @@ use crate::{
     arguments::{Format, Verify},
     commands::verify::comparison::{Comparison, Counts, Example, Subject},
     context::Context,
+    events::manifests,
     failure::Failure,
     globs::Globs,
     output::{Output, note},
 };
-
-/// Manifests that are read at a time.
-const AT_ONCE: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,7 +96,8 @@ struct Stream {
 pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failure> {
     let stack = context.stack().await?;
     let archive = context.archive(&stack);
-    let (manifests, are_wrong) = manifests(&archive, arguments).await?;
+    let keys = archive.manifests_of_month(arguments.month).await?;
+    let (manifests, are_wrong) = manifests::read(&archive, keys, &Globs::new(&arguments.log_groups)).await?;
     let log_groups = match arguments.offline {
         true => HashMap::new(),
         false => {
@@ -132,30 +126,6 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
     }
     advise(&rows);
     Ok(if are_wrong || rows.iter().any(|row| row.result.is_finding()) { Verdict::Finding } else { Verdict::Well })
-}
-
-/// The month's manifests of the log groups that are named, and whether others are wrong.
-async fn manifests(archive: &Archive, arguments: &Verify) -> Result<(Vec<(ManifestKey, Manifest)>, bool), Failure> {
-    let globs = Globs::new(&arguments.log_groups);
-    let now = Utc::now();
-    let read = async |key: ManifestKey| Ok::<_, Failure>((archive.manifest(&key, now).await?, key));
-    let keys = archive.manifests_of_month(arguments.month).await?;
-    let (mut found, mut are_wrong) = (Vec::new(), false);
-    let read: Vec<_> = stream::iter(keys).map(read).buffered(AT_ONCE).try_collect().await?;
-    for (manifest, key) in read {
-        match manifest {
-            Some(Ok(manifest)) if globs.matches(&manifest.log_group) => found.push((key, manifest)),
-            Some(Err(why)) => {
-                are_wrong = true;
-                let key = archive.stack.manifest_key(&key);
-                note(format_args!(
-                    "warning: manifest {key} counts for nothing: {why}. The next run that looks at its month exports it again."
-                ));
-            }
-            Some(Ok(_)) | None => {}
-        }
-    }
-    Ok((found, are_wrong))
 }
 
 /// Of the log groups that are named, those without a manifest.
