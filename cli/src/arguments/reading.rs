@@ -5,8 +5,22 @@ use clap::Args;
 use crate::arguments::Groups;
 
 pub const FETCH_HELP: &str = "\
+Events come from the archive, or with --source from CloudWatch Logs, in the order of time, and at the same time by log group
+and log stream. The archive has - where the name of a log stream has /. Context (-A, -B, -C) is of the same log stream.
+
+A time T is RFC 3339 (2026-10-01T00:00:00Z), or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's zone or --zone, or so long
+ago: 30s, 10m, 2h, 3d, 1w. An event at --until is not in the answer.
+
+Exit code 1: something of the period is not in the answer. stderr says what, and the command that reads it.
+
+Each object of --output json and jsonl is one event: timestamp (RFC 3339, UTC), logGroup, logStream, message (exact, with
+its line breaks); with --message, message only.
+
 Examples:
-  logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-10-02";
+  logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-10-02
+  logs-archive fetch '/aws/lambda/*' --since 2026-10-01T09:00 --until 2026-10-01T09:30 --grep ERROR -C 3
+  logs-archive fetch /ecs/web --since 2h --until 0s --source --stream prod/
+  logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-11-01 --message | jq -c .";
 
 pub const EXPORT_HELP: &str = "\
 Examples:

@@ -2,6 +2,8 @@
 
 mod archive;
 mod doctor;
+mod fetch;
+mod fetch_source;
 mod grammar;
 mod groups;
 mod list;
