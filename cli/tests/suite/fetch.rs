@@ -35,7 +35,7 @@ pub async fn fetch(tool: &Tool, code: i32, arguments: &[&str]) -> Ran {
 
 /// The messages of the month, joined by `|`; stderr is empty.
 pub async fn messages(tool: &Tool, arguments: &[&str]) -> String {
-    let ran = fetch(tool, 0, &[&PERIOD, &["--message"], arguments].concat()).await;
+    let ran = fetch(tool, 0, &[&PERIOD[..], &["--message"], arguments].concat()).await;
     assert_eq!(ran.stderr, "", "{arguments:?}");
     ran.stdout.trim_end().replace('\n', "|")
 }
@@ -67,7 +67,7 @@ async fn each_form_has_every_event_in_the_order_of_time() {
     let (a, b) =
         (&[(FROM + 2, "a2"), (FROM + 4, "a4"), (FROM + 5, "a5")][..], &[(FROM + 1, "b1"), (FROM + 3, "b3\n\tat x"), (FROM + 5, "b5")][..]);
     archived(&stage, name, &[("b/c", b), ("a", a)]).await;
-    let ran = fetch(&tool, 0, &[&PERIOD, &[name][..]].concat()).await;
+    let ran = fetch(&tool, 0, &[&PERIOD[..], &[name][..]].concat()).await;
     // The archive has `-` where a log stream's name has `/`. Of one time, the log streams come by their names.
     let expected = "\
 2024-10-01T00:00:00.001+09:00 b-c b1
@@ -81,11 +81,11 @@ async fn each_form_has_every_event_in_the_order_of_time() {
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
     let utc = fetch(&tool, 0, &[name, "--since", "2024-09-30T15:00", "--until", "2024-09-30T15:00:00.002", "--zone", "UTC"]).await;
     assert_eq!(utc.stdout, "2024-09-30T15:00:00.001Z b-c b1\n");
-    let rows = tool.json(0, &[&["fetch", name][..], &PERIOD].concat()).await;
+    let rows = tool.json(0, &[&["fetch", name][..], &PERIOD[..]].concat()).await;
     assert_eq!(rows.as_array().map(Vec::len), Some(6));
     let second = json!({"timestamp": "2024-09-30T15:00:00.003Z", "logGroup": name, "logStream": "b-c", "message": "b3\n\tat x"});
     assert_eq!(rows[2], second);
-    let lines = fetch(&tool, 0, &[&[name, "--output", "jsonl"][..], &PERIOD].concat()).await;
+    let lines = fetch(&tool, 0, &[&[name, "--output", "jsonl"][..], &PERIOD[..]].concat()).await;
     let lines: Vec<Value> = lines.stdout.lines().map(|line| serde_json::from_str(line).expect("an object per line")).collect();
     assert_eq!(json!(lines), rows);
     // What is printed is accepted.
@@ -125,10 +125,10 @@ async fn messages_are_exact_whatever_they_hold() {
     let (stage, tool) = stage().await;
     let (name, tool) = ("/fetch/exact", tool.with("LC_ALL", "C"));
     archived(&stage, name, &[("日本/ログ", &[(FROM, "a\rb\n"), (FROM + 1, "x"), (FROM + 2, "é🔒"), (FROM + 3, "y\n\n")])]).await;
-    let rows = tool.json(0, &[&["fetch", name][..], &PERIOD].concat()).await;
+    let rows = tool.json(0, &[&["fetch", name][..], &PERIOD[..]].concat()).await;
     let found: Vec<_> = rows.as_array().expect("a list").iter().map(|row| row["message"].as_str().expect("a text")).collect();
     assert_eq!((found, &rows[0]["logStream"]), (vec!["a\rb\n", "x", "é🔒", "y\n\n"], &json!("日本-ログ")));
-    let ran = fetch(&tool, 0, &[&PERIOD, &[name, "--message"][..]].concat()).await;
+    let ran = fetch(&tool, 0, &[&PERIOD[..], &[name, "--message"][..]].concat()).await;
     assert_eq!(ran.stdout, "a\rb\nx\né🔒\ny\n\n");
 }
 
@@ -165,7 +165,7 @@ async fn a_truncated_or_missing_object_is_told_and_hides_no_other() {
     stage.put(&key, packed[..packed.len() - 4].to_vec()).await;
     let gone = object(&stage, "/fetch-damage/missing", "main").await;
     stage.delete(&[gone]).await;
-    let ran = fetch(&tool, 1, &[&PERIOD, &["--message", "/fetch-damage/*"][..]].concat()).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &["--message", "/fetch-damage/*"][..]].concat()).await;
     // Nobody knows whether the last record of a truncated object is whole.
     assert_eq!(ran.stdout, "one\none\ntwo\nthree\nthree\nthree\n");
     for says in [
@@ -187,7 +187,7 @@ async fn the_test_object_is_no_log() {
     stage.delete(&stage.data_keys(name).await).await;
     let folder = format!("{}/{}", place(S3_PREFIX, name), manifest["task_id"].as_str().expect("an id"));
     stage.put(&format!("{folder}/aws-logs-write-test"), "Permission Check Successful").await;
-    let ran = fetch(&tool, 1, &[&PERIOD, &[name][..]].concat()).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &[name][..]].concat()).await;
     assert_eq!(ran.stdout, "");
 }
 
@@ -245,7 +245,7 @@ async fn several_log_groups_are_merged_and_a_missing_one_is_named() {
     }
     stage.run_exports(&names).await;
     let asked = ["/fetch-five/[01]", "/fetch-five/?", "/fetch-five/3", "/fetch-five/missing", "/fetch-five/none-*"];
-    let ran = fetch(&tool, 1, &[&PERIOD, &asked[1..]].concat()).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &asked[1..]].concat()).await;
     let expected: String = (0..4)
         .rev()
         .map(|number| format!("2024-10-01T00:00:00.{:03}+09:00 /fetch-five/{number} main of {number}\n", 10 - number))
@@ -257,7 +257,7 @@ error: /fetch-five/missing: not archived from 2024-10-01T00:00:00.000+09:00 to 2
   logs-archive fetch '/fetch-five/missing' --since 2024-10-01T00:00:00.000+09:00 --until 2024-11-01T00:00:00.000+09:00 --message --source
 ";
     assert_eq!(ran.stderr, stderr.replace(" --message", ""));
-    let ran = fetch(&tool, 2, &[&PERIOD, &asked[..1]].concat()).await;
+    let ran = fetch(&tool, 2, &[&PERIOD[..], &asked[..1]].concat()).await;
     assert!(ran.stdout.is_empty() && ran.stderr.contains("is no log group"), "{ran:#?}");
 }
 
@@ -290,7 +290,7 @@ async fn a_period_that_is_not_wholly_archived_is_told() {
 
     let lost = target(&stack(&stage), "/fetch/lost", MONTH);
     settle(&stage, &lost, Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
-    let ran = fetch(&tool, 1, &[&PERIOD, &["/fetch/lost"][..]].concat()).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/lost"][..]].concat()).await;
     let says = "error: /fetch/lost: events from 2024-10-01T00:00:00.000+09:00 to 2024-11-01T00:00:00.000+09:00 are lost: the log group was deleted before they were archived\n";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", says));
     let skipped = target(&stack(&stage), "/fetch/skipped", MONTH);
@@ -339,7 +339,7 @@ async fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
     let (stage, tool) = stage().await;
     let name = "/fetch/pipe";
     long(&stage, name).await;
-    let arguments = [&["fetch", name][..], &PERIOD].concat();
+    let arguments = [&["fetch", name][..], &PERIOD[..]].concat();
     let mut running = tool.command(&arguments).spawn().expect("the tool starts");
     let mut lines = BufReader::new(running.stdout.take().expect("a pipe")).lines();
     assert!(lines.next_line().await.expect("UTF-8").is_some_and(|line| line.ends_with(" than many others")));
@@ -363,7 +363,7 @@ async fn ctrl_c_ends_it_while_it_writes() {
     let (stage, tool) = stage().await;
     let name = "/fetch/interrupted";
     long(&stage, name).await;
-    let mut running = tool.command(&[&["fetch", name][..], &PERIOD].concat()).spawn().expect("the tool starts");
+    let mut running = tool.command(&[&["fetch", name][..], &PERIOD[..]].concat()).spawn().expect("the tool starts");
     // It prints, and then waits for a reader.
     let mut stdout = BufReader::new(running.stdout.take().expect("a pipe"));
     stdout.read_line(&mut String::new()).await.expect("a line");

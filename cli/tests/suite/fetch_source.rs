@@ -18,7 +18,7 @@ async fn every_event_of_a_period_is_read_in_the_order_of_time() {
     );
     stage.log_group_of_streams("/fetch-source/x", &[("b/c", b), ("a", a)]).await;
     stage.log_group_of_streams("/fetch-source/y", &[("a", &[(FROM + 2, "y\rz")])]).await;
-    let ran = fetch(&tool, 0, &[&PERIOD, &["/fetch-source/?", "/fetch-source/x", "--source"][..]].concat()).await;
+    let ran = fetch(&tool, 0, &[&PERIOD[..], &["/fetch-source/?", "/fetch-source/x", "--source"][..]].concat()).await;
     let expected = "\
 2024-10-01T00:00:00.000+09:00 /fetch-source/x b/c b0
 2024-10-01T00:00:00.002+09:00 /fetch-source/x a a2
@@ -28,7 +28,7 @@ async fn every_event_of_a_period_is_read_in_the_order_of_time() {
 2024-10-31T23:59:59.999+09:00 /fetch-source/x a last
 ";
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
-    let rows = tool.json(0, &[&["fetch", "/fetch-source/x", "--source", "--grep", "a4"][..], &PERIOD].concat()).await;
+    let rows = tool.json(0, &[&["fetch", "/fetch-source/x", "--source", "--grep", "a4"][..], &PERIOD[..]].concat()).await;
     let event = json!([{"timestamp": "2024-10-20T15:00:00.000Z", "logGroup": "/fetch-source/x", "logStream": "a", "message": "a4\n"}]);
     assert_eq!(rows, event);
     let context = messages(&tool, &["/fetch-source/x", "--source", "--grep", "a4|b3", "-C", "1"]).await;
@@ -41,7 +41,7 @@ async fn it_works_without_a_stack() {
     let (stage, tool) = stage().await;
     stage.log_group("/fetch-source/alone", &[(FROM, "hello")]).await;
     let nowhere = ["/fetch-source/alone", "--source", "--stack", "no-such-stack"];
-    let ran = fetch(&tool, 2, &[&PERIOD, &nowhere[..]].concat()).await;
+    let ran = fetch(&tool, 2, &[&PERIOD[..], &nowhere[..]].concat()).await;
     assert!(ran.stderr.contains("no stack no-such-stack"), "{ran:#?}");
     assert_eq!(messages(&tool, &[&nowhere[..], &["--zone", "Asia/Tokyo"]].concat()).await, "hello");
 }
@@ -93,7 +93,7 @@ async fn one_bad_log_group_does_not_hide_the_others() {
         stage.hello(name).await;
     }
     let asked: Vec<&str> = names.iter().map(String::as_str).chain(["/fetch-source-five/missing", "/no-such/*"]).collect();
-    let arguments = [&PERIOD, &asked[..], &["--source"]].concat();
+    let arguments = [&PERIOD[..], &asked[..], &["--source"]].concat();
     let ran = fetch(&tool, 1, &arguments).await;
     let answers: String = names.iter().map(|name| format!("2024-10-01T00:00:00.000+09:00 {name} main hello\n")).collect();
     let says = "\
@@ -104,11 +104,11 @@ error: log group /fetch-source-five/missing does not exist in CloudWatch Logs: c
     // One that AWS refuses.
     let denied = json!({"operation": "FilterLogEvents", "logGroupName": names[0], "error": "AccessDeniedException", "times": 99});
     stage.fault(denied).await;
-    let ran = fetch(&tool, 3, &[&PERIOD, &asked[..4], &["--source"]].concat()).await;
+    let ran = fetch(&tool, 3, &[&PERIOD[..], &asked[..4], &["--source"]].concat()).await;
     assert_eq!(ran.stdout, answers[answers.find('\n').map_or(0, |end| end + 1)..]);
     let says = format!("error: {}: FilterLogEvents answered AccessDeniedException", names[0]);
     assert!(ran.stderr.starts_with(&says) && ran.stderr.contains("Allow logs:FilterLogEvents"), "{ran:#?}");
-    let ran = fetch(&tool, 3, &[&PERIOD, &asked[..1], &["--source", "--output", "json"]].concat()).await;
+    let ran = fetch(&tool, 3, &[&PERIOD[..], &asked[..1], &["--source", "--output", "json"]].concat()).await;
     assert!(ran.stdout.is_empty() && ran.stderr.starts_with(&says), "no half of an answer: {ran:#?}");
     stage.local.clear_faults().await.expect("the stand-in takes it");
     stage.fault(json!({"operation": "FilterLogEvents", "logGroupName": names[0], "error": "ThrottlingException", "times": 2})).await;
@@ -127,13 +127,13 @@ async fn what_aws_refuses_of_the_archive_names_the_action() {
     let key = stage.data_keys(names[0]).await.remove(0);
     let suffix = &key[key.find(&of_a).expect("it is of the log group")..];
     stage.fault(json!({"operation": "GetObject", "keySuffix": suffix, "error": "AccessDenied", "httpStatus": 403, "times": 9})).await;
-    let ran = fetch(&tool, 3, &[&PERIOD, &names[..], &["--message"]].concat()).await;
+    let ran = fetch(&tool, 3, &[&PERIOD[..], &names[..], &["--message"]].concat()).await;
     stage.local.clear_faults().await.expect("the stand-in takes it");
     assert_eq!(ran.stdout, "hello\n");
     assert!(
         ran.stderr.starts_with("error: /fetch-refused/a: GetObject answered AccessDenied") && ran.stderr.contains("Allow s3:GetObject"),
         "{ran:#?}"
     );
-    let ran = Tool::of(&stage.local).with("TMPDIR", "/no/such/folder").run(&[&["fetch", names[0]][..], &PERIOD].concat()).await;
+    let ran = Tool::of(&stage.local).with("TMPDIR", "/no/such/folder").run(&[&["fetch", names[0]][..], &PERIOD[..]].concat()).await;
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "few events need no file");
 }
