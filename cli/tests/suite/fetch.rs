@@ -352,7 +352,8 @@ async fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
     for grep in ["a line", "no such line"] {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux");
         let arguments = [&arguments[..], &["--output", "json", "--grep", grep]].concat();
-        let output = tool.command(&arguments).stdout(Stdio::from(full)).output().await.expect("it runs");
+        let running = tool.command(&arguments).stdout(Stdio::from(full)).spawn().expect("the tool starts");
+        let output = running.wait_with_output().await.expect("it ends");
         let stderr = String::from_utf8(output.stderr).expect("UTF-8");
         assert!(output.status.code() == Some(2) && stderr.contains("error: cannot write: No space left on device"), "{stderr}");
     }

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Objects that are read at a time.
-const READERS: usize = 12;
+const READERS: usize = 8;
 /// Listings under way at a time.
 const LISTINGS: usize = 16;
 /// Bits of a position for the records of an object; the others tell the objects of a log stream apart.
@@ -51,6 +51,7 @@ pub async fn read(archive: &Archive, request: &Arc<Request>, sorter: &Arc<Sorter
     let mut found = Found::default();
     let log_groups = log_groups(archive, request, &mut found).await?;
     found.log_groups = log_groups.len();
+    let names: Vec<LogGroupName> = log_groups.keys().cloned().collect();
     let (mut objects, mut failed) = (Vec::new(), HashSet::new());
     let listed = log_groups.into_iter().map(async |(log_group, manifests)| (list(archive, request, manifests).await, log_group));
     let mut listed = stream::iter(listed).buffered(LISTINGS).enumerate();
@@ -88,7 +89,7 @@ pub async fn read(archive: &Archive, request: &Arc<Request>, sorter: &Arc<Sorter
         match joined.expect("a reader does not panic") {
             (_, Ok(problem)) => found.findings.extend(problem),
             (_, Err(failure @ Failure::Local(_))) => return Err(failure),
-            (log_group, Err(failure)) if failed.insert(log_group) => found.failures.push(failure),
+            (log_group, Err(failure)) if failed.insert(log_group) => found.failures.push(failure.of_log_group(&names[log_group])),
             _ => {}
         }
     }
