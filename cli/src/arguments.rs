@@ -1,5 +1,7 @@
 //! The grammar: every command, option and example of `--help`, from which shell completions are made as well.
 
+pub mod reading;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -118,6 +120,21 @@ pub enum Command {
     /// Find what keeps the archive from being whole, and print the command that mends it
     #[command(after_help = DOCTOR_HELP)]
     Doctor,
+    /// Read the events of log groups and a period, in the order of time
+    #[command(after_help = reading::FETCH_HELP)]
+    Fetch(reading::Fetch),
+    /// Export one window of one log group to a prefix of its own
+    #[command(after_help = reading::EXPORT_HELP)]
+    Export(reading::Export),
+    /// Put a line, or stdin, into a log stream
+    #[command(after_help = reading::PUT_HELP)]
+    Put(reading::Put),
+    /// Show which log groups can have a shorter retention, and set it
+    #[command(after_help = reading::RETENTION_HELP)]
+    Retention(reading::Retention),
+    /// Prove the deployed stack in this account, with three small log groups
+    #[command(after_help = reading::SELFTEST_HELP)]
+    Selftest,
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
     Completions(Completions),

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use export_core::{
-    ExportError,
+    ExportError, LogGroupName,
     service::{Refusal, ServiceFailure},
 };
 
@@ -25,6 +25,14 @@ impl Failure {
             Self::PipeClosed => 0,
             Self::Usage(_) | Self::Local(_) => 2,
             Self::Aws(_) => 3,
+        }
+    }
+
+    /// The same, with the log group that it befell.
+    pub fn of_log_group(self, log_group: &LogGroupName) -> Self {
+        match self {
+            Self::Aws(message) => Self::Aws(format!("{log_group}: {message}")),
+            other => other,
         }
     }
 

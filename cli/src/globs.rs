@@ -3,6 +3,11 @@
 use export_core::LogGroupName;
 use wildmatch::WildMatch;
 
+/// Whether it can match other names than itself.
+pub fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?'])
+}
+
 pub struct Globs(Vec<WildMatch>);
 
 impl Globs {

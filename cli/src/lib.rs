@@ -7,8 +7,10 @@ pub mod arguments;
 pub mod commands;
 pub mod context;
 pub mod deploy;
+pub mod events;
 pub mod failure;
 pub mod globs;
+pub mod instant;
 pub mod output;
 pub mod request;
 pub mod schedule;
@@ -64,6 +66,11 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
         Command::Watch(arguments) => commands::watch::run(&Context::new(global).await?, &arguments).await,
         Command::Groups(arguments) => commands::groups::run(&Context::new(global).await?, arguments).await,
         Command::Doctor => commands::doctor::run(&Context::new(global).await?).await,
+        Command::Fetch(arguments) => commands::fetch::run(&Context::new(global).await?, &arguments).await,
+        Command::Export(arguments) => commands::export::run(&Context::new(global).await?, &arguments).await,
+        Command::Put(arguments) => commands::put::run(&Context::new(global).await?, &arguments).await,
+        Command::Retention(arguments) => commands::retention::run(&Context::new(global).await?, &arguments).await,
+        Command::Selftest => commands::selftest::run(&Context::new(global).await?).await,
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),
     }
 }

@@ -1,9 +1,6 @@
 //! `verify`: whether the archive has what CloudWatch Logs has, event for event.
 
 pub mod comparison;
-pub mod exported;
-pub mod records;
-pub mod source;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +13,6 @@ use export_core::{
     place::ManifestKey,
     time::Millis,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::{
@@ -26,13 +22,12 @@ use crate::{
     commands::status::survey::Survey,
     commands::verify::comparison::{Comparison, Counts, Example, Subject},
     context::Context,
+    events::manifests,
     failure::Failure,
     globs::Globs,
     output::{Output, note},
 };
 
-/// Manifests that are read at a time.
-const AT_ONCE: usize = 64;
 /// Then AWS refuses everything, and each further call would only take time.
 const MOST_FAILURES_IN_A_ROW: usize = 3;
 
@@ -113,7 +108,8 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
             arguments.month, archive.stack.timezone
         )));
     }
-    let (manifests, are_wrong) = manifests(&archive, arguments, now).await?;
+    let keys = archive.manifests_of_month(arguments.month).await?;
+    let (manifests, are_wrong) = manifests::read(&archive, keys, &Globs::new(&arguments.log_groups)).await?;
     let log_groups = match arguments.offline {
         true => HashMap::new(),
         false => {
@@ -164,26 +160,6 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
         None if are_wrong || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => Ok(Verdict::Finding),
         None => Ok(Verdict::Well),
     }
-}
-
-/// The month's manifests of the log groups that are named, and whether others are wrong.
-async fn manifests(archive: &Archive, arguments: &Verify, now: DateTime<Utc>) -> Result<(Vec<(ManifestKey, Manifest)>, bool), Failure> {
-    let globs = Globs::new(&arguments.log_groups);
-    let read = async |key: ManifestKey| Ok::<_, Failure>((archive.manifest(&key, now).await?, key));
-    let keys = archive.manifests_of_month(arguments.month).await?;
-    let (mut found, mut are_wrong) = (Vec::new(), false);
-    let read: Vec<_> = stream::iter(keys).map(read).buffered(AT_ONCE).try_collect().await?;
-    for (manifest, key) in read {
-        match manifest {
-            Some(Ok(manifest)) if globs.matches(&manifest.log_group) => found.push((key, manifest)),
-            Some(Err(told)) => {
-                are_wrong = true;
-                note(format_args!("warning: {told}"));
-            }
-            Some(Ok(_)) | None => {}
-        }
-    }
-    Ok((found, are_wrong))
 }
 
 /// What should be there and is not, as `status` has it; and of the log groups that are named, those that nobody knows.

@@ -3,6 +3,8 @@
 mod archive;
 mod captures;
 mod doctor;
+mod fetch;
+mod fetch_source;
 mod grammar;
 mod groups;
 mod list;

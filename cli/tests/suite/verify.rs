@@ -49,14 +49,14 @@ async fn verify(tool: &Tool, code: i32, log_group: &str) -> Value {
     summary(&tool.json(code, &["verify", "--month", MONTH, log_group]).await)
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).expect("in memory");
     encoder.finish().expect("in memory")
 }
 
 /// The key of a stream's only object.
-async fn object(stage: &Stage, log_group: &str, stream: &str) -> String {
+pub async fn object(stage: &Stage, log_group: &str, stream: &str) -> String {
     let of_stream = format!("/{stream}/000000.gz");
     stage.data_keys(log_group).await.into_iter().find(|key| key.ends_with(&of_stream)).expect("the stream has an object")
 }

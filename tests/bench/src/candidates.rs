@@ -15,6 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 const REQUIREMENTS: &str = include_str!("../baselines/python/requirements.txt");
+const SCRIPTS: &str = include_str!("../baselines/aws-cli/requirements.txt");
 
 /// What `npm ci` and the bundler read.
 const NODE_FILES: [(&str, &str); 7] = [
@@ -42,6 +43,8 @@ pub struct Candidates {
     stand_in: PathBuf,
     tool: PathBuf,
     python: PathBuf,
+    /// The folder of `aws` and `awslogs`.
+    scripts: PathBuf,
     node: PathBuf,
 }
 
@@ -60,8 +63,10 @@ impl Candidates {
         let cache = target().join("bench");
         let python = || venv::ensure(&cache, "python3", REQUIREMENTS).context("no Python environment for the baseline");
         let python = tokio::task::block_in_place(python)?;
+        let scripts = || venv::ensure(&cache, "python3", SCRIPTS).context("no Python environment for the AWS CLI");
+        let scripts = tokio::task::block_in_place(scripts)?.with_file_name("");
         let node = tokio::task::block_in_place(|| bundle(&cache)).context("no Node.js bundle for the baseline")?;
-        Ok(Self { rust, stand_in, tool, python, node })
+        Ok(Self { rust, stand_in, tool, python, scripts, node })
     }
 
     /// The command that serves a function: a process that asks `AWS_LAMBDA_RUNTIME_API` for events.
@@ -102,6 +107,11 @@ impl Candidates {
         let mut command = Command::new(&self.python);
         command.arg(root().join("tests/bench/baselines/python").join(name));
         command
+    }
+
+    /// A program that a package of Python has brought.
+    pub fn script(&self, name: &str) -> PathBuf {
+        self.scripts.join(name)
     }
 
     /// The versions that were measured.

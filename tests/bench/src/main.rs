@@ -7,6 +7,7 @@ mod by_hand;
 mod candidates;
 mod compaction;
 mod cost;
+mod fetch;
 mod function_start;
 mod machine;
 mod memory;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::bars::{Bar, Judged, Verdict, figure, is_of_a_measured_part, judge};
 use crate::candidates::{COMPARED, NAMES};
-use crate::{compaction, function_start, parsing, polling, scale, stand_in, tool};
+use crate::{compaction, fetch, function_start, parsing, polling, scale, stand_in, tool};
 
 pub const JSON_FILE: &str = "docs/performance.json";
 pub const CHART_FILE: &str = "docs/performance.svg";
@@ -58,9 +58,10 @@ fn figures() -> Vec<(String, Option<Bar>)> {
     }
     figures.extend(parsing::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
     figures.extend(
-        ["verify.seconds", "verify.python_seconds", "verify.calls", "status.seconds"].map(|figure| (format!("tool.{figure}"), None)),
+        ["verify.seconds", "verify.python_seconds", "verify.calls", "status.seconds", "fetch.seconds", "fetch.source_seconds"]
+            .map(|figure| (format!("tool.{figure}"), None)),
     );
-    figures.extend(tool::BARS.map(|(path, bar)| (path.to_owned(), Some(bar))));
+    figures.extend(tool::BARS.into_iter().chain(fetch::BARS).map(|(path, bar)| (path.to_owned(), Some(bar))));
     figures
 }
 

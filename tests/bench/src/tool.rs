@@ -1,4 +1,4 @@
-//! The operator's tool: `verify` beside the same loop in boto3, the calls of `status`, its start and its size.
+//! The operator's tool: `fetch`, `verify` beside the same loop in boto3, the calls of `status`, its start and its size.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,6 +17,7 @@ use crate::aws::{ACCOUNT, Aws, BUCKET, Contents, LOG_GROUP, REGION, Source};
 use crate::bars::Bar;
 use crate::by_hand;
 use crate::candidates::Candidates;
+use crate::fetch;
 use crate::memory::peak_until_exit;
 use crate::month;
 use crate::stats::{median, rounded};
@@ -25,7 +26,7 @@ use crate::stats::{median, rounded};
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     pub events: usize,
-    /// Of `verify` and of its baseline, in turn.
+    /// Of `verify`, of `fetch` and of their baselines, in turn.
     pub verifications: usize,
     pub log_groups: usize,
     pub months: usize,
@@ -55,6 +56,7 @@ pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
     };
     let help_ms: Vec<f64> = (0..effort.starts).map(|_| help()).collect::<Result<_>>()?;
     Ok(json!({
+        "fetch": fetch::measure(candidates, fetch::Effort { events: effort.events, runs: effort.verifications }).await.context("fetch")?,
         "verify": verify(candidates, effort).await.context("verify")?,
         "status": status(tool, effort).context("status")?,
         "help_ms": rounded(median(&help_ms)),
@@ -98,7 +100,7 @@ async fn verify(candidates: &Candidates, effort: Effort) -> Result<Value> {
 /// An archive of many log groups, exported by one run a month.
 fn status(tool: &Path, effort: Effort) -> Result<Value> {
     let log_groups: Vec<String> = (0..effort.log_groups).map(|index| format!("/bench/tool/{index:05}")).collect();
-    let source = Source::start(Contents { log_groups: log_groups.clone(), created: month::CREATED, events: 0 })?;
+    let source = Source::start(Contents::log_groups(log_groups.clone(), month::CREATED, 0))?;
     let months = std::iter::successors(Some(month::MONTH.parse::<Month>()?), |month| Some(month.previous())).take(effort.months);
     for month in months {
         plant_run(&source, &log_groups, month)?;
@@ -142,13 +144,13 @@ fn plant_run(source: &Source, log_groups: &[String], month: Month) -> Result<()>
     Ok(())
 }
 
-fn tool_command(tool: &Path, address: SocketAddr) -> Command {
+pub fn tool_command(tool: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(tool);
     credentials(&mut command).args(["--endpoint-url", &format!("http://{address}"), "--region", REGION]);
     command
 }
 
-fn credentials(command: &mut Command) -> &mut Command {
+pub fn credentials(command: &mut Command) -> &mut Command {
     command
         .env("AWS_ACCESS_KEY_ID", ACCOUNT)
         .env("AWS_SECRET_ACCESS_KEY", "bench")

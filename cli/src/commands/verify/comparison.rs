@@ -5,22 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use archive::{Archive, FolderListing, Listed};
+use archive::Archive;
 use aws_sdk_cloudwatchlogs::types::OutputLogEvent;
 use chrono::{DateTime, TimeDelta, Utc};
-use export_core::{
-    decide::LogGroup,
-    destination::task_folder,
-    manifest::{Content, Found, Manifest},
-    place::ManifestKey,
-    time::Millis,
-};
+use export_core::{decide::LogGroup, manifest::Manifest, place::ManifestKey, time::Millis};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    commands::verify::exported::{self, WRITE_TEST},
-    commands::verify::records::{Record, Splitter, Tally},
-    commands::verify::source::{self, End},
+    events::{
+        exported::{self, TaskFolder},
+        records::{Record, Splitter, Tally},
+        source::{self, End},
+    },
     failure::Failure,
 };
 
@@ -124,7 +120,7 @@ impl Comparison {
 
     fn add_source(&mut self, source: Vec<(String, Tally, End)>) {
         for (name, tally, end) in source.into_iter().filter(|(_, tally, end)| tally.events > 0 || *end == End::Incomplete) {
-            let folder = self.folders.entry(folder_name(&name)).or_default();
+            let folder = self.folders.entry(exported::folder_name(&name)).or_default();
             if end == End::Incomplete {
                 folder.is_incomplete = true;
                 self.incomplete.push(format!("log stream {name}: CloudWatch Logs answered with empty pages only, without an end"));
@@ -157,13 +153,11 @@ impl Subject<'_> {
 
     /// The same, and every event against CloudWatch Logs.
     pub async fn compare_events(&self, log_group: &LogGroup) -> Result<Comparison, Failure> {
-        let (mut comparison, objects) = self.list().await?;
+        let (mut comparison, mut folder) = self.list().await?;
         comparison.gone_before = self.gone_before(log_group);
-        for object in objects {
-            let folder = self.folder_of(&object.key);
-            if !object.key.ends_with(WRITE_TEST) {
-                comparison.folders.entry(folder).or_default().objects.push(object.key);
-            }
+        for object in std::mem::take(&mut folder.objects) {
+            let log_stream = folder.log_stream(&object.key).to_owned();
+            comparison.folders.entry(log_stream).or_default().objects.push(object.key);
         }
         let (source, archived) = tokio::try_join!(self.tally_source(), self.tally_objects(&comparison.folders))?;
         for (name, tally, problems) in archived {
@@ -183,32 +177,10 @@ impl Subject<'_> {
         Ok(comparison)
     }
 
-    fn task_folder(&self) -> Option<String> {
-        Some(task_folder(&self.manifest.destination_prefix, self.manifest.task_id.as_ref()?))
-    }
-
-    fn folder_of(&self, key: &str) -> String {
-        let name = self.task_folder().and_then(|folder| key.strip_prefix(&folder)).unwrap_or(key);
-        name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
-    }
-
-    async fn list(&self) -> Result<(Comparison, Vec<Listed>), Failure> {
-        let mut comparison = Comparison::default();
-        let Some(folder) = self.task_folder() else { return Ok((comparison, Vec::new())) };
-        let objects = self.archive.list_objects(self.manifest.bucket.as_str(), &folder, None).await?;
-        let mut listing = FolderListing::new(&folder, false);
-        objects.iter().for_each(|object| listing.add(object));
-        let folder = listing.finish();
-        (comparison.objects, comparison.bytes) = (folder.objects, folder.bytes);
-        let content = Content::Manifest { manifest: Box::new(self.manifest.clone()), folder };
-        let found = Found { key: self.key.clone(), etag: String::new(), content };
-        comparison.problems.extend(found.damage().map(|damage| format!("the manifest is damaged: {damage}")));
-        if found.is_changed() {
-            comparison
-                .problems
-                .push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());
-        }
-        Ok((comparison, objects))
+    async fn list(&self) -> Result<(Comparison, TaskFolder), Failure> {
+        let mut folder = exported::list(self.archive, self.key, self.manifest).await?;
+        let (objects, bytes, problems) = (folder.listing.objects, folder.listing.bytes, std::mem::take(&mut folder.problems));
+        Ok((Comparison { objects, bytes, problems, ..Comparison::default() }, folder))
     }
 
     /// Before when CloudWatch Logs may have deleted what the archive has.
@@ -325,11 +297,6 @@ impl Subject<'_> {
     }
 }
 
-/// As CloudWatch Logs names a log stream's folder.
-fn folder_name(log_stream: &str) -> String {
-    log_stream.replace('/', "-")
-}
-
 fn time_of(event: &OutputLogEvent) -> Millis {
     Millis(event.timestamp().unwrap_or_default())
 }
@@ -360,7 +327,7 @@ impl Differences {
             Kind::Late => self.counts.late += 1,
         }
         if self.examples.iter().filter(|example| example.kind == kind).count() < MOST_EXAMPLES {
-            let excerpt = String::from_utf8_lossy(&record.message[..record.message.len().min(EXCERPT)]).into_owned();
+            let excerpt = String::from_utf8_lossy(&record.message()[..record.message().len().min(EXCERPT)]).into_owned();
             let timestamp = record.at.map(|at| at.to_string());
             self.examples.push(Example { kind, timestamp, message: excerpt, object: object.map(str::to_owned) });
         }

@@ -21,7 +21,8 @@ pub const BUCKET: &str = "bench-archive";
 pub const WORK_BUCKET: &str = "bench-work";
 pub const REGION: &str = "ap-northeast-1";
 pub const ACCOUNT: &str = "000000000000";
-const STREAMS: usize = 10;
+/// Events in a page, at most.
+const PAGE: usize = 10_000;
 /// DescribeLogGroups answers so many at once.
 const LOG_GROUPS_OF_A_PAGE: usize = 50;
 
@@ -33,12 +34,20 @@ pub struct Contents {
     pub created: i64,
     /// Of a log group, spread over its streams.
     pub events: usize,
+    pub streams: usize,
+    /// Milliseconds between two events of a log stream.
+    pub step: i64,
 }
 
 impl Contents {
     /// [`LOG_GROUP`] alone.
     pub fn one_log_group(events: usize) -> Self {
-        Self { log_groups: vec![LOG_GROUP.to_owned()], created: month::CREATED, events }
+        Self::log_groups(vec![LOG_GROUP.to_owned()], month::CREATED, events)
+    }
+
+    /// With ten log streams.
+    pub fn log_groups(log_groups: Vec<String>, created: i64, events: usize) -> Self {
+        Self { log_groups, created, events, streams: 10, step: 1 }
     }
 }
 
@@ -97,10 +106,11 @@ fn respond(request: Request, contents: &Contents, objects: &Mutex<Objects>) -> R
     match operation(&request) {
         "DescribeLogGroups" => json(log_groups(&input(), contents)),
         "DescribeLogStreams" => {
-            let streams: Vec<Value> = (0..STREAMS).map(|index| json!({"logStreamName": format!("stream-{index}")})).collect();
+            let streams: Vec<Value> = (0..contents.streams).map(|index| json!({"logStreamName": format!("stream-{index}")})).collect();
             json(json!({"logStreams": streams}).to_string())
         }
-        "GetLogEvents" => json(page(&input(), contents.events / STREAMS)),
+        "GetLogEvents" => json(page(&input(), contents)),
+        "FilterLogEvents" => json(filtered(&input(), contents)),
         "GET" if request.uri().query() == Some("policy") => response(200, "application/json", policy()),
         "GET" | "HEAD" | "PUT" | "DELETE" => lock(objects).respond(request),
         // CloudFormation and Amazon SNS speak the query protocol.
@@ -127,28 +137,61 @@ fn log_groups(input: &Value, contents: &Contents) -> String {
 }
 
 /// A page of GetLogEvents from the head: its token is the number of the next event.
-fn page(input: &Value, events: usize) -> String {
+fn page(input: &Value, contents: &Contents) -> String {
     let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0);
-    let limit = input["limit"].as_u64().unwrap_or(10_000) as usize;
-    let next = events.min(first + limit);
+    let limit = input["limit"].as_u64().unwrap_or(PAGE as u64) as usize;
+    let next = (contents.events / contents.streams).min(first + limit);
     let mut page = String::from(r#"{"events":["#);
     for index in first..next {
         let comma = if index == first { "" } else { "," };
-        let timestamp = month::FROM + index as i64;
-        // Some 200 bytes, half of which compress well, as those of real logs.
-        let mixed = |salt: u64| (index as u64 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let timestamp = month::FROM + index as i64 * contents.step;
         // A String takes whatever is written to it.
-        let _infallible = write!(
-            page,
-            r#"{comma}{{"timestamp":{timestamp},"ingestionTime":{timestamp},"message":"INFO request {:016x} path=/api/v1/orders/{index:08} status=200 duration={:04}ms user={:016x} session={:016x} region=ap-northeast-1 service=orders version=1.42.0 message=done"}}"#,
-            mixed(1),
-            mixed(2) % 1000,
-            mixed(3),
-            mixed(4),
-        );
+        let _infallible = write!(page, r#"{comma}{{"timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#);
+        write_message(&mut page, index);
+        page.push('}');
     }
     let _infallible = write!(page, r#"],"nextForwardToken":"{next}","nextBackwardToken":"{first}"}}"#);
     page
+}
+
+/// A page of FilterLogEvents: one event of each log stream after another. Its token is the number of the next event.
+fn filtered(input: &Value, contents: &Contents) -> String {
+    let index_from = |millis: i64| (millis - month::FROM).max(0).div_ceil(contents.step) as usize;
+    let last = contents.events / contents.streams;
+    let [begin, end] = [input["startTime"].as_i64().unwrap_or(0), input["endTime"].as_i64().unwrap_or(i64::MAX / 2) + 1];
+    let [begin, end] = [begin, end].map(|millis| index_from(millis).min(last) * contents.streams);
+    let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(begin);
+    let next = end.min(first + PAGE);
+    let mut page = String::from(r#"{"searchedLogStreams":[],"events":["#);
+    for number in first..next {
+        let comma = if number == first { "" } else { "," };
+        let (index, stream) = (number / contents.streams, number % contents.streams);
+        let timestamp = month::FROM + index as i64 * contents.step;
+        let _infallible = write!(
+            page,
+            r#"{comma}{{"logStreamName":"stream-{stream}","eventId":"{number:056}","timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#
+        );
+        write_message(&mut page, index);
+        page.push('}');
+    }
+    page.push(']');
+    if next < end {
+        let _infallible = write!(page, r#","nextToken":"{next}""#);
+    }
+    page + "}"
+}
+
+/// As JSON: some 200 bytes, half of which compress well, as those of real logs.
+fn write_message(page: &mut String, index: usize) {
+    let mixed = |salt: u64| (index as u64 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let _infallible = write!(
+        page,
+        r#""INFO request {:016x} path=/api/v1/orders/{index:08} status=200 duration={:04}ms user={:016x} session={:016x} region=ap-northeast-1 service=orders version=1.42.0 message=done""#,
+        mixed(1),
+        mixed(2) % 1000,
+        mixed(3),
+        mixed(4),
+    );
 }
 
 /// The deployed stack, as the operator's tool finds it.

@@ -45,7 +45,7 @@ async fn count_calls(candidates: &Candidates, objects: usize) -> Result<Value> {
 async fn calls_beside(candidates: &Candidates, objects: usize) -> Result<u64> {
     let mut log_groups = vec![LOG_GROUP.to_owned()];
     log_groups.extend((0..LOG_GROUPS_COUNTED).map(name));
-    let contents = Contents { log_groups: log_groups.clone(), created: month::CREATED, events: EVENTS };
+    let contents = Contents::log_groups(log_groups.clone(), month::CREATED, EVENTS);
     let settings = json!({"pendingMs": 0, "runningMs": 0});
     let aws = Aws::start(candidates, contents, &settings).await?;
     plant(aws.source(), &log_groups[1..], &[month::MONTH.parse()?])?;
@@ -75,7 +75,7 @@ fn measure_memory(candidates: &Candidates, sizes: Sizes) -> Result<Value> {
     let log_groups: Vec<String> = (0..sizes.log_groups).map(name).collect();
     let input = json!({"since": since, "logGroups": [{"logGroupNamePrefix": PREFIX}]});
     let run = |created: i64, outcome: &str, plants: bool| {
-        let source = Source::start(Contents { log_groups: log_groups.clone(), created, events: 0 })?;
+        let source = Source::start(Contents::log_groups(log_groups.clone(), created, 0))?;
         if plants {
             plant(&source, &log_groups, &months)?;
         }

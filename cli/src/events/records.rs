@@ -1,8 +1,7 @@
 //! The records of exported text, and of events as an export would write them; and how sets of them are compared without keeping them.
 //!
 //! An export writes `<RFC 3339 with milliseconds, UTC> <message>` and a line break, and escapes nothing. A record begins with a line that
-//! begins with a time; lines without one belong to the record before. Line breaks at a record's end do not count: nobody can tell those of
-//! the message from the export's own. An event whose message has a line that looks like a record makes two records, on both sides alike.
+//! begins with a time; lines without one belong to the record before. Where sets are compared, line breaks at a record's end do not count. An event whose message has a line that looks like a record makes two records, on both sides alike.
 
 use std::io;
 
@@ -19,13 +18,25 @@ const TIME: &[u8] = b"0000-00-00T00:00:00.000Z ";
 pub struct Record<'a> {
     /// `None`: what lies before an object's first time.
     pub at: Option<Millis>,
-    pub message: &'a [u8],
+    /// With the line breaks at its end: those of the message, and the export's.
+    pub text: &'a [u8],
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// Without the line breaks at its end.
+    pub fn message(&self) -> &'a [u8] {
+        let end = self.text.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
+        &self.text[..end]
+    }
+
+    /// Without the line break that an export writes after each message.
+    pub fn exported_message(&self) -> &'a [u8] {
+        self.text.strip_suffix(b"\n").unwrap_or(self.text)
+    }
+
     pub fn hash(&self) -> u128 {
         let at = self.at.map_or(i64::MIN, |at| at.0);
-        let hash = Sha256::new_with_prefix(at.to_le_bytes()).chain_update(self.message).finalize();
+        let hash = Sha256::new_with_prefix(at.to_le_bytes()).chain_update(self.message()).finalize();
         u128::from_le_bytes(hash[..16].try_into().expect("a hash has 32 bytes"))
     }
 }
@@ -101,8 +112,7 @@ impl<V: FnMut(Record)> Splitter<V> {
 
     fn emit(&mut self) {
         if self.at.is_some() || !self.record.is_empty() {
-            let end = self.record.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
-            (self.visit)(Record { at: self.at, message: &self.record[..end] });
+            (self.visit)(Record { at: self.at, text: &self.record });
         }
         self.at = None;
         self.record.clear();
@@ -160,7 +170,7 @@ mod tests {
     fn records(text: &str, size: usize) -> Vec<(Option<i64>, String)> {
         let mut found = Vec::new();
         let mut splitter = Splitter::new(|record: Record| {
-            found.push((record.at.map(|at| at.0), String::from_utf8(record.message.to_vec()).unwrap()));
+            found.push((record.at.map(|at| at.0), String::from_utf8(record.message().to_vec()).unwrap()));
         });
         text.as_bytes().chunks(size).for_each(|part| splitter.write_all(part).unwrap());
         splitter.finish();
@@ -203,7 +213,7 @@ mod tests {
     fn a_tally_tells_sets_apart_whatever_the_order() {
         let tally = |records: &[(i64, &str)]| {
             let mut tally = Tally::default();
-            records.iter().for_each(|(at, message)| tally.add(&Record { at: Some(Millis(*at)), message: message.as_bytes() }));
+            records.iter().for_each(|(at, message)| tally.add(&Record { at: Some(Millis(*at)), text: message.as_bytes() }));
             tally
         };
         let one = tally(&[(1, "a"), (2, "b"), (2, "b")]);

@@ -2,20 +2,68 @@
 
 use std::io::{self, Write};
 
-use archive::service_failure;
+use archive::{Archive, FolderListing, Listed, service_failure};
 use aws_sdk_s3::Client;
-use export_core::service::ServiceFailure;
+use export_core::{
+    destination::task_folder,
+    manifest::{Content, Folder, Found, Manifest},
+    place::ManifestKey,
+    service::ServiceFailure,
+};
 use flate2::write::MultiGzDecoder;
 
 use crate::{
-    commands::verify::records::{Record, Splitter},
+    events::records::{Record, Splitter},
     failure::Failure,
 };
 
 /// CloudWatch Logs writes it to prove its permission. It is never a log.
-pub const WRITE_TEST: &str = "aws-logs-write-test";
+const WRITE_TEST: &str = "aws-logs-write-test";
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What a manifest's task has written.
+#[derive(Debug, Default)]
+pub struct TaskFolder {
+    /// With a slash at its end.
+    pub name: String,
+    pub listing: Folder,
+    /// In the order of their keys, and only those that can hold events.
+    pub objects: Vec<Listed>,
+    /// What is wrong with them, by the manifest.
+    pub problems: Vec<String>,
+}
+
+impl TaskFolder {
+    /// The folder of a log stream in which an object lies.
+    pub fn log_stream<'a>(&self, key: &'a str) -> &'a str {
+        let name = key.strip_prefix(&self.name).unwrap_or(key);
+        name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// As CloudWatch Logs names a log stream's folder.
+pub fn folder_name(log_stream: &str) -> String {
+    log_stream.replace('/', "-")
+}
+
+/// Lists the folder of a manifest's task. Without a task, there is nothing.
+pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> Result<TaskFolder, Failure> {
+    let Some(task_id) = &manifest.task_id else { return Ok(TaskFolder::default()) };
+    let name = task_folder(&manifest.destination_prefix, task_id);
+    let mut objects = archive.list_objects(manifest.bucket.as_str(), &name, None).await?;
+    let mut listing = FolderListing::new(&name, false);
+    objects.iter().for_each(|object| listing.add(object));
+    objects.retain(|object| !object.key.ends_with(WRITE_TEST));
+    let listing = listing.finish();
+    let content = Content::Manifest { manifest: Box::new(manifest.clone()), folder: listing.clone() };
+    let found = Found { key: key.clone(), etag: String::new(), content };
+    let mut problems: Vec<String> = found.damage().map(|damage| format!("the manifest is damaged: {damage}")).into_iter().collect();
+    if found.is_changed() {
+        problems.push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());
+    }
+    Ok(TaskFolder { name, listing, objects, problems })
+}
 
 /// Visits every record of an object. The inner error is what is wrong with the object, for a person.
 pub async fn records(client: &Client, bucket: &str, key: &str, visit: impl FnMut(Record)) -> Result<Result<(), String>, Failure> {
@@ -25,7 +73,7 @@ pub async fn records(client: &Client, bucket: &str, key: &str, visit: impl FnMut
             let failure = service_failure("GetObject", &error);
             return match failure.code.as_deref() {
                 Some("NoSuchKey") => Ok(Err(format!("object {key} is gone"))),
-                Some("InvalidObjectState") => Ok(Err(format!("object {key} is in an archive of S3: restore it, or use --offline"))),
+                Some("InvalidObjectState") => Ok(Err(format!("object {key} is in an archive of S3: restore it, then repeat the command"))),
                 _ => Err(Failure::of("s3", &failure)),
             };
         }

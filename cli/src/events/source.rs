@@ -1,14 +1,17 @@
-//! What CloudWatch Logs still holds: log streams and their events, all of them or said to be incomplete.
+//! What CloudWatch Logs still holds: log groups, log streams and their events, all of them or said to be incomplete.
 //!
 //! Streams are never left out by their metadata, which is eventually consistent.
 
 use archive::service_failure;
-use aws_sdk_cloudwatchlogs::{Client, types::OutputLogEvent};
-use export_core::{StreamPrefix, Window};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    types::{FilteredLogEvent, OutputLogEvent},
+};
+use export_core::{LogGroupName, StreamPrefix, Window};
 
 use crate::failure::Failure;
 
-/// Empty pages of one log stream, one after another. AWS may answer so where events have expired; there is no other sign of an end.
+/// Empty pages of one listing, one after another. AWS may answer so where events have expired; there is no other sign of an end.
 const MOST_EMPTY_PAGES: usize = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +19,21 @@ pub enum End {
     Whole,
     /// After so many empty pages, nobody knows whether there are more events.
     Incomplete,
-    /// The log stream was deleted.
+    /// The log stream, or the log group, does not exist.
     Gone,
+}
+
+/// The name of every log group with a prefix.
+pub async fn log_groups(client: &Client, prefix: &str) -> Result<Vec<LogGroupName>, Failure> {
+    let prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
+    let mut pages = client.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().send();
+    let mut names = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| Failure::of("logs", &service_failure("DescribeLogGroups", &error)))?;
+        let found = page.log_groups.unwrap_or_default();
+        names.extend(found.iter().filter_map(|log_group| LogGroupName::parse(log_group.log_group_name()?).ok()));
+    }
+    Ok(names)
 }
 
 /// Every log stream's name. `None`: the log group does not exist.
@@ -73,5 +89,40 @@ pub async fn events(
             return Ok(End::Incomplete);
         }
         token = page.next_forward_token;
+    }
+}
+
+/// Visits every event of a log group in a window, whatever its log streams are. The order is that of AWS.
+pub async fn events_of_log_group(
+    client: &Client,
+    log_group: &LogGroupName,
+    prefix: Option<&StreamPrefix>,
+    window: Window,
+    mut visit: impl FnMut(&FilteredLogEvent),
+) -> Result<End, Failure> {
+    let request = client.filter_log_events().log_group_name(log_group.as_str());
+    let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string));
+    let request = request.start_time(window.from.0).end_time(window.to.0 + 2);
+    let (mut token, mut empty_pages) = (None::<String>, 0);
+    loop {
+        let page = match request.clone().set_next_token(token.clone()).send().await {
+            Ok(page) => page,
+            Err(error) => {
+                let failure = service_failure("FilterLogEvents", &error);
+                let is_gone = failure.has_code("ResourceNotFoundException");
+                return if is_gone { Ok(End::Gone) } else { Err(Failure::of("logs", &failure)) };
+            }
+        };
+        let is_inside = |event: &&FilteredLogEvent| event.timestamp().is_some_and(|at| window.from.0 <= at && at <= window.to.0);
+        page.events().iter().filter(is_inside).for_each(&mut visit);
+        if page.next_token.is_none() {
+            return Ok(End::Whole);
+        }
+        empty_pages = if page.events().is_empty() { empty_pages + 1 } else { 0 };
+        // The same token again would lead to the same page again.
+        if empty_pages > MOST_EMPTY_PAGES || page.next_token == token {
+            return Ok(End::Incomplete);
+        }
+        token = page.next_token;
     }
 }

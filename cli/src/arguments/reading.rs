@@ -1,0 +1,115 @@
+//! The grammar of what reads logs, and of what is done with them outside a run.
+
+use clap::Args;
+
+use crate::arguments::Groups;
+
+pub const FETCH_HELP: &str = "\
+Events come from the archive, or with --source from CloudWatch Logs, in the order of time, and at the same time by log group
+and log stream. The archive has - where the name of a log stream has /. Context (-A, -B, -C) is of the same log stream.
+
+A time T is RFC 3339 (2026-10-01T00:00:00Z), or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's zone or --zone, or so long
+ago: 30s, 10m, 2h, 3d, 1w. An event at --until is not in the answer.
+
+Exit code 1: something of the period is not in the answer. stderr says what, and the command that reads it.
+
+Each object of --output json and jsonl is one event: timestamp (RFC 3339, UTC), logGroup, logStream, message (exact, with
+its line breaks); with --message, message only.
+
+Examples:
+  logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-10-02
+  logs-archive fetch '/aws/lambda/*' --since 2026-10-01T09:00 --until 2026-10-01T09:30 --grep ERROR -C 3
+  logs-archive fetch /ecs/web --since 2h --until 0s --source --stream prod/
+  logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-11-01 --message | jq -c .";
+
+pub const EXPORT_HELP: &str = "\
+Examples:
+  logs-archive export /ecs/web --since 2026-10-01 --until 2026-10-02 --prefix adhoc/web";
+
+pub const PUT_HELP: &str = "\
+Examples:
+  logs-archive put /ecs/web by-hand 'deployed 1.2.3'";
+
+pub const RETENTION_HELP: &str = "\
+Examples:
+  logs-archive retention 60";
+
+pub const SELFTEST_HELP: &str = "\
+Examples:
+  logs-archive selftest";
+
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Log groups, as names or globs such as '/aws/lambda/*'
+    #[arg(value_name = "LOG_GROUP", required = true)]
+    pub log_groups: Vec<String>,
+    #[command(flatten)]
+    pub period: Period,
+    /// Log streams whose names start so
+    #[arg(long, value_name = "PREFIX")]
+    pub stream: Option<String>,
+    /// Events whose message matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<String>,
+    /// Also N events after each match
+    #[arg(short = 'A', long = "after", value_name = "N", requires = "grep")]
+    pub after: Option<usize>,
+    /// Also N events before each match
+    #[arg(short = 'B', long = "before", value_name = "N", requires = "grep")]
+    pub before: Option<usize>,
+    /// Also N events before and after each match
+    #[arg(short = 'C', long = "context", value_name = "N", requires = "grep")]
+    pub context: Option<usize>,
+    /// Only the messages
+    #[arg(long)]
+    pub message: bool,
+    /// Time zone to read and to print times in [default: the archive's]
+    #[arg(long, value_name = "Z")]
+    pub zone: Option<String>,
+    /// From CloudWatch Logs, not from the archive
+    #[arg(long)]
+    pub source: bool,
+}
+
+/// Half-open. Texts, because what they mean depends on the archive's time zone.
+#[derive(Debug, Args)]
+pub struct Period {
+    /// From this time on: RFC 3339, or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's zone, or 2h, 3d ago
+    #[arg(long, value_name = "T")]
+    pub since: String,
+    /// Before this time
+    #[arg(long, value_name = "T")]
+    pub until: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    pub log_group: String,
+    #[command(flatten)]
+    pub period: Period,
+    /// Prefix in the archive's bucket, outside the archive's own
+    #[arg(long, value_name = "P")]
+    pub prefix: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Put {
+    pub log_group: String,
+    pub log_stream: String,
+    /// Line to put [default: each line of stdin]
+    pub message: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Retention {
+    /// Days that CloudWatch Logs would keep events
+    pub days: u32,
+    #[command(flatten)]
+    pub groups: Groups,
+    /// Set it where it deletes only what is archived
+    #[arg(long)]
+    pub apply: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}

@@ -1,0 +1,216 @@
+//! What of a period the archive has of a log group: which objects to read, each event once, and what is not there.
+
+use chrono_tz::Tz;
+use export_core::{
+    LogGroupName, StreamPrefix, Window,
+    manifest::{Manifest, Outcome, Reason},
+    time::Millis,
+};
+
+use crate::{
+    commands::fetch::print::time,
+    events::exported::{TaskFolder, folder_name},
+};
+
+/// A manifest whose window the period touches, and what lies in its task's folder.
+#[derive(Debug)]
+pub struct Archived {
+    pub manifest: Manifest,
+    pub folder: TaskFolder,
+}
+
+/// Which parts of a window to read from the folder of which of the manifests.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub index: usize,
+    pub windows: Vec<Window>,
+}
+
+/// An event of a period can lie in several places of the archive, if an entry's prefix has changed. Each part of the period is read from
+/// one of them: the one with most log streams, then one without problems, then the newest.
+pub fn pieces(period: Window, stream: Option<&StreamPrefix>, archived: &[Archived]) -> Vec<Piece> {
+    let has_objects = |index: &usize| !archived[*index].manifest.holds_nothing() && is_asked(&archived[*index].manifest, stream);
+    let mut order: Vec<usize> = (0..archived.len()).filter(has_objects).collect();
+    order.sort_by_key(|index| {
+        let Archived { manifest, folder } = &archived[*index];
+        let newest_first = std::cmp::Reverse(manifest.created_at());
+        (prefix(manifest).len(), !folder.problems.is_empty(), newest_first, manifest.window_from)
+    });
+    let mut taken: Vec<(&str, Window)> = Vec::new();
+    let mut pieces = Vec::new();
+    for index in order {
+        let manifest = &archived[index].manifest;
+        let of_same_streams = taken.iter().filter(|(taken, _)| prefix(manifest).starts_with(taken));
+        let others: Vec<Window> = of_same_streams.map(|(_, window)| *window).collect();
+        let windows = manifest.window().overlap(period).map_or(Vec::new(), |window| window.without(&others));
+        if !windows.is_empty() {
+            taken.extend(windows.iter().map(|window| (prefix(manifest), *window)));
+            pieces.push(Piece { index, windows });
+        }
+    }
+    pieces
+}
+
+/// The parts of the period of which no manifest tells what became of their log streams.
+pub fn not_archived(period: Window, stream: Option<&StreamPrefix>, archived: &[Archived]) -> Vec<Window> {
+    let answers = archived.iter().map(|archived| &archived.manifest).filter(|manifest| {
+        let wanted = stream.map_or("", StreamPrefix::as_str);
+        wanted.starts_with(prefix(manifest))
+    });
+    let windows: Vec<Window> = answers.map(Manifest::window).collect();
+    period.without(&windows)
+}
+
+/// Parts of the period whose events nobody has any more, in words.
+pub fn gone(log_group: &LogGroupName, period: Window, stream: Option<&StreamPrefix>, archived: &[Archived], timezone: Tz) -> Vec<String> {
+    let manifests = archived.iter().map(|archived| &archived.manifest).filter(|manifest| is_asked(manifest, stream));
+    manifests.filter_map(|manifest| gone_of(log_group, period, manifest, timezone)).collect()
+}
+
+fn gone_of(log_group: &LogGroupName, period: Window, manifest: &Manifest, timezone: Tz) -> Option<String> {
+    let (to, why) = match (manifest.outcome, manifest.reason) {
+        (_, Some(Reason::LogGroupDeleted)) => (manifest.window_to, "are lost: the log group was deleted before they were archived"),
+        (_, Some(Reason::Expired)) => (manifest.window_to, "are lost: retention deleted them before they were archived"),
+        (_, Some(Reason::Damaged)) => {
+            (manifest.window_to, "are lost in part: objects of the archive are gone, and no export can bring them back")
+        }
+        (_, Some(Reason::ExpiredBeforeFirstRun)) => {
+            (manifest.window_to, "may have existed: if so, retention deleted them before the archive's first run")
+        }
+        (Outcome::Exported | Outcome::Empty, _) => {
+            let from = manifest.complete_from.filter(|from| *from > manifest.window_from)?;
+            (Millis(from.0 - 1), "are not complete: retention had deleted events before they were archived")
+        }
+        _ => return None,
+    };
+    let window = Window { from: manifest.window_from, to }.overlap(period)?;
+    Some(format!("{log_group}: events {} {why}", between(window, timezone)))
+}
+
+/// As half-open periods are written.
+pub fn between(window: Window, timezone: Tz) -> String {
+    format!("from {} to {}", time(window.from, timezone), time(Millis(window.to.0 + 1), timezone))
+}
+
+fn prefix(manifest: &Manifest) -> &str {
+    manifest.log_stream_name_prefix.as_ref().map_or("", StreamPrefix::as_str)
+}
+
+/// Whether a log stream's folder can be both wanted and exported.
+pub fn is_asked(manifest: &Manifest, stream: Option<&StreamPrefix>) -> bool {
+    let (wanted, exported) = (folder_name(stream.map_or("", StreamPrefix::as_str)), folder_name(prefix(manifest)));
+    wanted.starts_with(&exported) || exported.starts_with(&wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use export_core::manifest::SCHEMA_VERSION;
+
+    fn window(from: i64, to: i64) -> Window {
+        Window { from: Millis(from), to: Millis(to) }
+    }
+
+    /// Of a window, with the day of its creation.
+    fn archived(from: i64, to: i64, prefix: &str, outcome: Outcome, reason: Option<Reason>, day: u32) -> Archived {
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            outcome,
+            reason,
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            bucket: export_core::BucketName::parse("bucket").unwrap(),
+            log_group: LogGroupName::parse("/g").unwrap(),
+            log_stream_name_prefix: StreamPrefix::parse(prefix).ok(),
+            timezone: "UTC".into(),
+            window_from: Millis(from),
+            window_to: Millis(to),
+            complete_from: None,
+            destination_prefix: "p".into(),
+            task_id: None,
+            objects: 0,
+            hidden_objects: 0,
+            bytes: 0,
+            digest: None,
+            created: format!("2026-01-{day:02}T00:00:00Z"),
+            completed: None,
+            execution: None,
+            warnings: Vec::new(),
+        };
+        Archived { manifest, folder: TaskFolder::default() }
+    }
+
+    fn exported(from: i64, to: i64, prefix: &str, day: u32) -> Archived {
+        archived(from, to, prefix, Outcome::Exported, None, day)
+    }
+
+    fn read(archived: &[Archived], stream: Option<&str>) -> Vec<(usize, Vec<Window>)> {
+        let stream = stream.map(|stream| StreamPrefix::parse(stream).unwrap());
+        pieces(window(10, 29), stream.as_ref(), archived).into_iter().map(|piece| (piece.index, piece.windows)).collect()
+    }
+
+    #[test]
+    fn each_part_of_a_period_is_read_once() {
+        let two_months = [exported(0, 19, "", 1), exported(20, 99, "", 1)];
+        assert_eq!(read(&two_months, None), [(0, vec![window(10, 19)]), (1, vec![window(20, 29)])]);
+        // Of two places, the newer.
+        let two_places = [exported(0, 19, "", 1), exported(15, 22, "", 2)];
+        assert_eq!(read(&two_places, None), [(1, vec![window(15, 22)]), (0, vec![window(10, 14)])]);
+        // One without problems.
+        let mut damaged = exported(0, 99, "", 2);
+        damaged.folder.problems.push("damaged".into());
+        assert_eq!(read(&[damaged, exported(0, 99, "", 1)], None), [(1, vec![window(10, 29)])]);
+        // All log streams before some; some where there are no others.
+        let some = [exported(0, 99, "prod/", 2), exported(20, 99, "", 1), exported(0, 99, "prod/a", 3), exported(0, 99, "test", 1)];
+        assert_eq!(read(&some, None), [(1, vec![window(20, 29)]), (3, vec![window(10, 19)]), (0, vec![window(10, 19)])]);
+        assert_eq!(read(&some, Some("te")), [(1, vec![window(20, 29)]), (3, vec![window(10, 19)])]);
+        // What says that there is nothing takes nothing from what has something.
+        let nothing = [archived(0, 99, "", Outcome::Empty, None, 9), exported(0, 99, "prod/", 1)];
+        assert_eq!(read(&nothing, None), [(1, vec![window(10, 29)])]);
+        assert_eq!(read(&[exported(30, 99, "", 1)], None), []);
+    }
+
+    #[test]
+    fn what_no_manifest_answers_is_not_archived() {
+        let not_archived = |archived: &[Archived], stream: Option<&str>| {
+            let stream = stream.map(|stream| StreamPrefix::parse(stream).unwrap());
+            super::not_archived(window(10, 29), stream.as_ref(), archived)
+        };
+        assert_eq!(not_archived(&[], None), [window(10, 29)]);
+        assert_eq!(
+            not_archived(&[exported(0, 14, "", 1), archived(20, 22, "", Outcome::Empty, None, 1)], None),
+            [window(15, 19), window(23, 29)]
+        );
+        let of_some_streams = [exported(0, 99, "prod/", 1)];
+        assert_eq!(not_archived(&of_some_streams, None), [window(10, 29)]);
+        assert_eq!(not_archived(&of_some_streams, Some("prod/a")), []);
+        assert_eq!(not_archived(&of_some_streams, Some("prod")), [window(10, 29)]);
+    }
+
+    #[test]
+    fn what_nobody_has_any_more_is_told() {
+        let told = |archived: Archived| gone(&archived.manifest.log_group.clone(), window(10, 29), None, &[archived], Tz::UTC);
+        for (reason, outcome, says) in [
+            (
+                Reason::LogGroupDeleted,
+                Outcome::Lost,
+                "/g: events from 1970-01-01T00:00:00.010Z to 1970-01-01T00:00:00.020Z are lost: the log group",
+            ),
+            (Reason::Expired, Outcome::Lost, "are lost: retention"),
+            (Reason::Damaged, Outcome::Lost, "are lost in part"),
+            (Reason::ExpiredBeforeFirstRun, Outcome::Skipped, "may have existed"),
+        ] {
+            let found = told(archived(0, 19, "", outcome, Some(reason), 1));
+            assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+        }
+        for reason in [Reason::CreatedAfterMonth, Reason::NoEventsInMonth] {
+            assert_eq!(told(archived(0, 19, "", Outcome::Skipped, Some(reason), 1)), Vec::<String>::new());
+        }
+        let mut late = exported(0, 19, "", 1);
+        late.manifest.complete_from = Some(Millis(15));
+        let says = "/g: events from 1970-01-01T00:00:00.010Z to 1970-01-01T00:00:00.015Z are not complete: retention had deleted";
+        let found = told(late);
+        assert!(found.len() == 1 && found[0].starts_with(says), "{found:?}");
+        assert_eq!(told(exported(0, 19, "", 1)), Vec::<String>::new());
+    }
+}
