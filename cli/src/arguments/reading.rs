@@ -21,8 +21,19 @@ Examples:
   logs-archive retention 60";
 
 pub const SELFTEST_HELP: &str = "\
+Creates three small log groups below /logs-archive-selftest/, exports them, first directly and then with a run by hand,
+compares every byte, asks Athena, and removes what it created. Compares what AWS answers with docs/local-aws.md.
+Refused while a run is in progress or the account's export slot is taken. Takes some minutes, and costs less than 0.01 USD.
+Ctrl-C ends it, and removes what it created as well.
+
+Each object of --output json is one check: check, result (proven, notProven, asDocumented, differs, notSeen), detail,
+documented (the table of docs/local-aws.md). Exit code 1: something is notProven or differs.
+
 Examples:
-  logs-archive selftest";
+  logs-archive selftest
+  logs-archive selftest --wait 720
+  logs-archive selftest --output json | jq '.[] | select(.result == \"differs\")'
+  logs-archive selftest --remove 2026-11-01T04-00-00-000Z";
 
 #[derive(Debug, Args)]
 pub struct Fetch {
@@ -98,4 +109,14 @@ pub struct Retention {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Minutes to wait for the events to become exportable
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    pub wait: u32,
+    /// Remove what the self-test of this id left, and prove nothing
+    #[arg(long, value_name = "ID", conflicts_with = "wait")]
+    pub remove: Option<String>,
 }

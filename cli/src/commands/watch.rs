@@ -83,7 +83,7 @@ async fn newest(context: &Context, stack: &DeployedStack) -> Result<Option<Strin
 }
 
 /// The newest first: a page of them.
-async fn list(context: &Context, stack: &DeployedStack, status: Option<ExecutionStatus>) -> Result<Vec<ExecutionListItem>, Failure> {
+pub async fn list(context: &Context, stack: &DeployedStack, status: Option<ExecutionStatus>) -> Result<Vec<ExecutionListItem>, Failure> {
     let request = context.step_functions().list_executions().state_machine_arn(stack.state_machine_arn()).max_results(20);
     let page = request.set_status_filter(status).send().await;
     let page = page.map_err(|error| Failure::of("states", &service_failure("ListExecutions", &error)))?;
