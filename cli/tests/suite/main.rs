@@ -11,6 +11,7 @@ mod preview;
 mod refusals;
 mod run;
 mod schedule;
+mod selftest;
 mod status;
 mod tool;
 mod verify;

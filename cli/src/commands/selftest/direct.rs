@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, io::Read, time::Duration};
 
 use archive::{Archive, service_failure};
 use aws_sdk_cloudwatchlogs::{
-    Client,
     config::{Builder, retry::RetryConfig},
     types::{ExportTask, ExportTaskStatusCode, OutputLogEvent},
 };
@@ -33,6 +32,8 @@ use crate::{
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// For events to be returned, and for the slot to be free.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(120);
 /// Of the time that a person gives, before the second, third and fourth export of a log group.
 const SHARES: [u32; 3] = [1, 4, 10];
 
@@ -58,7 +59,7 @@ impl Direct<'_> {
         loop {
             let differs = self.first_that_differs().await?;
             let Some(differs) = differs else { break };
-            if began.elapsed() > self.patience {
+            if began.elapsed() > self.patience.max(SHORTEST_PATIENCE) {
                 checks.prove("events are returned", false, format!("{differs}, after {} minutes", self.patience.as_secs() / 60));
                 return Err(Stop::NotProven);
             }
@@ -171,7 +172,9 @@ impl Direct<'_> {
             self.interrupt.check()?;
             match self.create(subject).await {
                 Ok(task_id) => return Ok(task_id),
-                Err(failure) if began.elapsed() < self.patience && (failure.is_slot_busy() || failure.refusal() == Refusal::Throttled) => {}
+                Err(failure)
+                    if began.elapsed() < self.patience.max(SHORTEST_PATIENCE)
+                        && (failure.is_slot_busy() || failure.refusal() == Refusal::Throttled) => {}
                 Err(failure) if failure.is_slot_busy() => return Err(self.busy().await?.into()),
                 Err(failure) => return Err(Failure::of("logs", &failure).into()),
             }

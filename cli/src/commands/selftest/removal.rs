@@ -94,23 +94,18 @@ impl Removal<'_> {
     async fn empty(&self, prefix: &str, removed: &mut Removed) {
         let bucket = self.trial.stack.stack.bucket.as_str();
         let mut remains = |error: ExportError| {
-            let why = Failure::from(error).to_string();
-            removed.remainders.push(Remainder { what: format!("s3://{bucket}/{prefix}"), why });
+            removed.remainders.push(Remainder { what: format!("s3://{bucket}/{prefix}"), why: Failure::from(error).to_string() });
         };
         let keys = match self.archive.list_keys(bucket, prefix).await {
             Ok(keys) => keys,
             Err(error) => return remains(error),
         };
         for (key, _) in keys {
-            match self.archive.delete(bucket, &key, NEEDS).await {
-                Ok(()) => removed.objects += 1,
-                // The next one would be refused as well.
-                Err(error) => {
-                    let why = Failure::from(error).to_string();
-                    removed.remainders.push(Remainder { what: format!("s3://{bucket}/{prefix}"), why });
-                    return;
-                }
+            // The next one would be refused as well.
+            if let Err(error) = self.archive.delete(bucket, &key, NEEDS).await {
+                return remains(error);
             }
+            removed.objects += 1;
         }
     }
 
