@@ -88,7 +88,7 @@ async fn everything_is_proven_and_nothing_stays(engine: Engine) {
     ];
     assert_eq!(results(&ran.stdout), expected);
     assert!(ran.stderr.starts_with("Self-test ") && ran.stderr.contains("\n  as documented: task without events\n"), "{ran:#?}");
-    assert!(ran.stdout.contains("[$LATEST]selftest 5, many 2000, 日本-ログ 7"), "{ran:#?}");
+    assert!(ran.stdout.contains("many 2000, 2026-01-01-[$LATEST]selftest 5, 日本-ログ 7"), "{ran:#?}");
 
     assert_eq!(traces(&stage).await, before);
     let rows = tool.json(0, &["status", "--missing", "--lost"]).await;
@@ -121,7 +121,7 @@ async fn what_aws_answers_otherwise_is_told_and_everything_is_removed() {
     let lossy = Tool::of(&stage.local).with("AWS_ENDPOINT_URL_S3", &endpoint);
     let ran = lossy.run(&["selftest", "--wait", "0", "--output", "json"]).await;
     assert_eq!((ran.code, findings(&ran)), (1, vec!["notProven events are exportable".to_owned()]), "{ran:#?}");
-    assert!(ran.stdout.contains("lacks 1 of its events, 0 minutes after they were put"), "{ran:#?}");
+    assert!(ran.stdout.contains("lacks 1 of its events, "), "{ran:#?}");
     assert!(ran.stderr.contains("can take 12 hours until they can be exported"), "{ran:#?}");
     assert!(!ran.stderr.contains("Started "), "no run is started that would fail: {ran:#?}");
     assert_eq!(traces(&stage).await, before);
@@ -270,14 +270,18 @@ async fn it_keeps_out_of_the_way_of_runs() {
     };
     refused(&tool, r#"add "exclude": ["/logs-archive-selftest/*"] to the entry"#).await;
     drop(stage);
-    (stage, tool) = crate::list::stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/", "exclude": ["/logs-archive-selftest/*"]}])).await;
+    (stage, tool) =
+        crate::list::stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/", "exclude": ["/logs-archive-selftest/*"]}])).await;
     stage.hello("/busy").await;
     stage.hold_tasks().await;
     let task = stage.foreign_task("/busy").await;
     refused(&tool, &format!("task {task} of /busy holds the account's export slot")).await;
     let run = stage.start(json!(["/busy"])).await;
     refused(&tool, &format!("run {} is in progress", run.rsplit(':').next().expect("a name"))).await;
-    assert_eq!(traces(&stage).await.iter().filter(|trace| trace.contains("selftest")).count(), before.iter().filter(|trace| trace.contains("selftest")).count());
+    assert_eq!(
+        traces(&stage).await.iter().filter(|trace| trace.contains("selftest")).count(),
+        before.iter().filter(|trace| trace.contains("selftest")).count()
+    );
     stage.let_tasks_go().await;
     stage.wait_well(&run).await;
 }

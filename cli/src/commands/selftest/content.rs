@@ -43,7 +43,7 @@ pub fn compare<'a>(events: impl Iterator<Item = &'a Event>, text: &[u8]) -> Comp
     let missing: Vec<_> = more.iter().filter(|(_, times)| **times > 0).collect();
     match (extra, missing.first()) {
         (Some((extra, _)), Some((missing, _))) => Compared::Differs(format!("{} for {}", shown(extra), shown(missing))),
-        (Some((extra, _)), None) => Compared::Differs(format!("{}, which was not put so often", shown(extra))),
+        (Some((extra, _)), None) => Compared::Differs(format!("{}, more often than it was put", shown(extra))),
         (None, Some(_)) => {
             let times = missing.iter().flat_map(|((at, _), times)| at.iter().copied().cycle().take(**times as usize));
             Compared::Lacks(times.collect())
@@ -81,11 +81,15 @@ mod tests {
             ("1970-01-01T00:00:00.002Z d\n\n", "", lacks(&[2])),
             ("d\n\n", "d\n", differs("other line breaks at the end of an event")),
             (".002Z d", ".002Z D", differs(r#"1970-01-01T00:00:00.002Z "D" for 1970-01-01T00:00:00.002Z "d""#)),
-            (".000Z a", "Z a", differs(r#"no time "1970-01-01T00:00:00Z a\n\tb" for 1970-01-01T00:00:00.000Z "a\n\tb""#)),
+            (
+                ".000Z a",
+                "Z a",
+                differs(r#"1970-01-01T00:00:00.001Z "c \n1970-01-01T00:00:00Z a\n\tb" for 1970-01-01T00:00:00.000Z "a\n\tb""#),
+            ),
             (
                 ".002Z d\n\n",
                 ".002Z d\n\n1970-01-01T00:00:00.003Z e\n",
-                differs(r#"1970-01-01T00:00:00.003Z "e", which was not put so often"#),
+                differs(r#"1970-01-01T00:00:00.003Z "e", more often than it was put"#),
             ),
         ] {
             let text = if from.is_empty() { text.to_owned() } else { text.replace(from, to) };

@@ -72,7 +72,7 @@ pub fn streams(trial: &Trial, subject: Subject) -> Vec<LogStream> {
             };
             vec![stream("many", (0..MANY).map(|number| event(at(number), &message(number))).collect())]
         }
-        Subject::Empty => vec![stream("later", vec![event(trial.started(), "after the window of every export")])],
+        Subject::Empty => vec![stream("later", vec![event(Millis::of(trial.started), "after the window of every export")])],
     }
 }
 

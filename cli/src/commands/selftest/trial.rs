@@ -1,6 +1,7 @@
 //! One self-test: its id, and everything that bears it.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use export_core::{
     LogGroupName, Month, Window,
     destination::DEFAULT,
@@ -23,7 +24,7 @@ const SHORTEST_SPAN: TimeDelta = TimeDelta::minutes(1);
 #[derive(Clone, Copy)]
 pub struct Trial<'a> {
     pub stack: &'a DeployedStack,
-    started: DateTime<Utc>,
+    pub started: DateTime<Utc>,
 }
 
 /// The three log groups of a self-test.
@@ -106,27 +107,57 @@ impl<'a> Trial<'a> {
         self.stack.stack.s3_prefix.join(&format!("logs-archive-selftest/{}/", self.id()))
     }
 
-    pub fn started(&self) -> Millis {
-        Millis::of(self.started)
-    }
-
+    /// The month that the run is asked for.
     pub fn month(&self) -> Month {
-        let timezone = self.stack.stack.timezone;
-        let newest = self.newest();
-        let month = Month::at(newest, timezone);
-        let is_too_short = Millis::of(newest) < Window::of(month, timezone).from + SHORTEST_SPAN;
-        if is_too_short { month.previous() } else { month }
+        self.month_and_window().0
     }
 
-    /// When the events of the direct exports happened. It lies inside the window of the run, which ends 12 h before its start.
+    /// When the events of the direct exports happened.
     pub fn window(&self) -> Window {
-        let month = Window::of(self.month(), self.stack.stack.timezone);
-        let to = month.to.min(Millis::of(self.newest()));
-        Window { from: month.from.max(to - SPAN), to }
+        self.month_and_window().1
     }
 
-    /// Clocks differ: a little before what the run exports.
-    fn newest(&self) -> DateTime<Utc> {
-        self.started - SETTLING_TIME - CLOCK_SKEW
+    fn month_and_window(&self) -> (Month, Window) {
+        month_and_window(self.started, self.stack.stack.timezone)
+    }
+}
+
+/// A month of which a run exports something now, and the last of it. A run exports no more than is 12 h old; clocks differ.
+fn month_and_window(started: DateTime<Utc>, timezone: Tz) -> (Month, Window) {
+    let newest = Millis::of(started - SETTLING_TIME - CLOCK_SKEW);
+    let now = Month::at(started - SETTLING_TIME - CLOCK_SKEW, timezone);
+    // On its first day, the month may have nothing to export yet.
+    let month = if newest < Window::of(now, timezone).from + SHORTEST_SPAN { now.previous() } else { now };
+    let whole = Window::of(month, timezone);
+    let to = whole.to.min(newest);
+    (month, Window { from: whole.from.max(to - SPAN), to })
+}
+
+#[cfg(test)]
+mod tests {
+    use export_core::{SettleDays, input::window_of, time::parse_instant};
+
+    use super::*;
+
+    #[test]
+    fn the_run_exports_the_window_whatever_the_day() {
+        for (started, zone, month, minutes) in [
+            ("2026-11-28T08:00:00Z", "Asia/Tokyo", "2026-11", 120),
+            // In Tokyo, it is the 1st, 12:04: the month has nothing to export yet.
+            ("2026-11-01T03:04:59Z", "Asia/Tokyo", "2026-10", 120),
+            ("2026-11-01T03:05:59Z", "Asia/Tokyo", "2026-10", 120),
+            ("2026-11-01T03:06:00Z", "Asia/Tokyo", "2026-11", 1),
+            ("2026-11-01T03:35:00Z", "Asia/Tokyo", "2026-11", 30),
+            ("2026-11-01T00:00:00Z", "America/New_York", "2026-10", 120),
+            ("2026-03-01T00:00:00Z", "UTC", "2026-02", 120),
+        ] {
+            let (at, zone) = (parse_instant(started).unwrap(), zone.parse().unwrap());
+            let (found, window) = month_and_window(at, zone);
+            assert_eq!((found.to_string().as_str(), window.to.0 - window.from.0), (month, minutes * 60_000), "{started}");
+            for settle_days in [0.0, 15.0] {
+                let exported = window_of(found, zone, at, SettleDays::new(settle_days).unwrap(), true).unwrap();
+                assert!(exported.contains(window), "{started}: {exported:?} {window:?}");
+            }
+        }
     }
 }
