@@ -21,13 +21,16 @@ Examples:
   logs-archive retention 60";
 
 pub const SELFTEST_HELP: &str = "\
-Creates three small log groups below /logs-archive-selftest/, exports them, first directly and then with a run by hand,
-compares every byte, asks Athena, and removes what it created. Compares what AWS answers with docs/local-aws.md.
-Refused while a run is in progress or the account's export slot is taken. Takes some minutes, and costs less than 0.01 USD.
-Ctrl-C ends it, and removes what it created as well.
+Creates three small log groups below /logs-archive-selftest/, and exports them: directly, then with a
+run by hand. Compares every byte, asks Athena, and removes what it created. Also compares what AWS
+answers with docs/local-aws.md. Takes some minutes, and costs less than 0.01 USD.
 
-Each object of --output json is one check: check, result (proven, notProven, asDocumented, differs, notSeen), detail,
-documented (the table of docs/local-aws.md). Exit code 1: something is notProven or differs.
+It is refused while a run is in progress, or a task holds the account's export slot. Ctrl-C ends it,
+and it removes what it created.
+
+Each object of --output json is one check: check, result (proven, notProven, asDocumented, differs,
+notSeen), detail, documented (the table of docs/local-aws.md).
+Exit code 1: something is notProven, or differs.
 
 Examples:
   logs-archive selftest

@@ -20,7 +20,7 @@ use crate::{
     list::stage,
     tool::{Ran, Tool},
 };
-use altered::altered_s3;
+use altered::{altered_s3, keeping_s3};
 
 e2e::on_both_engines! {
     everything_is_proven_and_nothing_stays,
@@ -54,8 +54,8 @@ fn findings(ran: &Ran) -> Vec<String> {
 }
 
 async fn everything_is_proven_and_nothing_stays(engine: Engine) {
-    let (stage, tool) = stage(engine, json!(["/other"])).await;
-    stage.hello("/other").await;
+    let (stage, tool) = stage(engine, json!(["/selftest/other"])).await;
+    stage.hello("/selftest/other").await;
     slow_tasks(&stage).await;
     let before = traces(&stage).await;
     let reports = format!("{S3_PREFIX}/runs/");
@@ -101,7 +101,7 @@ async fn everything_is_proven_and_nothing_stays(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_aws_answers_otherwise_is_told_and_everything_is_removed() {
-    let (stage, tool) = stage(Engine::Ministack, json!(["/other"])).await;
+    let (stage, tool) = stage(Engine::Ministack, json!(["/selftest/other"])).await;
     slow_tasks(&stage).await;
     let before = traces(&stage).await;
     let endpoint = altered_s3(stage.local.endpoint(), |text| text.replace("Z event 7\n", "Z\tevent 7\n")).await;
@@ -136,7 +136,7 @@ fn without_event_8(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_cannot_be_exported_yet_are_exported_again() {
-    let (stage, _) = stage(Engine::Ministack, json!(["/other"])).await;
+    let (stage, _) = stage(Engine::Ministack, json!(["/selftest/other"])).await;
     let before = traces(&stage).await;
     let mut is_early = true;
     let endpoint = altered_s3(stage.local.endpoint(), move |text| {
@@ -154,7 +154,7 @@ async fn events_that_cannot_be_exported_yet_are_exported_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_aws_refuses_is_named_and_what_stays_can_be_removed_later() {
-    let (stage, tool) = stage(Engine::Ministack, json!(["/other"])).await;
+    let (stage, tool) = stage(Engine::Ministack, json!(["/selftest/other"])).await;
     let before = traces(&stage).await;
     let denied = |operation: &str| json!({"operation": operation, "error": "AccessDeniedException", "message": "not you"});
     for operation in ["CreateLogGroup", "CreateLogStream", "PutLogEvents", "GetLogEvents", "CreateExportTask"] {
@@ -166,26 +166,49 @@ async fn what_aws_refuses_is_named_and_what_stays_can_be_removed_later() {
         assert_eq!(traces(&stage).await, before);
     }
 
+    let endpoint = crate::refusals::refusing("AccessDeniedException").await;
+    let ran = Tool::of(&stage.local).with("AWS_ENDPOINT_URL_ATHENA", &endpoint).run(&["selftest", "--wait", "0"]).await;
+    assert_eq!((ran.code, ran.stderr.contains("\nAllow athena:StartQueryExecution to")), (3, true), "{ran:#?}");
+    assert!(ran.stdout.contains("the archive is true (empty)"), "what was proven is told: {ran:#?}");
+    assert_eq!(traces(&stage).await, before);
+
     stage.fault(denied("DeleteLogGroup")).await;
-    let ran = tool.run(&["selftest", "--wait", "0", "--output", "json"]).await;
-    assert_eq!(ran.code, 1, "{ran:#?}");
-    assert!(findings(&ran).contains(&"notProven everything is removed".to_owned()), "{ran:#?}");
-    assert!(ran.stderr.contains("\nAllow logs:DeleteLogGroup to"), "{ran:#?}");
+    let command = left_behind(&tool, "\nAllow logs:DeleteLogGroup to").await;
     let left: Vec<_> = traces(&stage).await.difference(&before).cloned().collect();
-    let [left] = &left[..] else { panic!("{left:?}") };
-    assert!(ran.stderr.contains(&format!("Not removed: log group {left}\n")), "{ran:#?}");
-    let command = ran.stderr.lines().find_map(|line| line.strip_prefix("Then remove it: logs-archive ")).expect("a command");
-    let id = command.rsplit(' ').next().expect("an id");
+    assert!(matches!(&left[..], [log_group] if log_group.ends_with("/names")), "{left:?}");
+    removes(&tool, &command).await;
+    assert_eq!(traces(&stage).await, before);
+
+    let endpoint = keeping_s3(stage.local.endpoint()).await;
+    let keeping = Tool::of(&stage.local).with("AWS_ENDPOINT_URL_S3", &endpoint);
+    let command = left_behind(&keeping, "DeleteObject answered AccessDenied").await;
+    let left: Vec<_> = traces(&stage).await.difference(&before).cloned().collect();
+    assert!(left.len() > 10 && left.iter().all(|trace| trace.starts_with(S3_PREFIX)), "the log groups are gone: {left:?}");
     // A new one names it, and leaves it alone.
     stage.fault(denied("CreateLogGroup")).await;
     let ran = tool.run(&["selftest"]).await;
-    assert!(ran.code == 3 && ran.stderr.contains(&format!("Self-test {id} was interrupted")), "{ran:#?}");
-    assert!(traces(&stage).await.contains(left));
-    let ran = tool.run(&[&command.split(' ').collect::<Vec<_>>()[..], &["--output", "json"]].concat()).await;
-    assert_eq!((ran.code, results(&ran.stdout)), (0, vec!["proven everything is removed".to_owned()]), "{ran:#?}");
+    assert!(ran.code == 3 && ran.stderr.contains(&format!("remove what it left: logs-archive {command}\n")), "{ran:#?}");
+    assert!(left.iter().collect::<BTreeSet<_>>().is_subset(&traces(&stage).await.iter().collect()));
+    removes(&tool, &command).await;
     assert_eq!(traces(&stage).await, before);
+
     let ran = tool.run(&["selftest", "--remove", "/aws/lambda"]).await;
     assert!(ran.code == 2 && ran.stderr.contains("/aws/lambda is no id of a self-test"), "{ran:#?}");
+}
+
+/// A self-test that proves everything and cannot remove everything. Returns the command that does.
+async fn left_behind(tool: &Tool, says: &str) -> String {
+    let ran = tool.run(&["selftest", "--wait", "0", "--output", "json"]).await;
+    let findings = findings(&ran);
+    assert_eq!((ran.code, findings.last().map(String::as_str)), (1, Some("notProven everything is removed")), "{ran:#?}");
+    assert!(ran.stderr.contains("Not removed: ") && ran.stderr.contains(says), "{ran:#?}");
+    ran.stderr.lines().find_map(|line| line.strip_prefix("Then remove it: logs-archive ")).expect("a command").to_owned()
+}
+
+async fn removes(tool: &Tool, command: &str) {
+    let arguments: Vec<_> = command.split(' ').chain(["--output", "json"]).collect();
+    let ran = tool.run(&arguments).await;
+    assert_eq!((ran.code, results(&ran.stdout)), (0, vec!["proven everything is removed".to_owned()]), "{ran:#?}");
 }
 
 /// Reads stderr until a line has `text`. Returns that line.
@@ -213,7 +236,7 @@ fn interrupt(child: &Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_removes_what_was_created() {
-    let (stage, tool) = stage(Engine::Ministack, json!(["/other"])).await;
+    let (stage, tool) = stage(Engine::Ministack, json!(["/selftest/other"])).await;
     let before = traces(&stage).await;
     stage.hold_tasks().await;
     let (mut child, mut stderr) = start(&tool);
@@ -263,7 +286,6 @@ async fn interrupted_in_its_run(stage: &Stage, tool: &Tool) -> (Child, BufReader
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_out_of_the_way_of_runs() {
     let (mut stage, mut tool) = stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/"}])).await;
-    let before = traces(&stage).await;
     let refused = async |tool: &Tool, says: &str| {
         let ran = tool.run(&["selftest"]).await;
         assert!(ran.code == 2 && ran.stderr.contains(says) && ran.stdout.is_empty(), "{ran:#?}");
@@ -272,16 +294,14 @@ async fn it_keeps_out_of_the_way_of_runs() {
     drop(stage);
     (stage, tool) =
         crate::list::stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/", "exclude": ["/logs-archive-selftest/*"]}])).await;
-    stage.hello("/busy").await;
+    stage.hello("/selftest/busy").await;
     stage.hold_tasks().await;
-    let task = stage.foreign_task("/busy").await;
-    refused(&tool, &format!("task {task} of /busy holds the account's export slot")).await;
-    let run = stage.start(json!(["/busy"])).await;
+    let task = stage.foreign_task("/selftest/busy").await;
+    refused(&tool, &format!("task {task} of /selftest/busy holds the account's export slot")).await;
+    let run = stage.start(json!(["/selftest/busy"])).await;
     refused(&tool, &format!("run {} is in progress", run.rsplit(':').next().expect("a name"))).await;
-    assert_eq!(
-        traces(&stage).await.iter().filter(|trace| trace.contains("selftest")).count(),
-        before.iter().filter(|trace| trace.contains("selftest")).count()
-    );
+    let traces = traces(&stage).await;
+    assert!(!traces.iter().any(|trace| trace.contains("selftest")), "{traces:#?}");
     stage.let_tasks_go().await;
     stage.wait_well(&run).await;
 }

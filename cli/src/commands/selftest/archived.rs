@@ -98,7 +98,7 @@ impl Archived<'_> {
             let is_true = problems.is_empty() && !comparison.counts().differ() && (source, archived) == (put as u64, put as u64);
             let outcome_is = json!(manifest.outcome);
             let detail = format!(
-                "{} in the manifest; {put} events put, {source} in CloudWatch Logs, {archived} in {} objects {}",
+                "manifest: {}; events: {put} put, {source} in CloudWatch Logs, {archived} archived; objects: {} {}",
                 outcome_is.as_str().unwrap_or_default(),
                 comparison.objects,
                 problems.join("; ")

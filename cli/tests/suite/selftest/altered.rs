@@ -1,4 +1,4 @@
-//! An S3 that answers with other text in its gzip objects.
+//! An S3 that answers with other text in its gzip objects, and one that deletes nothing.
 
 use std::{
     convert::Infallible,
@@ -26,20 +26,40 @@ type Alter = Arc<Mutex<dyn FnMut(String) -> String + Send>>;
 
 /// Its endpoint. Requests go on to `endpoint`; `alter` is asked for each gzip object that is read.
 pub async fn altered_s3(endpoint: &str, alter: impl FnMut(String) -> String + Send + 'static) -> String {
+    serve(endpoint, Arc::new(Mutex::new(alter)), true).await
+}
+
+/// Its endpoint. It denies every DELETE.
+pub async fn keeping_s3(endpoint: &str) -> String {
+    serve(endpoint, Arc::new(Mutex::new(|text| text)), false).await
+}
+
+async fn serve(endpoint: &str, alter: Alter, deletes: bool) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let own = format!("http://{}", listener.local_addr().expect("an address"));
-    let (endpoint, alter): (String, Alter) = (endpoint.to_owned(), Arc::new(Mutex::new(alter)));
+    let endpoint = endpoint.to_owned();
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
             let (endpoint, alter) = (endpoint.clone(), alter.clone());
             let serve = service_fn(move |request| {
                 let (endpoint, alter) = (endpoint.clone(), alter.clone());
-                async move { Ok::<_, Infallible>(pass(request, &endpoint, &alter).await) }
+                async move {
+                    Ok::<_, Infallible>(if deletes || request.method() != Method::DELETE {
+                        pass(request, &endpoint, &alter).await
+                    } else {
+                        denied()
+                    })
+                }
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), serve));
         }
     });
     own
+}
+
+fn denied() -> Response<Full<Bytes>> {
+    let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    Response::builder().status(403).body(Full::from(body)).expect("an answer")
 }
 
 async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter) -> Response<Full<Bytes>> {
