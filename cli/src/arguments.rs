@@ -134,7 +134,7 @@ pub enum Command {
     Retention(reading::Retention),
     /// Prove the deployed stack in this account, with three small log groups
     #[command(after_help = reading::SELFTEST_HELP)]
-    Selftest,
+    Selftest(reading::Selftest),
     /// Print the completions of a shell
     #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
     Completions(Completions),

@@ -1,7 +1,8 @@
 //! `logs-archive`: what an operator does around the schedule. It stands on the crates that the functions use, so that the tool and a
 //! run never disagree.
 //!
-//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives.
+//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives, but for
+//! `selftest`, which removes what it created itself.
 
 pub mod arguments;
 pub mod commands;
@@ -70,7 +71,7 @@ async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failur
         Command::Export(arguments) => commands::export::run(&Context::new(global).await?, &arguments).await,
         Command::Put(arguments) => commands::put::run(&Context::new(global).await?, &arguments).await,
         Command::Retention(arguments) => commands::retention::run(&Context::new(global).await?, &arguments).await,
-        Command::Selftest => commands::selftest::run(&Context::new(global).await?).await,
+        Command::Selftest(arguments) => commands::selftest::run(&Context::new(global).await?, &arguments).await,
         Command::Completions(arguments) => commands::completions::run(&arguments, &output::Output::new(global.output)),
     }
 }

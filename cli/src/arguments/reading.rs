@@ -35,8 +35,22 @@ Examples:
   logs-archive retention 60";
 
 pub const SELFTEST_HELP: &str = "\
+Creates three small log groups below /logs-archive-selftest/, and exports them: directly, then with a
+run by hand. Compares every byte, asks Athena, and removes what it created. Also compares what AWS
+answers with docs/local-aws.md. Takes some minutes, and costs less than 0.01 USD.
+
+It is refused while a run is in progress, or a task holds the account's export slot. Ctrl-C ends it,
+and it removes what it created.
+
+Each object of --output json is one check: check, result (proven, notProven, asDocumented, differs,
+notSeen), detail, documented (the table of docs/local-aws.md).
+Exit code 1: something is notProven, or differs.
+
 Examples:
-  logs-archive selftest";
+  logs-archive selftest
+  logs-archive selftest --wait 720
+  logs-archive selftest --output json | jq '.[] | select(.result == \"differs\")'
+  logs-archive selftest --remove 2026-11-01T04-00-00-000Z";
 
 #[derive(Debug, Args)]
 pub struct Fetch {
@@ -112,4 +126,14 @@ pub struct Retention {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Selftest {
+    /// Minutes to wait for the events to become exportable
+    #[arg(long, value_name = "MINUTES", default_value_t = 30)]
+    pub wait: u32,
+    /// Remove what the self-test of this id left, and prove nothing
+    #[arg(long, value_name = "ID", conflicts_with = "wait")]
+    pub remove: Option<String>,
 }

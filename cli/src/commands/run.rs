@@ -27,7 +27,8 @@ pub async fn run(context: &Context, arguments: &Run) -> Result<Verdict, Failure>
     let input = input(arguments, context, &stack, now).await?;
     let started = Cell::new(None);
     let working = async {
-        let execution = start(context, &stack, &input, now).await?;
+        let name = format!("by-hand-{}", now.format("%Y-%m-%dT%H-%M-%S-%3fZ"));
+        let execution = start(context, &stack, &input, name).await?;
         note(format_args!("Started {execution}"));
         started.set(Some(execution.clone()));
         if arguments.detach {
@@ -64,7 +65,7 @@ async fn input(arguments: &Run, context: &Context, stack: &DeployedStack, now: D
 }
 
 /// By a name: an answer that is lost must not start a second run when the SDK asks again.
-async fn start(context: &Context, stack: &DeployedStack, input: &Value, now: DateTime<Utc>) -> Result<String, Failure> {
+pub async fn start(context: &Context, stack: &DeployedStack, input: &Value, name: String) -> Result<String, Failure> {
     let text = input.to_string();
     if text.len() > MOST_BYTES_OF_INPUT {
         return Err(Failure::Usage(format!(
@@ -72,7 +73,6 @@ async fn start(context: &Context, stack: &DeployedStack, input: &Value, now: Dat
             text.len()
         )));
     }
-    let name = format!("by-hand-{}", now.format("%Y-%m-%dT%H-%M-%S-%3fZ"));
     let started = context.step_functions().start_execution().state_machine_arn(stack.state_machine_arn()).name(name).input(text);
     let started = started.send().await.map_err(|error| Failure::of("states", &service_failure("StartExecution", &error)))?;
     Ok(started.execution_arn)

@@ -83,7 +83,7 @@ async fn newest(context: &Context, stack: &DeployedStack) -> Result<Option<Strin
 }
 
 /// The newest first: a page of them. An empty page is not the end.
-async fn list(context: &Context, stack: &DeployedStack, status: Option<ExecutionStatus>) -> Result<Vec<ExecutionListItem>, Failure> {
+pub async fn list(context: &Context, stack: &DeployedStack, status: Option<ExecutionStatus>) -> Result<Vec<ExecutionListItem>, Failure> {
     let request = context.step_functions().list_executions().state_machine_arn(stack.state_machine_arn()).max_results(20);
     let mut pages = request.set_status_filter(status).into_paginator().send();
     while let Some(page) = pages.next().await {

@@ -14,6 +14,7 @@ mod preview;
 mod refusals;
 mod run;
 mod schedule;
+mod selftest;
 mod status;
 mod terminal;
 mod tool;

@@ -13,7 +13,7 @@ use tokio::{
 use crate::list::{everything, stage};
 
 /// An endpoint that refuses every call.
-async fn refusing(code: &'static str) -> String {
+pub async fn refusing(code: &'static str) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move {

@@ -1,0 +1,87 @@
+//! An S3 that answers with other text in its gzip objects, and one that deletes nothing.
+
+use std::{
+    convert::Infallible,
+    io::{Read, Write},
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+};
+
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, Uri,
+    body::{Bytes, Incoming},
+    header::CONTENT_LENGTH,
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::net::TcpListener;
+
+type Alter = Arc<Mutex<dyn FnMut(String) -> String + Send>>;
+
+/// Its endpoint. Requests go on to `endpoint`; `alter` is asked for each gzip object that is read.
+pub async fn altered_s3(endpoint: &str, alter: impl FnMut(String) -> String + Send + 'static) -> String {
+    serve(endpoint, Arc::new(Mutex::new(alter)), true).await
+}
+
+/// Its endpoint. It denies every DELETE.
+pub async fn keeping_s3(endpoint: &str) -> String {
+    serve(endpoint, Arc::new(Mutex::new(|text| text)), false).await
+}
+
+async fn serve(endpoint: &str, alter: Alter, deletes: bool) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let own = format!("http://{}", listener.local_addr().expect("an address"));
+    let endpoint = endpoint.to_owned();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let (endpoint, alter) = (endpoint.clone(), alter.clone());
+            let serve = service_fn(move |request| {
+                let (endpoint, alter) = (endpoint.clone(), alter.clone());
+                async move {
+                    Ok::<_, Infallible>(if deletes || request.method() != Method::DELETE {
+                        pass(request, &endpoint, &alter).await
+                    } else {
+                        denied()
+                    })
+                }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), serve));
+        }
+    });
+    own
+}
+
+fn denied() -> Response<Full<Bytes>> {
+    let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    Response::builder().status(403).body(Full::from(body)).expect("an answer")
+}
+
+async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter) -> Response<Full<Bytes>> {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let is_object = parts.method == Method::GET && parts.uri.path().ends_with(".gz");
+    parts.uri = format!("{endpoint}{path}").parse::<Uri>().expect("an address");
+    let body = body.collect().await.expect("the whole request").to_bytes();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let answer = client.request(Request::from_parts(parts, Full::new(body))).await.expect("the local AWS answers");
+    let (mut parts, body) = answer.into_parts();
+    let mut bytes = body.collect().await.expect("the whole answer").to_bytes();
+    if is_object && parts.status.is_success() {
+        let mut text = String::new();
+        MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("gzip");
+        let altered = (alter.lock().expect("no panic"))(text);
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(altered.as_bytes()).expect("in memory");
+        bytes = encoder.finish().expect("in memory").into();
+        let checksums: Vec<_> = parts.headers.keys().filter(|name| name.as_str().starts_with("x-amz-checksum")).cloned().collect();
+        checksums.into_iter().for_each(|name| drop(parts.headers.remove(name)));
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Full::new(bytes))
+}
