@@ -13,8 +13,16 @@ Examples:
   logs-archive export /ecs/web --since 2026-10-01 --until 2026-10-02 --prefix adhoc/web";
 
 pub const PUT_HELP: &str = "\
+Creates the log stream if needed, and never a log group. Works without the archive's stack. The events' time is now.
+
+Of stdin, each line becomes an event. Empty lines are left out. A line that is longer than an event can be, that is
+not UTF-8, or that CloudWatch Logs rejects is named by its number. The others are put, and the exit code is 1.
+
+With --output json: logGroup, logStream, events, emptyLines, notPutLines, and notPut (fromLine, toLine, reason).
+
 Examples:
-  logs-archive put /ecs/web by-hand 'deployed 1.2.3'";
+  logs-archive put /ecs/web by-hand 'deployed 1.2.3'
+  ./migrate 2>&1 | logs-archive put /jobs/migrate \"$(date +%F)\"";
 
 pub const RETENTION_HELP: &str = "\
 Examples:

@@ -2,12 +2,14 @@
 
 mod archive;
 mod doctor;
+mod endpoint;
 mod grammar;
 mod groups;
 mod list;
 mod page;
 mod plan;
 mod preview;
+mod put;
 mod refusals;
 mod run;
 mod schedule;
