@@ -9,6 +9,7 @@ pub mod context;
 pub mod deploy;
 pub mod failure;
 pub mod globs;
+pub mod instant;
 pub mod output;
 pub mod request;
 pub mod schedule;

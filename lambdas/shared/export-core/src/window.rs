@@ -1,6 +1,6 @@
 //! The window of a month: `[from, to]` in UTC epoch milliseconds, both ends included.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -99,10 +99,15 @@ fn utc(milliseconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds).expect("windows lie between the years 1970 and 10000")
 }
 
-/// The first instant of the month: local midnight on day 1. Where the clocks skip that midnight, the first instant that
-/// exists; where it occurs twice, the first of the two.
+/// The first instant of the month: that of its day 1.
 fn start_of(month: Month, timezone: Tz) -> DateTime<Utc> {
-    let midnight = month.first_day().and_time(NaiveTime::MIN);
+    start_of_day(month.first_day(), timezone)
+}
+
+/// The first instant of a day: local midnight. Where the clocks skip that midnight, the first instant that exists; where it
+/// occurs twice, the first of the two.
+pub fn start_of_day(day: NaiveDate, timezone: Tz) -> DateTime<Utc> {
+    let midnight = day.and_time(NaiveTime::MIN);
     match timezone.from_local_datetime(&midnight) {
         LocalResult::Single(start) | LocalResult::Ambiguous(start, _) => start.to_utc(),
         LocalResult::None => first_instant_after_gap(midnight, timezone),
