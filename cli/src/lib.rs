@@ -5,6 +5,7 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod confirm;
 pub mod context;
 pub mod deploy;
 pub mod failure;

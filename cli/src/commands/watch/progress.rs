@@ -17,7 +17,7 @@ pub fn comparing(output: &Output, log_group_months: u64) -> ProgressBar {
     bar
 }
 
-fn bar(output: &Output, template: &str) -> ProgressBar {
+pub fn bar(output: &Output, template: &str) -> ProgressBar {
     let target = if output.bars() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(None, target).with_style(style)

@@ -12,9 +12,11 @@ use export_core::{
     place::Place,
     time::Millis,
 };
+use proptest::{collection::vec, prelude::*};
 
 use crate::{
-    people::{Person, act},
+    people::{Person, act, person},
+    run::Shared,
     scenario::{HandMonths, Kind, RunSpec, SCHEDULED, drive, log},
     world::World,
 };
@@ -96,23 +98,52 @@ pub fn check(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// The property is no empty one.
-#[test]
-fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
+/// Half a year of two log groups, archived after the last event could arrive.
+fn settled() -> Shared {
     let world = Rc::new(RefCell::new(World::new()));
     world.borrow_mut().settle_days = 15;
     let kind = Kind::ByHand { months: HandMonths::Since(8), zone: None, force: false, incomplete: false, stream_prefix: None };
     drive(&world, vec![RunSpec { kind, dies_at: None, most: 100 }], &[true], None).unwrap();
-    for _ in 0..40 {
-        log(&mut world.borrow_mut(), 0, "prod", 0, 1);
-        world.borrow_mut().pass(TimeDelta::days(4));
+    for day in 0..30 {
+        log(&mut world.borrow_mut(), day % 2, "prod", 0, 1);
+        world.borrow_mut().pass(TimeDelta::days(6));
         drive(&world, vec![SCHEDULED], &[true], None).unwrap();
     }
-    let (answer, deleted) = ask(&world.borrow(), 0, 60, 1000);
-    assert_eq!((answer, deleted.len() > 20), (Answer::Safe, true), "{deleted:?}");
-    check(&world.borrow()).unwrap();
+    world
+}
 
-    act(&mut world.borrow_mut(), &Person::OverwriteObject { object: 3, same_size: true });
-    let (answer, _) = ask(&world.borrow(), 0, 60, 1000);
-    assert!(matches!(answer, Answer::Unsafe(_)), "{answer:?}");
+/// The property is no empty one.
+#[test]
+fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
+    let world = settled();
+    for group in 0..2 {
+        let (answer, deleted) = ask(&world.borrow(), group, 60, 1000);
+        assert_eq!((answer, deleted.len() >= 10), (Answer::Safe, true), "{deleted:?}");
+    }
+    check(&world.borrow()).unwrap();
+}
+
+#[test]
+fn what_people_do_to_a_whole_archive_is_found() {
+    let late = (0..2usize, 0..336i16).prop_map(|(group, hours_old)| Change::Late { group, hours_old });
+    let change = prop_oneof![3 => person().prop_map(Change::Person), 1 => late, 1 => (1..60u8).prop_map(Change::Days)];
+    crate::check(150, vec(change, 1..4), |changes| {
+        let world = settled();
+        for change in changes {
+            match change {
+                Change::Person(person) => act(&mut world.borrow_mut(), &person),
+                Change::Late { group, hours_old } => log(&mut world.borrow_mut(), group, "prod", hours_old, 1),
+                Change::Days(days) => world.borrow_mut().pass(TimeDelta::days(days.into())),
+            }
+            check(&world.borrow())?;
+        }
+        Ok(())
+    });
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Person(Person),
+    Late { group: usize, hours_old: i16 },
+    Days(u8),
 }
