@@ -98,6 +98,7 @@ pub struct Period {
 
 #[derive(Debug, Args)]
 pub struct Export {
+    /// Name of the log group
     pub log_group: String,
     #[command(flatten)]
     pub period: Period,
@@ -108,7 +109,9 @@ pub struct Export {
 
 #[derive(Debug, Args)]
 pub struct Put {
+    /// Name of the log group, which must exist
     pub log_group: String,
+    /// Name of the log stream
     pub log_stream: String,
     /// Line to put [default: each line of stdin]
     pub message: Option<String>,

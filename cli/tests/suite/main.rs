@@ -3,6 +3,7 @@
 mod archive;
 mod doctor;
 mod endpoint;
+mod export;
 mod grammar;
 mod groups;
 mod list;
@@ -11,6 +12,7 @@ mod plan;
 mod preview;
 mod put;
 mod refusals;
+mod retention;
 mod run;
 mod schedule;
 mod status;

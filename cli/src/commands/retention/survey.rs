@@ -14,6 +14,7 @@ use export_core::{
     planner::Group,
     target::Target,
     time::Millis,
+    window::SETTLING_TIME,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -60,12 +61,15 @@ pub struct Survey<'a> {
 
 impl Survey<'_> {
     pub fn proposal<'a>(&self, candidate: &'a Candidate, now: DateTime<Utc>) -> Proposal<'a> {
+        let RunInput { timezone, settle_days, .. } = *self.input;
+        // Before a month is complete, no run exports it.
+        let due_month = Month::due(now - SETTLING_TIME, timezone, settle_days);
         Proposal {
             days: self.days,
             log_group: &candidate.log_group,
             has_all_streams: candidate.has_all_streams,
             is_scheduled: self.is_scheduled,
-            due_until: Millis::of(Window::of(self.input.due_month(now), self.input.timezone).end()),
+            due_until: Millis::of(Window::of(due_month, timezone).end()),
             now,
         }
     }

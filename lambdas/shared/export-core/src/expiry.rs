@@ -29,7 +29,7 @@ pub struct Proposal<'a> {
     pub has_all_streams: bool,
     /// The schedule starts runs, which archive each month before it expires.
     pub is_scheduled: bool,
-    /// The first instant after the due month.
+    /// The first instant after the last month that a run could have archived.
     pub due_until: Millis,
     pub now: DateTime<Utc>,
 }

@@ -102,11 +102,12 @@ pub fn check(world: &World) -> Result<(), String> {
 fn settled() -> Shared {
     let world = Rc::new(RefCell::new(World::new()));
     world.borrow_mut().settle_days = 15;
+    (0..2).for_each(|group| log(&mut world.borrow_mut(), group, "prod", 0, 1));
     let kind = Kind::ByHand { months: HandMonths::Since(8), zone: None, force: false, incomplete: false, stream_prefix: None };
     drive(&world, vec![RunSpec { kind, dies_at: None, most: 100 }], &[true], None).unwrap();
-    for day in 0..30 {
-        log(&mut world.borrow_mut(), day % 2, "prod", 0, 1);
-        world.borrow_mut().pass(TimeDelta::days(6));
+    for _ in 0..14 {
+        (0..2).for_each(|group| log(&mut world.borrow_mut(), group, "prod", 0, 1));
+        world.borrow_mut().pass(TimeDelta::days(12));
         drive(&world, vec![SCHEDULED], &[true], None).unwrap();
     }
     world
@@ -118,7 +119,7 @@ fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
     let world = settled();
     for group in 0..2 {
         let (answer, deleted) = ask(&world.borrow(), group, 60, 1000);
-        assert_eq!((answer, deleted.len() >= 10), (Answer::Safe, true), "{deleted:?}");
+        assert_eq!((answer, deleted.len() >= 8), (Answer::Safe, true), "{deleted:?}");
     }
     check(&world.borrow()).unwrap();
 }
@@ -127,7 +128,7 @@ fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
 fn what_people_do_to_a_whole_archive_is_found() {
     let late = (0..2usize, 0..336i16).prop_map(|(group, hours_old)| Change::Late { group, hours_old });
     let change = prop_oneof![3 => person().prop_map(Change::Person), 1 => late, 1 => (1..60u8).prop_map(Change::Days)];
-    crate::check(150, vec(change, 1..4), |changes| {
+    crate::check(60, vec(change, 1..4), |changes| {
         let world = settled();
         for change in changes {
             match change {
