@@ -6,7 +6,6 @@ use aws_sdk_scheduler::types::ScheduleState;
 use chrono::{TimeDelta, Utc};
 use e2e::Stage;
 use export_core::{Month, place::ManifestKey};
-use hyper::Method;
 use local_aws::{
     Engine,
     samples::{Event, LogGroup, LogStream},
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     archive::stack,
     endpoint::endpoint,
-    schedule::{name, put_list, update},
+    schedule::{get, put_list, update},
     tool::{Ran, Tool},
 };
 
@@ -233,8 +232,10 @@ async fn runs_have_to_archive_what_expires_next() {
 
 /// EventBridge Scheduler, which is asked right before each change, with what happens then.
 async fn scheduler(stage: &Stage, second: impl Fn(&mut Value) + Send + 'static) -> Tool {
-    let path = format!("/schedules/{}?groupName=default", name(stage).await);
-    let schedule = stage.local.call(Method::GET, &path, None).await.expect("the schedule");
+    let schedule = get(stage).await;
+    let target = schedule.target().expect("a target");
+    let target = json!({"Arn": target.arn(), "RoleArn": target.role_arn(), "Input": target.input()});
+    let schedule = json!({"Name": schedule.name(), "State": "ENABLED", "Target": target});
     let calls = AtomicUsize::new(0);
     let url = endpoint(move |_, _| {
         let mut answer = schedule.clone();

@@ -79,7 +79,7 @@ mod tests {
             "/a",
             {"logGroupName": "/b", "s3Prefix": "moved/b"},
             {"logGroupName": "/c", "destinationPrefix": "old/{year}/{month}/c"},
-            {"logGroupNamePrefix": "/d/", "destinationPrefix": "by/{logGroup}/{year}/{month}"},
+            {"logGroupNamePrefix": "/d/", "destinationPrefix": "by/g={logGroup}/{year}/{month}"},
         ]});
         let input = RunInput::parse(&input, &stack).unwrap();
         read(text, &stack, &input).map(|prefix| prefix.to_string()).map_err(|failure| failure.to_string())
@@ -112,7 +112,7 @@ mod tests {
             ("logs", "moved/b/c", "moved/b"),
             ("logs", "old", "old/????/??/c"),
             ("logs", "old/2026/10/c/d", "old/????/??/c"),
-            ("logs", "by/d/x", "by/*"),
+            ("logs", "by/g=/d/x", "by/g=*"),
             ("", "manifests", "manifests"),
             ("", "missing/x", "missing"),
             ("", "runs", "runs"),
@@ -131,6 +131,7 @@ mod tests {
             ("a/logs", "a/adhoc"),
             ("logs", "old/adhoc"),
             ("logs", "old/2026/10/d"),
+            ("logs", "by/adhoc"),
             ("", "adhoc"),
         ] {
             assert_eq!(read_in(s3_prefix, text).as_deref(), Ok(text), "{s3_prefix}");
