@@ -1,7 +1,8 @@
 //! `logs-archive`: what an operator does around the schedule. It stands on the crates that the functions use, so that the tool and a
 //! run never disagree.
 //!
-//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives.
+//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives; `retention` alone, where it is asked to,
+//! has CloudWatch Logs expire what is archived.
 
 pub mod arguments;
 pub mod commands;

@@ -46,7 +46,8 @@ retentionInDays, newRetentionInDays, savedUsdPerMonth, problems (fromUtc, toUtc,
 
 Examples:
   logs-archive retention 60
-  logs-archive retention 90 --group '/ecs/*' --apply > restore.sh";
+  logs-archive retention 90 --group '/ecs/*' --apply
+  logs-archive retention 60 --apply --yes --output json | jq -r '.[].restore // empty' > restore.sh";
 
 pub const SELFTEST_HELP: &str = "\
 Examples:

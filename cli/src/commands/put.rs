@@ -17,7 +17,7 @@ use aws_sdk_cloudwatchlogs::{
     types::{InputLogEvent, RejectedLogEventsInfo},
 };
 use chrono::Utc;
-use export_core::{LogGroupName, time::Millis};
+use export_core::{LogGroupName, service::Refusal, time::Millis};
 use serde::Serialize;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -88,6 +88,8 @@ struct Put {
     due: Instant,
     /// The lines of a call that has no answer yet.
     under_way: Option<(u64, u64)>,
+    /// The first line of a call that was refused.
+    refused: Option<u64>,
     done: Done,
 }
 
@@ -106,6 +108,7 @@ impl Put {
             batch: Batch::default(),
             due: Instant::now(),
             under_way: None,
+            refused: None,
             done: Done { log_group: log_group.clone(), log_stream: log_stream.clone(), ..Done::default() },
         })
     }
@@ -187,7 +190,15 @@ impl Put {
         let batch = std::mem::take(&mut self.batch);
         let (Some(first), Some(last)) = (batch.events.first(), batch.events.last()) else { return Ok(()) };
         self.under_way = Some((first.line, last.line));
-        let info = self.put_events(&batch).await?;
+        let info = match self.put_events(&batch).await {
+            Ok(info) => info,
+            Err((failure, is_refused)) => {
+                if is_refused {
+                    (self.under_way, self.refused) = (None, Some(first.line));
+                }
+                return Err(failure);
+            }
+        };
         self.under_way = None;
         let rejected = info.map(|info| batch.rejected(&info)).unwrap_or_default();
         self.done.events += (batch.events.len() - rejected.len()) as u64;
@@ -197,7 +208,8 @@ impl Put {
         Ok(())
     }
 
-    async fn put_events(&self, batch: &Batch) -> Result<Option<RejectedLogEventsInfo>, Failure> {
+    /// The error has whether it is sure that nothing was put.
+    async fn put_events(&self, batch: &Batch) -> Result<Option<RejectedLogEventsInfo>, (Failure, bool)> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let event = |event: &Event| InputLogEvent::builder().timestamp(event.at.0).message(&event.message).build();
@@ -208,8 +220,11 @@ impl Put {
                 Err(error) => service_failure("PutLogEvents", &error),
             };
             let pause = pauses.next().filter(|_| failure.has_code("ResourceNotFoundException"));
-            let Some(pause) = pause else { return Err(Failure::of("logs", &failure)) };
-            self.create_stream().await?;
+            let Some(pause) = pause else {
+                let is_refused = !matches!(failure.refusal(), Refusal::NoAnswer | Refusal::Unavailable);
+                return Err((Failure::of("logs", &failure), is_refused));
+            };
+            self.create_stream().await.map_err(|failure| (failure, true))?;
             tokio::time::sleep(pause).await;
         }
     }
@@ -264,6 +279,7 @@ impl Put {
             events => format!("{events} events were put before."),
         };
         match self.under_way {
+            _ if let Some(line) = self.refused => format!("{put} Line {line} and what follows were not."),
             Some((first, last)) if first == last => format!("{put} Whether line {first} was put is not known: look before you repeat it."),
             Some((first, last)) => format!("{put} Whether lines {first} to {last} were put is not known: look before you repeat them."),
             None => put,

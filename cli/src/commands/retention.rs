@@ -6,7 +6,7 @@
 mod apply;
 mod survey;
 
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use comfy_table::{Cell, CellAlignment, Table};
 use export_core::{
     LogGroupName, Window,
@@ -23,6 +23,7 @@ use crate::{
     arguments::{Format, reading::Retention},
     commands::plan::estimate,
     commands::retention::survey::{Candidate, Survey},
+    commands::watch::progress,
     context::Context,
     deploy::quoted,
     failure::Failure,
@@ -80,10 +81,13 @@ pub async fn run(context: &Context, arguments: &Retention) -> Result<Verdict, Fa
         note(format_args!("warning: {}: {}", warning.name.as_str(), warning.message));
     }
     let candidates = Candidate::all(&groups);
-    let survey = Survey { archive: &archive, input: &input, days: arguments.days, is_scheduled: schedule.is_enabled() };
-    let answers = survey.all(&candidates, now).await?;
-    let mut rows: Vec<Row> =
-        candidates.iter().zip(answers).map(|(candidate, answer)| row(&survey, candidate, answer, &context.region)).collect();
+    let survey =
+        Survey { archive: &archive, input: &input, days: arguments.days, is_scheduled: schedule.is_enabled(), region: &context.region };
+    let bar = progress::comparing(&context.output, candidates.len() as u64);
+    let answers = survey.all(&candidates, now, || bar.inc(1)).await?;
+    bar.finish_and_clear();
+    let answers = candidates.iter().zip(answers);
+    let mut rows: Vec<Row> = answers.map(|(candidate, answer)| row(&survey, candidate, answer, now)).collect();
     tell(&rows, &survey);
 
     let is_table = context.output.format == Format::Table;
@@ -102,7 +106,7 @@ pub async fn run(context: &Context, arguments: &Retention) -> Result<Verdict, Fa
     Ok(if has_unsafe { Verdict::Finding } else { Verdict::Well })
 }
 
-fn row(survey: &Survey, candidate: &Candidate, answer: Answer, region: &str) -> Row {
+fn row(survey: &Survey, candidate: &Candidate, answer: Answer, now: DateTime<Utc>) -> Row {
     let retention_in_days = match candidate.log_group {
         LogGroup::Present { retention_in_days, .. } => retention_in_days,
         LogGroup::Absent | LogGroup::Gone => None,
@@ -114,7 +118,6 @@ fn row(survey: &Survey, candidate: &Candidate, answer: Answer, region: &str) -> 
         Answer::Unsafe(problems) => (ResultName::Unsafe, problems),
     };
     let is_shorter = matches!(result, ResultName::Safe | ResultName::Unsafe);
-    let now = Utc::now();
     let deleted = Window { from: Millis(0), to: Millis(survey.proposal(candidate, now).expires_before().0 - 1) };
     let bytes = estimate::stored_bytes_of(&candidate.log_group, deleted, now).or(Some(0.0)).filter(|_| is_shorter);
     Row {
@@ -124,7 +127,7 @@ fn row(survey: &Survey, candidate: &Candidate, answer: Answer, region: &str) -> 
         new_retention_in_days: (result == ResultName::Safe).then_some(survey.days),
         saved_usd_per_month: bytes.map(estimate::storage),
         problems: problems.iter().map(|problem| told(survey, candidate, problem)).collect(),
-        restore: (result == ResultName::Safe).then(|| restore(&candidate.name, retention_in_days, region)),
+        restore: (result == ResultName::Safe).then(|| restore(&candidate.name, retention_in_days, survey.region)),
     }
 }
 

@@ -191,7 +191,7 @@ async fn a_refusal_names_the_action_and_what_was_put_before() {
     let lines = "x\n".repeat(10_001);
     let ran = tool.run_with(&["put", "/x", "s"], lines.as_bytes()).await;
     let says = "error: PutLogEvents answered AccessDeniedException: not you\nAllow logs:PutLogEvents to the identity that you are signed in as.\n\
-                10000 events were put before. Whether line 10001 was put is not known: look before you repeat it.\n";
+                10000 events were put before. Line 10001 and what follows were not.\n";
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (3, "", says));
 }
 

@@ -31,9 +31,10 @@ pub async fn apply(
     for (candidate, row) in candidates.iter().zip(rows).filter(|(_, row)| row.result == ResultName::Safe) {
         refuse_changed(context, stack, schedule).await?;
         let candidate = candidate.at(survey.archive.log_group(&candidate.name).await?);
-        let answer = survey.one(&candidate, None, Utc::now()).await?;
+        let now = Utc::now();
+        let answer = survey.one(&candidate, None, now).await?;
         let is_safe = answer == Answer::Safe;
-        *row = super::row(survey, &candidate, answer, &context.region);
+        *row = super::row(survey, &candidate, answer, now);
         if !is_safe {
             note(format_args!("{} was left as it is: it was safe, and is so no more.", candidate.name));
             row.problems.iter().for_each(|problem| note(format_args!("  {}. {}", problem.message, problem.next)));

@@ -57,6 +57,7 @@ pub struct Survey<'a> {
     pub input: &'a RunInput,
     pub days: u32,
     pub is_scheduled: bool,
+    pub region: &'a str,
 }
 
 impl Survey<'_> {
@@ -74,14 +75,14 @@ impl Survey<'_> {
         }
     }
 
-    /// The months of all are listed once.
-    pub async fn all(&self, candidates: &[Candidate], now: DateTime<Utc>) -> Result<Vec<Answer>, ExportError> {
+    /// The months of all are listed once. `tell` hears of each log group.
+    pub async fn all(&self, candidates: &[Candidate], now: DateTime<Utc>, tell: impl Fn()) -> Result<Vec<Answer>, ExportError> {
         let exposed = candidates.iter().filter_map(|candidate| self.proposal(candidate, now).exposed());
         let months: BTreeSet<Month> = exposed.flat_map(|exposed| self.months_of(exposed)).map(|(month, _)| month).collect();
         let mut index = ManifestIndex::default();
         index.look_at(self.archive, months).await?;
         let answers = candidates.iter().map(|candidate| self.one(candidate, Some(&index), now));
-        stream::iter(answers).buffered(LOG_GROUPS).try_collect().await
+        stream::iter(answers).buffered(LOG_GROUPS).inspect(|_| tell()).try_collect().await
     }
 
     /// Reads the manifests and lists their objects now. Without `index`, it lists the manifests now as well.
