@@ -1,11 +1,12 @@
 //! `logs-archive`: what an operator does around the schedule. It stands on the crates that the functions use, so that the tool and a
 //! run never disagree.
 //!
-//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives, but for
-//! `selftest`, which removes what it created itself.
+//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives. Two commands come near: `selftest`
+//! removes what it created itself, and `retention --apply` has CloudWatch Logs expire what is archived.
 
 pub mod arguments;
 pub mod commands;
+pub mod confirm;
 pub mod context;
 pub mod deploy;
 pub mod events;

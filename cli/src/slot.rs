@@ -1,4 +1,4 @@
-//! The account's one export slot in a Region: which task holds it.
+//! The account's one export slot in a Region: which task holds it, and how a task is doing.
 
 use archive::service_failure;
 use aws_sdk_cloudwatchlogs::{
@@ -32,6 +32,23 @@ pub async fn holder(logs: &Client, bucket: &BucketName) -> Result<Option<Holder>
         let tasks = page.export_tasks.unwrap_or_default();
         if !tasks.is_empty() || token.is_none() {
             return Ok(tasks.iter().find_map(|task| held_by(task, bucket)));
+        }
+    }
+}
+
+/// `None`: CloudWatch Logs does not show the task, as in the second after it was created.
+pub async fn task(logs: &Client, task_id: &str) -> Result<Option<ExportTask>, ServiceFailure> {
+    let mut token = None;
+    loop {
+        let page = logs.describe_export_tasks().task_id(task_id).set_next_token(token).send().await;
+        let page = match page.map_err(|error| service_failure("DescribeExportTasks", &error)) {
+            Err(failure) if failure.has_code("ResourceNotFoundException") => return Ok(None),
+            page => page?,
+        };
+        let found = page.export_tasks.unwrap_or_default().into_iter().find(|task| task.task_id() == Some(task_id));
+        token = page.next_token;
+        if found.is_some() || token.is_none() {
+            return Ok(found);
         }
     }
 }

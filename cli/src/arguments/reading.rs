@@ -1,6 +1,7 @@
 //! The grammar of what reads logs, and of what is done with them outside a run.
 
 use clap::Args;
+use export_core::expiry::RETENTION_DAYS;
 
 use crate::arguments::Groups;
 
@@ -23,16 +24,44 @@ Examples:
   logs-archive fetch /ecs/web --since 2026-10-01 --until 2026-11-01 --message | jq -c .";
 
 pub const EXPORT_HELP: &str = "\
+Creates one export task to a folder of the archive's bucket, and follows it to its end. It writes no manifest, and
+refuses the archive's own folders. Ctrl-C stops following, not the task. Prints the folder of the objects.
+
+Exit code 1: another task holds the account's export slot, or the task failed or was cancelled.
+
+With --output json: logGroup, fromUtc, toUtc, taskId, status, message, bucket, folder, objects, bytes.
+
 Examples:
-  logs-archive export /ecs/web --since 2026-10-01 --until 2026-10-02 --prefix adhoc/web";
+  logs-archive export /ecs/web --since 2026-10-01 --until 2026-10-02 --prefix adhoc/web
+  aws s3 cp --recursive \"$(logs-archive export /ecs/web --since 3d --until 12h --prefix adhoc/web)\" web";
 
 pub const PUT_HELP: &str = "\
+Creates the log stream if needed, and never a log group. Works without the archive's stack. The events' time is now.
+
+Of stdin, each line becomes an event. Empty lines are left out. A line that is longer than an event can be, that is
+not UTF-8, or that CloudWatch Logs rejects is named by its number. The others are put, and the exit code is 1.
+
+With --output json: logGroup, logStream, events, emptyLines, notPutLines, and notPut (fromLine, toLine, reason).
+
 Examples:
-  logs-archive put /ecs/web by-hand 'deployed 1.2.3'";
+  logs-archive put /ecs/web by-hand 'deployed 1.2.3'
+  ./migrate 2>&1 | logs-archive put /jobs/migrate \"$(date +%F)\"";
 
 pub const RETENTION_HELP: &str = "\
+Without --apply it changes nothing. A log group of the schedule's list is safe if each month that would expire,
+and each that is due, is archived: all log streams, with the objects that its manifest counts, exported 14 days
+or more after its end. Exit code 1: not every log group is safe.
+
+After that, each month expires DAYS after it happened, archived or not: keep the schedule on. A retention that
+is as short already is left as it is. Before each change, the command that restores the old value is printed.
+
+Each object of --output json is one log group: logGroup, result (safe, unsafe, kept, absent, set),
+retentionInDays, newRetentionInDays, savedUsdPerMonth, problems (fromUtc, toUtc, message, next), restore.
+
 Examples:
-  logs-archive retention 60";
+  logs-archive retention 60
+  logs-archive retention 90 --group '/ecs/*' --apply
+  logs-archive retention 60 --apply --yes --output json | jq -r '.[].restore // empty' > restore.sh";
 
 pub const SELFTEST_HELP: &str = "\
 Creates three small log groups below /logs-archive-selftest/, and exports them: directly, then with a
@@ -98,6 +127,7 @@ pub struct Period {
 
 #[derive(Debug, Args)]
 pub struct Export {
+    /// Name of the log group
     pub log_group: String,
     #[command(flatten)]
     pub period: Period,
@@ -108,7 +138,9 @@ pub struct Export {
 
 #[derive(Debug, Args)]
 pub struct Put {
+    /// Name of the log group, which must exist
     pub log_group: String,
+    /// Name of the log stream
     pub log_stream: String,
     /// Line to put [default: each line of stdin]
     pub message: Option<String>,
@@ -116,7 +148,8 @@ pub struct Put {
 
 #[derive(Debug, Args)]
 pub struct Retention {
-    /// Days that CloudWatch Logs would keep events
+    /// Days that CloudWatch Logs would keep events: 60 or more
+    #[arg(value_parser = retention_days)]
     pub days: u32,
     #[command(flatten)]
     pub groups: Groups,
@@ -136,4 +169,10 @@ pub struct Selftest {
     /// Remove what the self-test of this id left, and prove nothing
     #[arg(long, value_name = "ID", conflicts_with = "wait")]
     pub remove: Option<String>,
+}
+
+fn retention_days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|days| RETENTION_DAYS.contains(days));
+    let accepted = RETENTION_DAYS.map(|days| days.to_string()).join(", ");
+    days.ok_or_else(|| format!("CloudWatch Logs takes, of those that leave time to archive a month, {accepted}"))
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// CloudWatch Logs writes it to prove its permission. It is never a log.
-const WRITE_TEST: &str = "aws-logs-write-test";
+pub const WRITE_TEST: &str = "aws-logs-write-test";
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

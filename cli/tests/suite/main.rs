@@ -3,6 +3,8 @@
 mod archive;
 mod captures;
 mod doctor;
+mod endpoint;
+mod export;
 mod fetch;
 mod fetch_source;
 mod grammar;
@@ -11,7 +13,9 @@ mod list;
 mod page;
 mod plan;
 mod preview;
+mod put;
 mod refusals;
+mod retention;
 mod run;
 mod schedule;
 mod selftest;

@@ -1,40 +1,17 @@
 //! What AWS refuses: the message names the action, and the exit code is 3.
 
-use std::net::Ipv4Addr;
-
 use e2e::MONTH;
 use local_aws::Engine;
 use serde_json::json;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
-};
 
-use crate::list::{everything, stage};
+use crate::{
+    endpoint::endpoint,
+    list::{everything, stage},
+};
 
 /// An endpoint that refuses every call.
 pub async fn refusing(code: &'static str) -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let mut connection = BufReader::new(connection);
-            let (mut line, mut length) = (String::new(), 0);
-            while connection.read_line(&mut line).await.is_ok_and(|bytes| bytes > 2) {
-                let header = line.to_ascii_lowercase();
-                length = header.strip_prefix("content-length:").and_then(|value| value.trim().parse().ok()).unwrap_or(length);
-                line.clear();
-            }
-            let _ = connection.read_exact(&mut vec![0; length]).await;
-            let body = json!({"__type": code, "message": "not you"}).to_string();
-            let head = format!(
-                "HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: {code}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
-        }
-    });
-    endpoint
+    endpoint(move |_, _| (400, json!({"__type": code, "message": "not you"}))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,15 @@
 //! Runs the built binary.
 
-use std::{path::Path, process::Stdio};
+use std::{
+    io,
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use local_aws::LocalAws;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_logs-archive");
 
@@ -59,15 +63,35 @@ impl Tool {
     }
 
     pub async fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().await.expect("the tool starts");
-        let text = |bytes| String::from_utf8(bytes).expect("the tool writes UTF-8");
-        Ran { code: output.status.code().expect("no signal ends it"), stdout: text(output.stdout), stderr: text(output.stderr) }
+        ended(self.command(arguments).output().await)
+    }
+
+    /// With this on stdin.
+    pub async fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
+        let mut tool = self.command(arguments).stdin(Stdio::piped()).spawn().expect("the tool starts");
+        let mut pipe = tool.stdin.take().expect("a pipe");
+        let write = async move { pipe.write_all(stdin).await };
+        // A tool that ends early does not read all of it.
+        let (_written, output) = tokio::join!(write, tool.wait_with_output());
+        ended(output)
     }
 
     /// Runs a command that must end with this code, and say nothing on stderr unless it fails. Returns stdout as JSON.
     pub async fn json(&self, code: i32, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["--output", "json"]].concat()).await;
         assert_eq!(ran.code, code, "{ran:#?}");
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"))
+        ran.json()
     }
+}
+
+impl Ran {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+fn ended(output: io::Result<Output>) -> Ran {
+    let output = output.expect("the tool starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the tool writes UTF-8");
+    Ran { code: output.status.code().expect("no signal ends it"), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

@@ -26,7 +26,7 @@ async fn status(stage: &Stage, arn: &str) -> ExecutionStatus {
 }
 
 /// Reads stderr until a line has `text`. Returns that line.
-async fn wait_for_line(tool: &mut Child, text: &str) -> (String, BufReader<ChildStderr>) {
+pub async fn wait_for_line(tool: &mut Child, text: &str) -> (String, BufReader<ChildStderr>) {
     let mut stderr = BufReader::new(tool.stderr.take().expect("a pipe"));
     let mut read = String::new();
     loop {

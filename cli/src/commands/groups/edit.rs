@@ -1,7 +1,5 @@
 //! `groups add` and `groups remove`: one change of the list, all of it or nothing.
 
-use std::io::{self, IsTerminal, Write};
-
 use export_core::{
     decide::{LogGroup, NOT_EXPORTABLE},
     entry::Selector,
@@ -15,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     Verdict,
     arguments::Format,
+    confirm::confirm,
     context::Context,
     deploy,
     failure::Failure,
@@ -128,30 +127,14 @@ async fn apply(
     } else {
         context.output.json(&change)?;
     }
-    if !yes {
-        if !io::stdin().is_terminal() {
-            return Err(Failure::Usage(
-                "nothing was changed, because stdin is no terminal to ask at: repeat the command with --yes".into(),
-            ));
-        }
-        if !is_confirmed(&name)? {
-            note("Nothing was changed.");
-            return Ok(Verdict::Well);
-        }
+    if !confirm(&format!("Change the list of schedule {name} so?"), yes)? {
+        return Ok(Verdict::Well);
     }
     schedule.put_input(&context.scheduler(), input.clone()).await?;
     note(format_args!("The schedule {name} has the new list. The next scheduled run uses it."));
     let changed: Value = serde_json::from_str(&input).unwrap_or_default();
     tell_of_deployment(stack, changed["logGroups"].as_array().map_or(&[][..], Vec::as_slice));
     Ok(Verdict::Well)
-}
-
-fn is_confirmed(name: &str) -> Result<bool, Failure> {
-    let mut stderr = io::stderr();
-    write!(stderr, "Apply this change to the list of schedule {name}? [y/N] ").and_then(|()| stderr.flush())?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| Failure::Local(format!("cannot read the answer: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn tell_of_deployment(stack: &DeployedStack, entries: &[Value]) {

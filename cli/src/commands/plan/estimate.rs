@@ -1,4 +1,4 @@
-//! What an export takes of the slot and costs, before it is made.
+//! What an export takes of the slot and costs, before it is made; and what it costs to keep events.
 //!
 //! Times come from what was exported before. CloudWatch Logs publishes none, so without a manifest to learn from there is no time. Prices
 //! and how often a window is polled are those of docs/deploy.md, "What it costs".
@@ -12,6 +12,7 @@ const PER_MILLION_REQUESTS: f64 = 0.2;
 const PER_GB_SECOND: f64 = 0.000_013_333_4;
 const PER_1000_PUT_OR_LIST: f64 = 0.0047;
 const PER_GB_INGESTED: f64 = 0.76;
+const PER_GB_MONTH_IN_CLOUDWATCH: f64 = 0.033;
 
 /// What a window does, by docs/performance.md.
 const S3_REQUESTS: f64 = 12.0;
@@ -35,6 +36,11 @@ pub fn cost(seconds: f64) -> f64 {
         + invocations * (PER_MILLION_REQUESTS / 1e6 + SECONDS_OF_AN_INVOCATION * GB_OF_CHECK_EXPORT_TASK * PER_GB_SECOND)
         + S3_REQUESTS / 1000.0 * PER_1000_PUT_OR_LIST
         + OWN_LOGS_GB * PER_GB_INGESTED
+}
+
+/// What CloudWatch Logs takes for keeping so many stored bytes for a month, in USD.
+pub fn storage(bytes: f64) -> f64 {
+    bytes / 1e9 * PER_GB_MONTH_IN_CLOUDWATCH
 }
 
 fn polls(seconds: f64) -> u32 {
@@ -99,6 +105,7 @@ mod tests {
             (PER_GB_SECOND, "GB-second"),
             (PER_1000_PUT_OR_LIST, "1,000 PUT or LIST requests"),
             (PER_GB_INGESTED, "GB ingested"),
+            (PER_GB_MONTH_IN_CLOUDWATCH, "GB-month stored"),
         ] {
             assert!(documentation.contains(&format!("{price} per {of}")), "{price} per {of}");
         }

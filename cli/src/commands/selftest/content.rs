@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write};
 use export_core::time::Millis;
 
 use super::events::Event;
-use crate::commands::verify::records::{Record, Splitter};
+use crate::events::records::{Record, Splitter};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compared {
@@ -29,7 +29,7 @@ pub fn compare<'a>(events: impl Iterator<Item = &'a Event>, text: &[u8]) -> Comp
     for event in &events {
         *more.entry((Some(event.at), event.message.trim_end_matches('\n').into())).or_default() += 1;
     }
-    let mut splitter = Splitter::new(|record: Record| *more.entry((record.at, record.message.to_vec())).or_default() -= 1);
+    let mut splitter = Splitter::new(|record: Record| *more.entry((record.at, record.message().to_vec())).or_default() -= 1);
     if let Err(error) = splitter.write_all(text) {
         return Compared::Differs(error.to_string());
     }

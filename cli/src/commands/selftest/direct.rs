@@ -25,7 +25,7 @@ use super::{
     observations::Judged,
     trial::{Subject, Trial},
 };
-use crate::{commands::verify::source, failure::Failure, output::note, slot};
+use crate::{events::source, failure::Failure, output::note, slot};
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use super::{
     events::{bounds, streams},
     trial::Subject,
 };
-use crate::{commands::verify::exported::WRITE_TEST, failure::Failure};
+use crate::{events::exported::WRITE_TEST, failure::Failure};
 
 /// What an export has of the events that were put.
 #[derive(Debug, PartialEq, Eq)]

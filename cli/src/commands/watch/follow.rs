@@ -28,12 +28,12 @@ use crate::{
 };
 
 /// In milliseconds: a run that has just started can end soon.
-const FIRST_WAITS: [u64; 4] = [100, 200, 400, 800];
+pub const FIRST_WAITS: [u64; 4] = [100, 200, 400, 800];
 /// The calls of CloudWatch Logs are the run's own as well, five a second in all.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Looks in a row that AWS does not answer, each with the SDK's own attempts.
-const MOST_SILENT_LOOKS: u32 = 5;
+pub const MOST_SILENT_LOOKS: u32 = 5;
 
 /// What a run is at. Two are equal if only time has passed.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,7 +211,7 @@ where
     ("states", service_failure(operation, error))
 }
 
-fn is_passing(failure: &ServiceFailure) -> bool {
+pub fn is_passing(failure: &ServiceFailure) -> bool {
     matches!(failure.refusal(), Refusal::Throttled | Refusal::Unavailable | Refusal::NoAnswer)
 }
 

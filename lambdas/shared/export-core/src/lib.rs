@@ -10,6 +10,7 @@ pub mod decide;
 pub mod destination;
 pub mod entry;
 pub mod error;
+pub mod expiry;
 mod fields;
 pub mod input;
 pub mod manifest;

@@ -13,6 +13,7 @@
 //! | `years.rs` | scheduled runs over half a year, while the zone and the days to settle change |
 //! | `properties.rs` | what has to hold of manifests and events |
 //! | `owed.rs` | what has to hold of `missing/` |
+//! | `expiry.rs` | what has to hold of a shorter retention |
 //!
 //! A run is a future that stops before each write, and between a listing and the reads that follow. There, another run goes on, somebody
 //! deletes something, or the run dies.
@@ -34,6 +35,7 @@
 //! - (j) A scheduled run that succeeded leaves no open window that counts.
 //! - (k) What is lost fails exactly the run that records it.
 //! - (l) What was open, and a log group that was found in the month, never ends as if nobody had known of it.
+//! - (m) At any time, a retention that may be set deletes no event at once that is not in an object that a valid manifest counts.
 //!
 //! (a), (c), (e), (h) and (l) are judged for runs during which only other runs changed something.
 //!
@@ -54,6 +56,7 @@
 
 mod books;
 mod bucket;
+mod expiry;
 mod functions;
 mod owed;
 mod people;

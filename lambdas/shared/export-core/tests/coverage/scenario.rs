@@ -15,7 +15,7 @@ use export_core::{
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
-    owed,
+    expiry, owed,
     people::{Person, act, key_of, person},
     properties,
     run::{Ended, REFUSED, Shared, run, tasks_of},
@@ -215,6 +215,7 @@ pub fn play(steps: &[Step], with: Adversity) -> Result<(), String> {
         }
         properties::check_views(&mut world.borrow_mut())?;
         owed::check(&mut world.borrow_mut())?;
+        expiry::check(&world.borrow())?;
     }
     world.borrow_mut().faults.clear();
     world.borrow_mut().outage = None;

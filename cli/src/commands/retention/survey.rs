@@ -1,0 +1,108 @@
+//! What the archive has of the log groups of the list, as far as a shorter retention reaches.
+
+use std::collections::BTreeSet;
+
+use archive::{Archive, ManifestIndex};
+use chrono::{DateTime, Utc};
+use export_core::{
+    ExportError, LogGroupName, Month, Window,
+    decide::LogGroup,
+    expiry::{Answer, Proposal},
+    input::RunInput,
+    manifest::Found,
+    place::Place,
+    planner::Group,
+    target::Target,
+    time::Millis,
+    window::SETTLING_TIME,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// Log groups, and windows of each, that are looked at at a time.
+const LOG_GROUPS: usize = 4;
+const WINDOWS: usize = 8;
+
+/// A log group of the list.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub name: LogGroupName,
+    pub log_group: LogGroup,
+    /// One for each entry that it counts for.
+    places: Vec<Place>,
+    has_all_streams: bool,
+}
+
+impl Candidate {
+    /// `groups` are in the order of their names.
+    pub fn all(groups: &[Group]) -> Vec<Self> {
+        let of_one = groups.chunk_by(|one, other| one.place.log_group == other.place.log_group);
+        let candidate = |groups: &[Group]| Self {
+            name: groups[0].place.log_group.clone(),
+            log_group: groups[0].log_group.clone(),
+            places: groups.iter().map(|group| group.place.clone()).collect(),
+            has_all_streams: groups.iter().any(|group| group.source.log_stream_name_prefix.is_none()),
+        };
+        of_one.map(candidate).collect()
+    }
+
+    /// As the log group is now.
+    pub fn at(&self, log_group: LogGroup) -> Self {
+        Self { log_group, ..self.clone() }
+    }
+}
+
+/// The retention that is asked for, and the list that it is asked for.
+pub struct Survey<'a> {
+    pub archive: &'a Archive,
+    pub input: &'a RunInput,
+    pub days: u32,
+    pub is_scheduled: bool,
+    pub region: &'a str,
+}
+
+impl Survey<'_> {
+    pub fn proposal<'a>(&self, candidate: &'a Candidate, now: DateTime<Utc>) -> Proposal<'a> {
+        let RunInput { timezone, settle_days, .. } = *self.input;
+        // Before a month is complete, no run exports it.
+        let due_month = Month::due(now - SETTLING_TIME, timezone, settle_days);
+        Proposal {
+            days: self.days,
+            log_group: &candidate.log_group,
+            has_all_streams: candidate.has_all_streams,
+            is_scheduled: self.is_scheduled,
+            due_until: Millis::of(Window::of(due_month, timezone).end()),
+            now,
+        }
+    }
+
+    /// The months of all are listed once. `tell` hears of each log group.
+    pub async fn all(&self, candidates: &[Candidate], now: DateTime<Utc>, tell: impl Fn()) -> Result<Vec<Answer>, ExportError> {
+        let exposed = candidates.iter().filter_map(|candidate| self.proposal(candidate, now).exposed());
+        let months: BTreeSet<Month> = exposed.flat_map(|exposed| self.months_of(exposed)).map(|(month, _)| month).collect();
+        let mut index = ManifestIndex::default();
+        index.look_at(self.archive, months).await?;
+        let answers = candidates.iter().map(|candidate| self.one(candidate, Some(&index), now));
+        stream::iter(answers).buffered(LOG_GROUPS).inspect(|_| tell()).try_collect().await
+    }
+
+    /// Reads the manifests and lists their objects now. Without `index`, it lists the manifests now as well.
+    pub async fn one(&self, candidate: &Candidate, index: Option<&ManifestIndex>, now: DateTime<Utc>) -> Result<Answer, ExportError> {
+        let proposal = self.proposal(candidate, now);
+        let windows = proposal.exposed().map(|exposed| self.months_of(exposed)).unwrap_or_default();
+        let places = candidate.places.iter().flat_map(|place| windows.iter().map(move |(month, window)| (place, *month, *window)));
+        let targets = places.map(|(place, month, window)| Target { place: place.clone(), stream_prefix: None, month, window });
+        let look = async |target: Target| {
+            let question = target.question(None, now);
+            self.archive.overlapping_manifests(&question, index, false).await
+        };
+        let found: Vec<Vec<Found>> = stream::iter(targets).map(look).buffered(WINDOWS).try_collect().await?;
+        // A manifest can overlap two months.
+        let mut keys = BTreeSet::new();
+        let found: Vec<Found> = found.into_iter().flatten().filter(|found| keys.insert(found.key.clone())).collect();
+        Ok(proposal.answer(&found))
+    }
+
+    pub fn months_of(&self, window: Window) -> Vec<(Month, Window)> {
+        Month::parts_of(window, self.input.timezone)
+    }
+}
