@@ -12,6 +12,7 @@ pub mod globs;
 pub mod output;
 pub mod request;
 pub mod schedule;
+pub mod shell;
 pub mod slot;
 pub mod stack;
 
