@@ -60,7 +60,11 @@ impl Deployment {
             .flat_map(Template::not_compared)
             .collect();
         if !lacking.is_empty() {
-            incomplete(stack, format!("The stack is of another version than the tool: it lacks what belongs to {}", lacking.join(", ")), findings);
+            incomplete(
+                stack,
+                format!("The stack is of another version than the tool: it lacks what belongs to {}", lacking.join(", ")),
+                findings,
+            );
         }
         Ok(deployment)
     }
@@ -171,7 +175,12 @@ struct Resource {
 }
 
 /// A stack's resources by their logical ids. `arn`: the stack's, for IAM.
-async fn resources(client: &Client, stack: &str, arn: &str, findings: &mut Findings) -> Result<Option<BTreeMap<String, Resource>>, Failure> {
+async fn resources(
+    client: &Client,
+    stack: &str,
+    arn: &str,
+    findings: &mut Findings,
+) -> Result<Option<BTreeMap<String, Resource>>, Failure> {
     let call = Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: arn, absent: &[] };
     let listed: Result<Vec<_>, _> = client.list_stack_resources().stack_name(stack).into_paginator().items().send().collect().await;
     let Some(listed) = findings.ask(call, listed)?.known() else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! Whether CloudWatch Logs and the functions may use the archive's buckets: their policies, the encryption, the key's policy.
 
-use aws_sdk_kms::types::KeyState;
+use aws_sdk_kms::types::{KeyManagerType, KeyState};
 use aws_sdk_s3::types::{ServerSideEncryption, ServerSideEncryptionRule};
 use chrono::Utc;
 use export_core::{Month, SettleDays, decide::LogGroup, planner::Group};
@@ -18,6 +18,7 @@ use super::{
 use crate::{context::Context, failure::Failure, output::note, shell::quoted, stack::DeployedStack};
 
 const POLICY: &str = "ArchiveBucketPolicy";
+const MANAGED_BY_AWS: &str = "The bucket encrypts with the AWS managed key aws/s3: its policy cannot admit CloudWatch Logs.";
 
 pub struct Destination<'a> {
     pub context: &'a Context,
@@ -119,9 +120,7 @@ impl Destination<'_> {
         let (algorithm, key) = (default.map(|default| default.sse_algorithm()), default.and_then(|default| default.kms_master_key_id()));
         let why = match (algorithm, key) {
             (Some(ServerSideEncryption::AwsKmsDsse), _) => Some("The bucket encrypts twice (DSSE-KMS)."),
-            (Some(ServerSideEncryption::AwsKms), key) if key.is_none_or(|name| name.ends_with("alias/aws/s3")) => {
-                Some("The bucket encrypts with the AWS managed key aws/s3: its policy cannot admit CloudWatch Logs.")
-            }
+            (Some(ServerSideEncryption::AwsKms), key) if key.is_none_or(|name| name.ends_with("alias/aws/s3")) => Some(MANAGED_BY_AWS),
             _ => None,
         };
         let expected = self.key();
@@ -190,7 +189,8 @@ impl Destination<'_> {
         };
         let mut needs = vec![need("kms:GenerateDataKey"), need("kms:Decrypt")];
         needs.extend(granted::needs(self.roles, &arn, |role| Request::of_role(&role.arn).at_key(object, &via)));
-        let statements = self.deployment.archive.output("KeyPolicyStatements").and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
+        let statements =
+            self.deployment.archive.output("KeyPolicyStatements").and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
         policy::check(&Subject::Key(&arn), &arn, Some(&text), &statements.unwrap_or_default(), &needs, findings);
         Ok(())
     }
@@ -221,6 +221,15 @@ impl Destination<'_> {
             findings.add(Name::KeyUnusable, key, "The bucket's key does not exist. What it has encrypted cannot be read again.", fix);
             return Ok(None);
         };
+        if metadata.key_manager() == Some(&KeyManagerType::Aws) {
+            findings.add(
+                Name::BucketEncryptionUnusable,
+                bucket::arn(self.stack, of.bucket.as_str()),
+                MANAGED_BY_AWS,
+                self.encrypt(self.key()),
+            );
+            return Ok(None);
+        }
         let arn = metadata.arn.unwrap_or_else(|| key.to_owned());
         if let Some(state) = metadata.key_state.filter(|state| *state != KeyState::Enabled) {
             let cancel = match state {

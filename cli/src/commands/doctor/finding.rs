@@ -162,6 +162,7 @@ impl Findings {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        debug_assert!(call.resource == "*" || call.resource.starts_with("arn:"), "IAM takes no resource {}", call.resource);
         match result {
             Ok(answer) => Ok(Asked::Is(answer)),
             Err(error) => self.refused(call, &service_failure(call.operation, &error)),

@@ -115,7 +115,8 @@ pub fn check(subject: &Subject, arn: &str, text: Option<&str>, expected: &[Value
     for statement in expected {
         let allows = one_or_more(&statement["Action"]);
         let is_of_service = statement["Principal"]["Service"].is_string();
-        let lacking: Vec<&&Need> = lacking.iter().filter(|need| need.is_of_service == is_of_service && allows.contains(&need.action)).collect();
+        let lacking: Vec<&&Need> =
+            lacking.iter().filter(|need| need.is_of_service == is_of_service && allows.contains(&need.action)).collect();
         if let Some(first) = lacking.first() {
             let mut actions: Vec<&str> = lacking.iter().filter(|need| need.by == first.by).map(|need| need.action.as_str()).collect();
             actions.dedup();

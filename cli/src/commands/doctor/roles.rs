@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     finding::{Asked, Call, Findings, Name},
-    granted::{Policy, Role},
+    granted::{Grant, Policy, Role},
     template::one_or_more,
 };
 use crate::{context::Context, failure::Failure, shell::quoted};
@@ -51,12 +51,7 @@ async fn check_role(context: &Context, role: &Role, findings: &mut Findings) -> 
             let what = format!("The role does not allow what its policy {} should: {}.", policy.name, listed(&lacking));
             findings.add(Name::RoleLacksPermission, arn, what, put_policy(name, policy));
         }
-        limited(&found, arn, &by(Why::Boundary), findings);
-        let organization = by(Why::Organization);
-        if !organization.is_empty() {
-            let what = format!("The policies of the organization do not allow {}. Who administers it must.", listed(&organization));
-            findings.add(Name::RoleLimited, arn, what, statement(&organization).to_string());
-        }
+        limited(&found, arn, &refused, findings);
         if let Some(first) = by(Why::Denied).first() {
             denied(context, role, first, findings).await?;
         }
@@ -131,22 +126,30 @@ fn statement(refused: &[&Refused]) -> Value {
     json!({"Effect": "Allow", "Action": distinct(|refused| &refused.action), "Resource": distinct(|refused| &refused.resource)})
 }
 
-/// What the permissions boundary does not allow.
-fn limited(found: &Found, arn: &str, refused: &[&Refused], findings: &mut Findings) {
-    let boundary = found.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
-    let Some(boundary) = boundary.filter(|_| !refused.is_empty()) else { return };
-    let what = format!("The role's permissions boundary {boundary} does not allow {}.", listed(refused));
-    let add = quoted(&format!(".Statement = ([.Statement] | flatten) + [{}]", statement(refused)));
-    let fix = format!(
-        r#"aws iam create-policy-version --set-as-default --policy-arn {boundary} --policy-document "$(aws iam get-policy-version --policy-arn {boundary} --version-id "$(aws iam get-policy --policy-arn {boundary} --query Policy.DefaultVersionId --output text)" --query PolicyVersion.Document --output json | jq -c {add})""#
-    );
-    findings.add(Name::RoleLimited, arn, what, fix);
+/// What the permissions boundary or the organization does not allow.
+fn limited(found: &Found, arn: &str, refused: &[Refused], findings: &mut Findings) {
+    let by = |why: Why| -> Vec<&Refused> { refused.iter().filter(|refused| refused.why == why).collect() };
+    let organization = by(Why::Organization);
+    if !organization.is_empty() {
+        let what = format!("The organization's policies do not allow {}. Their administrator has to allow it.", listed(&organization));
+        findings.add(Name::RoleLimited, arn, what, statement(&organization).to_string());
+    }
+    let lacking = by(Why::Boundary);
+    if !lacking.is_empty() {
+        let boundary = found.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()).unwrap_or_default();
+        let what = format!("The role's permissions boundary {boundary} does not allow {}.", listed(&lacking));
+        let add = quoted(&format!(".Statement = ([.Statement] | flatten) + [{}]", statement(&lacking)));
+        let fix = format!(
+            r#"aws iam create-policy-version --set-as-default --policy-arn {boundary} --policy-document "$(aws iam get-policy-version --policy-arn {boundary} --version-id "$(aws iam get-policy --policy-arn {boundary} --query Policy.DefaultVersionId --output text)" --query PolicyVersion.Document --output json | jq -c {add})""#
+        );
+        findings.add(Name::RoleLimited, arn, what, fix);
+    }
 }
 
 /// What IAM would refuse of what a policy grants. `None`: nobody may ask.
 async fn simulate(context: &Context, role: &str, policy: &Policy, findings: &mut Findings) -> Result<Option<Vec<Refused>>, Failure> {
     let client = &context.iam();
-    let ask = |grant: super::granted::Grant| {
+    let ask = |grant: Grant| {
         let entries: Vec<ContextEntry> = (grant.conditions.as_object().into_iter().flatten())
             .map(|(key, value)| {
                 let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
@@ -206,4 +209,33 @@ async fn denied(context: &Context, role: &Role, refused: &Refused, findings: &mu
     );
     findings.add(Name::RoleDenied, arn, what, statement(&[refused]).to_string());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_refuses() {
+        use PolicyEvaluationDecisionType::{Allowed, ExplicitDeny, ImplicitDeny};
+        let boundary = |allows| PermissionsBoundaryDecisionDetail::builder().allowed_by_permissions_boundary(allows).build();
+        let organization = |allows| OrganizationsDecisionDetail::builder().allowed_by_organizations(allows).build();
+        for (decision, by_boundary, by_organization, expected) in [
+            (Allowed, Some(true), Some(true), None),
+            (ImplicitDeny, None, None, Some(Why::Lacks)),
+            (ImplicitDeny, Some(true), Some(true), Some(Why::Lacks)),
+            (ImplicitDeny, Some(false), Some(true), Some(Why::Boundary)),
+            (ImplicitDeny, Some(true), Some(false), Some(Why::Organization)),
+            (ExplicitDeny, Some(true), None, Some(Why::Denied)),
+            (ExplicitDeny, Some(false), None, Some(Why::Boundary)),
+            (ExplicitDeny, None, Some(false), Some(Why::Organization)),
+        ] {
+            let result = EvaluationResult::builder().eval_action_name("sns:Publish").eval_decision(decision.clone());
+            let result = result.set_permissions_boundary_decision_detail(by_boundary.map(boundary));
+            let result = result.set_organizations_decision_detail(by_organization.map(organization)).build().expect("a result");
+            assert_eq!(Why::of(&result), expected, "{decision:?} {by_boundary:?} {by_organization:?}");
+        }
+    }
 }

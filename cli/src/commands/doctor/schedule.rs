@@ -139,7 +139,12 @@ fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut F
     if value["scheduledTime"] != SCHEDULED_TIME {
         let what =
             format!("The input's scheduledTime is {}, not {SCHEDULED_TIME}, which EventBridge Scheduler replaces.", value["scheduledTime"]);
-        findings.add(Name::ScheduledTimeMissing, arn, what, fix::edit_input(schedule, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))));
+        findings.add(
+            Name::ScheduledTimeMissing,
+            arn,
+            what,
+            fix::edit_input(schedule, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))),
+        );
     }
     if run.timezone != stack.stack.timezone {
         let what = format!("The input's timezone is {}, and the stack's TimeZone is {}.", run.timezone, stack.stack.timezone);

@@ -136,3 +136,26 @@ pub fn one_or_more(value: &Json) -> Vec<String> {
     let values = value.as_array().map_or_else(|| vec![value], |values| values.iter().collect());
     values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_stack_lacks_is_named() {
+        let values = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        let parameters = ["ArchiveStackName", "StateMachineArn", "DeadLetterQueueName", "NotificationTopicArn", "Schedule"];
+        assert_eq!(Template::new(MONITORING, values(&parameters)).not_compared(), [""; 0]);
+        // A parameter of a resource, and one of a condition.
+        assert_eq!(
+            Template::new(MONITORING, values(&["ArchiveStackName", "StateMachineArn", "NotificationTopicArn"])).not_compared(),
+            ["NoRunEndedAlarm", "StartFailedAlarm"]
+        );
+        let parameters =
+            ["AWS::AccountId", "AWS::Partition", "AWS::Region", "StateMachineArn", "Schedule", "TimeZone", "SettleDays", "Compact"];
+        let parameters = [&parameters[..], &["LogGroups", "PermissionsBoundaryArn"]].concat();
+        let resources = ["ExportLogsScheduleDeadLetterQueue.Arn", "ExportLogsScheduleRole.Arn"];
+        let template = Template::new(SCHEDULE, values(&[&parameters[..], &resources].concat()));
+        assert_eq!(template.not_compared(), ["ExportLogsScheduleRole"], "the role itself is not in the stack");
+    }
+}

@@ -151,10 +151,9 @@ fn a_role_is_denied_only_by_what_surely_holds() {
         let policy = json!({ "Statement": [statement] }).to_string();
         judge(&policy, &Access { action: "s3:GetObject", resource: OBJECT, context: &context })
     };
-    let statement = |effect: &str, principal: (&str, Value), condition: Value| {
-        json!({ "Effect": effect, principal.0: principal.1, "Action": "s3:*", "Resource": "*", "Condition": condition })
-    };
-    let principals = [json!("*"), json!({ "AWS": [ROLE] }), json!({ "AWS": "111122223333" }), json!({ "AWS": "arn:aws:iam::111122223333:root" })];
+    let statement = |effect: &str, principal: (&str, Value), condition: Value| json!({ "Effect": effect, principal.0: principal.1, "Action": "s3:*", "Resource": "*", "Condition": condition });
+    let principals =
+        [json!("*"), json!({ "AWS": [ROLE] }), json!({ "AWS": "111122223333" }), json!({ "AWS": "arn:aws:iam::111122223333:root" })];
     for principal in principals {
         assert_eq!(ruling(statement("Allow", ("Principal", principal.clone()), json!({}))), Ruling::Allowed, "{principal}");
         assert_eq!(ruling(statement("Deny", ("Principal", principal), json!({}))), Ruling::Denied { index: 0, sid: None });
