@@ -93,7 +93,7 @@ impl<'a> List<'a> {
         let entry = &self.entries[place];
         if self.entries.iter().all(|other| other == entry) {
             let entry = entry.as_str().map_or_else(|| entry.to_string(), str::to_owned);
-            return format!("logs-archive groups add NAME && logs-archive groups remove {}", quoted(&entry));
+            return format!("logs-archive groups add --yes NAME && logs-archive groups remove --yes {}", quoted(&entry));
         }
         let keep = r#"if . == [] then error("the list needs an entry") else . end"#;
         fix::edit_input(self.schedule, &format!(".logGroups |= (map(select(. != {entry})) | {keep})"))

@@ -102,7 +102,7 @@ async fn slot_and_alarms() {
     let [run] = runs.expect("a list").executions.try_into().expect("one run");
     archive.wait_well(&run.execution_arn).await;
     let report = archive.report(&run.execution_arn).await;
-    assert!(report["scheduledTime"].is_string(), "it judges the whole list: {report:#}");
+    assert!(report["scheduled_time"].is_string(), "it judges the whole list: {report:#}");
     set_state(&archive, &alarm("MissingMonths"), StateValue::Ok).await;
     finds(&tool, &[]).await;
 }

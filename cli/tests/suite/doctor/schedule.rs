@@ -25,7 +25,7 @@ async fn the_schedule() {
             let mut target = request.get_target().clone().expect("a target");
             target.arn = target.arn.replace("ExportLogs", "Other");
             target.dead_letter_config = None;
-            target.role_arn = target.role_arn.replace("ExportLogs", "Other");
+            target.role_arn += "-other";
             request
                 .target(target)
                 .end_date(DateTime::from_secs(1_767_225_600))
