@@ -10,7 +10,7 @@ use aws_sdk_s3::{
 use e2e::Archive;
 use serde_json::{Value, json};
 
-use super::{finds_and_mends, healthy};
+use super::{finds, finds_and_mends, healthy};
 
 pub const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
 
@@ -67,6 +67,18 @@ async fn the_archive_bucket() {
     // The stand-in obeys the bucket policy.
     archive.let_tasks_go().await;
     archive.run_exports(&["/aws/lambda/orders"]).await;
+
+    // What may not be looked at hides nothing else.
+    archive.fault(json!({"operation": "HeadBucket", "error": "AccessDenied", "times": 2})).await;
+    archive.fault(json!({"operation": "GetBucketLifecycleConfiguration", "error": "AccessDenied"})).await;
+    edit_policy(&archive, |statements| statements.retain(|statement| statement["Action"] != "s3:PutObject")).await;
+    let expected = [
+        ("CheckRefused", "You may not call s3:ListBucket here."),
+        ("CheckRefused", "You may not call s3:ListBucket here."),
+        ("CheckRefused", "You may not call s3:GetLifecycleConfiguration here."),
+        ("BucketPolicyLacksStatement", "does not allow s3:PutObject to CloudWatch Logs"),
+    ];
+    finds(&tool, &expected).await;
 
     s3.delete_bucket_policy().bucket(bucket).send().await.expect("it goes");
     finds_and_mends(&archive, &tool, &[("BucketPolicyLacksStatement", "There is no bucket policy")]).await;
