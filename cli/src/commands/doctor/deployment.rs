@@ -43,6 +43,7 @@ impl Deployment {
                 Asked::Refused => {}
             }
         }
+        let is_listed = resources.is_some();
         let mut values = values(resources.unwrap_or_default(), &common);
         values.extend(stack.parameters.clone());
         values.extend(of_root(stack));
@@ -54,7 +55,7 @@ impl Deployment {
             schedule: nested.remove("ScheduleStack"),
         };
         let Self { root, archive, monitoring, roles, schedule } = &deployment;
-        let lacking: Vec<&str> = [Some(root), Some(archive), monitoring.as_ref(), roles.as_ref(), schedule.as_ref()]
+        let lacking: Vec<&str> = [Some(root).filter(|_| is_listed), Some(archive), monitoring.as_ref(), roles.as_ref(), schedule.as_ref()]
             .into_iter()
             .flatten()
             .flat_map(Template::not_compared)
