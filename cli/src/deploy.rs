@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::stack::DeployedStack;
+use crate::{shell::quoted, stack::DeployedStack};
 
 /// CloudFormation's limit of a parameter.
 pub const PARAMETER_LIMIT: usize = 4096;
@@ -17,11 +17,6 @@ pub fn parameter_has(stack: &DeployedStack, entries: &[Value]) -> bool {
 pub fn parameter_of(entries: &[Value]) -> Option<String> {
     let value = serde_json::to_string(entries).expect("values are JSON");
     (value.len() <= PARAMETER_LIMIT).then_some(value)
-}
-
-/// A text as one word of a POSIX shell.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What `sam deploy --parameter-overrides` takes: it cuts a value at the first quote, unless the whole value is quoted.

@@ -16,6 +16,7 @@ pub mod instant;
 pub mod output;
 pub mod request;
 pub mod schedule;
+pub mod shell;
 pub mod slot;
 pub mod stack;
 

@@ -1,6 +1,7 @@
 //! `plan` says what a run then does, and does nothing itself.
 
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, assert_counts, decided, place};
+use hyper::Method;
 use local_aws::Engine;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -204,7 +205,7 @@ async fn hours_and_cost_come_from_what_was_exported_before_and_the_slot_names_it
 
 /// As many calls as pages, and none for each log group.
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_log_groups_are_planned_in_a_hundred_calls() {
+async fn five_thousand_log_groups_are_planned_and_checked_in_a_hundred_calls() {
     const COUNT: usize = 5_000;
     let (stage, tool) = stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/thousands/"}])).await;
     let logs = stage.logs();
@@ -225,6 +226,21 @@ async fn five_thousand_log_groups_are_planned_in_a_hundred_calls() {
     let after = describes(&stage).await;
     assert_eq!([after[0] - before[0], after[1] - before[1]], [100, 0], "pages of 50, and no look at log streams");
     assert!(after[2] - before[2] <= 10, "{} listings of the bucket", after[2] - before[2]);
+
+    let all = calls(&stage).await;
+    let ran = tool.run(&["doctor", "--output", "json"]).await;
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
+    let names: Vec<&Value> = found.as_array().expect("a list").iter().map(|finding| &finding["name"]).collect();
+    assert_eq!(names, [&json!("ListDiffers")], "{found:#}");
+    assert_eq!(describes(&stage).await[0] - after[0], 100, "pages of 50");
+    let calls = calls(&stage).await - all;
+    assert!(calls <= 100 + 80, "{calls} calls");
+}
+
+/// All calls that the tool has made.
+async fn calls(stage: &Stage) -> usize {
+    let requests = stage.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
+    requests["requests"].as_array().expect("a list").iter().filter(|request| request["app"] == "logs-archive").count()
 }
 
 async fn describes(stage: &Stage) -> [usize; 3] {

@@ -22,6 +22,7 @@ def main() -> None:
 
     import athena_integration
     import athena_queries
+    import bucket_owners
     import jsonata_fixes
     import log_events
     import log_groups
@@ -33,7 +34,11 @@ def main() -> None:
     import simulated_policies
     import subscriptions
 
-    for correction in (jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks, schedules, simulated_policies, subscriptions):
+    corrections = (
+        bucket_owners, jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks, schedules,
+        simulated_policies, subscriptions,
+    )
+    for correction in corrections:
         correction.correct()
     if "AWS_ENDPOINT_URL" in os.environ:
         athena_integration.install()

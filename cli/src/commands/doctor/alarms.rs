@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::{
     deployment::Deployment,
     finding::{Call, Findings, Name},
+    fix,
 };
-use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+use crate::{context::Context, failure::Failure, shell::quoted, stack::DeployedStack};
 
 const KIND: &str = "AWS::CloudWatch::Alarm";
 
@@ -49,11 +50,10 @@ fn red(alarm: &Value, found: &MetricAlarm) -> String {
     format!("The alarm is red{since}. {}", alarm["AlarmDescription"].as_str().unwrap_or_default().trim())
 }
 
-/// The command that mends the usual cause, or shows what it is.
+/// The command after which the alarm ends, once its cause is put right.
 fn next_step(stack: &DeployedStack, alarm: &str) -> String {
     match alarm.rsplit('-').next() {
         Some("StartFailed") => format!("aws sqs purge-queue --queue-url {}", stack.output("DeadLetterQueueUrl")),
-        Some("NoRunEnded") => format!("aws stepfunctions list-executions --state-machine-arn {} --max-items 5", stack.state_machine_arn()),
-        _ => "logs-archive run".to_owned(),
+        _ => fix::start_scheduled_run(stack),
     }
 }

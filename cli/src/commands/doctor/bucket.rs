@@ -7,59 +7,105 @@ use super::{
     finding::{Asked, Call, Findings, Name},
     fix, lifecycle,
 };
-use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+use crate::{context::Context, failure::Failure, output::note, shell::quoted, stack::DeployedStack};
 
-pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
-    is_there(context, stack, stack.work_bucket(), &stack.stack.account, findings).await?;
-    let owner = stack.parameters.get("ExistingBucketOwnerAccountId").filter(|owner| !owner.is_empty()).unwrap_or(&stack.stack.account);
-    let bucket = stack.stack.bucket.as_str();
-    if is_there(context, stack, bucket, owner, findings).await? {
-        public_access(context, stack, findings).await?;
-        versioning(context, stack, findings).await?;
-        lifecycle::check(context, stack, findings).await?;
-    }
-    Ok(())
-}
-
-async fn is_there(context: &Context, stack: &DeployedStack, bucket: &str, owner: &str, findings: &mut Findings) -> Result<bool, Failure> {
-    let region = &stack.stack.region;
-    let arn = arn(stack, bucket);
-    let call = Call { operation: "HeadBucket", action: "s3:ListBucket", resource: &arn, absent: &["NotFound", "NoSuchBucket"] };
-    let head = context.s3().head_bucket().bucket(bucket).send().await;
-    // A bucket of another Region is answered with a redirection, which names it.
-    let redirected = head.as_ref().err().and_then(|error| error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned));
-    let found = match (head, redirected.filter(|found| found != region)) {
-        (Ok(head), _) => head.bucket_region,
-        (Err(_), Some(found)) => Some(found),
-        (Err(error), None) => match findings.refused(call, &service_failure(call.operation, &error))? {
-            Asked::Is(never) => never,
-            Asked::Refused => return Ok(false),
-            Asked::Absent => {
-                let place = if region == "us-east-1" {
-                    String::new()
-                } else {
-                    format!(" --create-bucket-configuration LocationConstraint={region}")
-                };
-                let fix = format!("aws s3api create-bucket --bucket {bucket} --region {region}{place}");
-                findings.add(Name::BucketNotFound, &arn, "The bucket does not exist.", fix);
-                return Ok(false);
-            }
-        },
-    };
-    if let Some(found) = found.filter(|found| found != region) {
-        let what = format!("The bucket is in {found}, and the stack in {region}. The command lets the stack make one of its own.");
-        findings.add(Name::BucketInOtherRegion, &arn, what, fix::set_parameter(stack, "ExistingBucketName", ""));
+/// Whether the archive bucket's own settings can be looked at.
+pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<bool, Failure> {
+    let account = &stack.stack.account;
+    is_usable(context, stack, &Bucket { name: stack.work_bucket(), owner: account, is_made: true, is_foreign: false }, findings).await?;
+    let parameter = |name| stack.parameters.get(name).filter(|value: &&String| !value.is_empty());
+    let owner = parameter("ExistingBucketOwnerAccountId").unwrap_or(account);
+    let is_made = parameter("ExistingBucketName").is_none();
+    let bucket = Bucket { name: stack.stack.bucket.as_str(), owner, is_made, is_foreign: owner != account };
+    if !is_usable(context, stack, &bucket, findings).await? {
         return Ok(false);
     }
-    let of_owner = context.s3().head_bucket().bucket(bucket).expected_bucket_owner(owner).send().await;
+    if bucket.is_foreign {
+        note(format_args!(
+            "Only account {owner} can check the policy, the encryption and the lifecycle of bucket {}. \
+             Its policy needs the stack's output BucketPolicyStatements.",
+            bucket.name
+        ));
+        return Ok(false);
+    }
+    public_access(context, stack, findings).await?;
+    versioning(context, stack, findings).await?;
+    lifecycle::check(context, stack, findings).await?;
+    Ok(true)
+}
+
+struct Bucket<'a> {
+    name: &'a str,
+    owner: &'a str,
+    /// By the stack.
+    is_made: bool,
+    /// Of another account.
+    is_foreign: bool,
+}
+
+async fn is_usable(context: &Context, stack: &DeployedStack, bucket: &Bucket<'_>, findings: &mut Findings) -> Result<bool, Failure> {
+    let (region, &Bucket { name, owner, is_foreign, .. }) = (&stack.stack.region, bucket);
+    let arn = arn(stack, name);
+    let call = Call { operation: "HeadBucket", action: "s3:ListBucket", resource: &arn, absent: &["NotFound", "NoSuchBucket"] };
+    let head = context.s3().head_bucket().bucket(name).send().await;
+    // S3 names the Region of a bucket in a redirection and in a refusal, too.
+    let header = head.as_ref().err().and_then(|error| error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned));
+    let found = match (head, header.filter(|found| found != region)) {
+        (Ok(head), _) => head.bucket_region,
+        (Err(_), Some(found)) => Some(found),
+        (Err(error), None) => {
+            let failure = service_failure(call.operation, &error);
+            // The owner need not let people in.
+            if is_foreign && failure.status == Some(403) {
+                return Ok(true);
+            }
+            if let Asked::Absent = findings.refused::<()>(call, &failure)? {
+                let (what, fix) = match is_foreign {
+                    true => replace(stack, bucket, "The bucket does not exist."),
+                    false => ("The bucket does not exist.".to_owned(), create(name, region)),
+                };
+                findings.add(Name::BucketNotFound, &arn, what, fix);
+                return Ok(false);
+            }
+            // Each other check finds out for itself whether it may be made.
+            return Ok(true);
+        }
+    };
+    if let Some(found) = found.filter(|found| found != region) {
+        let (what, fix) = replace(stack, bucket, &format!("The bucket is in {found}, and the stack in {region}."));
+        findings.add(Name::BucketInOtherRegion, &arn, what, fix);
+        return Ok(false);
+    }
+    let of_owner = context.s3().head_bucket().bucket(name).expected_bucket_owner(owner).send().await;
     if let Err(error) = of_owner
         && service_failure(call.operation, &error).status == Some(403)
     {
-        let what = format!("The bucket is not of account {owner}. The command lets the stack make one of its own.");
-        findings.add(Name::BucketOfOtherOwner, &arn, what, fix::set_parameter(stack, "ExistingBucketName", ""));
+        let (what, fix) = replace(stack, bucket, &format!("The bucket is not of account {owner}."));
+        findings.add(Name::BucketOfOtherOwner, &arn, what, fix);
         return Ok(false);
     }
     Ok(true)
+}
+
+fn create(bucket: &str, region: &str) -> String {
+    let place = match region {
+        "us-east-1" => String::new(),
+        region => format!(" --create-bucket-configuration LocationConstraint={region}"),
+    };
+    format!("aws s3api create-bucket --bucket {bucket} --region {region}{place}")
+}
+
+/// What to say of a bucket that cannot be used, and the command that gives the stack another one.
+fn replace(stack: &DeployedStack, bucket: &Bucket, what: &str) -> (String, String) {
+    match bucket.is_made {
+        true => {
+            (format!("{what} The stack made a bucket of this name, and makes no second one: deploy a new stack."), fix::deploy_anew(stack))
+        }
+        false => (
+            format!("{what} The command lets the stack make a bucket of its own. The archive in it is empty."),
+            fix::set_parameters(stack, &[("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", "")]),
+        ),
+    }
 }
 
 async fn public_access(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {

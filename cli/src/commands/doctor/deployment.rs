@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudformation::{Client, types::StackResourceSummary};
+use aws_sdk_cloudformation::{
+    Client,
+    types::{ResourceStatus, StackResourceSummary, StackStatus},
+};
 
 use super::{
-    finding::{Call, Findings},
+    finding::{Asked, Call, Findings, Name},
+    fix,
     template::{self, Template},
 };
 use crate::{context::Context, failure::Failure, stack::DeployedStack};
@@ -13,7 +17,7 @@ use crate::{context::Context, failure::Failure, stack::DeployedStack};
 pub struct Deployment {
     pub root: Template,
     pub archive: Template,
-    /// `None`: CloudFormation does not tell, which is a finding of its own.
+    /// `None`: CloudFormation does not tell, or the stack has it not. Each is a finding of its own.
     pub monitoring: Option<Template>,
     pub roles: Option<Template>,
     pub schedule: Option<Template>,
@@ -23,26 +27,53 @@ impl Deployment {
     pub async fn read(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<Self, Failure> {
         let client = context.cloudformation();
         let common = common(stack);
-        let resources = resources(&client, &stack.name, findings).await?.unwrap_or_default();
+        let of = &stack.stack;
+        let arn = format!("arn:{}:cloudformation:{}:{}:stack/{}/*", of.partition, of.region, of.account, stack.name);
+        let resources = resources(&client, &stack.name, &arn, findings).await?;
         let mut nested = BTreeMap::new();
         for (name, text) in [("Monitoring", template::MONITORING), ("Roles", template::ROLES), ("ScheduleStack", template::SCHEDULE)] {
-            if let Some(resource) = resources.get(name) {
-                nested.insert(name, nested_template(&client, &resource.id, text, &common, findings).await?);
+            let Some(resources) = &resources else { break };
+            let read = match resources.get(name) {
+                Some(resource) => nested_template(&client, &resource.id, text, &common, findings).await?,
+                None => Asked::Absent,
+            };
+            match read {
+                Asked::Is(template) => drop(nested.insert(name, template)),
+                Asked::Absent => incomplete(stack, format!("The nested stack {name} does not exist"), findings),
+                Asked::Refused => {}
             }
         }
-        let mut values: BTreeMap<_, _> = resources.into_iter().map(|(name, resource)| (name, resource.id)).collect();
+        let is_listed = resources.is_some();
+        let mut values = values(resources.unwrap_or_default(), &common);
         values.extend(stack.parameters.clone());
         values.extend(of_root(stack));
-        values.extend(common.clone());
-        let mut nested = |name: &str| nested.remove(name).flatten();
-        Ok(Self {
+        let deployment = Self {
             root: Template::new(template::ROOT, values),
             archive: Template::new(template::ARCHIVE, of_archive(stack, common)),
-            monitoring: nested("Monitoring"),
-            roles: nested("Roles"),
-            schedule: nested("ScheduleStack"),
-        })
+            monitoring: nested.remove("Monitoring"),
+            roles: nested.remove("Roles"),
+            schedule: nested.remove("ScheduleStack"),
+        };
+        let Self { root, archive, monitoring, roles, schedule } = &deployment;
+        let lacking: Vec<&str> = [Some(root).filter(|_| is_listed), Some(archive), monitoring.as_ref(), roles.as_ref(), schedule.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(Template::not_compared)
+            .collect();
+        if !lacking.is_empty() {
+            incomplete(
+                stack,
+                format!("The stack is of another version than the tool: it lacks what belongs to {}", lacking.join(", ")),
+                findings,
+            );
+        }
+        Ok(deployment)
     }
+}
+
+fn incomplete(stack: &DeployedStack, what: String, findings: &mut Findings) {
+    let what = format!("{what}. Use the tool of the stack's version, or deploy the tool's version from the folder infra of its source.");
+    findings.add(Name::StackIncomplete, &stack.name, what, fix::deploy(stack));
 }
 
 fn common(stack: &DeployedStack) -> BTreeMap<String, String> {
@@ -79,7 +110,13 @@ fn of_archive(stack: &DeployedStack, common: BTreeMap<String, String>) -> BTreeM
     let arn = format!("arn:{}:s3:::{bucket}", stack.stack.partition);
     let mut values = common;
     values.extend(stack.parameters.clone());
-    values.extend([("ArchiveBucket".to_owned(), bucket.to_owned()), ("ArchiveBucket.Arn".to_owned(), arn)]);
+    let work = stack.work_bucket();
+    values.extend([
+        ("ArchiveBucket".to_owned(), bucket.to_owned()),
+        ("ArchiveBucket.Arn".to_owned(), arn),
+        ("WorkBucket".to_owned(), work.to_owned()),
+        ("WorkBucket.Arn".to_owned(), format!("arn:{}:s3:::{work}", stack.stack.partition)),
+    ]);
     values
 }
 
@@ -92,11 +129,28 @@ async fn nested_template(
     text: &str,
     common: &BTreeMap<String, String>,
     findings: &mut Findings,
-) -> Result<Option<Template>, Failure> {
-    let call = Call { operation: "DescribeStacks", action: "cloudformation:DescribeStacks", resource: id, absent: &[] };
-    let described = findings.ask(call, client.describe_stacks().stack_name(id).send().await)?.known();
-    let Some(described) = described.and_then(|described| described.stacks?.into_iter().next()) else { return Ok(None) };
-    let Some(resources) = resources(client, id, findings).await? else { return Ok(None) };
+) -> Result<Asked<Template>, Failure> {
+    // Its id is right: this error can only mean that it does not exist.
+    let call = Call { operation: "DescribeStacks", action: "cloudformation:DescribeStacks", resource: id, absent: &["ValidationError"] };
+    let described = match findings.ask(call, client.describe_stacks().stack_name(id).send().await)? {
+        Asked::Is(described) => described.stacks.unwrap_or_default().into_iter().next(),
+        Asked::Absent => None,
+        Asked::Refused => return Ok(Asked::Refused),
+    };
+    // By its id, CloudFormation describes a deleted stack, too.
+    let Some(described) = described.filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete)) else {
+        return Ok(Asked::Absent);
+    };
+    let Some(resources) = resources(client, id, id, findings).await? else { return Ok(Asked::Refused) };
+    let mut values = values(resources, common);
+    let parameters = described.parameters.unwrap_or_default().into_iter();
+    values.extend(parameters.filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value?))));
+    values.insert("AWS::StackName".to_owned(), described.stack_name.unwrap_or_default());
+    Ok(Asked::Is(Template::new(text, values)))
+}
+
+/// What `Ref` and `Fn::GetAtt` give for resources.
+fn values(resources: BTreeMap<String, Resource>, common: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut values = common.clone();
     let (region, account, partition) = (&common["AWS::Region"], &common["AWS::AccountId"], &common["AWS::Partition"]);
     for (name, Resource { kind, id }) in resources {
@@ -107,12 +161,12 @@ async fn nested_template(
             "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{account}:{}", id.rsplit('/').next().unwrap_or_default()),
             _ => String::new(),
         };
-        values.extend([(format!("{name}.Arn"), arn), (name, id)]);
+        if !arn.is_empty() {
+            values.insert(format!("{name}.Arn"), arn);
+        }
+        values.insert(name, id);
     }
-    let parameters = described.parameters.unwrap_or_default().into_iter();
-    values.extend(parameters.filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value?))));
-    values.insert("AWS::StackName".to_owned(), described.stack_name.unwrap_or_default());
-    Ok(Some(Template::new(text, values)))
+    values
 }
 
 struct Resource {
@@ -121,13 +175,19 @@ struct Resource {
     id: String,
 }
 
-/// A stack's resources by their logical ids.
-async fn resources(client: &Client, stack: &str, findings: &mut Findings) -> Result<Option<BTreeMap<String, Resource>>, Failure> {
-    let call = Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: stack, absent: &[] };
+/// A stack's resources by their logical ids. `arn`: the stack's, for IAM.
+async fn resources(
+    client: &Client,
+    stack: &str,
+    arn: &str,
+    findings: &mut Findings,
+) -> Result<Option<BTreeMap<String, Resource>>, Failure> {
+    let call = Call { operation: "ListStackResources", action: "cloudformation:ListStackResources", resource: arn, absent: &[] };
     let listed: Result<Vec<_>, _> = client.list_stack_resources().stack_name(stack).into_paginator().items().send().collect().await;
     let Some(listed) = findings.ask(call, listed)?.known() else { return Ok(None) };
     let resource = |one: StackResourceSummary| {
         Some((one.logical_resource_id?, Resource { kind: one.resource_type.unwrap_or_default(), id: one.physical_resource_id? }))
     };
-    Ok(Some(listed.into_iter().filter_map(resource).collect()))
+    let there = listed.into_iter().filter(|one| one.resource_status() != Some(&ResourceStatus::DeleteComplete));
+    Ok(Some(there.filter_map(resource).collect()))
 }

@@ -1,41 +1,30 @@
-//! Whether CloudWatch Logs may write to the archive: bucket policy, encryption, key policy.
+//! Whether CloudWatch Logs and the functions may use the archive's buckets: their policies, the encryption, the key's policy.
 
-use aws_sdk_kms::types::KeyState;
+use aws_sdk_kms::types::{KeyManagerType, KeyState};
 use aws_sdk_s3::types::{ServerSideEncryption, ServerSideEncryptionRule};
 use chrono::Utc;
 use export_core::{Month, SettleDays, decide::LogGroup, planner::Group};
-use resource_policy::{Access, Context as Request, Ruling, judge};
+use resource_policy::Context as Request;
 use serde_json::{Value, json};
 
 use super::{
     bucket,
     deployment::Deployment,
-    finding::{Call, Findings, Name},
+    finding::{Asked, Call, Findings, Name},
     fix,
+    granted::{self, Role},
+    policy::{self, Need, Subject},
 };
-use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+use crate::{context::Context, failure::Failure, output::note, shell::quoted, stack::DeployedStack};
 
 const POLICY: &str = "ArchiveBucketPolicy";
+const MANAGED_BY_AWS: &str = "The bucket encrypts with the AWS managed key aws/s3: its policy cannot admit CloudWatch Logs.";
 
-/// `groups`: the log groups that are archived; `None`, if that is not known.
-pub async fn check(
-    context: &Context,
-    stack: &DeployedStack,
-    deployment: &Deployment,
-    groups: Option<&[Group]>,
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    let bucket = stack.stack.bucket.as_str();
-    if findings
-        .found
-        .iter()
-        .any(|finding| finding.name < Name::BucketPolicyLacksStatement && finding.resource == bucket::arn(stack, bucket))
-    {
-        return Ok(());
-    }
-    let wanted = wanted(stack, groups.unwrap_or_default());
-    bucket_policy(context, stack, deployment, &wanted, findings).await?;
-    encryption(context, stack, deployment, &wanted, findings).await
+pub struct Destination<'a> {
+    pub context: &'a Context,
+    pub stack: &'a DeployedStack,
+    pub deployment: &'a Deployment,
+    pub roles: &'a [Role],
 }
 
 /// One log group and the first object that its next export writes.
@@ -44,187 +33,213 @@ struct Export {
     key: String,
 }
 
-fn wanted(stack: &DeployedStack, groups: &[Group]) -> Vec<Export> {
-    let month = Month::due(Utc::now(), stack.stack.timezone, SettleDays::default());
-    let archived =
-        groups.iter().filter(|group| group.place.bucket == stack.stack.bucket && matches!(group.log_group, LogGroup::Present { .. }));
-    let export = |log_group: String, prefix: String| Export { log_group, key: format!("{prefix}/aws-logs-write-test") };
-    let mut wanted: Vec<Export> =
-        archived.map(|group| export(group.place.log_group.to_string(), group.place.destination.prefix(month))).collect();
-    if wanted.is_empty() {
-        wanted.push(export("/any".to_owned(), stack.stack.s3_prefix.join("log_group=/any")));
+impl Destination<'_> {
+    /// `groups`: the log groups that are archived; `None`, if that is not known.
+    pub async fn check(&self, is_usable: bool, groups: Option<&[Group]>, findings: &mut Findings) -> Result<(), Failure> {
+        let role_needs = |arn: &str| granted::needs(self.roles, arn, |role| Request::of_role(&role.arn));
+        let work = self.stack.work_bucket();
+        self.bucket_policy(work, &[], &role_needs(&bucket::arn(self.stack, work)), findings).await?;
+        if !is_usable {
+            return Ok(());
+        }
+        let exports = self.exports(groups.unwrap_or_default());
+        let name = self.stack.stack.bucket.as_str();
+        let arn = bucket::arn(self.stack, name);
+        let mut needs: Vec<Need> = exports.iter().flat_map(|export| self.needs_of_export(export, &arn)).collect();
+        needs.extend(role_needs(&arn));
+        let statements = self.statements(findings);
+        self.bucket_policy(name, &statements, &needs, findings).await?;
+        self.encryption(&exports[0], findings).await
     }
-    wanted
-}
 
-async fn bucket_policy(
-    context: &Context,
-    stack: &DeployedStack,
-    deployment: &Deployment,
-    wanted: &[Export],
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    let bucket = stack.stack.bucket.as_str();
-    let arn = bucket::arn(stack, bucket);
-    let call = Call { operation: "GetBucketPolicy", action: "s3:GetBucketPolicy", resource: &arn, absent: &["NoSuchBucketPolicy"] };
-    let asked = findings.ask(call, context.s3().get_bucket_policy().bucket(bucket).send().await)?;
-    let Some(answer) = asked.or_absent() else { return Ok(()) };
-    let Some(document) = deployment.archive.property(POLICY, "PolicyDocument") else { return Ok(()) };
-    let Some(policy) = answer.and_then(|answer| answer.policy) else {
-        let fix = format!("aws s3api put-bucket-policy --bucket {bucket} --policy {}", quoted(&document.to_string()));
-        findings.add(Name::BucketPolicyLacksStatement, &arn, "The bucket has no policy, so CloudWatch Logs may not write to it.", fix);
-        return Ok(());
-    };
-    let mut lacking: Vec<(&str, String)> = Vec::new();
-    let mut denied: Vec<usize> = Vec::new();
-    for export in wanted {
-        for (action, resource, writes) in [("s3:GetBucketAcl", arn.clone(), false), ("s3:PutObject", format!("{arn}/{}", export.key), true)]
-        {
-            match judge(&policy, &Access { action, resource: &resource, context: &request(stack, &export.log_group, writes) }) {
-                Ruling::Allowed => {}
-                Ruling::NotAllowed if lacking.iter().any(|(known, _)| *known == action) => {}
-                Ruling::NotAllowed => lacking.push((action, export.log_group.clone())),
-                Ruling::Denied { index, .. } if denied.contains(&index) => {}
-                Ruling::Denied { index, sid } => {
-                    denied.push(index);
-                    let what =
-                        format!("{} denies {action} to CloudWatch Logs for exports of {}.", statement_name(index, sid), export.log_group);
-                    findings.add(
-                        Name::BucketPolicyDenies,
-                        &arn,
-                        what,
-                        fix::edit_bucket_policy(bucket, &fix::remove_statement(&policy, index)),
-                    );
-                }
+    fn exports(&self, groups: &[Group]) -> Vec<Export> {
+        let of = &self.stack.stack;
+        let month = Month::due(Utc::now(), of.timezone, SettleDays::default());
+        let archived = groups.iter().filter(|group| group.place.bucket == of.bucket && matches!(group.log_group, LogGroup::Present { .. }));
+        let export = |log_group: String, prefix: String| Export { log_group, key: format!("{prefix}/aws-logs-write-test") };
+        let mut exports: Vec<Export> =
+            archived.map(|group| export(group.place.log_group.to_string(), group.place.destination.prefix(month))).collect();
+        if exports.is_empty() {
+            exports.push(export("/any".to_owned(), of.s3_prefix.join("log_group=/any")));
+        }
+        exports
+    }
+
+    fn request(&self, log_group: &str, writes: bool) -> Request {
+        let of = &self.stack.stack;
+        Request::in_partition(&of.partition, &of.account, &of.region, log_group, writes)
+    }
+
+    fn needs_of_export(&self, export: &Export, arn: &str) -> [Need; 2] {
+        let need = |action: &str, resource: String, writes| Need {
+            action: action.to_owned(),
+            resource,
+            by: format!("CloudWatch Logs for exports of {}", export.log_group),
+            is_of_service: true,
+            request: self.request(&export.log_group, writes),
+        };
+        [need("s3:GetBucketAcl", arn.to_owned(), false), need("s3:PutObject", format!("{arn}/{}", export.key), true)]
+    }
+
+    /// What the policy of the archive bucket has to have: that of the stack's own bucket, or what the owner of an existing one adds.
+    fn statements(&self, findings: &mut Findings) -> Vec<Value> {
+        if self.stack.parameters.get("ExistingBucketName").is_none_or(String::is_empty) {
+            let document = self.deployment.archive.property(POLICY, "PolicyDocument").unwrap_or_default();
+            return document["Statement"].as_array().cloned().unwrap_or_default();
+        }
+        let read = serde_json::from_str(self.stack.output("BucketPolicyStatements"));
+        read.unwrap_or_else(|_| {
+            let what = "The stack has no output BucketPolicyStatements, so the bucket policy was not compared.";
+            findings.add(Name::StackIncomplete, &self.stack.name, what, fix::deploy(self.stack));
+            Vec::new()
+        })
+    }
+
+    async fn bucket_policy(&self, name: &str, statements: &[Value], needs: &[Need], findings: &mut Findings) -> Result<(), Failure> {
+        let arn = bucket::arn(self.stack, name);
+        let absent = &["NoSuchBucketPolicy", "NoSuchBucket"];
+        let call = Call { operation: "GetBucketPolicy", action: "s3:GetBucketPolicy", resource: &arn, absent };
+        let asked = findings.ask(call, self.context.s3().get_bucket_policy().bucket(name).send().await)?;
+        if let Some(answer) = asked.or_absent() {
+            let text = answer.and_then(|answer| answer.policy);
+            policy::check(&Subject::Bucket(name), &arn, text.as_deref(), statements, needs, findings);
+        }
+        Ok(())
+    }
+
+    async fn encryption(&self, export: &Export, findings: &mut Findings) -> Result<(), Failure> {
+        let name = self.stack.stack.bucket.as_str();
+        let arn = bucket::arn(self.stack, name);
+        let absent = &["ServerSideEncryptionConfigurationNotFoundError"][..];
+        let call = Call { operation: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", resource: &arn, absent };
+        let asked = findings.ask(call, self.context.s3().get_bucket_encryption().bucket(name).send().await)?;
+        let Some(answer) = asked.or_absent() else { return Ok(()) };
+        let rules = answer.and_then(|answer| answer.server_side_encryption_configuration).map_or_else(Vec::new, |found| found.rules);
+        let rule = rules.first();
+        let default = rule.and_then(ServerSideEncryptionRule::apply_server_side_encryption_by_default);
+        let (algorithm, key) = (default.map(|default| default.sse_algorithm()), default.and_then(|default| default.kms_master_key_id()));
+        let why = match (algorithm, key) {
+            (Some(ServerSideEncryption::AwsKmsDsse), _) => Some("The bucket encrypts twice (DSSE-KMS)."),
+            (Some(ServerSideEncryption::AwsKms), key) if key.is_none_or(|name| name.ends_with("alias/aws/s3")) => Some(MANAGED_BY_AWS),
+            _ => None,
+        };
+        let expected = self.key();
+        if let Some(what) = why {
+            findings.add(Name::BucketEncryptionUnusable, &arn, what, self.encrypt(expected));
+            return Ok(());
+        }
+        match key {
+            Some(key) => {
+                let object = match rule.and_then(ServerSideEncryptionRule::bucket_key_enabled) {
+                    Some(true) => arn,
+                    _ => format!("{arn}/{}", export.key),
+                };
+                self.check_key(key, &object, &export.log_group, findings).await
+            }
+            None if expected.is_empty() => Ok(()),
+            None => {
+                let what = format!("The bucket encrypts with a key of Amazon S3, and the stack's KmsKeyArn is {expected}.");
+                findings.add(Name::BucketKeyDiffers, &arn, what, self.encrypt(expected));
+                Ok(())
             }
         }
     }
-    if !lacking.is_empty() {
-        let statements = document["Statement"].as_array().into_iter().flatten();
-        let statements: Vec<Value> = statements.filter(|one| lacking.iter().any(|(action, _)| one["Action"] == *action)).cloned().collect();
-        let (actions, log_groups): (Vec<_>, Vec<_>) = lacking.into_iter().unzip();
-        let what =
-            format!("The bucket policy does not allow {} to CloudWatch Logs for exports of {}.", actions.join(" and "), log_groups[0]);
-        findings.add(Name::BucketPolicyLacksStatement, &arn, what, fix::edit_bucket_policy(bucket, &fix::add_statements(&statements)));
+
+    /// The stack's parameter.
+    fn key(&self) -> &str {
+        self.stack.parameters.get("KmsKeyArn").map_or("", String::as_str)
     }
-    Ok(())
-}
 
-fn statement_name(index: usize, sid: Option<String>) -> String {
-    sid.map_or_else(|| format!("Statement {} of the policy", index + 1), |sid| format!("The statement {sid:?}"))
-}
-
-fn request(stack: &DeployedStack, log_group: &str, writes: bool) -> Request {
-    let of = &stack.stack;
-    Request::in_partition(&of.partition, &of.account, &of.region, log_group, writes)
-}
-
-async fn encryption(
-    context: &Context,
-    stack: &DeployedStack,
-    deployment: &Deployment,
-    wanted: &[Export],
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    let bucket = stack.stack.bucket.as_str();
-    let arn = bucket::arn(stack, bucket);
-    let key = stack.parameters.get("KmsKeyArn").map_or("", String::as_str);
-    let absent = &["ServerSideEncryptionConfigurationNotFoundError"][..];
-    let call = Call { operation: "GetBucketEncryption", action: "s3:GetEncryptionConfiguration", resource: &arn, absent };
-    let Some(answer) = findings.ask(call, context.s3().get_bucket_encryption().bucket(bucket).send().await)?.or_absent() else {
-        return Ok(());
-    };
-    let rules = answer.and_then(|answer| answer.server_side_encryption_configuration).map_or_else(Vec::new, |found| found.rules);
-    let rule = rules.first();
-    let default = rule.and_then(ServerSideEncryptionRule::apply_server_side_encryption_by_default);
-    let (algorithm, own_key) = (default.map(|default| default.sse_algorithm()), default.and_then(|default| default.kms_master_key_id()));
-    let fix = || {
+    /// With a key; with those of Amazon S3, if it is empty.
+    fn encrypt(&self, key: &str) -> String {
         let by = if key.is_empty() { json!({"SSEAlgorithm": "AES256"}) } else { json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}) };
         let rules = json!({"Rules": [{"ApplyServerSideEncryptionByDefault": by, "BucketKeyEnabled": !key.is_empty()}]});
+        let bucket = self.stack.stack.bucket.as_str();
         format!("aws s3api put-bucket-encryption --bucket {bucket} --server-side-encryption-configuration {}", quoted(&rules.to_string()))
-    };
-    let why = match (algorithm, own_key) {
-        (Some(ServerSideEncryption::AwsKmsDsse), _) => Some("The bucket encrypts twice (DSSE-KMS).".to_owned()),
-        (Some(ServerSideEncryption::AwsKms), None) => {
-            Some("The bucket encrypts with the AWS managed key aws/s3, whose policy lets CloudWatch Logs not in.".to_owned())
-        }
-        (Some(ServerSideEncryption::AwsKms), Some(name)) if name.ends_with("alias/aws/s3") => {
-            Some("The bucket encrypts with the AWS managed key aws/s3, whose policy lets CloudWatch Logs not in.".to_owned())
-        }
-        _ => None,
-    };
-    if let Some(what) = why {
-        findings.add(Name::BucketEncryptionUnusable, &arn, what, fix());
-        return Ok(());
     }
-    if !key.is_empty() && own_key != Some(key) {
-        let with = own_key.unwrap_or("a key of Amazon S3");
-        findings.add(Name::BucketKeyDiffers, &arn, format!("The bucket encrypts with {with}, and the stack's KmsKeyArn is {key}."), fix());
-    }
-    match own_key {
-        Some(key) => {
-            let object = match rule.and_then(ServerSideEncryptionRule::bucket_key_enabled) {
-                Some(true) => arn.clone(),
-                _ => format!("{arn}/{}", wanted[0].key),
-            };
-            key_policy(context, stack, deployment, (key, &object, &wanted[0].log_group), findings).await
-        }
-        None => Ok(()),
-    }
-}
 
-async fn key_policy(
-    context: &Context,
-    stack: &DeployedStack,
-    deployment: &Deployment,
-    (key, object, log_group): (&str, &str, &str),
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    let absent = &["NotFoundException"][..];
-    let call = Call { operation: "DescribeKey", action: "kms:DescribeKey", resource: key, absent };
-    match findings.ask(call, context.kms().describe_key().key_id(key).send().await)?.or_absent() {
-        None => {}
-        Some(described) => {
-            let metadata = described.and_then(|described| described.key_metadata);
-            let state = metadata.as_ref().and_then(|metadata| metadata.key_state());
-            if state != Some(&KeyState::Enabled) {
-                let status = state.map_or("not there", KeyState::as_str);
-                let cancel = if state == Some(&KeyState::PendingDeletion) {
-                    format!("aws kms cancel-key-deletion --key-id {key} && ")
-                } else {
-                    String::new()
-                };
-                findings.add(
-                    Name::KeyUnusable,
-                    key,
-                    format!("The bucket's key is {status}."),
-                    format!("{cancel}aws kms enable-key --key-id {key}"),
-                );
-                return Ok(());
-            }
+    /// `key` is the bucket's, as the bucket names it: an id, an alias, or the ARN of either.
+    async fn check_key(&self, key: &str, object: &str, log_group: &str, findings: &mut Findings) -> Result<(), Failure> {
+        let of = &self.stack.stack;
+        let owner = key.starts_with("arn:").then(|| key.split(':').nth(4)).flatten().unwrap_or(&of.account);
+        let arn = if owner == of.account { self.usable_key(key, findings).await? } else { Some(key.to_owned()) };
+        let Some(arn) = arn else { return Ok(()) };
+        let expected = self.key();
+        if arn != expected {
+            let (what, fix) = match expected {
+                "" => ("the stack's KmsKeyArn is empty".to_owned(), fix::set_parameters(self.stack, &[("KmsKeyArn", &arn)])),
+                expected => (format!("the stack's KmsKeyArn is {expected}"), self.encrypt(expected)),
+            };
+            findings.add(Name::RolesLackKey, &arn, format!("The bucket encrypts with this key, and {what}."), fix);
         }
-    }
-    let call = Call { operation: "GetKeyPolicy", action: "kms:GetKeyPolicy", resource: key, absent };
-    let asked = findings.ask(call, context.kms().get_key_policy().key_id(key).policy_name("default").send().await)?;
-    let Some(policy) = asked.known().and_then(|answer| answer.policy) else { return Ok(()) };
-    let of = &stack.stack;
-    let request = request(stack, log_group, true).at_key(object, &format!("s3.{}.amazonaws.com", of.region));
-    let mut lacking = Vec::new();
-    for action in ["kms:GenerateDataKey", "kms:Decrypt"] {
-        match judge(&policy, &Access { action, resource: key, context: &request }) {
-            Ruling::Allowed => {}
-            Ruling::NotAllowed => lacking.push(action),
-            Ruling::Denied { index, sid } => {
-                let what = format!("{} of the key's policy denies {action} to CloudWatch Logs.", statement_name(index, sid));
-                findings.add(Name::KeyPolicyDenies, key, what, fix::edit_key_policy(key, &fix::remove_statement(&policy, index)));
-                return Ok(());
-            }
+        if owner != of.account {
+            note(format_args!("Only account {owner} can check the policy of key {arn}. It needs the stack's output KeyPolicyStatements."));
+            return Ok(());
         }
+        let call = Call { operation: "GetKeyPolicy", action: "kms:GetKeyPolicy", resource: &arn, absent: &[] };
+        let asked = findings.ask(call, self.context.kms().get_key_policy().key_id(&arn).policy_name("default").send().await)?;
+        let Some(text) = asked.known().and_then(|answer| answer.policy) else { return Ok(()) };
+        let via = format!("s3.{}.amazonaws.com", of.region);
+        let need = |action: &str| Need {
+            action: action.to_owned(),
+            resource: arn.clone(),
+            by: "CloudWatch Logs".to_owned(),
+            is_of_service: true,
+            request: self.request(log_group, true).at_key(object, &via),
+        };
+        let mut needs = vec![need("kms:GenerateDataKey"), need("kms:Decrypt")];
+        needs.extend(granted::needs(self.roles, &arn, |role| Request::of_role(&role.arn).at_key(object, &via)));
+        let statements =
+            self.deployment.archive.output("KeyPolicyStatements").and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
+        policy::check(&Subject::Key(&arn), &arn, Some(&text), &statements.unwrap_or_default(), &needs, findings);
+        Ok(())
     }
-    let statements = deployment.archive.output("KeyPolicyStatements").and_then(|text| serde_json::from_str::<Vec<Value>>(&text).ok());
-    if let Some(statements) = statements.filter(|_| !lacking.is_empty()) {
-        let what = format!("The key's policy does not allow {} to CloudWatch Logs.", lacking.join(" and "));
-        findings.add(Name::KeyPolicyLacksStatement, key, what, fix::edit_key_policy(key, &fix::add_statements(&statements[..1])));
+
+    /// The ARN of a key of this account, if it can be used.
+    async fn usable_key(&self, key: &str, findings: &mut Findings) -> Result<Option<String>, Failure> {
+        let of = &self.stack.stack;
+        let any = format!("arn:{}:kms:{}:{}:key/*", of.partition, of.region, of.account);
+        let is_arn = key.contains(":key/");
+        let call = Call {
+            operation: "DescribeKey",
+            action: "kms:DescribeKey",
+            resource: if is_arn { key } else { &any },
+            absent: &["NotFoundException"],
+        };
+        let described = match findings.ask(call, self.context.kms().describe_key().key_id(key).send().await)? {
+            Asked::Is(described) => described.key_metadata,
+            Asked::Refused => return Ok(is_arn.then(|| key.to_owned())),
+            Asked::Absent => None,
+        };
+        let Some(metadata) = described else {
+            // What it has encrypted is gone for good; this is for what comes.
+            let expected = self.key();
+            let fix = match expected == key {
+                true => format!("{} && {}", fix::set_parameters(self.stack, &[("KmsKeyArn", "")]), self.encrypt("")),
+                false => self.encrypt(expected),
+            };
+            findings.add(Name::KeyUnusable, key, "The bucket's key does not exist. What it has encrypted cannot be read again.", fix);
+            return Ok(None);
+        };
+        if metadata.key_manager() == Some(&KeyManagerType::Aws) {
+            findings.add(
+                Name::BucketEncryptionUnusable,
+                bucket::arn(self.stack, of.bucket.as_str()),
+                MANAGED_BY_AWS,
+                self.encrypt(self.key()),
+            );
+            return Ok(None);
+        }
+        let arn = metadata.arn.unwrap_or_else(|| key.to_owned());
+        if let Some(state) = metadata.key_state.filter(|state| *state != KeyState::Enabled) {
+            let cancel = match state {
+                KeyState::PendingDeletion => format!("aws kms cancel-key-deletion --key-id {arn} && "),
+                _ => String::new(),
+            };
+            let what = format!("The bucket's key is {state}.");
+            findings.add(Name::KeyUnusable, &arn, what, format!("{cancel}aws kms enable-key --key-id {arn}"));
+            return Ok(None);
+        }
+        Ok(Some(arn))
     }
-    Ok(())
 }

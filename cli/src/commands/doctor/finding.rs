@@ -47,32 +47,36 @@ macro_rules! names {
 
 names! {
     CheckRefused, Warning, "This check was not made, so what it would have found is not in this list.";
+    StackIncomplete, Warning, "What the stack lacks was not checked, so what it would have found is not in this list.";
     BucketNotFound, Error, "No run can read or write without its buckets.";
     BucketInOtherRegion, Error, "CloudWatch Logs exports only to a bucket of its own Region.";
     BucketOfOtherOwner, Error, "Logs would go to an account that the stack does not expect.";
     BucketPolicyLacksStatement, Error, "CloudWatch Logs refuses each export with DestinationRejected.";
-    BucketPolicyDenies, Error, "A Deny wins over every Allow, so CloudWatch Logs refuses each export with DestinationRejected.";
+    BucketPolicyDenies, Error, "A Deny wins over every Allow: exports fail with DestinationRejected, or runs with AccessDenied.";
     BucketEncryptionUnusable, Error, "CloudWatch Logs cannot encrypt an export this way.";
     BucketKeyDiffers, Warning, "New objects are not encrypted with the key that the stack was given.";
+    RolesLackKey, Error, "The roles may use the key of KmsKeyArn only, so runs fail with AccessDenied.";
     KeyUnusable, Error, "With a key that is not enabled, nothing can be written to the archive or read from it.";
-    KeyPolicyLacksStatement, Error, "CloudWatch Logs refuses each export with DestinationRejected.";
-    KeyPolicyDenies, Error, "A Deny wins over every Allow, so CloudWatch Logs refuses each export with DestinationRejected.";
+    KeyPolicyLacksStatement, Error, "Exports fail with DestinationRejected, or runs with AccessDenied.";
+    KeyPolicyDenies, Error, "A Deny wins over every Allow: exports fail with DestinationRejected, or runs with AccessDenied.";
     PublicAccessNotBlocked, Warning, "A policy or an ACL added later could make the logs public.";
     VersioningOff, Warning, "An object that is overwritten or deleted by mistake cannot be restored.";
     LifecycleTouchesMemory, Error, "Without its manifests, open windows and reports, the archive forgets what it has and exports it again.";
     RoleNotFound, Error, "A function or service whose role is gone cannot do anything.";
     RoleNotTrusted, Error, "A service that may not take its role cannot do anything.";
     RoleLacksPermission, Error, "Runs fail with AccessDenied at the first call that needs it.";
+    RoleLimited, Error, "A role may do only what its permissions boundary and the organization allow, too: runs fail with AccessDenied.";
     RoleDenied, Error, "A Deny wins over every Allow, so runs fail with AccessDenied.";
     ScheduleNotFound, Error, "No run starts.";
     ScheduleDisabled, Error, "No run starts, although the stack's parameter Schedule asks for runs.";
     ScheduleExpressionDiffers, Warning, "Runs start at other times than the stack's parameter Schedule says.";
     ScheduleTimeZoneDiffers, Error, "Months begin and end in another time zone than the stack's TimeZone, or runs start before a month is complete.";
     ScheduleTargetDiffers, Error, "The schedule starts something else than this stack's runs.";
+    ScheduleRoleDiffers, Error, "EventBridge Scheduler starts no run with a role that does not allow it.";
     ScheduleInputInvalid, Error, "Each run fails with InvalidInput before it exports anything.";
     ScheduledTimeMissing, Error, "A run without scheduledTime counts as one by hand: it judges nothing and exports no older month.";
     SettleDaysDiffer, Warning, "Runs of the schedule export a month on another day than the stack's SettleDays says.";
-    DeadLetterQueueMissing, Warning, "A run that could not be started leaves no trace, and no alarm turns red.";
+    DeadLetterQueueMissing, Warning, "If a run cannot be started, no alarm turns red.";
     DeadLetterQueueNotEmpty, Error, "EventBridge Scheduler gave up on starting a run.";
     ListDiffers, Warning, "A deployment that changes the schedule replaces its list by the stack's parameter LogGroups.";
     EntryRepeated, Warning, "An entry that is given twice counts once, and can hide a mistake in a name.";
@@ -99,7 +103,7 @@ pub struct Finding {
     pub resource: String,
     pub what: String,
     pub why: &'static str,
-    /// A command for a POSIX shell with the AWS CLI and jq; of `CheckRefused`, the statement to allow.
+    /// A command for a POSIX shell with the AWS CLI and jq; where only a policy's owner can act, the statement to allow.
     pub fix: String,
 }
 
@@ -136,6 +140,7 @@ pub struct Call<'a> {
     pub operation: &'static str,
     /// The IAM action, which S3 names otherwise than the operation.
     pub action: &'a str,
+    /// As IAM takes it: an ARN, or `*`.
     pub resource: &'a str,
     /// The error codes that mean: there is none.
     pub absent: &'a [&'a str],
@@ -157,6 +162,7 @@ impl Findings {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        debug_assert!(call.resource == "*" || call.resource.starts_with("arn:"), "IAM takes no resource {}", call.resource);
         match result {
             Ok(answer) => Ok(Asked::Is(answer)),
             Err(error) => self.refused(call, &service_failure(call.operation, &error)),
@@ -167,8 +173,8 @@ impl Findings {
         if call.absent.iter().any(|code| failure.has_code(code)) {
             return Ok(Asked::Absent);
         }
-        // HEAD has no body, and so no code.
-        if failure.refusal() != Refusal::AccessDenied && failure.status != Some(403) {
+        // HEAD has no body, and so no code. S3 answers 405 where only the bucket's owner may call.
+        if failure.refusal() != Refusal::AccessDenied && !matches!(failure.status, Some(403 | 405)) {
             return Err(Failure::of(call.action.split(':').next().unwrap_or_default(), failure));
         }
         let statement = json!({"Effect": "Allow", "Action": call.action, "Resource": call.resource});

@@ -1,54 +1,59 @@
 //! The commands that mend findings: for a POSIX shell, with the AWS CLI and jq.
 
+use aws_smithy_types::DateTime;
+use chrono::Utc;
 use serde_json::{Value, json};
 
-use crate::{deploy::quoted, stack::DeployedStack};
+use crate::{schedule::Schedule, shell::quoted, stack::DeployedStack};
 
-/// Changes the stack's schedule, of which UpdateSchedule replaces all fields.
-pub fn edit_schedule(name: &str, edit: &str) -> String {
-    let edit = format!("del(.Arn, .CreationDate, .LastModificationDate) | {edit}");
+/// Changes the stack's schedule, of which UpdateSchedule replaces all fields. It takes no bound of the past, which has no effect any more
+/// or is a finding.
+pub fn edit_schedule(schedule: &Schedule, edit: &str) -> String {
+    let (start, end) = (schedule.described.start_date(), schedule.described.end_date());
+    let past = [(start, ".StartDate"), (end, ".EndDate")].into_iter().filter(|(date, _)| date.is_some_and(is_past));
+    let mut dropped = vec![".Arn", ".CreationDate", ".LastModificationDate"];
+    dropped.extend(past.map(|(_, field)| field));
+    let edit = format!("del({}) | {edit}", dropped.join(", "));
     format!(
-        r#"aws scheduler update-schedule --cli-input-json "$(aws scheduler get-schedule --name {name} --output json | jq {})""#,
+        r#"aws scheduler update-schedule --cli-input-json "$(aws scheduler get-schedule --name {} --output json | jq {})""#,
+        schedule.name(),
         quoted(&edit)
     )
 }
 
+pub fn is_past(date: &DateTime) -> bool {
+    date.secs() < Utc::now().timestamp()
+}
+
 /// Changes the input of the stack's schedule.
-pub fn edit_input(name: &str, edit: &str) -> String {
-    edit_schedule(name, &format!(".Target.Input |= (fromjson | {edit} | tojson)"))
+pub fn edit_input(schedule: &Schedule, edit: &str) -> String {
+    edit_schedule(schedule, &format!(".Target.Input |= (fromjson | {edit} | tojson)"))
 }
 
-pub fn edit_bucket_policy(bucket: &str, edit: &str) -> String {
+/// Starts a scheduled run: it looks at the whole list and every open window, and its success ends the alarms.
+pub fn start_scheduled_run(stack: &DeployedStack) -> String {
     format!(
-        r#"aws s3api put-bucket-policy --bucket {bucket} --policy "$(aws s3api get-bucket-policy --bucket {bucket} --query Policy --output text | jq -c {})""#,
-        quoted(edit)
+        r#"aws stepfunctions start-execution --state-machine-arn {} --input "$(aws scheduler get-schedule --name {} --query Target.Input --output text | jq -c '.scheduledTime = (now | todate)')""#,
+        stack.state_machine_arn(),
+        stack.output("ScheduleName")
     )
 }
 
-pub fn edit_key_policy(key: &str, edit: &str) -> String {
-    format!(
-        r#"aws kms put-key-policy --key-id {key} --policy-name default --policy "$(aws kms get-key-policy --key-id {key} --policy-name default --query Policy --output text | jq -c {})""#,
-        quoted(edit)
-    )
+/// Deploys the template of the tool's version. To be run in the folder `infra` of the source.
+pub fn deploy(stack: &DeployedStack) -> String {
+    format!("sam build && sam deploy --region {} --stack-name {}", stack.stack.region, stack.name)
 }
 
-/// jq that adds statements to a policy, which may have one statement without a list.
-pub fn add_statements(statements: &[Value]) -> String {
-    format!(".Statement = ([.Statement] | flatten) + {}", json!(statements))
+/// Deploys a new stack, whose name a person gives.
+pub fn deploy_anew(stack: &DeployedStack) -> String {
+    format!("sam build && sam deploy --guided --region {}", stack.stack.region)
 }
 
-/// jq that takes a statement out of a policy. By its value: other commands may have moved it.
-pub fn remove_statement(policy: &str, index: usize) -> String {
-    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-    let statement = policy["Statement"].get(index).unwrap_or(&policy["Statement"]);
-    format!(".Statement |= ([.] | flatten | map(select(. != {statement})))")
-}
-
-/// Deploys the stack's own template with one other parameter.
-pub fn set_parameter(stack: &DeployedStack, name: &str, value: &str) -> String {
-    let parameter = |key: &String| match key == name {
-        true => json!({"ParameterKey": key, "ParameterValue": value}),
-        false => json!({"ParameterKey": key, "UsePreviousValue": true}),
+/// Deploys the stack's own template with these parameters.
+pub fn set_parameters(stack: &DeployedStack, new: &[(&str, &str)]) -> String {
+    let parameter = |key: &String| match new.iter().find(|(name, _)| key == name) {
+        Some((_, value)) => json!({"ParameterKey": key, "ParameterValue": value}),
+        None => json!({"ParameterKey": key, "UsePreviousValue": true}),
     };
     let parameters: Vec<Value> = stack.parameters.keys().map(parameter).collect();
     let stack = &stack.name;

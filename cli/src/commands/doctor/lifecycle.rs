@@ -7,7 +7,7 @@ use super::{
     bucket,
     finding::{Call, Findings, Name},
 };
-use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+use crate::{context::Context, failure::Failure, shell::quoted, stack::DeployedStack};
 
 pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
     let bucket = stack.stack.bucket.as_str();

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     context::Context,
-    deploy::quoted,
     failure::Failure,
     schedule::{self, Schedule},
+    shell::quoted,
     stack::DeployedStack,
 };
 
@@ -38,7 +38,7 @@ pub async fn check(
     // What is wrong with the input is said with the schedule.
     let Ok(input) = schedule::parse(schedule.input(), &stack.stack) else { return Ok(None) };
     let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
-    let list = List::new(stack, schedule.name(), value["logGroups"].as_array().cloned().unwrap_or_default(), input);
+    let list = List::new(stack, schedule, value["logGroups"].as_array().cloned().unwrap_or_default(), input);
     list.repeated(findings);
     let (groups, warnings) = match context.archive(stack).expand(&list.input).await {
         Ok(expanded) => expanded,
@@ -68,7 +68,7 @@ pub async fn check(
 }
 
 struct List<'a> {
-    schedule: &'a str,
+    schedule: &'a Schedule,
     /// As they are written.
     entries: Vec<Value>,
     input: RunInput,
@@ -77,7 +77,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(stack: &DeployedStack, schedule: &'a str, entries: Vec<Value>, input: RunInput) -> Self {
+    fn new(stack: &DeployedStack, schedule: &'a Schedule, entries: Vec<Value>, input: RunInput) -> Self {
         let mut places = Vec::new();
         for (place, value) in entries.iter().enumerate() {
             let parsed = RunInput::parse(&json!({ "logGroups": [value] }), &stack.stack).ok();
@@ -88,9 +88,15 @@ impl<'a> List<'a> {
         Self { schedule, entries, input, places }
     }
 
-    /// By its value: other commands may have moved it.
+    /// By its value: other commands may have moved it. A run takes no empty list: the only entry goes when a person has named another one.
     fn remove(&self, place: usize) -> String {
-        fix::edit_input(self.schedule, &format!("del(.logGroups[] | select(. == {}))", self.entries[place]))
+        let entry = &self.entries[place];
+        if self.entries.iter().all(|other| other == entry) {
+            let entry = entry.as_str().map_or_else(|| entry.to_string(), str::to_owned);
+            return format!("logs-archive groups add --yes NAME && logs-archive groups remove --yes {}", quoted(&entry));
+        }
+        let keep = r#"if . == [] then error("the list needs an entry") else . end"#;
+        fix::edit_input(self.schedule, &format!(".logGroups |= (map(select(. != {entry})) | {keep})"))
     }
 
     fn edit(&self, place: usize, edit: &str) -> String {
@@ -183,15 +189,16 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Log groups that two entries of the same rank match.
+    /// Log groups whose streams two entries of the same rank match.
     fn archived_twice(&self, groups: &[Group], findings: &mut Findings) {
         let mut pairs: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
-        for pair in groups.windows(2).filter(|pair| pair[0].place.log_group == pair[1].place.log_group) {
-            let name = &pair[0].place.log_group;
-            if let [one, other, ..] = best_entries(&self.input.entries, name)[..]
-                && share_streams(one, other)
-            {
-                pairs.entry((self.place_of(one), self.place_of(other))).or_default().push(name.as_str());
+        for group in groups.chunk_by(|one, other| one.place.log_group == other.place.log_group) {
+            let name = &group[0].place.log_group;
+            let entries = best_entries(&self.input.entries, name);
+            for (index, second) in entries.iter().enumerate() {
+                if let Some(first) = entries[..index].iter().find(|first| share_streams(first, second)) {
+                    pairs.entry((self.place_of(first), self.place_of(second))).or_default().push(name.as_str());
+                }
             }
         }
         for ((first, second), names) in pairs {

@@ -6,9 +6,11 @@ mod deployment;
 mod destination;
 mod finding;
 mod fix;
+mod granted;
 mod lifecycle;
 mod log_groups;
 mod notification;
+mod policy;
 mod roles;
 mod schedule;
 mod slot;
@@ -17,6 +19,7 @@ mod template;
 use std::fmt::Write;
 
 use crate::{Verdict, arguments::Format, context::Context, failure::Failure, output::note};
+use destination::Destination;
 use finding::{Finding, Findings, Severity};
 
 pub async fn run(context: &Context) -> Result<Verdict, Failure> {
@@ -28,9 +31,11 @@ pub async fn run(context: &Context) -> Result<Verdict, Failure> {
         Some(schedule) => log_groups::check(context, &stack, schedule, &mut findings).await?,
         None => None,
     };
-    bucket::check(context, &stack, &mut findings).await?;
-    destination::check(context, &stack, &deployment, groups.as_deref(), &mut findings).await?;
-    roles::check(context, &deployment, &mut findings).await?;
+    let roles = granted::roles(&deployment);
+    let is_usable = bucket::check(context, &stack, &mut findings).await?;
+    let destination = Destination { context, stack: &stack, deployment: &deployment, roles: &roles };
+    destination.check(is_usable, groups.as_deref(), &mut findings).await?;
+    roles::check(context, &roles, &mut findings).await?;
     notification::check(context, &stack, &mut findings).await?;
     slot::check(context, &stack, &mut findings).await?;
     alarms::check(context, &stack, &deployment, &mut findings).await?;

@@ -3,10 +3,12 @@
 use aws_sdk_sns::types::Subscription;
 
 use super::finding::{Call, Findings, Name};
-use crate::{context::Context, deploy::quoted, failure::Failure, stack::DeployedStack};
+use crate::{context::Context, failure::Failure, shell::quoted, stack::DeployedStack};
 
 /// What Amazon SNS lists instead of an ARN.
 const PENDING: &str = "PendingConfirmation";
+/// The same, for some days after an address has unsubscribed.
+const DELETED: &str = "Deleted";
 
 pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
     let topic = stack.output("NotificationTopicArn");
@@ -19,11 +21,12 @@ pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Find
     let pages: Result<Vec<Subscription>, _> =
         context.sns().list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send().collect().await;
     let Some(subscriptions) = findings.ask(call, pages)?.or_absent() else { return Ok(()) };
-    let Some(subscriptions) = subscriptions else {
+    let Some(mut subscriptions) = subscriptions else {
         let name = topic.rsplit(':').next().unwrap_or_default();
         findings.add(Name::TopicNotFound, topic, "The stack's topic does not exist.", format!("aws sns create-topic --name {name}"));
         return Ok(());
     };
+    subscriptions.retain(|subscription| subscription.subscription_arn() != Some(DELETED));
     let subscribe = |protocol: &str, endpoint: &str| {
         format!("aws sns subscribe --topic-arn {topic} --protocol {protocol} --notification-endpoint {}", quoted(endpoint))
     };

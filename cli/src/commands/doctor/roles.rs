@@ -3,92 +3,71 @@
 //! IAM itself is asked (SimulatePrincipalPolicy), because only it knows everything that counts: the role's own and attached
 //! policies, its permissions boundary, the organization's. What is asked for is each action of the templates' own statements.
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType, Role as Found};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{
-    deployment::Deployment,
     finding::{Asked, Call, Findings, Name},
-    template::{Template, one_or_more},
+    granted::{Grant, Policy, Role},
+    template::one_or_more,
 };
-use crate::{context::Context, deploy::quoted, failure::Failure};
+use crate::{context::Context, failure::Failure, shell::quoted};
 
 /// IAM allows some ten simulations a second.
 const AT_ONCE: usize = 4;
 
-pub async fn check(context: &Context, deployment: &Deployment, findings: &mut Findings) -> Result<(), Failure> {
-    let templates = [deployment.roles.as_ref(), deployment.schedule.as_ref(), Some(&deployment.root)];
-    for template in templates.into_iter().flatten() {
-        for resource in template.resources("AWS::IAM::Role") {
-            if let (Some(name), Some(properties)) = (template.values.get(resource), template.properties(resource)) {
-                let policies = policies(template, resource, &properties);
-                check_role(context, name, &properties, &policies, findings).await?;
-            }
-        }
+pub async fn check(context: &Context, roles: &[Role], findings: &mut Findings) -> Result<(), Failure> {
+    for role in roles {
+        check_role(context, role, findings).await?;
     }
     Ok(())
 }
 
-/// A policy's name and document.
-type Policy = (String, Value);
-
-/// Those of the role itself, and those that are attached to it as resources of their own.
-fn policies(template: &Template, role: &str, properties: &Value) -> Vec<Policy> {
-    let own = properties["Policies"].as_array().cloned().unwrap_or_default();
-    let attached = template.resources("AWS::IAM::Policy").into_iter().filter_map(|name| template.properties(name));
-    let physical = template.values.get(role);
-    let attached = attached
-        .filter(|policy| policy["Roles"].as_array().into_iter().flatten().any(|role| role.as_str() == physical.map(String::as_str)));
-    let named = |policy: Value| (policy["PolicyName"].as_str().unwrap_or_default().to_owned(), policy["PolicyDocument"].clone());
-    own.into_iter().chain(attached).map(named).collect()
-}
-
-async fn check_role(
-    context: &Context,
-    name: &str,
-    properties: &Value,
-    policies: &[Policy],
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    let client = context.iam();
-    let call = Call { operation: "GetRole", action: "iam:GetRole", resource: name, absent: &["NoSuchEntity"] };
-    let Some(answer) = findings.ask(call, client.get_role().role_name(name).send().await)?.or_absent() else { return Ok(()) };
+async fn check_role(context: &Context, role: &Role, findings: &mut Findings) -> Result<(), Failure> {
+    let Role { name, arn, properties, policies } = role;
+    let call = Call { operation: "GetRole", action: "iam:GetRole", resource: arn, absent: &["NoSuchEntity"] };
+    let Some(answer) = findings.ask(call, context.iam().get_role().role_name(name).send().await)?.or_absent() else { return Ok(()) };
     let trust = &properties["AssumeRolePolicyDocument"];
-    let Some(role) = answer.and_then(|answer| answer.role) else {
-        let path = properties["Path"].as_str().unwrap_or("/");
-        let create =
-            format!("aws iam create-role --role-name {name} --path {path} --assume-role-policy-document {}", quoted(&trust.to_string()));
-        let fix = policies.iter().fold(create, |fix, policy| format!("{fix} && {}", put_policy(name, policy)));
-        findings.add(Name::RoleNotFound, name, "The role does not exist.", fix);
+    let Some(found) = answer.and_then(|answer| answer.role) else {
+        findings.add(Name::RoleNotFound, arn, "The role does not exist.", create(role));
         return Ok(());
     };
     let services = |document: &Value| -> Vec<String> {
         let statements = document["Statement"].as_array().into_iter().flatten().filter(|statement| statement["Effect"] == "Allow");
         statements.flat_map(|statement| one_or_more(&statement["Principal"]["Service"])).collect()
     };
-    let trusted = services(&document_of(role.assume_role_policy_document().unwrap_or_default()));
+    let trusted = services(&document_of(found.assume_role_policy_document().unwrap_or_default()));
     if let Some(service) = services(trust).into_iter().find(|service| !trusted.contains(service)) {
         let fix = format!("aws iam update-assume-role-policy --role-name {name} --policy-document {}", quoted(&trust.to_string()));
-        findings.add(Name::RoleNotTrusted, role.arn(), format!("The role does not trust {service}."), fix);
+        findings.add(Name::RoleNotTrusted, arn, format!("The role does not trust {service}."), fix);
     }
     for policy in policies {
-        let Some(refused) = simulate(context, role.arn(), &policy.1, findings).await? else { return Ok(()) };
-        let lacking = refused.iter().filter(|(_, _, is_denied)| !is_denied).map(|(action, resource, _)| format!("{action} on {resource}"));
-        let lacking: Vec<String> = lacking.collect();
+        let Some(refused) = simulate(context, arn, policy, findings).await? else { return Ok(()) };
+        let by = |why: Why| -> Vec<&Refused> { refused.iter().filter(|refused| refused.why == why).collect() };
+        let lacking = by(Why::Lacks);
         if !lacking.is_empty() {
-            let what = format!("The role does not allow what its policy {} should: {}.", policy.0, lacking.join(", "));
-            findings.add(Name::RoleLacksPermission, role.arn(), what, put_policy(name, policy));
+            let what = format!("The role does not allow what its policy {} should: {}.", policy.name, listed(&lacking));
+            findings.add(Name::RoleLacksPermission, arn, what, put_policy(name, policy));
         }
-        if let Some((action, resource, _)) = refused.iter().find(|(_, _, is_denied)| *is_denied) {
-            denied(context, name, role.arn(), (action, resource), policies, findings).await?;
+        limited(&found, arn, &refused, findings);
+        if let Some(first) = by(Why::Denied).first() {
+            denied(context, role, first, findings).await?;
         }
     }
     Ok(())
 }
 
-fn put_policy(role: &str, (name, document): &Policy) -> String {
+fn create(Role { name, properties, policies, .. }: &Role) -> String {
+    let path = properties["Path"].as_str().unwrap_or("/");
+    let boundary = properties["PermissionsBoundary"].as_str().map_or_else(String::new, |arn| format!(" --permissions-boundary {arn}"));
+    let trust = quoted(&properties["AssumeRolePolicyDocument"].to_string());
+    let create = format!("aws iam create-role --role-name {name} --path {path}{boundary} --assume-role-policy-document {trust}");
+    policies.iter().fold(create, |fix, policy| format!("{fix} && {}", put_policy(name, policy)))
+}
+
+fn put_policy(role: &str, Policy { name, document }: &Policy) -> String {
     format!("aws iam put-role-policy --role-name {role} --policy-name {name} --policy-document {}", quoted(&document.to_string()))
 }
 
@@ -97,62 +76,114 @@ fn document_of(text: &str) -> Value {
     serde_json::from_str(&percent_decode_str(text).decode_utf8_lossy()).unwrap_or_default()
 }
 
-/// The actions that IAM would refuse, each with its resource and whether a statement denies it. `None`: nobody may ask.
-async fn simulate(
-    context: &Context,
-    role: &str,
-    policy: &Value,
-    findings: &mut Findings,
-) -> Result<Option<Vec<(String, String, bool)>>, Failure> {
-    let client = context.iam();
-    let statements = policy["Statement"].as_array().into_iter().flatten();
-    let questions = statements.flat_map(|statement| {
-        let actions = one_or_more(&statement["Action"]);
-        one_or_more(&statement["Resource"])
-            .into_iter()
-            .map(move |resource| (actions.clone(), resource, &statement["Condition"]["StringEquals"]))
-    });
-    let client = &client;
-    let ask = |(actions, resource, conditions): (Vec<String>, String, &Value)| {
-        let entries: Vec<ContextEntry> = (conditions.as_object().into_iter().flatten())
+/// An action that IAM would refuse.
+struct Refused {
+    action: String,
+    resource: String,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// No policy of the role allows it.
+    Lacks,
+    Denied,
+    /// The permissions boundary does not allow it, or denies it, whatever the role's policies say.
+    Boundary,
+    /// The same, of the organization's policies.
+    Organization,
+}
+
+impl Why {
+    /// `None`: IAM allows it.
+    fn of(result: &EvaluationResult) -> Option<Self> {
+        let is_limited = |allowed: Option<bool>| allowed == Some(false);
+        Some(match result.eval_decision() {
+            PolicyEvaluationDecisionType::Allowed => return None,
+            _ if is_limited(result.permissions_boundary_decision_detail().map(|detail| detail.allowed_by_permissions_boundary())) => {
+                Self::Boundary
+            }
+            _ if is_limited(result.organizations_decision_detail().map(|detail| detail.allowed_by_organizations())) => Self::Organization,
+            PolicyEvaluationDecisionType::ExplicitDeny => Self::Denied,
+            _ => Self::Lacks,
+        })
+    }
+}
+
+fn listed(refused: &[&Refused]) -> String {
+    let texts: Vec<String> = refused.iter().map(|Refused { action, resource, .. }| format!("{action} on {resource}")).collect();
+    texts.join(", ")
+}
+
+/// The statement that allows all of these.
+fn statement(refused: &[&Refused]) -> Value {
+    let distinct = |of: fn(&Refused) -> &String| {
+        let mut texts: Vec<&String> = refused.iter().map(|refused| of(refused)).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        json!(texts)
+    };
+    json!({"Effect": "Allow", "Action": distinct(|refused| &refused.action), "Resource": distinct(|refused| &refused.resource)})
+}
+
+/// What the permissions boundary or the organization does not allow.
+fn limited(found: &Found, arn: &str, refused: &[Refused], findings: &mut Findings) {
+    let by = |why: Why| -> Vec<&Refused> { refused.iter().filter(|refused| refused.why == why).collect() };
+    let organization = by(Why::Organization);
+    if !organization.is_empty() {
+        let what = format!("The organization's policies do not allow {}. Their administrator has to allow it.", listed(&organization));
+        findings.add(Name::RoleLimited, arn, what, statement(&organization).to_string());
+    }
+    let lacking = by(Why::Boundary);
+    if !lacking.is_empty() {
+        let boundary = found.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()).unwrap_or_default();
+        let what = format!("The role's permissions boundary {boundary} does not allow {}.", listed(&lacking));
+        let add = quoted(&format!(".Statement = ([.Statement] | flatten) + [{}]", statement(&lacking)));
+        let fix = format!(
+            r#"aws iam create-policy-version --set-as-default --policy-arn {boundary} --policy-document "$(aws iam get-policy-version --policy-arn {boundary} --version-id "$(aws iam get-policy --policy-arn {boundary} --query Policy.DefaultVersionId --output text)" --query PolicyVersion.Document --output json | jq -c {add})""#
+        );
+        findings.add(Name::RoleLimited, arn, what, fix);
+    }
+}
+
+/// What IAM would refuse of what a policy grants. `None`: nobody may ask.
+async fn simulate(context: &Context, role: &str, policy: &Policy, findings: &mut Findings) -> Result<Option<Vec<Refused>>, Failure> {
+    let client = &context.iam();
+    let ask = |grant: Grant| {
+        let entries: Vec<ContextEntry> = (grant.conditions.as_object().into_iter().flatten())
             .map(|(key, value)| {
                 let entry = ContextEntry::builder().context_key_name(key).context_key_type(ContextKeyTypeEnum::String);
                 entry.set_context_key_values(Some(one_or_more(value))).build()
             })
             .collect();
-        let simulated = client.simulate_principal_policy().policy_source_arn(role).set_action_names(Some(actions));
+        let example = grant.example();
+        let simulated = client.simulate_principal_policy().policy_source_arn(role).set_action_names(Some(grant.actions));
         let simulated = simulated.set_context_entries(Some(entries).filter(|entries| !entries.is_empty()));
-        // An ARN that the statement's pattern stands for.
-        let example = resource.replace('*', "doctor");
-        let simulated = if resource == "*" { simulated } else { simulated.resource_arns(example) };
-        async move { simulated.send().await.map(|answer| (resource, answer.evaluation_results.unwrap_or_default())) }
+        let simulated = if grant.resource == "*" { simulated } else { simulated.resource_arns(example) };
+        async move {
+            let results: Vec<EvaluationResult> = simulated.into_paginator().items().send().collect::<Result<_, _>>().await?;
+            Ok((grant.resource, results))
+        }
     };
-    let answers: Result<Vec<(String, Vec<EvaluationResult>)>, _> = stream::iter(questions.map(ask)).buffered(AT_ONCE).try_collect().await;
+    let answers: Result<Vec<_>, _> = stream::iter(policy.grants().map(ask)).buffered(AT_ONCE).try_collect().await;
     let call = Call { operation: "SimulatePrincipalPolicy", action: "iam:SimulatePrincipalPolicy", resource: role, absent: &[] };
     let Some(answers) = findings.ask(call, answers)?.known() else { return Ok(None) };
     let refused = answers.into_iter().flat_map(|(resource, results)| {
-        let refused = results.into_iter().filter(|result| result.eval_decision() != &PolicyEvaluationDecisionType::Allowed);
-        refused.map(move |result| {
-            let is_denied = result.eval_decision() == &PolicyEvaluationDecisionType::ExplicitDeny;
-            (result.eval_action_name, resource.clone(), is_denied)
-        })
+        let refused = results.into_iter().filter_map(|result| Some((Why::of(&result)?, result)));
+        refused.map(move |(why, result)| Refused { action: result.eval_action_name, resource: resource.clone(), why })
     });
     Ok(Some(refused.collect()))
 }
 
 /// Finds the inline policy whose statement denies, to name it.
-async fn denied(
-    context: &Context,
-    role: &str,
-    arn: &str,
-    (action, resource): (&str, &str),
-    own: &[Policy],
-    findings: &mut Findings,
-) -> Result<(), Failure> {
+async fn denied(context: &Context, role: &Role, refused: &Refused, findings: &mut Findings) -> Result<(), Failure> {
+    let Role { name: role, arn, policies: own, .. } = role;
+    let Refused { action, resource, .. } = refused;
     let client = context.iam();
     let call = Call { operation: "ListRolePolicies", action: "iam:ListRolePolicies", resource: arn, absent: &[] };
-    let Some(listed) = findings.ask(call, client.list_role_policies().role_name(role).send().await)?.known() else { return Ok(()) };
-    for name in listed.policy_names() {
+    let listed: Result<Vec<String>, _> = client.list_role_policies().role_name(role).into_paginator().items().send().collect().await;
+    let Some(listed) = findings.ask(call, listed)?.known() else { return Ok(()) };
+    for name in &listed {
         let call = Call { operation: "GetRolePolicy", action: "iam:GetRolePolicy", resource: arn, absent: &[] };
         let asked = findings.ask(call, client.get_role_policy().role_name(role).policy_name(name).send().await)?;
         let Asked::Is(policy) = asked else { return Ok(()) };
@@ -163,7 +194,7 @@ async fn denied(
         if let Some(statement) = statements.iter().find(denies) {
             let sid = statement["Sid"].as_str().map_or(String::new(), |sid| format!(" {sid:?}"));
             let what = format!("The statement{sid} of the role's policy {name} denies {action} on {resource}.");
-            let fix = match own.iter().find(|(own, _)| own == name) {
+            let fix = match own.iter().find(|own| own.name == *name) {
                 Some(policy) => put_policy(role, policy),
                 None => format!("aws iam delete-role-policy --role-name {role} --policy-name {name}"),
             };
@@ -173,12 +204,38 @@ async fn denied(
             return Ok(());
         }
     }
-    // Not the role's own: an attached policy, its permissions boundary, or the organization's.
-    let statement = json!({"Effect": "Allow", "Action": action, "Resource": resource});
     let what = format!(
-        "A policy that is attached to the role, its permissions boundary or a policy of the organization denies {action} on {resource}. \
-         Its owner has to take the Deny out, and to allow the statement."
+        "A policy that is attached to the role denies {action} on {resource}. Its owner has to take the Deny out, and to allow the statement."
     );
-    findings.add(Name::RoleDenied, arn, what, statement.to_string());
+    findings.add(Name::RoleDenied, arn, what, statement(&[refused]).to_string());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_refuses() {
+        use PolicyEvaluationDecisionType::{Allowed, ExplicitDeny, ImplicitDeny};
+        let boundary = |allows| PermissionsBoundaryDecisionDetail::builder().allowed_by_permissions_boundary(allows).build();
+        let organization = |allows| OrganizationsDecisionDetail::builder().allowed_by_organizations(allows).build();
+        for (decision, by_boundary, by_organization, expected) in [
+            (Allowed, Some(true), Some(true), None),
+            (ImplicitDeny, None, None, Some(Why::Lacks)),
+            (ImplicitDeny, Some(true), Some(true), Some(Why::Lacks)),
+            (ImplicitDeny, Some(false), Some(true), Some(Why::Boundary)),
+            (ImplicitDeny, Some(true), Some(false), Some(Why::Organization)),
+            (ExplicitDeny, Some(true), None, Some(Why::Denied)),
+            (ExplicitDeny, Some(false), None, Some(Why::Boundary)),
+            (ExplicitDeny, None, Some(false), Some(Why::Organization)),
+        ] {
+            let result = EvaluationResult::builder().eval_action_name("sns:Publish").eval_decision(decision.clone());
+            let result = result.set_permissions_boundary_decision_detail(by_boundary.map(boundary));
+            let result = result.set_organizations_decision_detail(by_organization.map(organization)).build().expect("a result");
+            assert_eq!(Why::of(&result), expected, "{decision:?} {by_boundary:?} {by_organization:?}");
+        }
+    }
 }

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 use super::{
     deployment::Deployment,
     finding::{Call, Findings, Name},
-    fix,
+    fix::{self, is_past},
     template::Template,
 };
 use crate::{
     context::Context,
-    deploy::{self, quoted},
+    deploy,
     failure::Failure,
     schedule::{self, SCHEDULED_TIME, Schedule},
+    shell::quoted,
     stack::DeployedStack,
 };
 
@@ -37,7 +38,7 @@ pub async fn check(
     let Some(described) = asked.or_absent() else { return Ok(None) };
     let template = deployment.schedule.as_ref();
     let Some(described) = described else {
-        let fix = template.and_then(|template| create(template, name)).unwrap_or_else(|| fix::set_parameter(stack, "Schedule", "OFF"));
+        let fix = template.and_then(|template| create(template, name)).unwrap_or_else(|| fix::deploy(stack));
         findings.add(Name::ScheduleNotFound, &arn, "The stack's schedule does not exist.", fix);
         return Ok(None);
     };
@@ -55,11 +56,21 @@ fn create(template: &Template, name: &str) -> Option<String> {
 }
 
 fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
-    let (name, described) = (schedule.name(), &schedule.described);
+    let described = &schedule.described;
     let asked_for = stack.parameters.get("Schedule").map_or("", String::as_str);
     if described.state() == Some(&ScheduleState::Disabled) && asked_for != "OFF" {
         let what = format!("The schedule is disabled, and the stack's parameter Schedule is {asked_for}.");
-        findings.add(Name::ScheduleDisabled, arn, what, fix::edit_schedule(name, r#".State = "ENABLED""#));
+        findings.add(Name::ScheduleDisabled, arn, what, fix::edit_schedule(schedule, r#".State = "ENABLED""#));
+    }
+    if asked_for != "OFF" {
+        let bounds = [
+            (described.end_date().filter(|end| is_past(end)), "ended at", "del(.EndDate)"),
+            (described.start_date().filter(|start| !is_past(start)), "does not begin before", "del(.StartDate)"),
+        ];
+        for (bound, verb, edit) in bounds.into_iter().filter_map(|(bound, verb, edit)| Some((bound?, verb, edit))) {
+            let what = format!("The schedule {verb} {bound}, and the stack's parameter Schedule is {asked_for}.");
+            findings.add(Name::ScheduleDisabled, arn, what, fix::edit_schedule(schedule, edit));
+        }
     }
     let expression = template.and_then(|template| template.property(RESOURCE, "ScheduleExpression"));
     if let Some(Value::String(expected)) = expression
@@ -70,7 +81,7 @@ fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
             Name::ScheduleExpressionDiffers,
             arn,
             what,
-            fix::edit_schedule(name, &format!(".ScheduleExpression = {}", json!(expected))),
+            fix::edit_schedule(schedule, &format!(".ScheduleExpression = {}", json!(expected))),
         );
     }
     let (zone, expected) = (described.schedule_expression_timezone().unwrap_or("UTC"), stack.stack.timezone.name());
@@ -80,60 +91,76 @@ fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
             Name::ScheduleTimeZoneDiffers,
             arn,
             what,
-            fix::edit_schedule(name, &format!(".ScheduleExpressionTimezone = {}", json!(expected))),
+            fix::edit_schedule(schedule, &format!(".ScheduleExpressionTimezone = {}", json!(expected))),
         );
     }
 }
 
 fn target(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
-    let name = schedule.name();
     let target = schedule.described.target();
     let starts = target.map_or("nothing", |target| target.arn());
     if starts != stack.state_machine_arn() {
         let what = format!("The schedule starts {starts}, not {}.", stack.state_machine_arn());
         let edit = format!(".Target.Arn = {}", json!(stack.state_machine_arn()));
-        findings.add(Name::ScheduleTargetDiffers, arn, what, fix::edit_schedule(name, &edit));
+        findings.add(Name::ScheduleTargetDiffers, arn, what, fix::edit_schedule(schedule, &edit));
     }
-    let dead_letters = target.and_then(|target| target.dead_letter_config()).and_then(|config| config.arn());
-    if dead_letters.is_none()
-        && let Some(queue) =
-            template.and_then(|template| template.property(RESOURCE, "Target")).map(|target| target["DeadLetterConfig"].clone())
-    {
-        let what = "The schedule has no dead-letter queue.";
-        findings.add(Name::DeadLetterQueueMissing, arn, what, fix::edit_schedule(name, &format!(".Target.DeadLetterConfig = {queue}")));
+    let Some(expected) = template.and_then(|template| template.property(RESOURCE, "Target")) else { return };
+    let role = target.map_or("", |target| target.role_arn());
+    if role != expected["RoleArn"] {
+        let expected = &expected["RoleArn"];
+        let what = format!("EventBridge Scheduler starts runs with the role {role}, not {}.", expected.as_str().unwrap_or_default());
+        findings.add(Name::ScheduleRoleDiffers, arn, what, fix::edit_schedule(schedule, &format!(".Target.RoleArn = {expected}")));
+    }
+    let queue = target.and_then(|target| target.dead_letter_config()).and_then(|config| config.arn());
+    let expected = &expected["DeadLetterConfig"];
+    if queue.is_none_or(|queue| queue != expected["Arn"]) {
+        let what = match queue {
+            Some(queue) => format!("The schedule's dead-letter queue is {queue}, which the alarm StartFailed does not look at."),
+            None => "The schedule has no dead-letter queue.".to_owned(),
+        };
+        findings.add(
+            Name::DeadLetterQueueMissing,
+            arn,
+            what,
+            fix::edit_schedule(schedule, &format!(".Target.DeadLetterConfig = {expected}")),
+        );
     }
 }
 
 fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut Findings) {
-    let name = schedule.name();
     let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
     let run = match schedule::parse(schedule.input(), &stack.stack) {
         Ok(run) => run,
         Err(error) => {
-            let fix = fix::edit_schedule(name, &format!(".Target.Input = {}", json!(repaired(&value, stack).to_string())));
+            let fix = fix::edit_schedule(schedule, &format!(".Target.Input = {}", json!(repaired(&value, stack).to_string())));
             return findings.add(Name::ScheduleInputInvalid, arn, format!("A run refuses the schedule's input: {}.", error.message), fix);
         }
     };
     if value["scheduledTime"] != SCHEDULED_TIME {
         let what =
             format!("The input's scheduledTime is {}, not {SCHEDULED_TIME}, which EventBridge Scheduler replaces.", value["scheduledTime"]);
-        findings.add(Name::ScheduledTimeMissing, arn, what, fix::edit_input(name, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))));
+        findings.add(
+            Name::ScheduledTimeMissing,
+            arn,
+            what,
+            fix::edit_input(schedule, &format!(".scheduledTime = {}", json!(SCHEDULED_TIME))),
+        );
     }
     if run.timezone != stack.stack.timezone {
         let what = format!("The input's timezone is {}, and the stack's TimeZone is {}.", run.timezone, stack.stack.timezone);
-        findings.add(Name::ScheduleTimeZoneDiffers, arn, what, fix::edit_input(name, "del(.timezone)"));
+        findings.add(Name::ScheduleTimeZoneDiffers, arn, what, fix::edit_input(schedule, "del(.timezone)"));
     }
     if run.settle_days != stack.stack.settle_days {
         let (days, expected) = (run.settle_days.days(), stack.stack.settle_days.days());
         let what = format!("The input's settleDays is {days}, and the stack's SettleDays is {expected}.");
-        findings.add(Name::SettleDaysDiffer, arn, what, fix::edit_input(name, &format!(".settleDays = {expected}")));
+        findings.add(Name::SettleDaysDiffer, arn, what, fix::edit_input(schedule, &format!(".settleDays = {expected}")));
     }
     let entries = value["logGroups"].as_array().map_or(&[][..], Vec::as_slice);
     if !deploy::parameter_has(stack, entries)
         && let Some(parameter) = deploy::parameter_of(entries)
     {
         let what = format!("The schedule's list has {} entries that are not those of the stack's parameter LogGroups.", entries.len());
-        findings.add(Name::ListDiffers, arn, what, fix::set_parameter(stack, "LogGroups", &parameter));
+        findings.add(Name::ListDiffers, arn, what, fix::set_parameters(stack, &[("LogGroups", &parameter)]));
     }
 }
 

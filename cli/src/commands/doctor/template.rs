@@ -12,6 +12,10 @@ pub const ROLES: &str = include_str!("../../../../infra/roles.yaml");
 pub const ROOT: &str = include_str!("../../../../infra/template.yaml");
 pub const SCHEDULE: &str = include_str!("../../../../infra/schedule.yaml");
 
+/// What `doctor` compares with the stack.
+const COMPARED: [&str; 5] =
+    ["AWS::CloudWatch::Alarm", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::S3::BucketPolicy", "AWS::Scheduler::Schedule"];
+
 pub struct Template {
     document: Value,
     /// Parameters, pseudo parameters, and what `Ref` and `Fn::GetAtt` give for resources.
@@ -25,11 +29,26 @@ impl Template {
 
     /// The resources of a type whose conditions hold.
     pub fn resources(&self, kind: &str) -> Vec<&str> {
+        let made = |resource: &Value| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true));
+        self.all().filter(|(_, resource)| resource["Type"] == kind && made(resource)).map(|(name, _)| name).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.document["Resources"].as_mapping().expect("a template has resources");
-        let of_kind = all.iter().filter(|(_, resource)| resource["Type"] == kind);
-        let made =
-            of_kind.filter(|(_, resource)| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true)));
-        made.filter_map(|(name, _)| name.as_str()).collect()
+        all.iter().filter_map(|(name, resource)| Some((name.as_str()?, resource)))
+    }
+
+    /// What cannot be compared, because the deployed stack has not what it needs.
+    pub fn not_compared(&self) -> Vec<&str> {
+        let is_known = |name: &str, resource: &Value| match resource.get("Condition").map(|condition| self.condition(condition)) {
+            Some(Some(false)) => true,
+            Some(None) => false,
+            Some(Some(true)) | None => {
+                self.properties(name).is_some() && (resource["Type"] != "AWS::IAM::Role" || self.values.contains_key(name))
+            }
+        };
+        let compared = self.all().filter(|(_, resource)| COMPARED.iter().any(|kind| resource["Type"] == *kind));
+        compared.filter(|(name, resource)| !is_known(name, resource)).map(|(name, _)| name).collect()
     }
 
     /// The properties of a resource. `None`: they need a value that the deployed stack has not.
@@ -116,4 +135,27 @@ impl Template {
 pub fn one_or_more(value: &Json) -> Vec<String> {
     let values = value.as_array().map_or_else(|| vec![value], |values| values.iter().collect());
     values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_stack_lacks_is_named() {
+        let values = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        let parameters = ["ArchiveStackName", "StateMachineArn", "DeadLetterQueueName", "NotificationTopicArn", "Schedule"];
+        assert_eq!(Template::new(MONITORING, values(&parameters)).not_compared(), [""; 0]);
+        // A parameter of a resource, and one of a condition.
+        assert_eq!(
+            Template::new(MONITORING, values(&["ArchiveStackName", "StateMachineArn", "NotificationTopicArn"])).not_compared(),
+            ["NoRunEndedAlarm", "StartFailedAlarm"]
+        );
+        let parameters =
+            ["AWS::AccountId", "AWS::Partition", "AWS::Region", "StateMachineArn", "Schedule", "TimeZone", "SettleDays", "Compact"];
+        let parameters = [&parameters[..], &["LogGroups", "PermissionsBoundaryArn"]].concat();
+        let resources = ["ExportLogsScheduleDeadLetterQueue.Arn", "ExportLogsScheduleRole.Arn"];
+        let template = Template::new(SCHEDULE, values(&[&parameters[..], &resources].concat()));
+        assert_eq!(template.not_compared(), ["ExportLogsScheduleRole"], "the role itself is not in the stack");
+    }
 }

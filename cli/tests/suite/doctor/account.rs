@@ -8,14 +8,19 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{findings, finds, finds_and_mends, healthy, physical, shell};
+use super::{finds, finds_and_mends, healthy, physical, shell};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_roles() {
-    let (archive, tool) = healthy("OFF").await;
+    const BOUNDARY: &str = "arn:aws:iam::000000000000:policy/Limits";
+    let (archive, tool) = healthy(&[("PermissionsBoundaryArn", BOUNDARY)]).await;
     let iam = aws_sdk_iam::Client::new(&archive.local.sdk_config());
-    let [plan, create, check] = ["PlanExportsRole", "CreateExportTaskRole", "CheckExportTaskRole"].map(|role| physical(&archive, role));
-    let (plan, create, check) = (plan.await, create.await, check.await);
+    let roles = ["PlanExportsRole", "CreateExportTaskRole", "CheckExportTaskRole", "ReportArchiveRole"];
+    let [plan, create, check, report] = roles.map(|role| physical(&archive, role));
+    let (plan, create, check, report) = (plan.await, create.await, check.await, report.await);
+    let limits = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "NotAction": "sns:*", "Resource": "*"}});
+    iam.create_policy().policy_name("Limits").policy_document(limits.to_string()).send().await.expect("a policy");
+    iam.put_role_permissions_boundary().role_name(&report).permissions_boundary(BOUNDARY).send().await.expect("it is limited");
     iam.delete_role_policy().role_name(&plan).policy_name("PlanExports").send().await.expect("it goes");
     let deny =
         json!({"Version": "2012-10-17", "Statement": [{"Sid": "NoExports", "Effect": "Deny", "Action": "logs:Create*", "Resource": "*"}]});
@@ -34,14 +39,32 @@ async fn the_roles() {
         ),
         ("RoleDenied", r#"The statement "NoExports" of the role's policy Freeze denies logs:CreateExportTask"#),
         ("RoleNotTrusted", "The role does not trust lambda.amazonaws.com."),
+        (
+            "RoleLimited",
+            "The role's permissions boundary arn:aws:iam::000000000000:policy/Limits does not allow sns:Publish on arn:aws:sns:",
+        ),
         ("RoleNotFound", "The role does not exist."),
     ];
     finds_and_mends(&archive, &tool, &expected).await;
+    let again = iam.get_role().role_name(&machine).send().await.expect("the role").role.expect("the role");
+    assert_eq!(again.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()), Some(BOUNDARY));
+}
+
+/// Without its nested stack, nobody knows what the alarms should be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_without_a_nested_stack() {
+    let (archive, tool) = healthy(&[]).await;
+    let cloudformation = aws_sdk_cloudformation::Client::new(&archive.local.sdk_config());
+    let monitoring = physical(&archive, "Monitoring").await;
+    cloudformation.delete_stack().stack_name(monitoring).send().await.expect("it goes");
+    let what = "The nested stack Monitoring does not exist. Use the tool of the stack's version, or deploy";
+    let found = finds(&tool, &[("StackIncomplete", what)]).await;
+    assert_eq!(found[0]["fix"], "sam build && sam deploy --region ap-northeast-1 --stack-name cloudwatch-logs-archive");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slot_and_alarms() {
-    let (archive, tool) = healthy("OFF").await;
+    let (archive, tool) = healthy(&[]).await;
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&archive.local.sdk_config());
     let alarm = |name: &str| format!("cloudwatch-logs-archive-{name}");
     for name in ["RunFailed", "StartFailed"] {
@@ -74,7 +97,12 @@ async fn slot_and_alarms() {
     // No command ends an alarm: it ends with its cause.
     set_state(&archive, &alarm("MissingMonths"), StateValue::Alarm).await;
     let found = finds(&tool, &[("AlarmInAlarm", "Months that are due are not archived.")]).await;
-    assert_eq!(found[0]["fix"], "logs-archive run");
+    shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
+    let runs = archive.local.step_functions().list_executions().state_machine_arn(&archive.stack.state_machine_arn).send().await;
+    let [run] = runs.expect("a list").executions.try_into().expect("one run");
+    archive.wait_well(&run.execution_arn).await;
+    let report = archive.report(&run.execution_arn).await;
+    assert!(report["scheduled_time"].is_string(), "it judges the whole list: {report:#}");
     set_state(&archive, &alarm("MissingMonths"), StateValue::Ok).await;
     finds(&tool, &[]).await;
 }
@@ -86,8 +114,15 @@ async fn set_state(archive: &Archive, alarm: &str, state: StateValue) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_topic() {
-    let (archive, tool) = healthy("OFF").await;
+    let (archive, tool) = healthy(&[("NotificationEmail", "ops@example.com")]).await;
     let sns = aws_sdk_sns::Client::new(&archive.local.sdk_config());
+    let subscriptions = sns.list_subscriptions_by_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("a list");
+    let arn = subscriptions.subscriptions()[0].subscription_arn().expect("an ARN").to_owned();
+    sns.unsubscribe().subscription_arn(arn).send().await.expect("it goes");
+    let listed = sns.list_subscriptions_by_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("a list");
+    assert_eq!(listed.subscriptions()[0].subscription_arn(), Some("Deleted"));
+    finds_and_mends(&archive, &tool, &[("NobodySubscribed", "ops@example.com is not subscribed to the topic.")]).await;
+
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
     let endpoint = format!("http://{}/alarms", listener.local_addr().expect("an address"));
     sns.subscribe().topic_arn(&archive.stack.topic_arn).protocol("http").endpoint(&endpoint).send().await.expect("a subscription");
@@ -102,7 +137,7 @@ async fn the_topic() {
     sns.delete_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("it goes");
     let found = finds(&tool, &[("TopicNotFound", "does not exist")]).await;
     shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
-    assert_eq!(findings(&tool).await, [json!(null); 0]);
+    finds_and_mends(&archive, &tool, &[("NobodySubscribed", "ops@example.com")]).await;
 }
 
 /// The token of the request that Amazon SNS sends to a new endpoint.

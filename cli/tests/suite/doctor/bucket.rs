@@ -1,20 +1,22 @@
-//! The buckets, their policy and their key.
+//! The buckets and their policies.
 
-use aws_sdk_s3::types::{
-    BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+use aws_sdk_s3::{
+    error::ProvideErrorMetadata,
+    types::{
+        BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+        VersioningConfiguration,
+    },
 };
 use e2e::Archive;
 use serde_json::{Value, json};
 
-use super::{finds_and_mends, healthy};
+use super::{finds, finds_and_mends, healthy};
 
-const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
+pub const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_archive_bucket() {
-    let (archive, tool) = healthy("OFF").await;
+    let (archive, tool) = healthy(&[]).await;
     let (s3, bucket) = (archive.s3(), archive.stack.bucket.as_str());
     s3.delete_public_access_block().bucket(bucket).send().await.expect("it goes");
     let suspended = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
@@ -24,8 +26,16 @@ async fn the_archive_bucket() {
         statements.retain(|statement| statement["Action"] != "s3:PutObject");
         statements.push(json!({"Sid": "NobodyLooks", "Effect": "Deny", "Principal": {"Service": SERVICE}, "Action": "s3:Get*",
             "Resource": format!("arn:aws:s3:::{bucket}")}));
+        statements.push(json!({"Sid": "NoMemory", "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+            "Resource": format!("arn:aws:s3:::{bucket}/*"), "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}}));
+        // Nobody but the organization knows whether it holds.
+        statements.push(json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:ListBucket", "Resource": "*",
+            "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}, "Bool": {"aws:PrincipalIsAWSService": "false"}}}));
     })
     .await;
+    let only = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": format!("arn:aws:s3:::{}/plans/*", archive.stack.work_bucket)}});
+    s3.put_bucket_policy().bucket(&archive.stack.work_bucket).policy(only.to_string()).send().await.expect("a policy");
     let expected = [
         ("PublicAccessNotBlocked", "lacks BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets"),
         ("VersioningOff", "versioning is Suspended"),
@@ -36,8 +46,10 @@ async fn the_archive_bucket() {
         ("LifecycleTouchesMemory", r#"rule "manifests" deletes objects in cloudwatch-logs/manifests/."#),
         (
             "BucketPolicyDenies",
-            r#"The statement "NobodyLooks" denies s3:GetBucketAcl to CloudWatch Logs for exports of /aws/lambda/orders"#,
+            r#"The statement "NobodyLooks" of the bucket policy denies s3:GetBucketAcl to CloudWatch Logs for exports of /aws/lambda/orders"#,
         ),
+        ("BucketPolicyDenies", r#"The statement "NoMemory" of the bucket policy denies s3:GetObject to the role "#),
+        ("BucketPolicyDenies", "Statement 1 of the bucket policy denies s3:PutObject to the role "),
         ("BucketPolicyLacksStatement", "does not allow s3:PutObject to CloudWatch Logs for exports of /aws/lambda/orders"),
     ];
     finds_and_mends(&archive, &tool, &expected).await;
@@ -50,18 +62,32 @@ async fn the_archive_bucket() {
         ("exports", "Enabled", Some("cloudwatch-logs/log_group=")),
     ];
     assert_eq!(left, expected);
+    let gone = s3.get_bucket_policy().bucket(&archive.stack.work_bucket).send().await.expect_err("there is none");
+    assert_eq!(gone.code(), Some("NoSuchBucketPolicy"));
     // The stand-in obeys the bucket policy.
     archive.let_tasks_go().await;
     archive.run_exports(&["/aws/lambda/orders"]).await;
 
+    // What may not be looked at hides nothing else.
+    archive.fault(json!({"operation": "HeadBucket", "error": "AccessDenied", "times": 2})).await;
+    archive.fault(json!({"operation": "GetBucketLifecycleConfiguration", "error": "AccessDenied"})).await;
+    edit_policy(&archive, |statements| statements.retain(|statement| statement["Action"] != "s3:PutObject")).await;
+    let expected = [
+        ("CheckRefused", "You may not call s3:ListBucket here."),
+        ("CheckRefused", "You may not call s3:ListBucket here."),
+        ("CheckRefused", "You may not call s3:GetLifecycleConfiguration here."),
+        ("BucketPolicyLacksStatement", "does not allow s3:PutObject to CloudWatch Logs"),
+    ];
+    finds(&tool, &expected).await;
+
     s3.delete_bucket_policy().bucket(bucket).send().await.expect("it goes");
-    finds_and_mends(&archive, &tool, &[("BucketPolicyLacksStatement", "The bucket has no policy")]).await;
+    finds_and_mends(&archive, &tool, &[("BucketPolicyLacksStatement", "There is no bucket policy")]).await;
     edit_policy(&archive, |statements| {
         statements.push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
             "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}));
     })
     .await;
-    finds_and_mends(&archive, &tool, &[("BucketPolicyDenies", "Statement 4 of the policy denies s3:PutObject")]).await;
+    finds_and_mends(&archive, &tool, &[("BucketPolicyDenies", "Statement 4 of the bucket policy denies s3:PutObject")]).await;
 
     s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect_err("there is a plan in it");
     let keys = archive.keys_in(&archive.stack.work_bucket, "").await;
@@ -70,47 +96,6 @@ async fn the_archive_bucket() {
     }
     s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect("it goes");
     finds_and_mends(&archive, &tool, &[("BucketNotFound", "The bucket does not exist.")]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_buckets_key() {
-    let (archive, tool) = healthy("OFF").await;
-    let kms = aws_sdk_kms::Client::new(&archive.local.sdk_config());
-    let created = kms.create_key().send().await.expect("a key").key_metadata.expect("its metadata");
-    let key = created.arn.expect("an ARN");
-    let administer = json!({"Sid": "Administer", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*", "Resource": "*"});
-    let put = |statements: Value| {
-        kms.put_key_policy().key_id(&key).policy(json!({"Version": "2012-10-17", "Statement": statements}).to_string()).send()
-    };
-    put(json!(administer)).await.expect("a policy");
-    encrypt(&archive, ServerSideEncryption::AwsKms, Some(&key)).await;
-    finds_and_mends(
-        &archive,
-        &tool,
-        &[("KeyPolicyLacksStatement", "does not allow kms:GenerateDataKey and kms:Decrypt to CloudWatch Logs")],
-    )
-    .await;
-    let deny = json!({"Sid": "NoLogs", "Effect": "Deny", "Principal": {"Service": SERVICE}, "Action": "kms:Decrypt", "Resource": "*"});
-    let allow = json!({"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "kms:*", "Resource": "*",
-        "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}}});
-    put(json!([administer, deny, allow])).await.expect("a policy");
-    finds_and_mends(&archive, &tool, &[("KeyPolicyDenies", r#"The statement "NoLogs" of the key's policy denies kms:Decrypt"#)]).await;
-    kms.disable_key().key_id(&key).send().await.expect("it is disabled");
-    finds_and_mends(&archive, &tool, &[("KeyUnusable", "The bucket's key is Disabled.")]).await;
-    kms.schedule_key_deletion().key_id(&key).send().await.expect("it is scheduled");
-    finds_and_mends(&archive, &tool, &[("KeyUnusable", "The bucket's key is PendingDeletion.")]).await;
-    encrypt(&archive, ServerSideEncryption::AwsKmsDsse, Some(&key)).await;
-    finds_and_mends(&archive, &tool, &[("BucketEncryptionUnusable", "DSSE-KMS")]).await;
-    encrypt(&archive, ServerSideEncryption::AwsKms, None).await;
-    finds_and_mends(&archive, &tool, &[("BucketEncryptionUnusable", "aws/s3")]).await;
-}
-
-async fn encrypt(archive: &Archive, algorithm: ServerSideEncryption, key: Option<&str>) {
-    let default = ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).set_kms_master_key_id(key.map(str::to_owned));
-    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.build().expect("a default")).build();
-    let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().expect("rules");
-    let put = archive.s3().put_bucket_encryption().bucket(&archive.stack.bucket).server_side_encryption_configuration(rules);
-    put.send().await.expect("the bucket takes it");
 }
 
 async fn put_lifecycle(archive: &Archive) {

@@ -1,14 +1,14 @@
 //! The log groups of the list.
 
 use e2e::Archive;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{allow, finds, finds_and_mends, healthy};
-use crate::schedule::put_list;
+use super::{allow, findings, finds, finds_and_mends, healthy, shell};
+use crate::schedule::{get, input_of, put_list};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list() {
-    let (archive, tool) = healthy("OFF").await;
+    let (archive, tool) = healthy(&[]).await;
     for name in ["/ia/named", "/ia/matched/a", "/ia/matched/b", "/short/a", "/short/b", "/outer", "/nested", "/twice/a"] {
         archive.hello(name).await;
     }
@@ -29,8 +29,9 @@ async fn the_list() {
             {"logGroupNamePrefix": "/short/"},
             "/outer",
             {"logGroupNamePrefix": "/nothing/"},
-            {"logGroupNamePrefix": "/twice/"},
-            {"logGroupNamePrefix": "/twice/", "s3Prefix": "again"},
+            {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "a"},
+            {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "b", "s3Prefix": "b"},
+            {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "bc", "s3Prefix": "again"},
             {"logGroupName": "/nested", "destinationPrefix": "{s3Prefix}/log_group=/outer/year={year}/month={month}/of/{month}"},
         ]),
     )
@@ -45,20 +46,43 @@ async fn the_list() {
             "RetentionLosesEvents",
             "Log groups /short/a and /short/b are set to a retention of 30 days, and the export of a month reads events of the last 32 days.",
         ),
-        ("LogGroupArchivedTwice", "Log group /twice/a is matched by logGroups[8] and logGroups[9] alike."),
+        ("LogGroupArchivedTwice", "Log group /twice/a is matched by logGroups[9] and logGroups[10] alike."),
         ("DestinationsNest", "/nested is archived to cloudwatch-logs/log_group=/outer/year={year}/month={month}/of/{month}, inside"),
-        ("ListDiffers", "The schedule's list has 11 entries"),
+        ("ListDiffers", "The schedule's list has 12 entries"),
     ];
     finds_and_mends(&archive, &tool, &expected).await;
-    let left = crate::schedule::input_of(&crate::schedule::get(&archive).await)["logGroups"].clone();
+    let left = list(&archive).await;
     let expected = json!(["/aws/lambda/orders", {"logGroupNamePrefix": "/ia/matched/", "exclude": ["/ia/matched/a"]},
-        {"logGroupNamePrefix": "/short/"}, "/outer", {"logGroupNamePrefix": "/twice/"}, {"logGroupName": "/nested"}]);
+        {"logGroupNamePrefix": "/short/"}, "/outer", {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "a"},
+        {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "b", "s3Prefix": "b"}, {"logGroupName": "/nested"}]);
     assert_eq!(left, expected);
+
+    // Both go at once, as for somebody who runs all commands: the list would be empty, which no run takes.
+    put_list(&archive, json!(["/gone/a", "/gone/b"])).await;
+    let absent = ["/gone/a", "/gone/b"].map(|name| format!("Log group {name} does not exist."));
+    let expected = absent.each_ref().map(|what| ("EntryMatchesNothing", what.as_str()));
+    let differs = ("ListDiffers", "The schedule's list has 2 entries");
+    let found = finds(&tool, &[expected[0], expected[1], differs]).await;
+    let fixes: Vec<&str> = found.iter().map(|finding| finding["fix"].as_str().expect("a command")).collect();
+    let mut removals = fixes.into_iter().filter(|fix| fix.contains("/gone/") && fix.starts_with("aws scheduler"));
+    shell(&archive, &tool, removals.next().expect("a command")).await;
+    shell(&archive, &tool, &format!("! {}", removals.next().expect("a command"))).await;
+    assert_eq!(list(&archive).await, json!(["/gone/b"]));
+
+    // The only entry stays until a person has named another one.
+    let found = finds(&tool, &[expected[1], ("ListDiffers", "The schedule's list has 1 entries")]).await;
+    let fix = found.iter().find(|finding| finding["name"] == "EntryMatchesNothing").and_then(|finding| finding["fix"].as_str());
+    let fix = fix.expect("a command");
+    shell(&archive, &tool, &format!("! {{ {fix}; }}")).await;
+    assert_eq!(list(&archive).await, json!(["/gone/b"]), "no log group has the name NAME");
+    shell(&archive, &tool, &fix.replace("NAME", "/aws/lambda/orders")).await;
+    assert_eq!(list(&archive).await, json!(["/aws/lambda/orders"]));
+    assert!(findings(&tool).await.iter().all(|finding| finding["name"] == "ListDiffers"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_may_not_be_made_is_a_finding() {
-    let (archive, tool) = healthy("OFF").await;
+    let (archive, tool) = healthy(&[]).await;
     for operation in ["DescribeLogGroups", "DescribeExportTasks"] {
         let message = format!("User: x is not authorized to perform: logs:{operation}");
         archive.fault(json!({"operation": operation, "error": "AccessDeniedException", "message": message})).await;
@@ -79,6 +103,10 @@ async fn a_check_that_may_not_be_made_is_a_finding() {
     archive.fault(expired).await;
     let ran = tool.run(&["doctor"]).await;
     assert!(ran.code == 3 && ran.stdout.is_empty() && ran.stderr.contains("The credentials have expired"), "{ran:#?}");
+}
+
+async fn list(archive: &Archive) -> Value {
+    input_of(&get(archive).await)["logGroups"].clone()
 }
 
 async fn retain(archive: &Archive, name: &str, days: i32) {

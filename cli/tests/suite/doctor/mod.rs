@@ -2,6 +2,8 @@
 
 mod account;
 mod bucket;
+mod existing_bucket;
+mod key;
 mod log_groups;
 mod schedule;
 
@@ -14,13 +16,23 @@ use tokio::process::Command;
 
 use crate::tool::Tool;
 
-/// A stack of its own, without findings.
-pub async fn healthy(schedule: &str) -> (Archive, Tool) {
-    let local = LocalAws::start(&Options { engine: Engine::Ministack, ..Options::default() }).await.expect("the local AWS starts");
-    let stack = local.deploy(&DeployOptions::default().with_parameter("Schedule", schedule)).await.expect("the template deploys");
+pub async fn start() -> LocalAws {
+    LocalAws::start(&Options { engine: Engine::Ministack, ..Options::default() }).await.expect("the local AWS starts")
+}
+
+/// A stack of its own with these parameters, and the tool for it.
+pub async fn deploy(local: LocalAws, parameters: &[(&str, &str)]) -> (Archive, Tool) {
+    let options = parameters.iter().fold(DeployOptions::default(), |options, (name, value)| options.with_parameter(name, value));
+    let stack = local.deploy(&options).await.expect("the template deploys");
     let archive = Archive { local, stack };
     archive.hello("/aws/lambda/orders").await;
     let tool = Tool::of(&archive.local);
+    (archive, tool)
+}
+
+/// A stack of its own, without findings.
+pub async fn healthy(parameters: &[(&str, &str)]) -> (Archive, Tool) {
+    let (archive, tool) = deploy(start().await, parameters).await;
     let ran = tool.run(&["doctor"]).await;
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "No finding.\n"));
     (archive, tool)

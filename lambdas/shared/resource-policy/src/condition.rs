@@ -6,11 +6,16 @@ use serde_json::Value;
 
 use super::{one_or_many, wildcard};
 
-/// What is known about a service's request.
+/// What is known about a request, and who makes it.
 pub struct Context {
-    principal: String,
+    /// The element of `Principal` that names it: `Service` or `AWS`.
+    kind: &'static str,
+    /// Each name that a statement can give it.
+    names: Vec<String>,
     /// Condition keys in lower case; `None` is a key that the request surely has not.
     facts: BTreeMap<&'static str, Option<String>>,
+    /// Whether a Deny counts whose condition cannot be judged.
+    doubt_denies: bool,
 }
 
 impl Context {
@@ -34,20 +39,53 @@ impl Context {
             ("s3:x-amz-server-side-encryption", None),
             ("s3:x-amz-server-side-encryption-aws-kms-key-id", None),
         ];
-        Self { principal, facts: facts.into() }
+        Self { kind: "Service", names: vec![principal], facts: facts.into(), doubt_denies: true }
     }
 
-    /// The same request at the bucket's key, which S3 makes in the name of the service.
+    /// The context of a function with this role: an ordinary request over TLS, through no VPC endpoint. Only a Deny that surely holds
+    /// counts: policies of an organization often deny by what is not known here.
+    pub fn of_role(role: &str) -> Self {
+        let [_, partition, _, _, account, _] = role.splitn(6, ':').collect::<Vec<_>>()[..] else { panic!("{role} is no role's ARN") };
+        let known = |text: &str| Some(text.to_owned());
+        let facts = [
+            ("aws:principalarn", known(role)),
+            ("aws:principalaccount", known(account)),
+            ("aws:principaltype", known("AssumedRole")),
+            ("aws:principalisawsservice", known("false")),
+            ("aws:principalservicename", None),
+            ("aws:securetransport", known("true")),
+            ("aws:sourceaccount", None),
+            ("aws:sourcearn", None),
+            ("aws:sourcevpc", None),
+            ("aws:sourcevpce", None),
+            ("s3:tlsversion", known("1.3")),
+            ("s3:x-amz-server-side-encryption", None),
+            ("s3:x-amz-server-side-encryption-aws-kms-key-id", None),
+        ];
+        let names = vec![role.to_owned(), account.to_owned(), format!("arn:{partition}:iam::{account}:root")];
+        Self { kind: "AWS", names, facts: facts.into(), doubt_denies: false }
+    }
+
+    /// The same request at the bucket's key, which S3 makes in the name of whoever writes or reads.
     #[must_use]
     pub fn at_key(mut self, object: &str, via_service: &str) -> Self {
         self.facts.retain(|key, _| key.starts_with("aws:"));
         self.facts.insert("kms:encryptioncontext:aws:s3:arn", Some(object.to_owned()));
         self.facts.insert("kms:viaservice", Some(via_service.to_owned()));
+        if let Some(account) = self.facts.get("aws:principalaccount").cloned() {
+            self.facts.insert("kms:calleraccount", account);
+        }
         self
     }
 
-    pub(super) fn principal(&self) -> &str {
-        &self.principal
+    /// Whether a `Principal` or `NotPrincipal` names who makes the request.
+    pub(super) fn is_named(&self, principal: &Value) -> bool {
+        let has = |kind: &str, wanted: &str| one_or_many(&principal[kind]).iter().any(|name| **name == wanted);
+        principal == "*" || has("AWS", "*") || has(self.kind, "*") || self.names.iter().any(|name| has(self.kind, name))
+    }
+
+    pub(super) fn doubt_denies(&self) -> bool {
+        self.doubt_denies
     }
 
     fn look_up(&self, key: &str) -> Fact<'_> {

@@ -1,8 +1,8 @@
-//! Decides whether the policy of a bucket or of a key lets an AWS service in.
+//! Decides whether the policy of a bucket or of a key lets an AWS service, or a role, in.
 //!
-//! It evaluates the policy that really lies there, as IAM does for a service principal: an explicit Deny wins,
+//! It evaluates the policy that really lies there, as IAM does: an explicit Deny wins,
 //! some Allow must match, and nothing is allowed by default. **Fail closed:** a condition this crate cannot judge never
-//! satisfies an Allow and always satisfies a Deny, so that a pass here is never more than AWS would give.
+//! satisfies an Allow. For a service it always satisfies a Deny, so that a pass here is never more than AWS would give.
 
 mod condition;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 pub use condition::Context;
 use condition::conditions_hold;
 
-/// One access a service wants.
+/// One access that a service or a role wants.
 pub struct Access<'a> {
     /// Such as `s3:PutObject`.
     pub action: &'a str,
@@ -45,14 +45,14 @@ pub fn judge(policy: &str, access: &Access<'_>) -> Ruling {
         if !deny && statement["Effect"] != "Allow" {
             continue;
         }
-        let matches = principal_matches(statement, access.context.principal(), deny)
+        let matches = principal_matches(statement, access.context, deny)
             && named(statement, "Action", "NotAction", |pattern| {
                 wildcard(&pattern.to_ascii_lowercase(), &access.action.to_ascii_lowercase())
             })
             && named(statement, "Resource", "NotResource", |pattern| wildcard(pattern, access.resource))
             && match conditions_hold(&statement["Condition"], access.context) {
                 Some(holds) => holds,
-                None => deny,
+                None => deny && access.context.doubt_denies(),
             };
         match (matches, deny) {
             (true, true) => return Ruling::Denied { index, sid: statement["Sid"].as_str().map(str::to_owned) },
@@ -64,15 +64,10 @@ pub fn judge(policy: &str, access: &Access<'_>) -> Ruling {
 }
 
 /// `NotPrincipal` is honoured in a Deny only: in an Allow it opens the bucket to everyone else, which nobody means.
-fn principal_matches(statement: &Value, service: &str, deny: bool) -> bool {
-    let names = |principal: &Value| {
-        principal == "*"
-            || one_or_many(&principal["AWS"]).iter().any(|p| **p == "*")
-            || one_or_many(&principal["Service"]).iter().any(|p| **p == service || **p == "*")
-    };
+fn principal_matches(statement: &Value, context: &Context, deny: bool) -> bool {
     match (statement.get("Principal"), statement.get("NotPrincipal")) {
-        (Some(principal), None) => names(principal),
-        (None, Some(principal)) => deny && !names(principal),
+        (Some(principal), None) => context.is_named(principal),
+        (None, Some(principal)) => deny && !context.is_named(principal),
         _ => deny,
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Access, Context, allows, wildcard};
+use super::{Access, Context, Ruling, allows, judge, wildcard};
 
 const BUCKET: &str = "arn:aws:s3:::archive";
 const OBJECT: &str = "arn:aws:s3:::archive/logs/web/000000.gz";
@@ -140,6 +140,40 @@ fn what_cannot_be_judged_fails_an_allow_and_fulfils_a_deny() {
     }
     let surely_false = json!({ "StringEquals": { "aws:SourceOrgID": "o-1", "aws:SourceAccount": "9" } });
     assert!(!deny_if(surely_false), "one condition that surely fails decides");
+}
+
+/// What a function with a role may do in its own account's bucket, which its own policy allows.
+#[test]
+fn a_role_is_denied_only_by_what_surely_holds() {
+    const ROLE: &str = "arn:aws:iam::111122223333:role/cloudwatch-logs-archive/plan";
+    let context = Context::of_role(ROLE);
+    let ruling = |statement: Value| {
+        let policy = json!({ "Statement": [statement] }).to_string();
+        judge(&policy, &Access { action: "s3:GetObject", resource: OBJECT, context: &context })
+    };
+    let statement = |effect: &str, principal: (&str, Value), condition: Value| json!({ "Effect": effect, principal.0: principal.1, "Action": "s3:*", "Resource": "*", "Condition": condition });
+    let principals =
+        [json!("*"), json!({ "AWS": [ROLE] }), json!({ "AWS": "111122223333" }), json!({ "AWS": "arn:aws:iam::111122223333:root" })];
+    for principal in principals {
+        assert_eq!(ruling(statement("Allow", ("Principal", principal.clone()), json!({}))), Ruling::Allowed, "{principal}");
+        assert_eq!(ruling(statement("Deny", ("Principal", principal), json!({}))), Ruling::Denied { index: 0, sid: None });
+    }
+    let others = [json!({ "Service": "logs.ap-northeast-1.amazonaws.com" }), json!({ "AWS": "arn:aws:iam::111122223333:role/other" })];
+    for principal in others {
+        assert_eq!(ruling(statement("Deny", ("Principal", principal.clone()), json!({}))), Ruling::NotAllowed, "{principal}");
+        assert_eq!(ruling(statement("Deny", ("NotPrincipal", principal), json!({}))), Ruling::Denied { index: 0, sid: None });
+    }
+    for (condition, denies) in [
+        (json!({ "StringNotEquals": { "aws:SourceVpce": "vpce-1" } }), true),
+        (json!({ "ArnNotLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/cloudwatch-logs-archive/*" } }), false),
+        (json!({ "Bool": { "aws:SecureTransport": "false" } }), false),
+        // An organization and an address are not known.
+        (json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-1" } }), false),
+        (json!({ "NotIpAddress": { "aws:SourceIp": "192.0.2.0/24" } }), false),
+    ] {
+        let found = ruling(statement("Deny", ("Principal", json!("*")), condition.clone()));
+        assert_eq!(found != Ruling::NotAllowed, denies, "{condition}");
+    }
 }
 
 #[test]

@@ -9,14 +9,15 @@ use crate::body::{Body, full};
 use crate::error::ApiError;
 use crate::scope::CredentialScope;
 
-/// The operations a fault can be ordered for: those of the two functions and of whoever reads the archive.
-pub(crate) const OPERATIONS: [&str; 4] = ["GetObject", "HeadObject", "ListObjectsV2", "PutObject"];
+/// The operations a fault can be ordered for: those of the two functions and of whoever reads the archive or looks at its bucket.
+pub(crate) const OPERATIONS: [&str; 6] =
+    ["GetBucketLifecycleConfiguration", "GetObject", "HeadBucket", "HeadObject", "ListObjectsV2", "PutObject"];
 
 /// One of [`OPERATIONS`], with the key it concerns.
 #[derive(Debug, PartialEq)]
 pub(crate) struct S3Operation {
     pub(crate) name: &'static str,
-    /// Absent for a listing.
+    /// Absent for a bucket.
     pub(crate) key: Option<String>,
 }
 
@@ -47,8 +48,15 @@ pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
             };
             Some(S3Operation { name, key: Some(decode(key)) })
         }
-        _ if parts.method == Method::GET && query.contains(&"list-type=2") => Some(S3Operation { name: "ListObjectsV2", key: None }),
-        _ => None,
+        _ => {
+            let name = match parts.method {
+                Method::GET if query.contains(&"list-type=2") => "ListObjectsV2",
+                Method::GET if query == ["lifecycle"] => "GetBucketLifecycleConfiguration",
+                Method::HEAD if query.is_empty() && !path.is_empty() => "HeadBucket",
+                _ => return None,
+            };
+            Some(S3Operation { name, key: None })
+        }
     }
 }
 
@@ -111,9 +119,15 @@ mod tests {
 
     #[test]
     fn other_operations_and_other_services_are_none() {
-        for (method, path) in
-            [("GET", "/b"), ("GET", "/"), ("PUT", "/b"), ("GET", "/b/k?acl"), ("PUT", "/b/k?partNumber=1&uploadId=2"), ("DELETE", "/b/k")]
-        {
+        for (method, path) in [
+            ("GET", "/b"),
+            ("GET", "/"),
+            ("PUT", "/b"),
+            ("GET", "/b/k?acl"),
+            ("PUT", "/b/k?partNumber=1&uploadId=2"),
+            ("DELETE", "/b/k"),
+            ("PUT", "/b?lifecycle"),
+        ] {
             assert_eq!(told(method, path, "s3"), None, "{method} {path}");
         }
         assert_eq!(told("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);

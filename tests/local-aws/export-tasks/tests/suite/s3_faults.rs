@@ -20,7 +20,7 @@ async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
         ("NoSuchKey", "The specified key does not exist.", 404),
         ("RequestTimeout", "A fault ordered for a test.", 400),
     ] {
-        for operation in ["PutObject", "GetObject", "ListObjectsV2", "HeadObject"] {
+        for operation in ["PutObject", "GetObject", "ListObjectsV2", "HeadObject", "GetBucketLifecycleConfiguration", "HeadBucket"] {
             stand_in.fault(&json!({ "operation": operation, "error": name })).await;
         }
         let put = s3.put_object().bucket(&bucket).key("a/ロ b").body(ByteStream::from_static(b"other")).send().await;
@@ -28,7 +28,10 @@ async fn each_s3_operation_can_be_refused_in_s3s_own_words() {
         assert_eq!(refusal(put), error(name, text));
         assert_eq!(refusal(s3.get_object().bucket(&bucket).key("a/ロ b").send().await), error(name, text));
         assert_eq!(refusal(s3.list_objects_v2().bucket(&bucket).send().await), error(name, text));
+        assert_eq!(refusal(s3.get_bucket_lifecycle_configuration().bucket(&bucket).send().await), error(name, text));
         // HEAD has no body that could tell the name.
+        let head = s3.head_bucket().bucket(&bucket).send().await.unwrap_err();
+        assert_eq!(head.raw_response().unwrap().status().as_u16(), status);
         let head = s3.head_object().bucket(&bucket).key("a/ロ b").send().await.unwrap_err();
         assert_eq!(head.raw_response().unwrap().status().as_u16(), status);
     }
