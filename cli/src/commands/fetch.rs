@@ -23,11 +23,11 @@ use crate::{
         print::{Form, Printer},
     },
     context::Context,
-    deploy::quoted,
     events::sorter::{BATCH_BYTES, Order, Place, Sorter, Streams},
     failure::Failure,
     instant::Period,
     output::note,
+    shell::quoted,
 };
 
 /// What is asked for.

@@ -24,11 +24,11 @@ use crate::{
     commands::plan::estimate,
     commands::retention::survey::{Candidate, Survey},
     context::Context,
-    deploy::quoted,
     failure::Failure,
     output::{Output, note},
     request::{self, Selection},
     schedule::Schedule,
+    shell::quoted,
 };
 
 /// One log group, as `--output json` prints it.
