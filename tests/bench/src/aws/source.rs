@@ -156,7 +156,7 @@ fn page(input: &Value, contents: &Contents) -> String {
 
 /// A page of FilterLogEvents: one event of each log stream after another. Its token is the number of the next event.
 fn filtered(input: &Value, contents: &Contents) -> String {
-    let index_from = |millis: i64| (millis - month::FROM).max(0).div_ceil(contents.step) as usize;
+    let index_from = |millis: i64| ((millis - month::FROM).max(0) as u64).div_ceil(contents.step as u64) as usize;
     let last = contents.events / contents.streams;
     let [begin, end] = [input["startTime"].as_i64().unwrap_or(0), input["endTime"].as_i64().unwrap_or(i64::MAX / 2) + 1];
     let [begin, end] = [begin, end].map(|millis| index_from(millis).min(last) * contents.streams);
