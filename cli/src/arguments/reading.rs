@@ -48,12 +48,14 @@ Examples:
   ./migrate 2>&1 | logs-archive put /jobs/migrate \"$(date +%F)\"";
 
 pub const RETENTION_HELP: &str = "\
-Without --apply it changes nothing. A log group of the schedule's list is safe if each month that would expire,
-and each that is due, is archived: all log streams, with the objects that its manifest counts, exported 14 days
-or more after its end. Exit code 1: not every log group is safe.
+Without --apply it changes nothing. Exit code 1: not every log group of the schedule's list is safe.
 
-After that, each month expires DAYS after it happened, archived or not: keep the schedule on. A retention that
-is as short already is left as it is. Before each change, the command that restores the old value is printed.
+Safe: the archive has all that would be deleted at once, and each month that is due. All log streams count, in
+exactly the objects that were exported. What is deleted at once must have been exported 14 days or more after it
+happened, because events can be that late.
+
+From then on, each month expires after DAYS, archived or not: keep the schedule on. A retention that is as short
+already is left as it is. Before each change, the command that restores the old value is printed.
 
 Each object of --output json is one log group: logGroup, result (safe, unsafe, kept, absent, set),
 retentionInDays, newRetentionInDays, savedUsdPerMonth, problems (fromUtc, toUtc, message, next), restore.

@@ -28,7 +28,7 @@ const KEPT: [i32; 3] = [40, 75, 1000];
 
 /// The answer on a retention of so many days, and the events that it would delete at once.
 fn ask(world: &World, group: usize, days: u32, kept: i32) -> (Answer, Vec<usize>) {
-    let mut log_group = world.describe(&world.groups[group].name);
+    let mut log_group = world.describe(world.groups[group].name);
     if let LogGroup::Present { retention_in_days, .. } = &mut log_group {
         *retention_in_days = Some(retention_in_days.unwrap_or(kept).min(kept));
     }
@@ -84,7 +84,7 @@ fn archived(world: &World, group: usize) -> BTreeSet<usize> {
 /// (m) Where a retention may be set, every event that it deletes at once is in an object that a valid manifest counts.
 pub fn check(world: &World) -> Result<(), String> {
     for group in 0..world.groups.len() {
-        if world.describe(&world.groups[group].name) == LogGroup::Absent {
+        if world.describe(world.groups[group].name) == LogGroup::Absent {
             continue;
         }
         for (days, kept) in DAYS.into_iter().flat_map(|days| KEPT.map(|kept| (days, kept))) {
