@@ -30,15 +30,6 @@ pub fn edit_input(schedule: &Schedule, edit: &str) -> String {
     edit_schedule(schedule, &format!(".Target.Input |= (fromjson | {edit} | tojson)"))
 }
 
-/// Starts a scheduled run: it looks at the whole list and every open window, and its success ends the alarms.
-pub fn start_scheduled_run(stack: &DeployedStack) -> String {
-    format!(
-        r#"aws stepfunctions start-execution --state-machine-arn {} --input "$(aws scheduler get-schedule --name {} --query Target.Input --output text | jq -c '.scheduledTime = (now | todate)')""#,
-        stack.state_machine_arn(),
-        stack.output("ScheduleName")
-    )
-}
-
 /// Deploys the template of the tool's version. To be run in the folder `infra` of the source.
 pub fn deploy(stack: &DeployedStack) -> String {
     format!("sam build && sam deploy --region {} --stack-name {}", stack.stack.region, stack.name)
