@@ -145,7 +145,7 @@ async fn what_nobody_knows_is_missing() {
     stage.local.clear_faults().await.expect("the stand-in takes it");
     put(&stage, &key, &json!({"schema_version": 2})).await;
     let cut = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
-    stage.delete(&[key.clone()]).await;
+    stage.delete(std::slice::from_ref(&key)).await;
     for (ran, says) in [(denied, "cannot be read, and a run fails with ArchiveUnreadable"), (cut, "counts for nothing: ")] {
         assert!(ran.code == 1 && ran.stderr.contains(&format!("warning: manifest {key} {says}")), "{ran:#?}");
         assert_eq!(states(&serde_json::from_str(&ran.stdout).expect("JSON")), ["/status-known/good 2024-08 empty"]);
