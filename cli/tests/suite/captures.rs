@@ -106,7 +106,9 @@ async fn what_the_document_shows_is_what_a_terminal_shows() {
     check("watch", &block("watch", &["watch"], &terminal.screen()));
     terminal.type_keys("\u{3}").await;
     assert_eq!(terminal.end().await, 130, "{}", terminal.screen());
-    stage.local.step_functions().stop_execution().execution_arn(&arn).send().await.expect("it is stopped");
+    let task = stage.wait_for_task("/shop/orders", 1).await;
+    stage.logs().cancel_export_task().task_id(task).send().await.expect("it is cancelled");
+    stage.wait(&arn).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
