@@ -9,6 +9,7 @@ use crate::{
     arguments::Global,
     failure::Failure,
     output::Output,
+    shell::quoted,
     stack::{self, DeployedStack},
 };
 
@@ -20,7 +21,27 @@ pub struct Context {
     pub config: SdkConfig,
     pub output: Output,
     pub region: String,
+    /// For commands that are printed: the options that say which account, as they were given.
+    pub options: Options,
     stack_name: Option<String>,
+}
+
+/// As a shell takes them, each after a space.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// For the tool.
+    pub own: String,
+    /// For the AWS CLI, which knows no stack.
+    pub aws_cli: String,
+}
+
+impl Options {
+    fn new(global: &Global, region: &str) -> Self {
+        let option = |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
+        let both = option("profile", global.profile.as_ref()) + &option("endpoint-url", global.endpoint_url.as_ref());
+        let own = format!("{both}{}{}", option("region", global.region.as_ref()), option("stack", global.stack.as_ref()));
+        Self { own, aws_cli: format!("{both} --region {region}") }
+    }
 }
 
 impl Context {
@@ -34,20 +55,21 @@ impl Context {
             .http_client(http_client())
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
-        if let Some(profile) = global.profile {
+        if let Some(profile) = &global.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(region) = global.region {
-            loader = loader.region(Region::new(region));
+        if let Some(region) = &global.region {
+            loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(endpoint_url) = global.endpoint_url {
+        if let Some(endpoint_url) = &global.endpoint_url {
             loader = loader.endpoint_url(endpoint_url);
         }
         let config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(Failure::Usage("no Region is set: give --region, or set AWS_REGION or a region in the profile".into()));
         };
-        Ok(Self { config, output: Output::new(global.output), region, stack_name: global.stack })
+        let options = Options::new(&global, &region);
+        Ok(Self { config, output: Output::new(global.output), region, options, stack_name: global.stack })
     }
 
     /// The stack that the tool works on: one call of CloudFormation.

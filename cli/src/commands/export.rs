@@ -53,8 +53,8 @@ pub async fn run(context: &Context, arguments: &Export) -> Result<Verdict, Failu
         _ = tokio::signal::ctrl_c() => None,
         exported = export(context, arguments, &task_id) => Some(exported),
     };
-    let (region, task_id) = (&context.region, task_id.take());
-    let cancel = |task_id: &str| format!("Cancel it: aws logs cancel-export-task --task-id {task_id} --region {region}");
+    let (options, task_id) = (&context.options.aws_cli, task_id.take());
+    let cancel = |task_id: &str| format!("Cancel it: aws logs cancel-export-task --task-id {task_id}{options}");
     match (exported, task_id) {
         (Some(Err(Failure::Aws(message))), Some(task_id)) => {
             Err(Failure::Aws(format!("{message}\nTask {task_id} goes on without being followed. {}", cancel(&task_id))))
@@ -65,9 +65,7 @@ pub async fn run(context: &Context, arguments: &Export) -> Result<Verdict, Failu
             Ok(Verdict::Interrupted)
         }
         (None, None) => {
-            note(format_args!(
-                "Stopped before it was known whether a task was created. See: aws logs describe-export-tasks --region {region}"
-            ));
+            note(format_args!("Stopped before it was known whether a task was created. See: aws logs describe-export-tasks{options}"));
             Ok(Verdict::Interrupted)
         }
     }

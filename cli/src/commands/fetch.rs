@@ -77,7 +77,7 @@ async fn fetch(context: &Context, arguments: &Fetch) -> Result<Verdict, Failure>
         log_groups: arguments.log_groups.clone(),
         period: Period::read(&arguments.period, timezone, Utc::now())?.window(),
         stream,
-        options: options(arguments),
+        options: options(arguments) + &context.options.own,
         filter,
         timezone,
     };

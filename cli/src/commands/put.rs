@@ -37,7 +37,7 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const CHUNK: usize = 64 * 1024;
 /// A log stream that was just created may not be there yet.
-const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
+pub const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4)];
 /// Ranges of lines that are kept for the data on stdout. Each is also told on stderr.
 const MOST_RANGES: usize = 1000;
 

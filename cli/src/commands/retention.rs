@@ -80,8 +80,13 @@ pub async fn run(context: &Context, arguments: &Retention) -> Result<Verdict, Fa
         note(format_args!("warning: {}: {}", warning.name.as_str(), warning.message));
     }
     let candidates = Candidate::all(&groups);
-    let survey =
-        Survey { archive: &archive, input: &input, days: arguments.days, is_scheduled: schedule.is_enabled(), region: &context.region };
+    let survey = Survey {
+        archive: &archive,
+        input: &input,
+        days: arguments.days,
+        is_scheduled: schedule.is_enabled(),
+        options: &context.options.aws_cli,
+    };
     let bar = context.output.bar("comparing [{bar:30}] {human_pos} of {human_len}, {eta} left");
     bar.set_length(candidates.len() as u64);
     let answers = survey.all(&candidates, now, || bar.inc(1)).await?;
@@ -98,10 +103,10 @@ pub async fn run(context: &Context, arguments: &Retention) -> Result<Verdict, Fa
         true => apply::apply(context, &stack, &schedule, &survey, &candidates, &mut rows, arguments.yes).await,
         false => Ok(()),
     };
-    if !is_table {
-        context.output.rows(&rows, || table(&context.output, &rows))?;
-    }
+    let printed = if is_table { Ok(()) } else { context.output.rows(&rows, || table(&context.output, &rows)) };
+    // What was not set is said first: nobody may read on.
     applied?;
+    printed?;
     let has_unsafe = rows.iter().any(|row| row.result == ResultName::Unsafe);
     Ok(if has_unsafe { Verdict::Finding } else { Verdict::Well })
 }
@@ -127,16 +132,16 @@ fn row(survey: &Survey, candidate: &Candidate, answer: Answer, now: DateTime<Utc
         new_retention_in_days: (result == ResultName::Safe).then_some(survey.days),
         saved_usd_per_month: bytes.map(estimate::storage),
         problems: problems.iter().map(|problem| told(survey, candidate, problem)).collect(),
-        restore: (result == ResultName::Safe).then(|| restore(&candidate.name, retention_in_days, survey.region)),
+        restore: (result == ResultName::Safe).then(|| restore(&candidate.name, retention_in_days, survey.options)),
     }
 }
 
 /// For a POSIX shell, with the AWS CLI.
-fn restore(name: &LogGroupName, days: Option<i32>, region: &str) -> String {
+fn restore(name: &LogGroupName, days: Option<i32>, options: &str) -> String {
     let name = quoted(name.as_str());
     match days {
-        Some(days) => format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {days} --region {region}"),
-        None => format!("aws logs delete-retention-policy --log-group-name {name} --region {region}"),
+        Some(days) => format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {days}{options}"),
+        None => format!("aws logs delete-retention-policy --log-group-name {name}{options}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use archive::{Archive, FolderListing, Listed, service_failure};
 use aws_sdk_s3::Client;
 use export_core::{
+    Window,
     destination::task_folder,
     manifest::{Content, Folder, Found, Manifest},
     place::ManifestKey,
@@ -65,21 +66,35 @@ pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> 
     Ok(TaskFolder { name, listing, objects, problems })
 }
 
-/// Visits every record of an object. The inner error is what is wrong with the object, for a person.
-pub async fn records(client: &Client, bucket: &str, key: &str, visit: impl FnMut(Record)) -> Result<Result<(), String>, Failure> {
+/// Why an object was not read to its end, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// In a storage class of S3 from which it has to be restored first. It may be good.
+    Frozen(String),
+    Damaged(String),
+}
+
+/// Visits every record of an object. `window`: of the export, where other times are to be a message's.
+pub async fn records(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    window: Option<Window>,
+    visit: impl FnMut(Record),
+) -> Result<Result<(), Unread>, Failure> {
     let object = match client.get_object().bucket(bucket).key(key).send().await {
         Ok(object) => object,
         Err(error) => {
             let failure = service_failure("GetObject", &error);
             return match failure.code.as_deref() {
-                Some("NoSuchKey") => Ok(Err(format!("object {key} is gone"))),
-                Some("InvalidObjectState") => Ok(Err(format!("object {key} is in an archive of S3: restore it, then repeat the command"))),
+                Some("NoSuchKey") => Ok(Err(Unread::Damaged(format!("object {key} is gone")))),
+                Some("InvalidObjectState") => Ok(Err(Unread::Frozen(format!("object {key} is in an archive of S3")))),
                 _ => Err(Failure::of("s3", &failure)),
             };
         }
     };
     let mut body = object.body;
-    let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(visit));
+    let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(visit).within(window));
     while let Some(bytes) = body.next().await {
         let bytes = bytes.map_err(|error| {
             let message = format!("the answer broke off: {error}");
@@ -93,8 +108,8 @@ pub async fn records(client: &Client, bucket: &str, key: &str, visit: impl FnMut
     Ok(decoder.finish().map_err(|error| damaged(key, &error)))
 }
 
-fn damaged(key: &str, error: &io::Error) -> String {
-    format!("object {key} is truncated or damaged: {error}")
+fn damaged(key: &str, error: &io::Error) -> Unread {
+    Unread::Damaged(format!("object {key} is truncated or damaged: {error}"))
 }
 
 enum Decoder<V: FnMut(Record)> {
@@ -185,7 +200,10 @@ mod tests {
         let packed = gzip(b"2026-10-04T00:00:00.123Z a\n");
         for length in 2..packed.len() {
             let error = read(&[&packed[..length]]).map_or_else(|error| error, |found| panic!("{length} bytes are {found} records"));
-            assert!(damaged("k", &error).starts_with("object k is truncated or damaged: "), "{error}");
+            assert!(
+                matches!(damaged("k", &error), Unread::Damaged(text) if text.starts_with("object k is truncated or damaged: ")),
+                "{error}"
+            );
         }
         let mut changed = packed.clone();
         changed[packed.len() - 6] ^= 1;

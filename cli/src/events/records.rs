@@ -6,7 +6,7 @@
 use std::io;
 
 use chrono::NaiveDate;
-use export_core::{place::hexadecimal, time::Millis};
+use export_core::{Window, place::hexadecimal, time::Millis};
 use sha2::{Digest, Sha256};
 
 /// CloudWatch Logs takes events of up to 1 MiB. What has no line break for longer than this is no export.
@@ -68,6 +68,8 @@ impl std::ops::AddAssign for Tally {
 /// Cuts text into records as it comes.
 pub struct Splitter<V> {
     visit: V,
+    /// A time outside it begins no record.
+    window: Option<Window>,
     at: Option<Millis>,
     record: Vec<u8>,
     /// The beginning of a line.
@@ -76,7 +78,12 @@ pub struct Splitter<V> {
 
 impl<V: FnMut(Record)> Splitter<V> {
     pub fn new(visit: V) -> Self {
-        Self { visit, at: None, record: Vec::new(), line: Vec::new() }
+        Self { visit, window: None, at: None, record: Vec::new(), line: Vec::new() }
+    }
+
+    /// Of an export of this window: a line with another time is a message's.
+    pub fn within(self, window: Option<Window>) -> Self {
+        Self { window, ..self }
     }
 
     /// An event as an export would write it. Its first line is a message's, whatever it looks like.
@@ -100,7 +107,7 @@ impl<V: FnMut(Record)> Splitter<V> {
     }
 
     fn line(&mut self, line: &[u8]) {
-        match time_of(line) {
+        match time_of(line).filter(|at| self.window.is_none_or(|window| window.from <= *at && *at <= window.to)) {
             Some(at) => {
                 self.emit();
                 self.at = Some(at);
@@ -175,6 +182,23 @@ mod tests {
         text.as_bytes().chunks(size).for_each(|part| splitter.write_all(part).unwrap());
         splitter.finish();
         found
+    }
+
+    /// A line that quotes another log is not an event of its own.
+    #[test]
+    fn a_time_outside_the_exports_window_begins_no_record() {
+        let text = b"2024-10-01T00:00:00.000Z a\n2024-09-01T00:00:00.000Z quoted\n2024-10-01T00:00:00.001Z b\n";
+        let window = Window { from: Millis(1_727_740_800_000), to: Millis(1_727_740_800_001) };
+        for (window, expected) in [(None, 3), (Some(window), 2)] {
+            let mut messages = Vec::new();
+            let mut splitter = Splitter::new(|record: Record| messages.push(record.message().to_vec())).within(window);
+            splitter.write_all(text).unwrap();
+            splitter.finish();
+            assert_eq!(messages.len(), expected);
+            if window.is_some() {
+                assert_eq!(messages[0], b"a\n2024-09-01T00:00:00.000Z quoted");
+            }
+        }
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //!
 //! Streams are never left out by their metadata, which is eventually consistent.
 
+use std::collections::BTreeMap;
+
 use archive::service_failure;
 use aws_sdk_cloudwatchlogs::{
     Client,
-    types::{FilteredLogEvent, OutputLogEvent},
+    types::{FilteredLogEvent, LogGroup, OutputLogEvent},
 };
-use export_core::{LogGroupName, StreamPrefix, Window};
+use chrono::{DateTime, TimeDelta, Utc};
+use export_core::{LogGroupName, StreamPrefix, Window, time::Millis};
 
 use crate::failure::Failure;
 
@@ -23,17 +26,30 @@ pub enum End {
     Gone,
 }
 
-/// The name of every log group with a prefix.
-pub async fn log_groups(client: &Client, prefix: &str) -> Result<Vec<LogGroupName>, Failure> {
+/// Of a log group, before when CloudWatch Logs has deleted events, or may have.
+pub type Expiry = Option<Millis>;
+
+/// Every log group with a prefix.
+pub async fn log_groups(client: &Client, prefix: &str, now: DateTime<Utc>) -> Result<BTreeMap<LogGroupName, Expiry>, Failure> {
     let prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
     let mut pages = client.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().send();
-    let mut names = Vec::new();
+    let mut log_groups = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| Failure::of("logs", &service_failure("DescribeLogGroups", &error)))?;
-        let found = page.log_groups.unwrap_or_default();
-        names.extend(found.iter().filter_map(|log_group| LogGroupName::parse(log_group.log_group_name()?).ok()));
+        for log_group in page.log_groups() {
+            if let Ok(name) = LogGroupName::parse(log_group.log_group_name().unwrap_or_default()) {
+                log_groups.insert(name, expiry(log_group, now));
+            }
+        }
     }
-    Ok(names)
+    Ok(log_groups)
+}
+
+/// No event is older than 14 days when it arrives.
+fn expiry(log_group: &LogGroup, now: DateTime<Utc>) -> Expiry {
+    let kept_from = now - TimeDelta::days(log_group.retention_in_days()?.into());
+    let first = log_group.creation_time().and_then(|at| Millis(at).instant()).map(|created| created - TimeDelta::days(14));
+    first.is_none_or(|first| first < kept_from).then(|| Millis::of(kept_from))
 }
 
 /// Every log stream's name. `None`: the log group does not exist.

@@ -3,7 +3,10 @@
 use std::process::Stdio;
 
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, place};
-use export_core::manifest::{Outcome, Reason};
+use export_core::{
+    manifest::{Outcome, Reason},
+    missing::OpenOutcome,
+};
 use local_aws::Engine;
 use nix::{
     sys::signal::{Signal, kill},
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::{
-    archive::{settle, stack, target},
+    archive::{leave_open, settle, stack, target},
     tool::{Ran, Tool},
     verify::{gzip, object},
 };
@@ -287,6 +290,12 @@ async fn a_period_that_is_not_wholly_archived_is_told() {
         "--source",
     ];
     assert_eq!(fetch(&tool, 0, &[&[name], &rest[..]].concat()).await.stdout, "november 'x'\n");
+
+    // A glob means also what should be there.
+    leave_open(&stage, &target(&stack(&stage), "/fetch/gap-failed", MONTH), OpenOutcome::Failed, 0).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/gap*"][..]].concat()).await;
+    assert!(ran.stdout.contains("/fetch/gap main october\n"), "{ran:#?}");
+    assert!(ran.stderr.starts_with("error: /fetch/gap-failed: not archived from 2024-10-01T00:00:00.000+09:00 to 2024-11-01"), "{ran:#?}");
 
     let lost = target(&stack(&stage), "/fetch/lost", MONTH);
     settle(&stage, &lost, Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;

@@ -62,6 +62,19 @@ async fn the_last_minutes_are_read_whatever_the_metadata_says() {
     assert_eq!(recent("30s").await, "");
 }
 
+/// No event is the answer where none is left, and it is no proof.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_retention_has_deleted_is_told() {
+    let (stage, tool) = stage().await;
+    let name = "/fetch-source/expired";
+    stage.log_group(name, &[(FROM, "hello")]).await;
+    stage.overlay(name, |it| it.retention_in_days = Some(30)).await;
+    let ran = fetch(&tool, 1, &[&PERIOD[..], &[name, "--source"]].concat()).await;
+    assert!(ran.stderr.starts_with(&format!("error: {name}: events before ")) && ran.stderr.contains("leave --source out"), "{ran:#?}");
+    let since = ["--since", "30d", "--until", "0s"];
+    assert_eq!(fetch(&tool, 0, &[&since[..], &[name, "--source"]].concat()).await.stdout, "");
+}
+
 /// Only a missing token is the end; and nobody waits for an end for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_pages_are_no_end_and_too_many_are_incomplete() {

@@ -18,8 +18,10 @@ use crate::{
         Found, Request,
         coverage::{self, Archived, Piece},
     },
+    commands::status::matrix::{Matrix, Range},
+    commands::status::survey::Survey,
     events::{
-        exported::{self, folder_name},
+        exported::{self, Unread, folder_name},
         manifests,
         records::Record,
         sorter::{Place, Sorter, StreamName},
@@ -43,7 +45,8 @@ struct Object {
     key: String,
     stream: u32,
     part: u64,
-    /// What to take from it.
+    /// What was exported, and what to take of it.
+    exported: Window,
     windows: Arc<[Window]>,
 }
 
@@ -77,7 +80,7 @@ pub async fn read(archive: &Archive, request: &Arc<Request>, sorter: &Arc<Sorter
         tokio::spawn(async move {
             let log_group = object.log_group;
             if is_over[log_group].load(Relaxed) {
-                return (log_group, Ok(None));
+                return (log_group, Ok(Read::Whole));
             }
             let read = read_object(&s3, &request, &sorter, object).await;
             is_over[log_group].fetch_or(read.is_err(), Relaxed);
@@ -85,15 +88,32 @@ pub async fn read(archive: &Archive, request: &Arc<Request>, sorter: &Arc<Sorter
         })
     };
     let mut read = stream::iter(objects).map(read).buffer_unordered(READERS);
+    let mut frozen: BTreeMap<usize, u64> = BTreeMap::new();
     while let Some(joined) = read.next().await {
         match joined.expect("a reader does not panic") {
-            (_, Ok(problem)) => found.findings.extend(problem),
+            (_, Ok(Read::Whole)) => {}
+            (_, Ok(Read::InPart(problem))) => found.findings.push(problem),
+            (log_group, Ok(Read::Frozen)) => *frozen.entry(log_group).or_default() += 1,
             (_, Err(failure @ Failure::Local(_))) => return Err(failure),
             (log_group, Err(failure)) if failed.insert(log_group) => found.failures.push(failure.of_log_group(&names[log_group])),
             _ => {}
         }
     }
+    found.findings.extend(frozen.into_iter().map(|(log_group, count)| {
+        let name = &names[log_group];
+        format!(
+            "{name}: {count} objects are in an archive of S3. Restore them from S3 Glacier, then repeat the command: see docs/reading.md."
+        )
+    }));
     Ok(found)
+}
+
+enum Read {
+    Whole,
+    /// With what is wrong with the object.
+    InPart(String),
+    /// In a storage class from which it has to be restored.
+    Frozen,
 }
 
 /// The log groups that are asked for, with the manifests of the period.
@@ -111,6 +131,11 @@ async fn log_groups(
     for (key, manifest) in manifests {
         log_groups.entry(manifest.log_group.clone()).or_default().push((key, manifest));
     }
+    if request.log_groups.iter().any(|pattern| is_glob(pattern)) {
+        for name in known(archive, request.period, &globs, found).await? {
+            log_groups.entry(name).or_default();
+        }
+    }
     let names: Vec<&LogGroupName> = log_groups.keys().collect();
     let missing: Vec<&str> = globs.without_match(&request.log_groups, &names);
     for pattern in missing {
@@ -122,6 +147,17 @@ async fn log_groups(
         }
     }
     Ok(log_groups)
+}
+
+/// The log groups that a glob can mean: also those whose months are not archived.
+async fn known(archive: &Archive, period: Window, globs: &Globs, found: &mut Found) -> Result<Vec<LogGroupName>, Failure> {
+    let now = Utc::now();
+    let month = |at: Millis| Some(Month::at(at.instant().unwrap_or(now).min(now), archive.stack.timezone));
+    let (from, to) = (month(period.from), month(period.to));
+    let survey = Survey::of(archive, from, to, now).await?;
+    found.findings.extend(survey.unreadable.iter().map(|failure| format!("{}: {}", failure.error, failure.message)));
+    let matrix = Matrix::of(&survey, &archive.stack, &Range { from, to, wants: &|name| globs.matches(name) }, now);
+    Ok(matrix.rows.into_iter().filter(|(_, cells)| !cells.is_empty()).map(|(name, _)| name).collect())
 }
 
 /// A manifest lies in the month that its window was planned for. The archive's time zone may have been another then.
@@ -186,17 +222,24 @@ fn objects_of(
         let stream = if part > 0 { objects.last().map(|object| object.stream) } else { None };
         let stream = stream.unwrap_or_else(|| sorter.streams.number(name()));
         let (bucket, windows) = (Arc::clone(&bucket), Arc::clone(&windows));
-        objects.push(Object { log_group: index, bucket, key: listed.key.clone(), stream, part, windows });
+        objects.push(Object {
+            log_group: index,
+            bucket,
+            key: listed.key.clone(),
+            stream,
+            part,
+            exported: archived.manifest.window(),
+            windows,
+        });
     }
     objects
 }
 
-/// What is wrong with the object, if anything.
-async fn read_object(s3: &aws_sdk_s3::Client, request: &Request, sorter: &Sorter, object: Object) -> Result<Option<String>, Failure> {
-    let Object { bucket, key, stream, part, windows, .. } = object;
+async fn read_object(s3: &aws_sdk_s3::Client, request: &Request, sorter: &Sorter, object: Object) -> Result<Read, Failure> {
+    let Object { bucket, key, stream, part, exported, windows, .. } = object;
     let takes_all = request.filter.has_context();
     let (mut batch, mut records, mut without_time) = (sorter.take_batch(), 0_u64, 0_u64);
-    let read = exported::records(s3, &bucket, &key, |record: Record| {
+    let read = exported::records(s3, &bucket, &key, Some(exported), |record: Record| {
         records += 1;
         let Some(at) = record.at else {
             without_time += 1;
@@ -210,10 +253,11 @@ async fn read_object(s3: &aws_sdk_s3::Client, request: &Request, sorter: &Sorter
     let read = read.await;
     sorter.give_back(batch)?;
     Ok(match read? {
-        Err(problem) => Some(format!(
+        Err(Unread::Damaged(problem)) => Read::InPart(format!(
             "{problem}\nIts other events are in the answer. Restore it from its versions, or start a run. See docs/operations.md."
         )),
-        Ok(()) if without_time > 0 => Some(format!("object {key} begins with text that has no time: it is no event of the answer")),
-        Ok(()) => None,
+        Err(Unread::Frozen(_)) => Read::Frozen,
+        Ok(()) if without_time > 0 => Read::InPart(format!("object {key} begins with text that has no time: it is no event of the answer")),
+        Ok(()) => Read::Whole,
     })
 }

@@ -27,28 +27,47 @@ pub struct Piece {
 }
 
 /// An event of a period can lie in several places of the archive, if an entry's prefix has changed. Each part of the period is read from
-/// one of them: the one with most log streams, then one without problems, then the newest.
+/// one of them: the one with most log streams, then one that was whole when it was exported, then one without problems, then the newest.
 pub fn pieces(period: Window, stream: Option<&StreamPrefix>, archived: &[Archived]) -> Vec<Piece> {
     let has_objects = |index: &usize| !archived[*index].manifest.holds_nothing() && is_asked(&archived[*index].manifest, stream);
-    let mut order: Vec<usize> = (0..archived.len()).filter(has_objects).collect();
-    order.sort_by_key(|index| {
+    let parts = |index: usize| {
+        let manifest = &archived[index].manifest;
+        let whole = whole(manifest);
+        let rest = manifest.window().without(whole.as_slice());
+        whole.map(|window| (index, window, true)).into_iter().chain(rest.into_iter().map(move |window| (index, window, false)))
+    };
+    let mut order: Vec<_> = (0..archived.len()).filter(has_objects).flat_map(parts).collect();
+    order.sort_by_key(|(index, window, is_whole)| {
         let Archived { manifest, folder } = &archived[*index];
         let newest_first = std::cmp::Reverse(manifest.created_at());
-        (prefix(manifest).len(), !folder.problems.is_empty(), newest_first, manifest.window_from)
+        (prefix(manifest).len(), !is_whole, !folder.problems.is_empty(), newest_first, window.from)
     });
     let mut taken: Vec<(&str, Window)> = Vec::new();
-    let mut pieces = Vec::new();
-    for index in order {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (index, window, _) in order {
         let manifest = &archived[index].manifest;
         let of_same_streams = taken.iter().filter(|(taken, _)| prefix(manifest).starts_with(taken));
         let others: Vec<Window> = of_same_streams.map(|(_, window)| *window).collect();
-        let windows = manifest.window().overlap(period).map_or(Vec::new(), |window| window.without(&others));
-        if !windows.is_empty() {
-            taken.extend(windows.iter().map(|window| (prefix(manifest), *window)));
-            pieces.push(Piece { index, windows });
+        let windows = window.overlap(period).map_or(Vec::new(), |window| window.without(&others));
+        taken.extend(windows.iter().map(|window| (prefix(manifest), *window)));
+        match pieces.iter_mut().find(|piece| piece.index == index) {
+            Some(piece) => piece.windows.extend(windows),
+            None if windows.is_empty() => {}
+            None => pieces.push(Piece { index, windows }),
         }
     }
     pieces
+}
+
+/// The part of a manifest's window of which nothing is gone.
+fn whole(manifest: &Manifest) -> Option<Window> {
+    match manifest.outcome {
+        Outcome::Exported | Outcome::Empty => {
+            let from = manifest.complete_from.unwrap_or(manifest.window_from).max(manifest.window_from);
+            (from <= manifest.window_to).then_some(Window { from, to: manifest.window_to })
+        }
+        Outcome::Skipped | Outcome::Lost => None,
+    }
 }
 
 /// The parts of the period of which no manifest tells what became of their log streams.
@@ -64,10 +83,17 @@ pub fn not_archived(period: Window, stream: Option<&StreamPrefix>, archived: &[A
 /// Parts of the period whose events nobody has any more, in words.
 pub fn gone(log_group: &LogGroupName, period: Window, stream: Option<&StreamPrefix>, archived: &[Archived], timezone: Tz) -> Vec<String> {
     let manifests = archived.iter().map(|archived| &archived.manifest).filter(|manifest| is_asked(manifest, stream));
-    manifests.filter_map(|manifest| gone_of(log_group, period, manifest, timezone)).collect()
+    let told = |manifest: &Manifest| {
+        let Some((window, why)) = gone_of(period, manifest) else { return Vec::new() };
+        // Another place can have them.
+        let others = archived.iter().map(|archived| &archived.manifest).filter(|other| prefix(manifest).starts_with(prefix(other)));
+        let gone = window.without(&others.filter_map(whole).collect::<Vec<_>>());
+        gone.into_iter().map(|window| format!("{log_group}: events {} {why}", between(window, timezone))).collect()
+    };
+    manifests.flat_map(told).collect()
 }
 
-fn gone_of(log_group: &LogGroupName, period: Window, manifest: &Manifest, timezone: Tz) -> Option<String> {
+fn gone_of(period: Window, manifest: &Manifest) -> Option<(Window, &'static str)> {
     let (to, why) = match (manifest.outcome, manifest.reason) {
         (_, Some(Reason::LogGroupDeleted)) => (manifest.window_to, "are lost: the log group was deleted before they were archived"),
         (_, Some(Reason::Expired)) => (manifest.window_to, "are lost: retention deleted them before they were archived"),
@@ -83,8 +109,7 @@ fn gone_of(log_group: &LogGroupName, period: Window, manifest: &Manifest, timezo
         }
         _ => return None,
     };
-    let window = Window { from: manifest.window_from, to }.overlap(period)?;
-    Some(format!("{log_group}: events {} {why}", between(window, timezone)))
+    Some((Window { from: manifest.window_from, to }.overlap(period)?, why))
 }
 
 /// As half-open periods are written.
@@ -160,6 +185,10 @@ mod tests {
         let mut damaged = exported(0, 99, "", 2);
         damaged.folder.problems.push("damaged".into());
         assert_eq!(read(&[damaged, exported(0, 99, "", 1)], None), [(1, vec![window(10, 29)])]);
+        // What was whole, before the newest.
+        let mut late = exported(0, 99, "", 2);
+        late.manifest.complete_from = Some(Millis(20));
+        assert_eq!(read(&[late, exported(0, 99, "", 1)], None), [(0, vec![window(20, 29)]), (1, vec![window(10, 19)])]);
         // All log streams before some; some where there are no others.
         let some = [exported(0, 99, "prod/", 2), exported(20, 99, "", 1), exported(0, 99, "prod/a", 3), exported(0, 99, "test", 1)];
         assert_eq!(read(&some, None), [(1, vec![window(20, 29)]), (3, vec![window(10, 19)]), (0, vec![window(10, 19)])]);
@@ -211,6 +240,10 @@ mod tests {
         let says = "/g: events from 1970-01-01T00:00:00.010Z to 1970-01-01T00:00:00.015Z are not complete: retention had deleted";
         let found = told(late);
         assert!(found.len() == 1 && found[0].starts_with(says), "{found:?}");
+        // Unless another place has them.
+        let lost = archived(0, 19, "", Outcome::Lost, Some(Reason::Expired), 2);
+        let found = gone(&lost.manifest.log_group.clone(), window(10, 29), None, &[lost, exported(0, 14, "", 1)], Tz::UTC);
+        assert!(found.len() == 1 && found[0].contains("from 1970-01-01T00:00:00.015Z to 1970-01-01T00:00:00.020Z are lost"), "{found:?}");
         assert_eq!(told(exported(0, 19, "", 1)), Vec::<String>::new());
     }
 }

@@ -2,7 +2,7 @@
 //! A period is read in slices, several at a time.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -15,10 +15,10 @@ use export_core::{LogGroupName, Window, time::Millis};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    commands::fetch::{Found, Request, coverage},
+    commands::fetch::{Found, Request, coverage, print},
     events::{
         sorter::{Place, Sorter, StreamName},
-        source::{self, End},
+        source::{self, End, Expiry},
     },
     failure::Failure,
     globs::{Globs, is_glob},
@@ -29,6 +29,8 @@ const READERS: usize = 4;
 /// Slices of a period, and the shortest.
 const SLICES: i64 = 16;
 const SHORTEST: TimeDelta = TimeDelta::minutes(1);
+/// So much of a period may have expired without a word: `--since 30d` is not later than a retention of 30 days.
+const SLACK: TimeDelta = TimeDelta::hours(1);
 /// No event is further ahead of AWS's clock.
 const AHEAD: TimeDelta = TimeDelta::hours(24);
 /// Bits of a position for the events of a slice.
@@ -36,7 +38,13 @@ const EVENTS: u32 = 40;
 
 pub async fn read(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sorter>) -> Result<Found, Failure> {
     let mut found = Found::default();
-    let log_groups: Arc<[LogGroupName]> = log_groups(logs, request, &mut found).await?.into_iter().collect();
+    let log_groups = log_groups(logs, request, &mut found).await?;
+    found.findings.extend(log_groups.iter().filter_map(|(name, expiry)| {
+        let before = expiry.filter(|before| request.period.from.0 + SLACK.num_milliseconds() < before.0)?;
+        let before = print::time(before, request.timezone);
+        Some(format!("{name}: events before {before} are deleted by retention, or about to be: leave --source out to ask the archive"))
+    }));
+    let log_groups: Arc<[LogGroupName]> = log_groups.into_keys().collect();
     found.log_groups = log_groups.len();
     let is_over: Arc<[AtomicBool]> = log_groups.iter().map(|_| AtomicBool::new(false)).collect();
     let all = (0..log_groups.len()).flat_map(|index| slices(request.period).into_iter().enumerate().map(move |slice| (index, slice)));
@@ -75,21 +83,24 @@ pub async fn read(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sorter>) -
     Ok(found)
 }
 
-async fn log_groups(logs: &Client, request: &Request, found: &mut Found) -> Result<BTreeSet<LogGroupName>, Failure> {
-    let mut log_groups = BTreeSet::new();
+async fn log_groups(logs: &Client, request: &Request, found: &mut Found) -> Result<BTreeMap<LogGroupName, Expiry>, Failure> {
+    let now = Utc::now();
+    let mut log_groups = BTreeMap::new();
     for pattern in &request.log_groups {
         if !is_glob(pattern) {
             let name = LogGroupName::parse(pattern).map_err(|fix| Failure::Usage(format!("{pattern:?} is no log group: {fix}")))?;
-            log_groups.insert(name);
+            let expiry = source::log_groups(logs, pattern, now).await?.remove(&name).flatten();
+            log_groups.insert(name, expiry);
             continue;
         }
         let glob = Globs::new(std::slice::from_ref(pattern));
         let prefix = pattern.split(['*', '?']).next().unwrap_or_default();
-        let mut matching: Vec<_> = source::log_groups(logs, prefix).await?.into_iter().filter(|name| glob.matches(name)).collect();
+        let mut matching = source::log_groups(logs, prefix, now).await?;
+        matching.retain(|name, _| glob.matches(name));
         if matching.is_empty() {
             found.findings.push(format!("no log group of CloudWatch Logs matches {pattern}: correct it, or check --region"));
         }
-        log_groups.extend(matching.drain(..));
+        log_groups.append(&mut matching);
     }
     Ok(log_groups)
 }

@@ -2,7 +2,7 @@
 
 use archive::service_failure;
 use chrono::Utc;
-use export_core::expiry::Answer;
+use export_core::{LogGroupName, expiry::Answer};
 
 use super::{Candidate, ResultName, Row, Survey};
 use crate::{
@@ -43,7 +43,7 @@ pub async fn apply(
         // Before it is set: whoever stops the command, or reads no further, can go back.
         let restore = row.restore.clone().unwrap_or_default();
         match context.output.format {
-            Format::Table => context.output.text(&restore)?,
+            Format::Table => context.output.text(&restore).map_err(|failure| unread(failure, &candidate.name))?,
             Format::Json | Format::Jsonl => note(format_args!("To go back: {restore}")),
         }
         let put = context.logs().put_retention_policy().log_group_name(candidate.name.as_str());
@@ -54,6 +54,14 @@ pub async fn apply(
     }
     note("Each month has to be archived before it expires: keep the schedule on, and watch `logs-archive status --missing`.");
     Ok(())
+}
+
+/// Who does not read how to go back, has not said to go on.
+fn unread(failure: Failure, next: &LogGroupName) -> Failure {
+    match failure {
+        Failure::PipeClosed => Failure::Local(format!("nobody reads stdout: {next} and the log groups after it were left as they are")),
+        other => other,
+    }
 }
 
 /// Another list may not have these log groups, or archive them elsewhere.

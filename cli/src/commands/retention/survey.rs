@@ -57,7 +57,8 @@ pub struct Survey<'a> {
     pub input: &'a RunInput,
     pub days: u32,
     pub is_scheduled: bool,
-    pub region: &'a str,
+    /// For the AWS CLI in printed commands.
+    pub options: &'a str,
 }
 
 impl Survey<'_> {

@@ -1,11 +1,15 @@
 //! The events that a self-test puts, and the log groups that it creates for them.
 
+use std::error::Error;
+
 use archive::service_failure;
 use aws_sdk_cloudwatchlogs::{Client, types::InputLogEvent};
-use export_core::{Window, service::ServiceFailure, time::Millis};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use export_core::{Window, time::Millis};
 
 use super::trial::{Subject, Trial};
-use crate::failure::Failure;
+use crate::{commands::put::PAUSES, failure::Failure};
 
 /// Of the log stream `many`. One call puts them.
 const MANY: i64 = 2000;
@@ -76,23 +80,38 @@ pub fn streams(trial: &Trial, subject: Subject) -> Vec<LogStream> {
     }
 }
 
+/// What was just created may not be there yet for the next call.
+async fn patiently<T, E>(operation: &'static str, call: impl AsyncFn() -> Result<T, SdkError<E, HttpResponse>>) -> Result<T, Failure>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let failure = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => service_failure(operation, &error),
+        };
+        let pause = pauses.next().filter(|_| failure.has_code("ResourceNotFoundException"));
+        tokio::time::sleep(pause.ok_or_else(|| Failure::of("logs", &failure))?).await;
+    }
+}
+
 /// Creates the log groups and puts the events. Answers with their number, or with what CloudWatch Logs rejected.
 pub async fn put(logs: &Client, trial: &Trial<'_>) -> Result<Result<usize, String>, Failure> {
-    let refused = |failure: ServiceFailure| Failure::of("logs", &failure);
     let mut put = 0;
     for subject in Subject::ALL {
         let log_group = trial.log_group(subject);
         let created = logs.create_log_group().log_group_name(log_group.as_str()).send().await;
-        created.map_err(|error| refused(service_failure("CreateLogGroup", &error)))?;
+        created.map_err(|error| Failure::of("logs", &service_failure("CreateLogGroup", &error)))?;
         for stream in streams(trial, subject) {
-            let created = logs.create_log_stream().log_group_name(log_group.as_str()).log_stream_name(&stream.name).send().await;
-            created.map_err(|error| refused(service_failure("CreateLogStream", &error)))?;
+            let create = logs.create_log_stream().log_group_name(log_group.as_str()).log_stream_name(&stream.name);
+            patiently("CreateLogStream", async || create.clone().send().await).await?;
             let input =
                 |event: &Event| InputLogEvent::builder().timestamp(event.at.0).message(&event.message).build().expect("it has both");
             let events = stream.events.iter().map(input).collect();
-            let request = logs.put_log_events().log_group_name(log_group.as_str()).log_stream_name(&stream.name);
-            let answer = request.set_log_events(Some(events)).send().await;
-            let answer = answer.map_err(|error| refused(service_failure("PutLogEvents", &error)))?;
+            let put_events = logs.put_log_events().log_group_name(log_group.as_str()).log_stream_name(&stream.name);
+            let put_events = put_events.set_log_events(Some(events));
+            let answer = patiently("PutLogEvents", async || put_events.clone().send().await).await?;
             if let Some(rejected) = answer.rejected_log_events_info {
                 return Ok(Err(format!("CloudWatch Logs rejected events of log stream {} of {log_group}: {rejected:?}", stream.name)));
             }

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     events::{
-        exported::{self, TaskFolder},
+        exported::{self, TaskFolder, Unread},
         records::{Record, Splitter, Tally},
         source::{self, End},
     },
@@ -160,9 +160,18 @@ impl Subject<'_> {
             comparison.folders.entry(log_stream).or_default().objects.push(object.key);
         }
         let (source, archived) = tokio::try_join!(self.tally_source(), self.tally_objects(&comparison.folders))?;
-        for (name, tally, problems) in archived {
-            comparison.folders.entry(name).or_default().archived = tally;
-            comparison.problems.extend(problems);
+        for (name, tally, unread) in archived {
+            let folder = comparison.folders.entry(name).or_default();
+            folder.archived = tally;
+            for unread in unread {
+                match unread {
+                    Unread::Damaged(problem) => comparison.problems.push(problem),
+                    Unread::Frozen(object) => {
+                        folder.is_incomplete = true;
+                        comparison.incomplete.push(format!("{object}: restore it, then repeat the command"));
+                    }
+                }
+            }
         }
         comparison.add_source(source);
         let gone_before = comparison.gone_before;
@@ -212,16 +221,16 @@ impl Subject<'_> {
     }
 
     /// The records of each folder, and what is wrong with its objects.
-    async fn tally_objects(&self, folders: &BTreeMap<String, StreamFolder>) -> Result<Vec<(String, Tally, Vec<String>)>, Failure> {
+    async fn tally_objects(&self, folders: &BTreeMap<String, StreamFolder>) -> Result<Vec<(String, Tally, Vec<Unread>)>, Failure> {
         let read = |(name, folder): (&String, &StreamFolder)| {
             let (s3, bucket, name) = (self.archive.s3.clone(), self.manifest.bucket.clone(), name.clone());
             let objects = folder.objects.clone();
             tokio::spawn(async move {
-                let (mut tally, mut problems) = (Tally::default(), Vec::new());
+                let (mut tally, mut unread) = (Tally::default(), Vec::new());
                 for key in objects {
-                    problems.extend(exported::records(&s3, bucket.as_str(), &key, |record| tally.add(&record)).await?.err());
+                    unread.extend(exported::records(&s3, bucket.as_str(), &key, None, |record| tally.add(&record)).await?.err());
                 }
-                Ok::<_, Failure>((name, tally, problems))
+                Ok::<_, Failure>((name, tally, unread))
             })
         };
         let read = stream::iter(folders).map(read).buffer_unordered(READERS);
@@ -291,7 +300,7 @@ impl Subject<'_> {
     async fn visit_objects(&self, folder: &StreamFolder, mut visit: impl FnMut(&Record, &str)) -> Result<(), Failure> {
         for key in &folder.objects {
             // What is wrong with it is known from the first pass.
-            let _ = exported::records(&self.archive.s3, self.manifest.bucket.as_str(), key, |record| visit(&record, key)).await?;
+            let _ = exported::records(&self.archive.s3, self.manifest.bucket.as_str(), key, None, |record| visit(&record, key)).await?;
         }
         Ok(())
     }
