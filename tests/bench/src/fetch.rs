@@ -54,6 +54,8 @@ pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let input = month::input(&[LOG_GROUP.to_owned()]);
     let ran = tokio::task::block_in_place(|| by_hand::run(candidates, aws.addr(), aws.source(), input))?;
     month::require_outcome(&ran.output, "exported", 1)?;
+    let lines = aws.source().written_lines()?;
+    ensure!(lines == effort.events, "{lines} of {} events were exported", effort.events);
     tokio::task::block_in_place(|| compare(candidates, &aws, effort))
 }
 
@@ -99,8 +101,11 @@ fn compare(candidates: &Candidates, aws: &Aws, effort: Effort) -> Result<Value> 
         source[1].push(run(python())?);
         source[2].push(run(awslogs())?);
     }
-    for ran in all.iter().chain(&source).flatten() {
-        ensure!(ran.lines == effort.events, "{} lines of {} events", ran.lines, effort.events);
+    let names = ["fetch", "the AWS CLI", "fetch --source", "boto3", "awslogs"];
+    for (name, runs) in names.into_iter().zip(all.iter().chain(&source)) {
+        for ran in runs {
+            ensure!(ran.lines == effort.events, "{name}: {} lines of {} events", ran.lines, effort.events);
+        }
     }
     let lines: Vec<usize> = matching.iter().flatten().map(|ran| ran.lines).collect();
     ensure!(lines[0] > 0 && lines.iter().all(|number| *number == lines[0]), "not the same matches: {lines:?}");

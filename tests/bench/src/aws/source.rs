@@ -106,7 +106,7 @@ fn respond(request: Request, contents: &Contents, objects: &Mutex<Objects>) -> R
     match operation(&request) {
         "DescribeLogGroups" => json(log_groups(&input(), contents)),
         "DescribeLogStreams" => {
-            let streams: Vec<Value> = (0..contents.streams).map(|index| json!({"logStreamName": format!("stream-{index}")})).collect();
+            let streams: Vec<Value> = (0..contents.streams).map(|index| json!({"logStreamName": format!("stream-{index:02}")})).collect();
             json(json!({"logStreams": streams}).to_string())
         }
         "GetLogEvents" => json(page(&input(), contents)),
@@ -169,7 +169,7 @@ fn filtered(input: &Value, contents: &Contents) -> String {
         let timestamp = month::FROM + index as i64 * contents.step;
         let _infallible = write!(
             page,
-            r#"{comma}{{"logStreamName":"stream-{stream}","eventId":"{number:056}","timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#
+            r#"{comma}{{"logStreamName":"stream-{stream:02}","eventId":"{number:056}","timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#
         );
         write_message(&mut page, index);
         page.push('}');
