@@ -2,7 +2,7 @@
 //! themselves, in their release build, and with no engine in between.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use runtime_api::{FunctionProcess, Outcome};
@@ -13,8 +13,9 @@ use crate::candidates::Candidates;
 use crate::memory::peak_rss_mib;
 
 const START_TIME: &str = "2024-11-02T04:00:00Z";
-/// Of a task that has next to nothing to write.
-const POLLS: usize = 1_000;
+/// Between two looks at a task, and at it in all.
+const WAIT: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a run left.
 pub struct Ran {
@@ -74,16 +75,18 @@ fn export(candidates: &Candidates, aws: SocketAddr, item: &Value) -> Result<()> 
     let (_, created, _) = start(candidates, aws, "create-export-task", item)?;
     let created = response("create-export-task", created)?;
     let (mut checking, mut checked, _) = start(candidates, aws, "check-export-task", &created)?;
-    for _ in 0..POLLS {
+    let since = Instant::now();
+    while since.elapsed() < PATIENCE {
         match checked {
             Outcome::Response(_) => return Ok(()),
             Outcome::Error(error) if error["errorType"] == "ExportTaskRunning" || error["errorType"] == "ExportTaskPending" => {
+                std::thread::sleep(WAIT);
                 checked = checking.invoke(&created)?.0;
             }
             Outcome::Error(error) => bail!("check-export-task failed: {error}"),
         }
     }
-    bail!("the task still runs after {POLLS} polls")
+    bail!("the task still runs after {PATIENCE:?}")
 }
 
 fn response(name: &str, outcome: Outcome) -> Result<Value> {

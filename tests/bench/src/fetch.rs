@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use export_core::time::Millis;
 use serde_json::{Value, json};
 
 use crate::archive;
@@ -36,6 +37,8 @@ const STREAMS: usize = 40;
 /// About one event of a thousand has it.
 const PATTERN: &str = "duration=0999ms";
 const PERIOD: [&str; 4] = ["--since", "2024-10-01", "--until", "2024-11-01"];
+/// Read from the source at most: awslogs takes minutes for more.
+const SOURCE_EVENTS: usize = 100_000;
 
 /// What a program took, and how many lines it wrote.
 struct Ran {
@@ -79,14 +82,24 @@ fn compare(candidates: &Candidates, aws: &Aws, effort: Effort) -> Result<Value> 
         credentials(&mut command).args(["-c", &script]).current_dir(&folder).env("AWS", candidates.script("aws"));
         command
     };
+    let source_events = effort.events.min(SOURCE_EVENTS);
+    let step = (month::TO - month::FROM) / (effort.events / STREAMS) as i64;
+    let until = month::FROM + (source_events / STREAMS) as i64 * step;
+    let (since_text, until_text) = (Millis(month::FROM).to_string(), Millis(until).to_string());
+    let from_source = || {
+        let mut command = tool_command(candidates.tool(), address);
+        command.args(["fetch", LOG_GROUP, "--source", "--since", &since_text, "--until", &until_text]);
+        command
+    };
     let python = || {
         let mut command = candidates.python_script("fetch.py");
-        credentials(&mut command).args([&endpoint, LOG_GROUP, &month::FROM.to_string(), &month::TO.to_string()]);
+        credentials(&mut command).args([&endpoint, LOG_GROUP, &month::FROM.to_string(), &(until - 1).to_string()]);
         command
     };
     let awslogs = || {
         let mut command = Command::new(candidates.script("awslogs"));
-        let period = ["--start", "2024-09-30T15:00:00Z", "--end", "2024-10-31T14:59:59.999Z", "--timestamp", "--color", "never"];
+        let end = Millis(until - 1).to_string();
+        let period = ["--start", &since_text, "--end", &end, "--timestamp", "--color", "never"];
         credentials(&mut command).env("AWS_ENDPOINT_URL", &endpoint).args(["get", LOG_GROUP, "ALL"]).args(period);
         command
     };
@@ -97,14 +110,15 @@ fn compare(candidates: &Candidates, aws: &Aws, effort: Effort) -> Result<Value> 
         all[1].push(run(by_hand(""))?);
         matching[0].push(run(ours(&["--grep", PATTERN]))?);
         matching[1].push(run(by_hand(&grep))?);
-        source[0].push(run(ours(&["--source"]))?);
+        source[0].push(run(from_source())?);
         source[1].push(run(python())?);
         source[2].push(run(awslogs())?);
     }
     let names = ["fetch", "the AWS CLI", "fetch --source", "boto3", "awslogs"];
-    for (name, runs) in names.into_iter().zip(all.iter().chain(&source)) {
+    for (index, (name, runs)) in names.into_iter().zip(all.iter().chain(&source)).enumerate() {
+        let events = if index < all.len() { effort.events } else { source_events };
         for ran in runs {
-            ensure!(ran.lines == effort.events, "{name}: {} lines of {} events", ran.lines, effort.events);
+            ensure!(ran.lines == events, "{name}: {} lines of {events} events", ran.lines);
         }
     }
     let lines: Vec<usize> = matching.iter().flatten().map(|ran| ran.lines).collect();
