@@ -107,7 +107,7 @@ impl<V: FnMut(Record)> Splitter<V> {
     }
 
     fn line(&mut self, line: &[u8]) {
-        match time_of(line).filter(|at| self.window.is_none_or(|window| window.from <= *at && *at <= window.to)) {
+        match time_of(line).filter(|at| self.window.is_none_or(|window| window.includes(*at))) {
             Some(at) => {
                 self.emit();
                 self.at = Some(at);

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatchlogs::{
     types::{FilteredLogEvent, LogGroup, OutputLogEvent},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use export_core::{LogGroupName, StreamPrefix, Window, time::Millis};
+use export_core::{LogGroupName, StreamPrefix, Window, service::ServiceFailure, time::Millis};
 
 use crate::failure::Failure;
 
@@ -73,6 +73,10 @@ pub async fn log_streams(client: &Client, log_group: &str, prefix: Option<&Strea
     }
 }
 
+fn refused(failure: &ServiceFailure) -> Result<End, Failure> {
+    if failure.has_code("ResourceNotFoundException") { Ok(End::Gone) } else { Err(Failure::of("logs", failure)) }
+}
+
 /// Visits every event of a log stream in a window, in the order of time.
 pub async fn events(
     client: &Client,
@@ -88,13 +92,9 @@ pub async fn events(
     loop {
         let page = match request.clone().set_next_token(token.clone()).send().await {
             Ok(page) => page,
-            Err(error) => {
-                let failure = service_failure("GetLogEvents", &error);
-                let is_gone = failure.has_code("ResourceNotFoundException");
-                return if is_gone { Ok(End::Gone) } else { Err(Failure::of("logs", &failure)) };
-            }
+            Err(error) => return refused(&service_failure("GetLogEvents", &error)),
         };
-        let is_inside = |event: &&OutputLogEvent| event.timestamp().is_some_and(|at| window.from.0 <= at && at <= window.to.0);
+        let is_inside = |event: &&OutputLogEvent| event.timestamp().is_some_and(|at| window.includes(Millis(at)));
         page.events().iter().filter(is_inside).for_each(&mut visit);
         // The end is where the token no longer moves; a page before it may be empty.
         if page.next_forward_token.is_none() || page.next_forward_token == token {
@@ -123,13 +123,9 @@ pub async fn events_of_log_group(
     loop {
         let page = match request.clone().set_next_token(token.clone()).send().await {
             Ok(page) => page,
-            Err(error) => {
-                let failure = service_failure("FilterLogEvents", &error);
-                let is_gone = failure.has_code("ResourceNotFoundException");
-                return if is_gone { Ok(End::Gone) } else { Err(Failure::of("logs", &failure)) };
-            }
+            Err(error) => return refused(&service_failure("FilterLogEvents", &error)),
         };
-        let is_inside = |event: &&FilteredLogEvent| event.timestamp().is_some_and(|at| window.from.0 <= at && at <= window.to.0);
+        let is_inside = |event: &&FilteredLogEvent| event.timestamp().is_some_and(|at| window.includes(Millis(at)));
         page.events().iter().filter(is_inside).for_each(&mut visit);
         if page.next_token.is_none() {
             return Ok(End::Whole);

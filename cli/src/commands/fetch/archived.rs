@@ -245,7 +245,7 @@ async fn read_object(s3: &aws_sdk_s3::Client, request: &Request, sorter: &Sorter
             without_time += 1;
             return;
         };
-        let (is_inside, message) = (windows.iter().any(|window| window.from <= at && at <= window.to), record.exported_message());
+        let (is_inside, message) = (windows.iter().any(|window| window.includes(at)), record.exported_message());
         if is_inside && (takes_all || request.filter.matches(message)) {
             sorter.push(&mut batch, Place { at, stream, position: part << RECORDS | records }, message);
         }

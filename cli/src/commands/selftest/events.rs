@@ -28,7 +28,7 @@ pub struct LogStream {
 
 impl LogStream {
     pub fn within(&self, window: Window) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(move |event| window.from <= event.at && event.at <= window.to)
+        self.events.iter().filter(move |event| window.includes(event.at))
     }
 
     /// As CloudWatch Logs names its folder.

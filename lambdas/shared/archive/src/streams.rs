@@ -108,7 +108,7 @@ impl Archive {
                     return if failure.has_code("ResourceNotFoundException") { Ok(AnyEvent::None) } else { Err(logs_error(&failure)) };
                 }
             };
-            if page.events().iter().filter_map(|event| event.timestamp()).any(|at| window.from.0 <= at && at <= window.to.0) {
+            if page.events().iter().filter_map(|event| event.timestamp()).any(|at| window.includes(Millis(at))) {
                 return Ok(AnyEvent::Found);
             }
             token = page.next_token;

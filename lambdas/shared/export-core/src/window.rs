@@ -48,6 +48,11 @@ impl Window {
         self.from <= other.to && other.from <= self.to
     }
 
+    /// Whether an event of this time lies in it.
+    pub fn includes(self, at: Millis) -> bool {
+        self.from <= at && at <= self.to
+    }
+
     pub fn contains(self, other: Self) -> bool {
         self.from <= other.from && other.to <= self.to
     }
