@@ -3,6 +3,7 @@
 mod archive;
 mod captures;
 mod doctor;
+mod download;
 mod endpoint;
 mod export;
 mod fetch;
@@ -19,6 +20,7 @@ mod retention;
 mod run;
 mod schedule;
 mod selftest;
+mod source;
 mod status;
 mod terminal;
 mod tool;

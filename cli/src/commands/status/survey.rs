@@ -21,6 +21,8 @@ use export_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::output::note;
+
 /// Manifests that are read at a time.
 const AT_ONCE: usize = 64;
 
@@ -84,6 +86,14 @@ impl Survey {
             }
         }
         Ok(survey)
+    }
+
+    /// Names each open window that cannot be read, and answers whether there is one: a window of which nobody knows anything.
+    pub fn warn_of_unreadable(&self) -> bool {
+        for failure in &self.unreadable {
+            note(format_args!("warning: {}: {}", failure.error, failure.message));
+        }
+        !self.unreadable.is_empty()
     }
 
     /// Takes what reports tell, and returns the manifests that none does.
