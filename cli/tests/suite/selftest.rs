@@ -20,7 +20,7 @@ use crate::{
     list::stage,
     tool::{Ran, Tool},
 };
-use altered::{renaming_s3, altered_s3, keeping_s3};
+use altered::{altered_s3, keeping_s3, renaming_s3};
 
 e2e::on_both_engines! {
     everything_is_proven_and_nothing_stays,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use archive::client;
+use archive::http_client;
 use aws_sdk_cloudwatchlogs::{
     Client,
     config::{BehaviorVersion, Builder, Credentials, Region},
@@ -34,7 +34,7 @@ async fn pages(token_field: &'static str, pages: &'static [Page]) -> (Client, Ar
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        .http_client(client::http_client())
+        .http_client(http_client())
         .endpoint_url(endpoint);
     (Client::from_conf(config.build()), tokens)
 }
