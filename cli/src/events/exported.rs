@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use archive::{Archive, FolderListing, Listed, service_failure};
+use archive::{Archive, FolderListing, ListedObject, service_failure};
 use aws_sdk_s3::Client;
 use export_core::{
     Window,
     destination::task_folder,
-    manifest::{Content, Folder, Found, Manifest},
+    manifest::{Content, FolderContents, FoundManifest, Manifest},
     place::ManifestKey,
     service::ServiceFailure,
 };
@@ -28,9 +28,9 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub struct TaskFolder {
     /// With a slash at its end.
     pub name: String,
-    pub listing: Folder,
+    pub listing: FolderContents,
     /// In the order of their keys, and only those that can hold events.
-    pub objects: Vec<Listed>,
+    pub objects: Vec<ListedObject>,
     /// What is wrong with them, by the manifest.
     pub problems: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> 
     objects.retain(|object| !object.key.ends_with(WRITE_TEST));
     let listing = listing.finish();
     let content = Content::Manifest { manifest: Box::new(manifest.clone()), folder: listing.clone() };
-    let found = Found { key: key.clone(), etag: String::new(), content };
+    let found = FoundManifest { key: key.clone(), etag: String::new(), content };
     let mut problems: Vec<String> = found.damage().map(|damage| format!("the manifest is damaged: {damage}")).into_iter().collect();
     if found.is_changed() {
         problems.push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());

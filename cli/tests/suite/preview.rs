@@ -17,7 +17,7 @@ async fn all_rounds_are_planned() {
     let archive = Archive::new(stack(), &aws.config());
     let input = RunInput::parse(&json!({"month": "2026-10", "logGroups": [{"logGroupNamePrefix": "/many/"}]}), &archive.stack);
     let execution = ExecutionArn::parse(EXECUTION).expect("an ARN");
-    let begun = archive.begin(&execution, NOW.parse().expect("an instant"), input.expect("an input")).await;
+    let begun = archive.begin_run(&execution, NOW.parse().expect("an instant"), input.expect("an input")).await;
     let (run, groups, memory) = begun.expect("it begins");
     let compared = Cell::new(0);
     let planned = preview(&archive, &run, &groups, &memory, || compared.set(compared.get() + 1)).await.expect("a plan");
