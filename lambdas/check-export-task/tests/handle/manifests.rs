@@ -219,7 +219,10 @@ async fn a_new_manifest_is_written_before_the_old_ones_are_removed() {
     assert_eq!(aws.names(&["PUT", "DELETE"]), calls);
     let warning = &answer["warnings"][1];
     assert_eq!(warning["name"], "SmallerThanBefore", "{answer}");
-    assert!(warning["message"].as_str().unwrap().ends_with("stated 100 bytes of task task-9, and the new task task-1 wrote 5"), "{answer}");
+    assert!(
+        warning["message"].as_str().unwrap().ends_with("states 100 bytes of task task-9, but the new task task-1 wrote 5 bytes"),
+        "{answer}"
+    );
     assert_eq!(aws.get(PATH).unwrap()["warnings"], answer["warnings"]);
 }
 

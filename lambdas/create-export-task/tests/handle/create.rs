@@ -123,7 +123,7 @@ async fn a_window_with_unknown_events_is_exported() {
 #[tokio::test(start_paused = true)]
 async fn a_retention_that_does_not_reach_back_to_the_window_is_a_warning() {
     let message = "the log group keeps events for 30 days. Events before 2026-10-02T04:00:05.000Z are deleted or about to be deleted, and may be missing from the \
-        archive; keep them for 60 days or more to export whole months";
+        archive. To export whole months, keep events for 60 days or more";
     let from = json!(1_790_913_605_000_i64);
     for (days, from, warnings) in
         [(30, from, json!([{"name": "RetentionShorterThanMonth", "message": message}])), (60, json!(null), json!([]))]
@@ -166,7 +166,7 @@ async fn a_stream_prefix_that_no_log_stream_has_is_not_exported() {
 async fn a_log_group_that_was_created_inside_the_window_is_a_warning() {
     let aws = || aws_with(|aws| aws.log_groups[1]["creationTime"] = json!(FROM + DAY));
     let message = "the log group was created at 2026-10-01T15:00:00.000Z, inside the window";
-    let lost = "; the events of the log group that had its name before are lost";
+    let lost = "; the events of the earlier log group of this name are lost";
     for (event, suffix) in
         [(json!({}), ""), (json!({"seenSince": "2026-10-01T04:00:00Z"}), lost), (json!({"seenSince": "2026-10-03T04:00:00Z"}), "")]
     {

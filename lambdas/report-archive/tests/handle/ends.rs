@@ -112,8 +112,8 @@ async fn a_list_that_needs_most_of_the_slot_is_a_warning() {
     const DAYS: f64 = 86_400.0;
     for (seconds, message) in [
         (24.7 * DAYS, None),
-        (24.8 * DAYS, Some("this list needs 25 days of the export slot in a month of 31")),
-        (34.0 * DAYS, Some("this list needs 34 days of the export slot in a month of 31")),
+        (24.8 * DAYS, Some("this list needs 25 days of the export slot in a month of 31 days")),
+        (34.0 * DAYS, Some("this list needs 34 days of the export slot in a month of 31 days")),
     ] {
         let aws = Aws::default();
         let state = left(&aws, json!([]), json!({"due_month_seconds": seconds})).await;

@@ -44,7 +44,7 @@ async fn events_that_expired_before_the_first_run_are_skipped_with_a_warning() {
     let output = handle(&aws, state).await.unwrap();
     let written = aws.get(&path_of(&october("/idle"))).unwrap();
     assert_eq!((&written["reason"], &written["log_stream_name_prefix"]), (&json!("ExpiredBeforeFirstRun"), &json!("prod/")));
-    let message = "/idle 2026-10: the export wrote nothing, and retention may have deleted the events before";
+    let message = "/idle 2026-10: the export wrote nothing, and retention may have deleted the events before the first run";
     assert_eq!(output["warnings"], json!([{"name": "ExpiredBeforeFirstRun", "message": message}]));
 }
 

@@ -109,8 +109,8 @@ fn a_window_that_was_seen_and_is_gone_is_lost() {
         (
             "created again inside the window",
             given_events([]).group(created(october().to)).seen_since(before),
-            "Export, CreatedDuringMonth: the log group was created at 2026-10-31T14:59:59.999Z, inside the window; the events of the log \
-             group that had its name before are lost",
+            "Export, CreatedDuringMonth: the log group was created at 2026-10-31T14:59:59.999Z, inside the window; the events of the earlier log \
+             group of this name are lost",
         ),
         (
             "created inside the window",

@@ -163,8 +163,8 @@ fn the_log_group_is_judged_before_its_months() {
     for (log_group, expected) in [
         (LogGroup::Absent, "absent"),
         (LogGroup::Gone, "absent"),
-        (present(created, Some(30)), "kept"),
-        (present(created, Some(60)), "kept"),
+        (present(created, Some(30)), "alreadyshort"),
+        (present(created, Some(60)), "alreadyshort"),
         (present(created, Some(90)), "safe"),
         (present(None, None), "CloudWatch Logs does not say when the log group was created"),
         // Created before the archive begins: the events that its retention kept are archived.

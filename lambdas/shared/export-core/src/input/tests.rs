@@ -129,7 +129,7 @@ fn the_error_names_each_wrong_field_its_value_and_the_fix() {
         (json!({"logGroups": [{"logGroupNamePrefix": "/a", "exclude": "x"}]}), "logGroups[0].exclude is \"x\": give a list"),
         (
             json!({"logGroups": [{"logGroupNamePrefix": "/a", "destinationPrefix": "{year}/{month}/{s3Prefix}"}]}),
-            "logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup} where an entry matches many",
+            "logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup}, because the entry can match several",
         ),
     ] {
         let refused = refused(changes.clone());
@@ -324,8 +324,8 @@ fn a_month_is_complete_twelve_hours_after_its_end() {
     let error = window("2026-10", "2026-11-01T02:59:59Z", false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from 2026-11-01T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, and data may \
-         take 12 hours to become exportable), but the run started at 2026-11-01T02:59:59Z: start the run later, name an earlier month, or set \
+        "MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from 2026-11-01T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, and events \
+         may take 12 hours to become exportable), but the run started at 2026-11-01T02:59:59Z: start the run later, name an earlier month, or set \
          allowIncompleteMonth to true"
     );
     // The complete part of it, if there is one.

@@ -56,7 +56,7 @@ fn the_error_names_each_wrong_field() {
     assert_eq!(
         refused(json!({"taskId": null, "timezone": "Tokyo", "warnings": 3})),
         "taskId is null: write it as a text in double quotes; timezone is \"Tokyo\": give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or \
-         UTC; warnings is 3: give the list that create-export-task answered with, or leave the field out"
+         UTC; warnings is 3: give the list of create-export-task's response, or leave the field out"
     );
     assert_eq!(refused(json!({})), "taskId is missing: it is required");
     assert_eq!(refused(json!([])), "the event is []: give a JSON object");

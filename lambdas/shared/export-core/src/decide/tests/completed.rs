@@ -47,7 +47,7 @@ fn an_export_replaces_a_manifest_by_the_rules_of_replacement() {
         (
             "damaged, inside",
             lasting([wrote(9, 744, &[("a", 2000)]).damaged(some)]).exports(some),
-            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... stated 2000 bytes of task t-old, and the new task t-new wrote 1000",
+            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... states 2000 bytes of task t-old, but the new task t-new wrote 1000 bytes",
         ),
         ("damaged, beyond the window", lasting([wrote(9, 745, some).damaged(none)]).exports(some), "OverlapRefused: ..."),
         (
@@ -67,7 +67,7 @@ fn an_export_replaces_a_manifest_by_the_rules_of_replacement() {
         (
             "95 % of a stream",
             lasting([exported()]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1000 bytes of task t-old, and the new task t-new wrote 950",
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...states 1000 bytes of task t-old, but the new task t-new wrote 950 bytes",
         ),
         (
             "less",
@@ -83,7 +83,7 @@ fn an_export_replaces_a_manifest_by_the_rules_of_replacement() {
         (
             "less than stated, as much as still lies there",
             lasting([wrote(0, 744, &[("a", 1000), ("b", 1)]).damaged(some)]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1001 bytes...",
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...states 1001 bytes...",
         ),
         ("under retention, all of it", expiring([exported()]).exports(some), "Write(Exported), replaces 0..744"),
         ("under retention, one byte less", expiring([exported()]).exports(&[("a", 999)]), "SmallerExport: ..."),
