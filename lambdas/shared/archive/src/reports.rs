@@ -37,8 +37,9 @@ struct CompactionHeader {
 }
 
 impl Archive {
-    /// Reads reports from the newest on, to the last scheduled run that compared everything. If that run left the due month to this one and
-    /// began after the month's end, the last run before the month's end is read too: what it found was in that month.
+    /// Reads reports from the newest on, to the last scheduled run that compared everything. That run can have started after the due
+    /// month's end, and left the month to this run. Then the last run before the month's end is read too, because what it found was in that
+    /// month.
     pub async fn last_runs(&self, due_month: Month, due_window: Window) -> Result<LastRuns, ExportError> {
         let mut last = LastRuns::default();
         let mut has_compared = false;

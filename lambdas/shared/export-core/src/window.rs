@@ -23,8 +23,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of a month. `to` comes from the start of the next month, so that the windows of adjacent months have no gap and no
-    /// overlap, also where the clocks change.
+    /// The window of a month. `to` comes from the start of the next month. So the windows of adjacent months have no gap and no overlap, also
+    /// where the clocks change.
     pub fn of(month: Month, timezone: Tz) -> Self {
         Self { from: Millis::of(start_of(month, timezone)), to: Millis(start_of(month.next(), timezone).timestamp_millis() - 1) }
     }

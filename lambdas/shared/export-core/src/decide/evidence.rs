@@ -111,8 +111,8 @@ pub enum EventSearch {
 pub struct WindowHistory {
     /// An open window of an earlier run overlaps this one.
     pub is_open: bool,
-    /// The oldest evidence that the log group existed: an open window of the place in this month or the month before, or the report of a
-    /// scheduled run that found the log group before the window ended.
+    /// The oldest evidence that the log group existed. It is an open window of the place in this month or the month before, or a scheduled
+    /// run's report. That run must have found the log group before the window ended.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::time::serialize_instant")]
     pub seen_since: Option<DateTime<Utc>>,
 }
