@@ -92,18 +92,18 @@ fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
 
 /// Why each month is open that the matrix shows so, in a line of its own.
 fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Result<(), Failure> {
-    let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.log_group).is_some_and(|cells| cells.contains_key(&open.month));
+    let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.place.log_group).is_some_and(|cells| cells.contains_key(&open.month));
     let mut open: Vec<&OpenWindow> = survey.open.iter().filter(is_shown).collect();
     if output.format != Format::Table || open.is_empty() {
         return Ok(());
     }
-    open.sort_by_key(|open| (open.month, &open.log_group, open.window()));
+    open.sort_by_key(|open| (open.month, &open.place.log_group, open.window()));
     let mut table = output.table(["MONTH", "LOG GROUP", "OUTCOME", "ERROR", "SINCE", "TRIES", "MESSAGE"]);
     for open in open {
         let error = open.error.as_deref().unwrap_or_default();
         table.add_row([
             &open.month.to_string(),
-            open.log_group.as_str(),
+            open.place.log_group.as_str(),
             outcome_name(open.outcome),
             error,
             &open.since,

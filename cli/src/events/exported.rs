@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use archive::{Archive, FolderListing, Listed, service_failure};
+use archive::{Archive, FolderListing, ListedObject, service_failure};
 use aws_sdk_s3::{
     Client,
     operation::get_object::{GetObjectOutput, builders::GetObjectFluentBuilder},
@@ -10,7 +10,7 @@ use aws_sdk_s3::{
 use export_core::{
     Window,
     destination::task_folder,
-    manifest::{Content, Folder, Found, Manifest},
+    manifest::{Content, FolderContents, FoundManifest, Manifest},
     place::ManifestKey,
     service::ServiceFailure,
 };
@@ -34,9 +34,9 @@ const MOST_BREAKS: usize = 3;
 pub struct TaskFolder {
     /// With a slash at its end.
     pub name: String,
-    pub listing: Folder,
+    pub listing: FolderContents,
     /// In the order of their keys, and only those that can hold events.
-    pub objects: Vec<Listed>,
+    pub objects: Vec<ListedObject>,
     /// What is wrong with them, by the manifest.
     pub problems: Vec<String>,
 }
@@ -64,7 +64,7 @@ pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> 
     objects.retain(|object| !object.key.ends_with(WRITE_TEST));
     let listing = listing.finish();
     let content = Content::Manifest { manifest: Box::new(manifest.clone()), folder: listing.clone() };
-    let found = Found { key: key.clone(), etag: String::new(), content };
+    let found = FoundManifest { key: key.clone(), etag: String::new(), content };
     let mut problems: Vec<String> = found.damage().map(|damage| format!("the manifest is damaged: {damage}")).into_iter().collect();
     if found.is_changed() {
         problems.push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());

@@ -1,6 +1,5 @@
 //! Tests of the built binary, as an operator runs it, against the local AWS. One program, since each takes seconds to link.
 
-mod archive;
 mod captures;
 mod doctor;
 mod download;
@@ -13,6 +12,7 @@ mod groups;
 mod list;
 mod page;
 mod plan;
+mod planted;
 mod preview;
 mod put;
 mod refusals;

@@ -13,7 +13,7 @@ async fn plan(aws: &Aws, input: Value) -> (Vec<Row>, usize) {
     let archive = Archive::new(stack(), &aws.config());
     let input = RunInput::parse(&input, &archive.stack).expect("an input");
     let execution = ExecutionArn::parse(EXECUTION).expect("an ARN");
-    let begun = archive.begin(&execution, NOW.parse().expect("an instant"), input).await;
+    let begun = archive.begin_run(&execution, NOW.parse().expect("an instant"), input).await;
     let (run, groups, memory) = begun.expect("it begins");
     let compared = Cell::new(0);
     let planned = preview(&archive, &run, &groups, &memory, || compared.set(compared.get() + 1)).await.expect("a plan");

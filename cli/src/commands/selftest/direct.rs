@@ -11,7 +11,7 @@ use aws_sdk_cloudwatchlogs::{
 use chrono::Utc;
 use export_core::{
     Window,
-    service::{Refusal, ServiceFailure},
+    service::{FailureKind, ServiceFailure},
     time::Millis,
 };
 use flate2::read::MultiGzDecoder;
@@ -185,7 +185,7 @@ impl Direct<'_> {
                 Ok(task_id) => return Ok(task_id),
                 Err(failure)
                     if began.elapsed() < self.patience.max(SHORTEST_PATIENCE)
-                        && (failure.is_slot_busy() || matches!(failure.refusal(), Refusal::Throttled | Refusal::Unavailable)) => {}
+                        && (failure.is_slot_busy() || matches!(failure.kind(), FailureKind::Throttled | FailureKind::Unavailable)) => {}
                 Err(failure) if failure.is_slot_busy() => return Err(self.busy().await?.into()),
                 Err(failure) => return Err(Failure::of("logs", &failure).into()),
             }

@@ -14,7 +14,6 @@ use super::{
 use crate::{context::Context, failure::Failure, slot};
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-const NEEDS: &str = "s3:DeleteObject";
 
 pub struct Removal<'a> {
     pub context: &'a Context,
@@ -105,7 +104,7 @@ impl Removal<'_> {
         let mut folders = Vec::new();
         for log_group in self.trial.log_groups() {
             let place = self.trial.place(log_group)?.hash();
-            folders.extend([stack.manifests_of(month, &place), stack.missing_of(&place)]);
+            folders.extend([stack.manifests_prefix(month, &place), stack.missing_prefix(&place)]);
         }
         folders.extend([self.trial.archived_folder(), self.trial.direct_folder()]);
         Ok(folders)
@@ -122,7 +121,7 @@ impl Removal<'_> {
         };
         for (key, _) in keys {
             // The next one would be refused as well.
-            if let Err(error) = self.archive.delete(bucket, &key, NEEDS).await {
+            if let Err(error) = self.archive.delete(bucket, &key).await {
                 return remains(error);
             }
             removed.objects += 1;
