@@ -102,7 +102,9 @@ impl RunInput {
 
     /// An entry that is given twice counts once. Two different entries of one place are refused: they would export events twice.
     fn add_entries(&mut self, entries: Vec<Entry>, problems: &mut Problems) {
-        let mut by_place: HashMap<(String, Option<Destination>), (usize, Entry)> = HashMap::new();
+        // Of each place, the index in the input and in the entries that count.
+        let mut by_place: HashMap<(String, Option<Destination>), (usize, usize)> = HashMap::with_capacity(entries.len());
+        self.entries.reserve_exact(entries.len());
         for (index, entry) in entries.into_iter().enumerate() {
             let key = match &entry.selector {
                 Selector::Name(name) => match entry.source(name.clone(), &self.bucket, &self.s3_prefix).destination() {
@@ -119,7 +121,7 @@ impl RunInput {
                 }
             };
             match by_place.get(&key) {
-                Some((first, same)) if *same == entry => {
+                Some((first, position)) if self.entries[*position] == entry => {
                     self.warnings.push(Warning::entry_repeated(index, *first));
                 }
                 Some((first, _)) => problems.add_text(|| {
@@ -128,7 +130,7 @@ impl RunInput {
                     )
                 }),
                 None => {
-                    by_place.insert(key, (index, entry.clone()));
+                    by_place.insert(key, (index, self.entries.len()));
                     self.entries.push(entry);
                 }
             }
