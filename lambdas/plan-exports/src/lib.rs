@@ -1,8 +1,9 @@
 //! `plan-exports`: compares the archive with what should be in it, and writes the windows to export next.
 //!
 //! One call is one step of a run. Its state is in the work bucket, below the number of the step, so that a repeated call does the same
-//! again.
+//! again. Beside runs, CloudFormation calls the function when it deploys the schedule: see [`guard`].
 
+pub mod guard;
 mod results;
 
 use std::time::Duration;

@@ -18,7 +18,7 @@ use tracing::{Instrument, error, info, warn};
 
 pub use invocation::{Invocation, LogField};
 pub use metrics::Metric;
-pub use stack::{read_variable, run_time_limit, stack_from_environment};
+pub use stack::{read_variable, run_time_limit, stack_from_environment, stack_in_utc};
 
 /// Starts the log, and loads the SDK's configuration from the function's environment. Each request to AWS has the function's name, and
 /// CloudTrail records it.

@@ -5,17 +5,26 @@ use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, place::
 
 /// The error names the variable that is missing or wrong. The function does not start then.
 pub fn stack_from_environment() -> Result<Stack, String> {
-    let text = |text: &str| Ok(text.to_owned());
     let timezone = |text: &str| text.parse().map_err(|_| "give an IANA time zone name".to_owned());
     let settle_days = |text: &str| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::EXPECTED.to_owned());
+    Ok(Stack {
+        timezone: read_variable("TIME_ZONE", timezone)?,
+        settle_days: read_variable("SETTLE_DAYS", settle_days)?,
+        ..stack_in_utc()?
+    })
+}
+
+/// For uses to which time zone and days to settle do not matter.
+pub fn stack_in_utc() -> Result<Stack, String> {
+    let text = |text: &str| Ok(text.to_owned());
     Ok(Stack {
         account: read_variable("ACCOUNT_ID", text)?,
         region: read_variable("AWS_REGION", text)?,
         partition: read_variable("PARTITION", text)?,
         bucket: read_variable("ARCHIVE_BUCKET", BucketName::parse)?,
         s3_prefix: read_variable("S3_PREFIX", Prefix::parse)?,
-        timezone: read_variable("TIME_ZONE", timezone)?,
-        settle_days: read_variable("SETTLE_DAYS", settle_days)?,
+        timezone: "UTC".parse().expect("a time zone"),
+        settle_days: SettleDays::default(),
     })
 }
 
