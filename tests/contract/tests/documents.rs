@@ -11,16 +11,15 @@ use contract::{
 use export_core::{BucketName, ErrorName, Prefix, SettleDays, input::RunInput, place::Stack};
 
 /// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
-const COMMANDS: [(&str, &str); 6] = [
-    ("cargo demo", "  coproc DEMO { exec cargo demo --stay"),
-    ("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", "      AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"),
+const COMMANDS: [(&str, &str); 5] = [
+    ("cargo demo", "coproc DEMO { exec cargo demo --stay"),
+    ("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \"${look[@]}\""),
     (
         "cargo logs-archive --endpoint-url http://127.0.0.1:<port> --region ap-northeast-1 status   # the demo prints this line",
-        "    if [[ $line == \"cargo logs-archive \"* ]]; then",
+        "if [[ $line == \"cargo logs-archive \"* ]]; then",
     ),
-    ("cargo test", "  cargo test --workspace --locked"),
-    ("cd infra", "  (cd infra && sam build --build-dir"),
-    ("sam build", "  (cd infra && sam build --build-dir"),
+    ("cd infra", "(cd infra && "),
+    ("sam build", "sam build --build-dir"),
 ];
 
 /// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation.
@@ -31,7 +30,7 @@ fn every_command_of_the_readme_is_run_by_ci() {
     let ci = read(".ci/run");
     for line in code_blocks(&read("README.md"), "sh").into_iter().flat_map(str::lines).filter(|line| *line != NOT_RUN) {
         let (_, step) = COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
-        assert!(ci.lines().any(|line| line.starts_with(step)), ".ci/run has no line `{step}`");
+        assert!(ci.lines().any(|line| line.contains(step)), ".ci/run has no line `{step}`");
     }
 }
 
