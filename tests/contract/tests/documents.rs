@@ -23,7 +23,8 @@ const COMMANDS: [(&str, &str); 5] = [
 ];
 
 /// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation.
-const NOT_RUN: &str = "sam deploy --region ap-northeast-1 --parameter-overrides LogGroups=/aws/lambda/orders,/ecs/web NotificationEmail=ops@example.com";
+const NOT_RUN: &str =
+    "sam deploy --region ap-northeast-1 --parameter-overrides LogGroups=/aws/lambda/orders,/ecs/web NotificationEmail=ops@example.com";
 
 #[test]
 fn every_command_of_the_readme_is_run_by_ci() {
@@ -52,7 +53,10 @@ fn every_link_into_the_repository_leads_to_a_file_and_a_heading_of_it() {
 fn every_document_is_in_the_index() {
     let index = read("docs/README.md");
     for file in files("docs", "md").iter().filter_map(|file| file.strip_prefix("docs/")) {
-        assert!(file.contains("README") || file.contains('/') || index.contains(&format!("]({file})")), "{file} is missing in docs/README.md");
+        assert!(
+            file.contains("README") || file.contains('/') || index.contains(&format!("]({file})")),
+            "{file} is missing in docs/README.md"
+        );
     }
 }
 
