@@ -8,7 +8,6 @@ pub mod arguments;
 pub mod commands;
 pub mod confirm;
 pub mod context;
-pub mod deploy;
 pub mod events;
 pub mod failure;
 pub mod globs;
@@ -16,13 +15,13 @@ pub mod instant;
 pub mod output;
 pub mod request;
 pub mod schedule;
-pub mod shell;
 pub mod slot;
 pub mod stack;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
+pub use export_core::shell;
 
 use arguments::{Arguments, Command};
 use context::Context;

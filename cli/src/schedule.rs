@@ -2,16 +2,12 @@
 
 use archive::service_failure;
 use aws_sdk_scheduler::{Client, operation::get_schedule::GetScheduleOutput};
-use export_core::{ExportError, input::RunInput, place::Stack, service::ServiceFailure};
+pub use export_core::schedule::{SCHEDULED_TIME, parse};
+use export_core::service::ServiceFailure;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{context::Context, failure::Failure, stack::DeployedStack};
-
-/// EventBridge Scheduler replaces it when it starts a run.
-pub const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
-/// Any time that has come.
-const A_SCHEDULED_TIME: &str = "2000-01-01T00:00:00Z";
 
 /// An execution takes 256 KiB of input, and the workflow adds some.
 const INPUT_LIMIT: usize = 220 * 1024;
@@ -110,11 +106,4 @@ impl Schedule {
 
 fn list_of(input: &str) -> serde_json::Result<&RawValue> {
     serde_json::from_str::<Input>(input).map(|input| input.log_groups)
-}
-
-/// What a run makes of an input of the schedule.
-pub fn parse(input: &str, stack: &Stack) -> Result<RunInput, ExportError> {
-    let input = input.replace(SCHEDULED_TIME, A_SCHEDULED_TIME);
-    // What is no JSON starts no run at all; `null` is refused like every input that is no object.
-    RunInput::parse(&serde_json::from_str(&input).unwrap_or(Value::Null), stack)
 }

@@ -10,7 +10,8 @@ use aws_sdk_cloudformation::{
     Client,
     types::{Stack as Described, StackStatus},
 };
-use export_core::{BucketName, Prefix, SettleDays, place::Stack};
+use export_core::{BucketName, Prefix, SettleDays, place::Stack, schedule::entries_of_parameter};
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -41,6 +42,11 @@ impl DeployedStack {
     /// One of the outputs of the template that have no condition.
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
+    }
+
+    /// The entries of the parameter LogGroups.
+    pub fn list(&self) -> Option<Vec<Value>> {
+        entries_of_parameter(self.parameters.get("LogGroups")?)
     }
 
     pub fn state_machine_arn(&self) -> &str {

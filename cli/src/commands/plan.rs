@@ -177,9 +177,7 @@ fn summarise(rows: &[Row], now: DateTime<Utc>, holder: Result<Option<Holder>, Se
         note(format_args!("Slot: {known}{}.", parts.join(", ")));
         let usual = if unknown > 0 { format!(", with {} s where the time is not known", estimate::USUAL_SECONDS) } else { String::new() };
         let cost: f64 = exports.iter().filter_map(|row| row.cost_usd).sum();
-        note(format_args!(
-            "Cost: {cost:.4} USD of Step Functions, Lambda, S3 and own logs, at Tokyo's list prices (docs/deploy.md){usual}."
-        ));
+        note(format_args!("Cost: {cost:.4} USD of Step Functions, Lambda, S3 and own logs, at Tokyo's list prices (docs/cost.md){usual}."));
     }
     match holder.map_err(|failure| Failure::of("logs", &failure))? {
         None => note("The export slot is free."),

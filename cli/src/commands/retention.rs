@@ -199,7 +199,7 @@ fn tell(rows: &[Row], survey: &Survey) {
     let safe: Vec<&Row> = rows.iter().filter(|row| row.result == ResultName::Safe).collect();
     let saved: f64 = safe.iter().filter_map(|row| row.saved_usd_per_month).sum();
     note(format_args!(
-        "A retention of {} days is safe for {} of {} log groups, and saves up to {saved:.2} USD a month, at Tokyo's list price (docs/deploy.md).",
+        "A retention of {} days is safe for {} of {} log groups, and saves up to {saved:.2} USD a month, at Tokyo's list price (docs/cost.md).",
         survey.days,
         safe.len(),
         rows.len()

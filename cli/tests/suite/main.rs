@@ -9,6 +9,7 @@ mod fetch;
 mod fetch_source;
 mod grammar;
 mod groups;
+mod guard;
 mod list;
 mod page;
 mod plan;

@@ -1,8 +1,9 @@
 //! `plan-exports`: compares the archive with what should be in it, and writes the windows that are to be exported next.
 //!
 //! One call is one step of a run. What it keeps for the next lies in the work bucket, below the number of the step, so that a call that
-//! is repeated does the same again.
+//! is repeated does the same again. Beside runs, CloudFormation calls the function when it deploys the schedule: see [`guard`].
 
+pub mod guard;
 mod results;
 
 use std::time::Duration;

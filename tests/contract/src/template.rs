@@ -107,6 +107,10 @@ impl Template {
                 let (index, parts) = (nth(0).as_u64().expect("an index"), self.json(nth(1)));
                 parts.get(index as usize).unwrap_or_else(|| panic!("no part {index} of {parts}")).clone()
             }
+            "FindInMap" => {
+                let [map, first, second] = [0, 1, 2].map(|at| self.text(nth(at)));
+                self.json(&self.document["Mappings"][map.as_str()][first.as_str()][second.as_str()])
+            }
             "Equals" => (self.json(nth(0)) == self.json(nth(1))).into(),
             "Not" => (self.json(nth(0)) == false).into(),
             "And" => list().iter().all(|one| self.json(one) == true).into(),

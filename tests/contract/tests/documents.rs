@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &str); 5] = [
     ("sam build", "sam build --build-dir"),
 ];
 
-/// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation.
+/// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation, and `deploy_lines.py` reads it.
 const NOT_RUN: &str =
     "sam deploy --region ap-northeast-1 --parameter-overrides LogGroups=/aws/lambda/orders,/ecs/web NotificationEmail=ops@example.com";
 
@@ -172,31 +172,4 @@ fn monitoring_names_the_errors_that_the_metric_counts() {
     for name in ErrorName::ALL {
         assert_eq!(faults.contains(&format!("`{name}`")), name.is_fault(), "{name}");
     }
-}
-
-/// `Name=value` behind `--parameter-overrides`, and `ParameterKey=Name`.
-#[test]
-fn every_deployment_that_a_document_shows_gives_the_parameters_that_have_no_default() {
-    let template = load(ARCHIVE);
-    let parameters = &template["Parameters"];
-    let required: Vec<String> = keys(parameters).into_iter().filter(|name| parameters[name.as_str()].get("Default").is_none()).collect();
-    assert_eq!(required, ["LogGroups", "NotificationEmail"]);
-    let mut deployments = BTreeSet::new();
-    for file in files("", "md") {
-        let document = read(&file);
-        let blocks = code_blocks(&document, "sh").into_iter().map(|block| block.replace("\\\n", " "));
-        for command in blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()) {
-            let overrides = command.split_once("--parameter-overrides ").map_or("", |(_, overrides)| overrides).split_whitespace();
-            let keys_of_set = command.split("ParameterKey=").skip(1).filter_map(|rest| rest.split(',').next());
-            let given = overrides.filter_map(|word| Some(word.split_once('=')?.0.trim_start_matches('\''))).chain(keys_of_set);
-            let given: BTreeSet<&str> = given.collect();
-            let unknown: Vec<_> = given.iter().filter(|name| parameters.get(**name).is_none()).collect();
-            assert!(unknown.is_empty(), "{file}: {unknown:?} in {command}");
-            if given.contains("LogGroups") {
-                deployments.insert(file.clone());
-                assert!(required.iter().all(|name| given.contains(name.as_str())), "{file}: {command}");
-            }
-        }
-    }
-    assert!(["README.md", "docs/deploy.md"].iter().all(|file| deployments.contains(*file)), "{deployments:?}");
 }

@@ -284,7 +284,7 @@ fn the_dashboard_shows_the_alarms_that_there_are() {
     let arns: Vec<_> = arns.collect();
     for (schedule, without) in [("DAILY", None), ("MONTHLY", Some("NoRunEnded")), ("OFF", Some("NoRunEnded"))] {
         let values = arns.iter().map(|(reference, name)| (reference.as_str(), name.as_str()));
-        let template = Template::new(MONITORING, values.chain([("Schedule", schedule)]));
+        let template = Template::new(MONITORING, values.chain([("Schedule", schedule), ("Monitoring", "FULL")]));
         let is_made = |name: &&String| match document["Resources"][format!("{name}Alarm").as_str()].get("Condition") {
             Some(condition) => template.json(&template.document["Conditions"][text(condition)]) == true,
             None => true,
@@ -295,8 +295,28 @@ fn the_dashboard_shows_the_alarms_that_there_are() {
         let shown = template.text(&document["Resources"]["DashboardStack"]["Properties"]["Parameters"]["AlarmArns"]);
         assert_eq!(serde_json::from_str::<BTreeSet<String>>(&shown).expect("a list in JSON"), made, "{schedule}");
     }
-    let given = &load(ARCHIVE)["Resources"]["Monitoring"]["Properties"]["Parameters"]["Schedule"];
-    assert_eq!(text(given), "Schedule");
+    let given = &load(ARCHIVE)["Resources"]["MonitoringStack"]["Properties"]["Parameters"];
+    assert_eq!(["Schedule", "Monitoring"].map(|name| text(&given[name])), ["Schedule", "Monitoring"]);
+}
+
+/// In US cents a month, free tiers aside: 10 for each metric of an alarm, and 12 for the functions' metrics in the hours in which they are
+/// reported. A dashboard is 300, a key 100.
+#[test]
+fn without_full_monitoring_the_fixed_cost_stays_below_a_dollar_twenty() {
+    let metrics: usize = alarms().values().map(|alarm| watched(alarm).len()).sum();
+    assert!(10 * metrics + 12 < 120, "{metrics} metrics");
+    let kinds = |file: &String| {
+        let document = load(file);
+        ["AWS::CloudWatch::Dashboard", "AWS::KMS::Key"]
+            .map(|kind| resources(&document, kind).into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+    };
+    let made: Vec<String> = files("infra", "yaml").iter().flat_map(kinds).flatten().collect();
+    assert_eq!(made, ["Dashboard", "NotificationKey"]);
+    for (file, resource) in [(MONITORING, "DashboardStack"), ("infra/notification.yaml", "NotificationKey")] {
+        let template = Template::new(file, [("Monitoring", "ESSENTIAL")]);
+        let condition = text(&template.document["Resources"][resource]["Condition"]);
+        assert_eq!(template.json(&template.document["Conditions"][condition]), false, "{resource}");
+    }
 }
 
 /// The executions of the Distributed Map report under the map's label.
@@ -317,15 +337,83 @@ fn the_schedule_is_daily_monthly_or_off() {
     assert_eq!((allowed, text(&parameter["Default"])), (vec!["DAILY", "MONTHLY", "OFF"], "DAILY"));
     let (daily, monthly) = ("cron(0 13 * * ? *)", "cron(0 13 1,16 * ? *)");
     for (schedule, expression, state) in [("DAILY", daily, "ENABLED"), ("MONTHLY", monthly, "ENABLED"), ("OFF", daily, "DISABLED")] {
-        let values = [("Schedule", schedule), ("SettleDays", "15"), ("Compact", "false"), ("LogGroups", r#"["/a"]"#)];
-        let template = Template::new("infra/schedule.yaml", values);
-        let properties = &template.document["Resources"]["ExportLogsSchedule"]["Properties"];
-        let found = ["ScheduleExpression", "State"].map(|name| template.text(&properties[name]));
-        assert_eq!(found, [expression, state], "{schedule}");
-        let input: serde_json::Value = serde_json::from_str(&template.text(&properties["Target"]["Input"])).expect("the input is JSON");
+        let properties = schedule_with(&[("Schedule", schedule)]);
+        assert_eq!((&properties["ScheduleExpression"], &properties["State"]), (&expression.into(), &state.into()), "{schedule}");
+    }
+}
+
+/// The schedule's properties, for parameters that differ from these.
+fn schedule_with(changes: &[(&str, &str)]) -> serde_json::Value {
+    let values = [
+        ("AWS::StackName", "cloudwatch-logs-archive"),
+        ("TimeZone", "Asia/Tokyo"),
+        ("Schedule", "DAILY"),
+        ("SettleDays", "15"),
+        ("Compact", "false"),
+        ("LogGroups", "/a"),
+        ("ExportLogsStateMachine", "arn:machine"),
+        ("ExportLogsScheduleRole.Arn", "arn:role"),
+        ("ExportLogsScheduleDeadLetterQueue.Arn", "arn:queue"),
+    ];
+    let template = Template::new(ARCHIVE, values.iter().chain(changes).copied());
+    let properties = template.json(&template.document["Resources"]["ExportLogsSchedule"]["Properties"]);
+    // The guard is called exactly when the schedule would change.
+    let guarded = template.json(&template.document["Resources"]["ScheduleGuard"]["Properties"]["Schedule"]);
+    assert_eq!(guarded, properties);
+    properties
+}
+
+/// Names separated by commas, or JSON; as everywhere else, the schedule gets a list.
+#[test]
+fn the_list_of_the_schedules_input_is_json_in_either_form() {
+    for (value, list) in [
+        ("/a", serde_json::json!(["/a"])),
+        ("/aws/lambda/orders,/ecs/web", serde_json::json!(["/aws/lambda/orders", "/ecs/web"])),
+        (r#"["/a", {"logGroupNamePrefix": "/b/"}]"#, serde_json::json!(["/a", {"logGroupNamePrefix": "/b/"}])),
+    ] {
+        let input = schedule_with(&[("LogGroups", value)])["Target"]["Input"].as_str().expect("a text").to_owned();
+        let input: serde_json::Value = serde_json::from_str(&input).expect("the input is JSON");
         let scheduled_time = "<aws.scheduler.scheduled-time>";
-        let expected = serde_json::json!({"scheduledTime": scheduled_time, "settleDays": 15, "compact": false, "logGroups": ["/a"]});
+        let expected = serde_json::json!({"scheduledTime": scheduled_time, "settleDays": 15, "compact": false, "logGroups": list});
         assert_eq!(input, expected);
+    }
+}
+
+#[test]
+fn the_pattern_of_the_list_refuses_what_is_neither_names_nor_json() {
+    let parameter = &load(ARCHIVE)["Parameters"]["LogGroups"];
+    let pattern = serde_json::json!({"type": "string", "pattern": text(&parameter["AllowedPattern"])});
+    for (value, accepted) in [
+        ("/a", true),
+        ("/aws/lambda/orders,/ecs/web", true),
+        (r#"["/a", "/b"]"#, true),
+        ("[\n  {\"logGroupName\": \"/a\"}\n]\n", true),
+        // As the SAM CLI cuts a JSON list that is not quoted.
+        (r#"["/a"#, false),
+        ("", false),
+        ("/a, /b", false),
+        ("/a,,/b", false),
+        ("/aws/lambda/*", false),
+        ("[]", false),
+        (r#""/a""#, false),
+    ] {
+        assert_eq!(jsonschema::is_valid(&pattern, &value.into()), accepted, "{value:?}");
+    }
+}
+
+/// A database's name has no hyphens, and a StackSet's stack is named differently in each account.
+#[test]
+fn the_names_of_database_and_schedule_follow_the_stacks() {
+    for (stack, database, schedule) in [
+        ("cloudwatch-logs-archive", "cloudwatch_logs_archive", "cloudwatch-logs-archive"),
+        ("archive-staging", "archive_staging", "archive-staging"),
+        ("StackSet-logs-0a1b2c3d-0000", "cloudwatch_logs_archive", "cloudwatch-logs-archive"),
+    ] {
+        let template = Template::new(ARCHIVE, [("AWS::StackName", stack)]);
+        let resources = &template.document["Resources"];
+        assert_eq!(template.text(&resources["Athena"]["Properties"]["Parameters"]["DatabaseName"]), database);
+        assert_eq!(template.text(&resources["Functions"]["Properties"]["Parameters"]["ScheduleName"]), schedule);
+        assert_eq!(schedule_with(&[("AWS::StackName", stack)])["Name"], schedule);
     }
 }
 
@@ -338,8 +426,8 @@ fn settle_days_are_refused_at_deployment_as_in_an_input() {
     let taken: Vec<f64> = (-8..=80).map(|quarters| f64::from(quarters) / 4.0).filter(|days| SettleDays::new(*days).is_some()).collect();
     assert_eq!((allowed, parameter["Default"].as_u64()), (taken, Some(0)));
     assert!(text(&parameter["ConstraintDescription"]).ends_with("whole number of days from 0 to 15."));
-    let variables = &document["Globals"]["Function"]["Environment"]["Variables"];
-    let given = &document["Resources"]["ScheduleStack"]["Properties"]["Parameters"];
+    let variables = &load("infra/functions.yaml")["Globals"]["Function"]["Environment"]["Variables"];
+    let given = &document["Resources"]["Functions"]["Properties"]["Parameters"];
     assert_eq!([&variables["SETTLE_DAYS"], &given["SettleDays"]].map(text), ["SettleDays"; 2]);
 }
 
@@ -358,7 +446,7 @@ fn an_address_or_none_must_be_given() {
     let fix = text(&parameter["ConstraintDescription"]);
     assert!(fix.contains("e-mail address") && fix.contains("NONE"), "{fix}");
     for (value, subscribed) in [("NONE", false), ("ops@example.com", true)] {
-        let template = Template::new("infra/notification.yaml", [("NotificationEmail", value)]);
+        let template = Template::new("infra/notification.yaml", [("NotificationEmail", value), ("Monitoring", "ESSENTIAL")]);
         let condition = text(&template.document["Resources"]["NotificationEmailSubscription"]["Condition"]).to_owned();
         assert_eq!(template.json(&template.document["Conditions"][condition.as_str()]), subscribed, "{value}");
     }

@@ -3,15 +3,15 @@
 use contract::{
     documents::code_blocks,
     read,
-    template::{ARCHIVE, Template, each_mapping, files, load},
+    template::{ARCHIVE, Template, each_mapping, files, keys, load},
 };
 use serde_json::{Value, json};
 
 const STORAGE: &str = "infra/archive.yaml";
 
 /// Shortest times that are paid for: in Glacier Instant Retrieval, and in Glacier Deep Archive.
-const INSTANT_RETRIEVAL_DAYS: u32 = 90;
-const DEEP_ARCHIVE_DAYS: u32 = 180;
+const INSTANT_RETRIEVAL_DAYS: f64 = 90.0;
+const DEEP_ARCHIVE_DAYS: f64 = 180.0;
 
 fn template(file: &str, values: &[(&str, &str)]) -> Template {
     let pseudo = [("AWS::AccountId", "111122223333"), ("AWS::Region", "ap-northeast-1"), ("AWS::Partition", "aws")];
@@ -19,42 +19,61 @@ fn template(file: &str, values: &[(&str, &str)]) -> Template {
 }
 
 /// Each parameter of the storage with the values that are tried: all that it may have, or an empty and another one.
-fn choices() -> [(&'static str, Vec<String>); 7] {
+fn choices() -> [(&'static str, Vec<String>); 4] {
     let document = load(ARCHIVE);
     let allowed = |name: &str| -> Vec<String> {
         let values = document["Parameters"][name]["AllowedValues"].as_sequence().expect("allowed values").iter();
-        values.map(|value| value.as_str().map_or_else(|| value.as_u64().expect("a number").to_string(), str::to_owned)).collect()
+        values.map(|value| value.as_str().expect("a text").to_owned()).collect()
     };
     let given = |value: &str| vec![String::new(), value.to_owned()];
     [
         ("ExistingBucketName", given("their-bucket")),
         ("ExistingBucketOwnerAccountId", given("999999999999")),
-        ("ObjectLockMode", allowed("ObjectLockMode")),
-        ("ObjectLockDays", allowed("ObjectLockDays")),
-        ("DaysToGlacierInstantRetrieval", allowed("DaysToGlacierInstantRetrieval")),
-        ("DaysToDeepArchive", allowed("DaysToDeepArchive")),
-        ("DaysToExpiration", allowed("DaysToExpiration")),
+        ("Storage", allowed("Storage")),
+        ("ObjectLock", allowed("ObjectLock")),
     ]
 }
 
-/// Whether the parameters contradict one another. Those that do not must not pay for days in a class that an object has left.
-fn is_contradiction([bucket, owner, mode, lock, instant, deep, expiration]: [&str; 7]) -> bool {
-    let [lock, instant, deep, expiration] = [lock, instant, deep, expiration].map(|days| days.parse::<u32>().expect("days"));
-    let changes_their_bucket = !bucket.is_empty() && (mode != "NONE" || instant + deep + expiration > 0);
-    let nobodys_owner = !owner.is_empty() && bucket.is_empty();
-    let half_a_lock = (mode == "NONE") != (lock == 0);
-    let deep_too_early = deep != 0 && deep <= instant;
-    let expires_too_early = expiration != 0 && (expiration <= instant.max(deep) || expiration < lock);
-    let contradiction = changes_their_bucket || nobodys_owner || half_a_lock || deep_too_early || expires_too_early;
-    let pays_for_nothing = |from: u32, to: u32, shortest: u32| from != 0 && to != 0 && to - from < shortest;
-    if !contradiction {
-        assert!(
-            !pays_for_nothing(instant, if deep == 0 { expiration } else { deep }, INSTANT_RETRIEVAL_DAYS),
-            "{instant} {deep} {expiration}"
-        );
-        assert!(!pays_for_nothing(deep, expiration, DEEP_ARCHIVE_DAYS), "{deep} {expiration}");
+/// What the mapping has for a value of a parameter.
+fn preset(parameter: &str, value: &str, name: &str) -> String {
+    load(STORAGE)["Mappings"][parameter][value][name].as_str().unwrap_or_else(|| panic!("no {parameter} {value}")).to_owned()
+}
+
+fn days(parameter: &str, value: &str, name: &str) -> f64 {
+    preset(parameter, value, name).parse().expect("days")
+}
+
+/// Its name says what a preset does, and none pays for days in a class that an object has left.
+#[test]
+fn a_preset_does_what_its_name_says() {
+    let [.., (_, storages), (_, locks)] = choices();
+    let years = |value: &str| {
+        let (_, rest) = value.trim_end_matches('S').strip_suffix("-YEAR")?.rsplit_once('-')?;
+        rest.parse::<f64>().ok()
+    };
+    let as_days = |years: Option<f64>| years.map_or(0.0, |years| (years * 365.25).ceil());
+    for value in &storages {
+        let [instant, deep, expiration] = ["InstantRetrieval", "DeepArchive", "Expiration"].map(|name| days("Storage", value, name));
+        assert_eq!(instant > 0.0, !value.starts_with("STANDARD"), "{value}");
+        assert_eq!(deep > 0.0, value.starts_with("DEEP-ARCHIVE"), "{value}");
+        assert_eq!(expiration, as_days(years(value)), "{value}");
+        let fits = |days: f64, next: f64, shortest: f64| days == 0.0 || next == 0.0 || next >= days + shortest;
+        assert!(fits(instant, if deep == 0.0 { expiration } else { deep }, INSTANT_RETRIEVAL_DAYS), "{value}");
+        assert!(fits(deep, expiration, DEEP_ARCHIVE_DAYS), "{value}");
     }
-    contradiction
+    for value in &locks {
+        assert_eq!(days("ObjectLock", value, "Days"), as_days(years(value)), "{value}");
+        assert!(value.starts_with(&preset("ObjectLock", value, "Mode")), "{value}");
+    }
+    let mapped = |name: &str| keys(&load(STORAGE)["Mappings"][name]);
+    assert_eq!((mapped("Storage"), mapped("ObjectLock")), (storages, locks));
+}
+
+fn is_contradiction([bucket, owner, storage, lock]: [&str; 4]) -> bool {
+    let changes_their_bucket = !bucket.is_empty() && (storage != "STANDARD" || lock != "NONE");
+    let nobodys_owner = !owner.is_empty() && bucket.is_empty();
+    let expiration = days("Storage", storage, "Expiration");
+    changes_their_bucket || nobodys_owner || (expiration != 0.0 && expiration < days("ObjectLock", lock, "Days"))
 }
 
 #[test]
@@ -74,23 +93,14 @@ fn rules_refuse_every_contradiction_and_nothing_else() {
     }
 }
 
-const DEFAULTS: [(&str, &str); 8] = [
-    ("ExistingBucketName", ""),
-    ("ExistingBucketOwnerAccountId", ""),
-    ("KmsKeyArn", ""),
-    ("DaysToGlacierInstantRetrieval", "0"),
-    ("DaysToDeepArchive", "0"),
-    ("DaysToExpiration", "0"),
-    ("ObjectLockMode", "NONE"),
-    ("ObjectLockDays", "0"),
-];
+const DEFAULTS: [(&str, &str); 5] =
+    [("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", ""), ("KmsKeyArn", ""), ("Storage", "STANDARD"), ("ObjectLock", "NONE")];
 
 #[test]
 fn by_default_nothing_is_moved_locked_or_expires() {
     let document = load(ARCHIVE);
     for (name, value) in DEFAULTS {
-        let default = &document["Parameters"][name]["Default"];
-        assert_eq!(default.as_str().map_or_else(|| default.as_u64().expect("a number").to_string(), str::to_owned), value, "{name}");
+        assert_eq!(document["Parameters"][name]["Default"].as_str(), Some(value), "{name}");
     }
 }
 
@@ -128,32 +138,33 @@ fn the_bucket_does_what_its_parameters_say() {
             "ObjectSizeGreaterThan": "131072", "Transitions": transitions})
     };
     let to = |class: &str, days: &str| json!({"StorageClass": class, "TransitionInDays": days});
-    let expire = |id: &str, prefix: &str| {
-        json!({"Id": id, "Status": "Enabled", "Prefix": prefix, "ExpirationInDays": "730",
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 120}})
+    let expires = |days: &str| {
+        let expire = |id: &str, prefix: &str| {
+            json!({"Id": id, "Status": "Enabled", "Prefix": prefix, "ExpirationInDays": days,
+                "NoncurrentVersionExpiration": {"NoncurrentDays": 120}})
+        };
+        [
+            expire("ExpireExports", "cloudwatch-logs/log_group="),
+            expire("ExpireParquet", "cloudwatch-logs/parquet/"),
+            json!({"Id": "DeleteMarkersWithNothingBehind", "Status": "Enabled", "ExpiredObjectDeleteMarker": true}),
+        ]
     };
-    let expires = [
-        expire("ExpireExports", "cloudwatch-logs/log_group="),
-        expire("ExpireParquet", "cloudwatch-logs/parquet/"),
-        json!({"Id": "DeleteMarkersWithNothingBehind", "Status": "Enabled", "ExpiredObjectDeleteMarker": true}),
-    ];
-    let (instant, deep) = (("DaysToGlacierInstantRetrieval", "90"), ("DaysToDeepArchive", "365"));
-    let (expiration, at_the_root) = (("DaysToExpiration", "730"), ("S3PrefixSlash", ""));
-    let both = moves("cloudwatch-logs/", json!([to("GLACIER_IR", "90"), to("DEEP_ARCHIVE", "365")]));
-    for (changes, added) in [
-        (&[instant][..], vec![moves("cloudwatch-logs/", json!([to("GLACIER_IR", "90")]))]),
-        (&[deep], vec![moves("cloudwatch-logs/", json!([to("DEEP_ARCHIVE", "365")]))]),
-        (&[expiration], expires.to_vec()),
-        (&[instant, deep, expiration], [&[both][..], &expires].concat()),
+    let instant = |prefix: &str| moves(prefix, json!([to("GLACIER_IR", "90")]));
+    let deep = moves("cloudwatch-logs/", json!([to("GLACIER_IR", "90"), to("DEEP_ARCHIVE", "365")]));
+    for (storage, added) in [
+        ("STANDARD-DELETE-AFTER-1-YEAR", expires("366").to_vec()),
+        ("INSTANT-RETRIEVAL", vec![instant("cloudwatch-logs/")]),
+        ("DEEP-ARCHIVE", vec![deep.clone()]),
+        ("DEEP-ARCHIVE-DELETE-AFTER-7-YEARS", [&[deep][..], &expires("2557")].concat()),
     ] {
-        assert_eq!(rules(&bucket(changes)), [&always[..], &added].concat(), "{changes:?}");
+        assert_eq!(rules(&bucket(&[("Storage", storage)])), [&always[..], &added].concat(), "{storage}");
     }
-    let moved_at_the_root = moves("", json!([to("GLACIER_IR", "90")]));
-    assert_eq!(rules(&bucket(&[at_the_root, instant]))[2..], [of_missing(""), moved_at_the_root]);
+    let at_the_root = bucket(&[("S3PrefixSlash", ""), ("Storage", "INSTANT-RETRIEVAL")]);
+    assert_eq!(rules(&at_the_root)[2..], [of_missing(""), instant("")]);
     for mode in ["GOVERNANCE", "COMPLIANCE"] {
-        let locked = bucket(&[("ObjectLockMode", mode), ("ObjectLockDays", "365")]);
+        let locked = bucket(&[("ObjectLock", &format!("{mode}-1-YEAR"))]);
         assert_eq!(locked["ObjectLockEnabled"], true);
-        assert_eq!(locked["ObjectLockConfiguration"]["Rule"]["DefaultRetention"], json!({"Mode": mode, "Days": "365"}));
+        assert_eq!(locked["ObjectLockConfiguration"]["Rule"]["DefaultRetention"], json!({"Mode": mode, "Days": "366"}));
     }
     let of_key = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
     let expected = json!({"ServerSideEncryptionByDefault": of_key, "BucketKeyEnabled": true});

@@ -203,7 +203,7 @@ fn a_busy_slot_is_waited_for_20_hours_and_a_task_for_26() {
 /// A function's own timeout must come first, so that its error has the function's name and not States.Timeout.
 #[test]
 fn states_wait_longer_than_the_functions_they_call() {
-    let template = load(ARCHIVE);
+    let template = load("infra/functions.yaml");
     for (name, function, _) in CALLS {
         let of_state = export_state(name).fields["TimeoutSeconds"].as_u64();
         let of_function = template["Resources"][function]["Properties"]["Timeout"].as_u64();

@@ -35,6 +35,8 @@ pub struct State {
     /// Of every log group, as FilterLogEvents tells them.
     pub log_events: Vec<Value>,
     pub export_tasks: Vec<Value>,
+    /// The inputs of schedules.
+    pub schedules: BTreeMap<String, String>,
     calls: Vec<Call>,
     refusals: Vec<(String, Refusal, Times)>,
     events: Vec<(String, Event)>,
@@ -101,6 +103,9 @@ impl State {
             None => {
                 let (_, rest) = request.uri().trim_start_matches("http://").split_once('/').expect("a path");
                 let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+                if let Some(schedule) = path.strip_prefix("schedules/") {
+                    return self.schedule(schedule);
+                }
                 let condition = ["if-match", "if-none-match"].into_iter().find_map(|name| request.headers().get(name));
                 self.s3(request.method(), &decoded(path), &parameters(query), body, condition)
             }
@@ -188,6 +193,16 @@ impl State {
         let contents: String = contents.collect();
         let next = page["nextToken"].as_str().map(|next| format!("<NextContinuationToken>{next}</NextContinuationToken>"));
         format!("<ListBucketResult><IsTruncated>{}</IsTruncated>{}{contents}</ListBucketResult>", next.is_some(), next.unwrap_or_default())
+    }
+
+    fn schedule(&mut self, name: &str) -> (u16, Vec<u8>) {
+        let refusal = self.record("GetSchedule", json!(name));
+        let (status, answer) = match (refusal, self.schedules.get(name)) {
+            (Some((status, code, message)), _) => (status, json!({"__type": code, "Message": message})),
+            (None, Some(input)) => (200, json!({"Name": name, "Target": {"Arn": "arn", "RoleArn": "arn", "Input": input}})),
+            (None, None) => (404, json!({"__type": "ResourceNotFoundException", "Message": "no such schedule"})),
+        };
+        (status, answer.to_string().into_bytes())
     }
 
     fn sns(&mut self, form: &str) -> (u16, Vec<u8>) {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import engine, provisioners
 
 RETAINING = ("Retain", "RetainExceptOnCreate")
 
@@ -12,6 +12,9 @@ def correct() -> None:
     provisioners._update_resource = _keeping_attributes(provisioners._update_resource)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
     handlers["delete"] = _retaining(handlers["delete"])
+    # A nested stack is the only one that looks the parser up when it is made; its template is not transformed otherwise.
+    parse = engine._parse_template
+    engine._parse_template = lambda body: engine._apply_transforms(parse(body))
 
 
 def _keeping_attributes(update_resource: Callable) -> Callable:

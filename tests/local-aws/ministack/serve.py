@@ -23,11 +23,13 @@ def main() -> None:
     import athena_integration
     import athena_queries
     import bucket_owners
+    import conditions
     import jsonata_fixes
     import log_events
     import log_groups
     import map_runs
     import metric_math
+    import named_queries
     import nested_runs
     import nested_stacks
     import schedules
@@ -35,8 +37,8 @@ def main() -> None:
     import subscriptions
 
     corrections = (
-        bucket_owners, jsonata_fixes, log_events, log_groups, map_runs, metric_math, nested_runs, nested_stacks, schedules,
-        simulated_policies, subscriptions,
+        bucket_owners, conditions, jsonata_fixes, log_events, log_groups, map_runs, metric_math, named_queries, nested_runs,
+        nested_stacks, schedules, simulated_policies, subscriptions,
     )
     for correction in corrections:
         correction.correct()

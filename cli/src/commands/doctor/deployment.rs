@@ -19,8 +19,7 @@ pub struct Deployment {
     pub archive: Template,
     /// `None`: CloudFormation does not tell, or the stack has it not. Each is a finding of its own.
     pub monitoring: Option<Template>,
-    pub roles: Option<Template>,
-    pub schedule: Option<Template>,
+    pub functions: Option<Template>,
 }
 
 impl Deployment {
@@ -31,7 +30,7 @@ impl Deployment {
         let arn = format!("arn:{}:cloudformation:{}:{}:stack/{}/*", of.partition, of.region, of.account, stack.name);
         let resources = resources(&client, &stack.name, &arn, findings).await?;
         let mut nested = BTreeMap::new();
-        for (name, text) in [("Monitoring", template::MONITORING), ("Roles", template::ROLES), ("ScheduleStack", template::SCHEDULE)] {
+        for (name, text) in [("MonitoringStack", template::MONITORING), ("Functions", template::FUNCTIONS)] {
             let Some(resources) = &resources else { break };
             let read = match resources.get(name) {
                 Some(resource) => nested_template(&client, &resource.id, text, &common, findings).await?,
@@ -50,12 +49,11 @@ impl Deployment {
         let deployment = Self {
             root: Template::new(template::ROOT, values),
             archive: Template::new(template::ARCHIVE, of_archive(stack, common)),
-            monitoring: nested.remove("Monitoring"),
-            roles: nested.remove("Roles"),
-            schedule: nested.remove("ScheduleStack"),
+            monitoring: nested.remove("MonitoringStack"),
+            functions: nested.remove("Functions"),
         };
-        let Self { root, archive, monitoring, roles, schedule } = &deployment;
-        let lacking: Vec<&str> = [Some(root).filter(|_| is_listed), Some(archive), monitoring.as_ref(), roles.as_ref(), schedule.as_ref()]
+        let Self { root, archive, monitoring, functions } = &deployment;
+        let lacking: Vec<&str> = [Some(root).filter(|_| is_listed), Some(archive), monitoring.as_ref(), functions.as_ref()]
             .into_iter()
             .flatten()
             .flat_map(Template::not_compared)
@@ -90,7 +88,7 @@ fn of_root(stack: &DeployedStack) -> Vec<(String, String)> {
         .into_iter()
         .map(|name| {
             let function = stack.output(&format!("{name}FunctionName"));
-            (format!("{name}Function.Arn"), format!("arn:{partition}:lambda:{region}:{account}:function:{function}"))
+            (format!("Functions.Outputs.{name}FunctionArn"), format!("arn:{partition}:lambda:{region}:{account}:function:{function}"))
         })
         .collect();
     let last = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();

@@ -78,7 +78,7 @@ names! {
     SettleDaysDiffer, Warning, "Runs of the schedule export a month on another day than the stack's SettleDays says.";
     DeadLetterQueueMissing, Warning, "If a run cannot be started, no alarm turns red.";
     DeadLetterQueueNotEmpty, Error, "EventBridge Scheduler gave up on starting a run.";
-    ListDiffers, Warning, "A deployment that changes the schedule replaces its list by the stack's parameter LogGroups.";
+    ListDiffers, Warning, "A deployment that changes the schedule is refused, or puts the list of the stack's parameter LogGroups in.";
     EntryRepeated, Warning, "An entry that is given twice counts once, and can hide a mistake in a name.";
     EntryMatchesNothing, Warning, "Nothing is archived for this entry, and no alarm turns red.";
     LogClassNotExportable, Warning, "CloudWatch Logs exports no log group of this class: it is not archived.";

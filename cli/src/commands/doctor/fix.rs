@@ -2,6 +2,7 @@
 
 use aws_smithy_types::DateTime;
 use chrono::Utc;
+use export_core::schedule::sam_override;
 use serde_json::{Value, json};
 
 use crate::{schedule::Schedule, shell::quoted, stack::DeployedStack};
@@ -35,9 +36,12 @@ pub fn deploy(stack: &DeployedStack) -> String {
     format!("sam build && sam deploy --region {} --stack-name {}", stack.stack.region, stack.name)
 }
 
-/// Deploys a new stack, whose name a person gives.
+/// Deploys a second stack, with the list and the address of this one.
 pub fn deploy_anew(stack: &DeployedStack) -> String {
-    format!("sam build && sam deploy --guided --region {}", stack.stack.region)
+    let parameter = |name: &str| stack.parameters.get(name).map_or("", String::as_str);
+    let (list, email) = (sam_override(parameter("LogGroups")), quoted(&format!("NotificationEmail={}", parameter("NotificationEmail"))));
+    let (region, name) = (&stack.stack.region, &stack.name);
+    format!("sam build && sam deploy --region {region} --stack-name {name}-2 --parameter-overrides {list} {email}")
 }
 
 /// Deploys the stack's own template with these parameters.

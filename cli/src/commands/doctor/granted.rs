@@ -52,7 +52,7 @@ impl Policy {
 
 /// All roles that a run needs.
 pub fn roles(deployment: &Deployment) -> Vec<Role> {
-    let templates = [deployment.roles.as_ref(), deployment.schedule.as_ref(), Some(&deployment.root)];
+    let templates = [deployment.functions.as_ref(), Some(&deployment.root)];
     let roles_of = |template| Template::resources(template, "AWS::IAM::Role").into_iter().filter_map(|resource| role(template, resource));
     templates.into_iter().flatten().flat_map(roles_of).collect()
 }

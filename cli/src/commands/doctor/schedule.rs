@@ -2,7 +2,10 @@
 
 use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::QueueAttributeName;
-use export_core::place::Stack;
+use export_core::{
+    place::Stack,
+    schedule::{is_same_entry, parameter_of},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +16,6 @@ use super::{
 };
 use crate::{
     context::Context,
-    deploy,
     failure::Failure,
     schedule::{self, SCHEDULED_TIME, Schedule},
     shell::quoted,
@@ -36,9 +38,9 @@ pub async fn check(
     let asked = findings.ask(call, context.scheduler().get_schedule().name(name).send().await)?;
     dead_letters(context, stack, findings).await?;
     let Some(described) = asked.or_absent() else { return Ok(None) };
-    let template = deployment.schedule.as_ref();
+    let template = &deployment.root;
     let Some(described) = described else {
-        let fix = template.and_then(|template| create(template, name)).unwrap_or_else(|| fix::deploy(stack));
+        let fix = create(template).unwrap_or_else(|| fix::deploy(stack));
         findings.add(Name::ScheduleNotFound, &arn, "The stack's schedule does not exist.", fix);
         return Ok(None);
     };
@@ -49,13 +51,12 @@ pub async fn check(
     Ok(Some(schedule))
 }
 
-fn create(template: &Template, name: &str) -> Option<String> {
-    let mut properties = template.properties(RESOURCE)?;
-    properties["Name"] = name.into();
+fn create(template: &Template) -> Option<String> {
+    let properties = template.properties(RESOURCE)?;
     Some(format!("aws scheduler create-schedule --cli-input-json {}", quoted(&properties.to_string())))
 }
 
-fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
+fn timing(stack: &DeployedStack, template: &Template, schedule: &Schedule, arn: &str, findings: &mut Findings) {
     let described = &schedule.described;
     let asked_for = stack.parameters.get("Schedule").map_or("", String::as_str);
     if described.state() == Some(&ScheduleState::Disabled) && asked_for != "OFF" {
@@ -72,8 +73,7 @@ fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
             findings.add(Name::ScheduleDisabled, arn, what, fix::edit_schedule(schedule, edit));
         }
     }
-    let expression = template.and_then(|template| template.property(RESOURCE, "ScheduleExpression"));
-    if let Some(Value::String(expected)) = expression
+    if let Some(Value::String(expected)) = template.property(RESOURCE, "ScheduleExpression")
         && described.schedule_expression() != Some(expected.as_str())
     {
         let what = format!("The schedule's expression is {}, not {expected}.", described.schedule_expression().unwrap_or_default());
@@ -96,7 +96,7 @@ fn timing(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
     }
 }
 
-fn target(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedule, arn: &str, findings: &mut Findings) {
+fn target(stack: &DeployedStack, template: &Template, schedule: &Schedule, arn: &str, findings: &mut Findings) {
     let target = schedule.described.target();
     let starts = target.map_or("nothing", |target| target.arn());
     if starts != stack.state_machine_arn() {
@@ -104,7 +104,7 @@ fn target(stack: &DeployedStack, template: Option<&Template>, schedule: &Schedul
         let edit = format!(".Target.Arn = {}", json!(stack.state_machine_arn()));
         findings.add(Name::ScheduleTargetDiffers, arn, what, fix::edit_schedule(schedule, &edit));
     }
-    let Some(expected) = template.and_then(|template| template.property(RESOURCE, "Target")) else { return };
+    let Some(expected) = template.property(RESOURCE, "Target") else { return };
     let role = target.map_or("", |target| target.role_arn());
     if role != expected["RoleArn"] {
         let expected = &expected["RoleArn"];
@@ -156,12 +156,24 @@ fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut F
         findings.add(Name::SettleDaysDiffer, arn, what, fix::edit_input(schedule, &format!(".settleDays = {expected}")));
     }
     let entries = value["logGroups"].as_array().map_or(&[][..], Vec::as_slice);
-    if !deploy::parameter_has(stack, entries)
-        && let Some(parameter) = deploy::parameter_of(entries)
+    if stack.list().as_deref() != Some(entries)
+        && parameter_of(entries).is_some()
+        && let Some(parameter) = parameter_of(&distinct(entries, &stack.stack))
     {
         let what = format!("The schedule's list has {} entries that are not those of the stack's parameter LogGroups.", entries.len());
         findings.add(Name::ListDiffers, arn, what, fix::set_parameters(stack, &[("LogGroups", &parameter)]));
     }
+}
+
+/// The guard of the schedule refuses an entry that is given twice.
+fn distinct(entries: &[Value], stack: &Stack) -> Vec<Value> {
+    let mut distinct: Vec<Value> = Vec::new();
+    for entry in entries {
+        if !distinct.iter().any(|one| is_same_entry(one, entry, stack)) {
+            distinct.push(entry.clone());
+        }
+    }
+    distinct
 }
 
 /// An input that a run takes: of the list what can stay, else the stack's own.
@@ -177,8 +189,7 @@ fn repaired(value: &Value, stack: &DeployedStack) -> Value {
     if is_taken(&right, &stack.stack) {
         return input(&right);
     }
-    let parameter = stack.parameters.get("LogGroups").and_then(|text| serde_json::from_str::<Vec<Value>>(text).ok());
-    input(&parameter.unwrap_or_default())
+    input(&stack.list().unwrap_or_default())
 }
 
 async fn dead_letters(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {

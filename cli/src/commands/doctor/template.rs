@@ -8,9 +8,8 @@ use serde_norway::{Value, value::TaggedValue};
 
 pub const ARCHIVE: &str = include_str!("../../../../infra/archive.yaml");
 pub const MONITORING: &str = include_str!("../../../../infra/monitoring.yaml");
-pub const ROLES: &str = include_str!("../../../../infra/roles.yaml");
+pub const FUNCTIONS: &str = include_str!("../../../../infra/functions.yaml");
 pub const ROOT: &str = include_str!("../../../../infra/template.yaml");
-pub const SCHEDULE: &str = include_str!("../../../../infra/schedule.yaml");
 
 /// What `doctor` compares with the stack.
 const COMPARED: [&str; 5] =
@@ -106,6 +105,13 @@ impl Template {
             "Sub" if argument.is_string() => self.substituted(argument.as_str()?, &Value::Null)?.into(),
             "Sub" => self.substituted(argument[0].as_str()?, &argument[1])?.into(),
             "If" => return self.json(self.branch(argument)?),
+            "Join" => {
+                let parts = self.json(&argument[1])?;
+                let parts: Option<Vec<&str>> = parts.as_array()?.iter().map(Json::as_str).collect();
+                parts?.join(argument[0].as_str()?).into()
+            }
+            "Split" => self.text(&argument[1])?.split(argument[0].as_str()?).collect(),
+            "Select" => self.json(&argument[1])?.get(usize::try_from(argument[0].as_u64()?).ok()?)?.clone(),
             "Equals" => (self.json(&argument[0])? == self.json(&argument[1])?).into(),
             "Not" => (self.json(&argument[0])? == false).into(),
             "And" => argument.as_sequence()?.iter().all(|one| self.json(one) == Some(true.into())).into(),
@@ -144,18 +150,21 @@ mod tests {
     #[test]
     fn what_the_stack_lacks_is_named() {
         let values = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
-        let parameters = ["ArchiveStackName", "StateMachineArn", "DeadLetterQueueName", "NotificationTopicArn", "Schedule"];
+        let parameters = ["ArchiveStackName", "StateMachineArn", "DeadLetterQueueName", "NotificationTopicArn", "Schedule", "Monitoring"];
         assert_eq!(Template::new(MONITORING, values(&parameters)).not_compared(), [""; 0]);
         // A parameter of a resource, and one of a condition.
         assert_eq!(
             Template::new(MONITORING, values(&["ArchiveStackName", "StateMachineArn", "NotificationTopicArn"])).not_compared(),
             ["NoRunEndedAlarm", "StartFailedAlarm"]
         );
-        let parameters =
-            ["AWS::AccountId", "AWS::Partition", "AWS::Region", "StateMachineArn", "Schedule", "TimeZone", "SettleDays", "Compact"];
-        let parameters = [&parameters[..], &["LogGroups", "PermissionsBoundaryArn"]].concat();
-        let resources = ["ExportLogsScheduleDeadLetterQueue.Arn", "ExportLogsScheduleRole.Arn"];
-        let template = Template::new(SCHEDULE, values(&[&parameters[..], &resources].concat()));
-        assert_eq!(template.not_compared(), ["ExportLogsScheduleRole"], "the role itself is not in the stack");
+        let parameters = ["AWS::StackName", "Schedule", "TimeZone", "SettleDays", "Compact", "LogGroups"];
+        let resources = ["ExportLogsStateMachine", "ExportLogsScheduleDeadLetterQueue.Arn", "ExportLogsScheduleRole.Arn"];
+        let template = Template::new(ROOT, values(&[&parameters[..], &resources].concat()));
+        assert!(template.properties("ExportLogsSchedule").is_some());
+        assert_eq!(
+            template.not_compared(),
+            ["ExportLogsStateMachineRole", "ExportLogsDistributedMapPolicy", "ExportLogsScheduleRole"],
+            "the roles themselves are not in the stack"
+        );
     }
 }

@@ -4,7 +4,7 @@ use export_core::{
     decide::{LogGroup, NOT_EXPORTABLE},
     entry::Selector,
     input::RunInput,
-    place::Stack,
+    schedule::{PARAMETER_LIMIT, cloudformation_override, is_same_entry, parameter_of, sam_override},
     warning::WarningName,
 };
 use serde::Serialize;
@@ -15,7 +15,6 @@ use crate::{
     arguments::Format,
     confirm::confirm,
     context::Context,
-    deploy,
     failure::Failure,
     output::note,
     schedule::{self, Schedule},
@@ -50,14 +49,14 @@ pub async fn remove(context: &Context, old: &[String], yes: bool) -> Result<Verd
     let entries = schedule.entries()?;
     let values: Vec<Value> = entries.iter().map(|entry| serde_json::from_str(entry.get()).expect("it was read")).collect();
     let unknown: Vec<String> =
-        named.iter().filter(|one| !values.iter().any(|value| is_same(value, one, &stack.stack))).map(Value::to_string).collect();
+        named.iter().filter(|one| !values.iter().any(|value| is_same_entry(value, one, &stack.stack))).map(Value::to_string).collect();
     if !unknown.is_empty() {
         return Err(Failure::Usage(format!(
             "the list of schedule {name} has no entry {}: `logs-archive groups list` shows the entries",
             unknown.join(", ")
         )));
     }
-    let goes = |value: &Value| named.iter().any(|one| is_same(value, one, &stack.stack));
+    let goes = |value: &Value| named.iter().any(|one| is_same_entry(value, one, &stack.stack));
     let kept: Vec<&str> = entries.iter().zip(&values).filter(|(_, value)| !goes(value)).map(|(entry, _)| entry.get()).collect();
     let input = schedule.input_with(&kept)?;
     schedule::parse(&input, &stack.stack).map_err(|error| Failure::Usage(error.message))?;
@@ -74,13 +73,6 @@ fn read_entry(text: &str) -> Result<Value, Failure> {
         let example = r#"{"logGroupNamePrefix": "/aws/lambda/"}"#;
         Failure::Usage(format!("{text} is no JSON object ({error}): write an entry such as {example}"))
     })
-}
-
-/// Whether a run takes both for the same entry: a name, its ARN and an object with nothing but the name are.
-fn is_same(one: &Value, other: &Value, stack: &Stack) -> bool {
-    let read = |entry: &Value| RunInput::parse(&json!({ "logGroups": [entry] }), stack).ok().map(|input| input.entries);
-    // What no run can read is the same as its own text.
-    one == other || read(one).is_some_and(|entries| Some(entries) == read(other))
 }
 
 fn refuse_repeated(input: &RunInput, old: usize) -> Result<(), Failure> {
@@ -138,23 +130,22 @@ async fn apply(
 }
 
 fn tell_of_deployment(stack: &DeployedStack, entries: &[Value]) {
-    if deploy::parameter_has(stack, entries) {
+    if stack.list().as_deref() == Some(entries) {
         return;
     }
     note(format_args!(
-        "The parameter LogGroups of stack {} has another list: a deployment that changes the schedule puts that one in.",
+        "The parameter LogGroups of stack {} has another list: a deployment that changes the schedule is refused if it would drop an entry.",
         stack.name
     ));
-    match deploy::parameter_of(entries) {
+    match parameter_of(entries) {
         Some(value) => {
-            note("To keep this list, give one of these with every other override at the next deployment:");
-            note(format_args!("  sam deploy --parameter-overrides {}", deploy::sam_override(&value)));
-            note(format_args!("  aws cloudformation deploy --parameter-overrides {}", deploy::cloudformation_override(&value)));
+            note("To keep this list, give one of these at the next deployment:");
+            note(format_args!("  sam deploy --parameter-overrides {}", sam_override(&value)));
+            note(format_args!("  aws cloudformation deploy --parameter-overrides {}", cloudformation_override(&value)));
         }
         None => note(format_args!(
-            "This list is longer than the {} characters that a parameter takes: keep a copy (logs-archive groups list --output json), \
-             and add it again after such a deployment.",
-            deploy::PARAMETER_LIMIT
+            "This list is longer than the {} characters that a parameter takes: docs/deploy.md, \"Change the list\", says how to deploy.",
+            PARAMETER_LIMIT
         )),
     }
 }

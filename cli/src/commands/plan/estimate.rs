@@ -1,7 +1,7 @@
 //! What an export takes of the slot and costs, before it is made; and what it costs to keep events.
 //!
 //! Times come from what was exported before. CloudWatch Logs publishes none, so without a manifest to learn from there is no time. Prices
-//! and how often a window is polled are those of docs/deploy.md, "What it costs".
+//! and how often a window is polled are those of docs/cost.md.
 
 use chrono::{DateTime, Utc};
 use export_core::{Window, decide::LogGroup, time::Millis};
@@ -20,7 +20,7 @@ const OWN_LOGS_GB: f64 = 0.000_15;
 const SECONDS_OF_AN_INVOCATION: f64 = 0.2;
 const GB_OF_CHECK_EXPORT_TASK: f64 = 0.25;
 
-/// The task that docs/deploy.md reckons with, where nothing tells how long it takes.
+/// The task that docs/cost.md reckons with, where nothing tells how long it takes.
 pub const USUAL_SECONDS: f64 = 60.0;
 
 /// Of the state machine's polling.
@@ -87,7 +87,7 @@ impl Rate {
 mod tests {
     use super::*;
 
-    /// The table of docs/deploy.md: 1,000 log groups, each with a task of a minute.
+    /// The table of docs/cost.md: 1,000 log groups, each with a task of a minute.
     #[test]
     fn a_thousand_windows_cost_what_the_documentation_says() {
         let polls_of: Vec<u32> = [0.0, 10.0, 60.0, 600.0].map(polls).into();
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_prices_are_those_of_the_documentation() {
-        let documentation = include_str!("../../../../docs/deploy.md");
+        let documentation = include_str!("../../../../docs/cost.md");
         for (price, of) in [
             (PER_1000_TRANSITIONS, "1,000 state transitions"),
             (PER_MILLION_REQUESTS, "million requests"),

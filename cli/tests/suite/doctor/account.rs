@@ -55,9 +55,9 @@ async fn the_roles() {
 async fn a_stack_without_a_nested_stack() {
     let (archive, tool) = healthy(&[]).await;
     let cloudformation = aws_sdk_cloudformation::Client::new(&archive.local.sdk_config());
-    let monitoring = physical(&archive, "Monitoring").await;
+    let monitoring = physical(&archive, "MonitoringStack").await;
     cloudformation.delete_stack().stack_name(monitoring).send().await.expect("it goes");
-    let what = "The nested stack Monitoring does not exist. Use the tool of the stack's version, or deploy";
+    let what = "The nested stack MonitoringStack does not exist. Use the tool of the stack's version, or deploy";
     let found = finds(&tool, &[("StackIncomplete", what)]).await;
     assert_eq!(found[0]["fix"], "sam build && sam deploy --region ap-northeast-1 --stack-name cloudwatch-logs-archive");
 }

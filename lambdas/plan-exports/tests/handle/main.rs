@@ -1,6 +1,7 @@
 //! The function as the state machine calls it: the real SDK clients on AWS in memory.
 
 mod first_step;
+mod guard;
 mod memory;
 mod rounds;
 

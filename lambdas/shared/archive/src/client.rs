@@ -13,15 +13,20 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClie
 /// The SDK's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// The SDK's connector, with ring instead of AWS-LC. Make it once: it reads all root certificates.
+/// Make it once: its connector reads all root certificates.
 pub fn http_client() -> SharedHttpClient {
+    let connector = http_connector();
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// The SDK's connector, with ring instead of AWS-LC.
+pub fn http_connector() -> SharedHttpConnector {
     let connector = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build();
-    let connector = SharedHttpConnector::new(connector);
-    http_client_fn(move |_, _| connector.clone())
+    SharedHttpConnector::new(connector)
 }
 
 /// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.

@@ -18,7 +18,7 @@ mod work;
 use aws_config::SdkConfig;
 use export_core::place::Stack;
 
-pub use client::{http_client, s3_client};
+pub use client::{http_client, http_connector, s3_client};
 pub use comparison::Compared;
 pub use entries::expand;
 pub use failure::service_failure;

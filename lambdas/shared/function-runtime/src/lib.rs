@@ -19,7 +19,7 @@ use tracing::{Instrument, error, info, warn};
 
 pub use invocation::{Invocation, LogField};
 pub use metrics::Metric;
-pub use stack::{run_time_limit, stack_from_environment, variable};
+pub use stack::{run_time_limit, stack_from_environment, stack_in_utc, variable};
 
 /// The SDK's configuration, from the function's environment; from here on there is a log as well. AWS sees the function's
 /// name in each request, and CloudTrail keeps it.

@@ -5,14 +5,22 @@ use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, place::
 
 /// Every function needs these; without one it cannot start, and says which is wrong.
 pub fn stack_from_environment() -> Result<Stack, String> {
+    let timezone = variable("TIME_ZONE", |text| text.parse().map_err(|_| "give an IANA time zone name".to_owned()))?;
+    let settle_days =
+        variable("SETTLE_DAYS", |text| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::FIX.to_owned()))?;
+    Ok(Stack { timezone, settle_days, ..stack_in_utc()? })
+}
+
+/// For what no time zone and no days to settle matter to.
+pub fn stack_in_utc() -> Result<Stack, String> {
     Ok(Stack {
         account: variable("ACCOUNT_ID", |text| Ok(text.to_owned()))?,
         region: variable("AWS_REGION", |text| Ok(text.to_owned()))?,
         partition: variable("PARTITION", |text| Ok(text.to_owned()))?,
         bucket: variable("ARCHIVE_BUCKET", BucketName::parse)?,
         s3_prefix: variable("S3_PREFIX", Prefix::parse)?,
-        timezone: variable("TIME_ZONE", |text| text.parse().map_err(|_| "give an IANA time zone name".to_owned()))?,
-        settle_days: variable("SETTLE_DAYS", |text| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::FIX.to_owned()))?,
+        timezone: "UTC".parse().expect("a time zone"),
+        settle_days: SettleDays::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::stats::rounded;
 /// Log groups that the table is for.
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// USD, without taxes and free tiers, as published when this was written; docs/deploy.md has the same.
+/// USD, without taxes and free tiers, as published when this was written; docs/cost.md has the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Prices {
     pub per_1000_transitions: f64,

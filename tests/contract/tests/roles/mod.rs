@@ -11,29 +11,30 @@ use contract::{
     documents::{code, rows, section},
     policy::{Grant, Need, Statement, lacking, matches, statements, superfluous},
     read,
-    template::{self, ARCHIVE, Template, resources},
+    template::{self, Template, resources},
 };
 use needs::{needs_of_keys, needs_of_schedule, needs_of_workflow};
 use serde_json::{Value, json};
 
 /// Role, the template that makes it, what takes it on, and the resource whose work it is.
 const ROLES: [(&str, &str, &str, &str); 7] = [
-    ("PlanExportsRole", "infra/roles.yaml", "lambda.amazonaws.com", "PlanExportsFunction"),
-    ("CreateExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CreateExportTaskFunction"),
-    ("CheckExportTaskRole", "infra/roles.yaml", "lambda.amazonaws.com", "CheckExportTaskFunction"),
-    ("ReportArchiveRole", "infra/roles.yaml", "lambda.amazonaws.com", "ReportArchiveFunction"),
+    ("PlanExportsRole", "infra/functions.yaml", "lambda.amazonaws.com", "PlanExportsFunction"),
+    ("CreateExportTaskRole", "infra/functions.yaml", "lambda.amazonaws.com", "CreateExportTaskFunction"),
+    ("CheckExportTaskRole", "infra/functions.yaml", "lambda.amazonaws.com", "CheckExportTaskFunction"),
+    ("ReportArchiveRole", "infra/functions.yaml", "lambda.amazonaws.com", "ReportArchiveFunction"),
     ("ExportLogsStateMachineRole", "infra/template.yaml", "states.amazonaws.com", "ExportLogsStateMachine"),
     ("CompactLogsStateMachineRole", "infra/compaction.yaml", "states.amazonaws.com", "CompactLogsStateMachine"),
-    ("ExportLogsScheduleRole", "infra/schedule.yaml", "scheduler.amazonaws.com", "ExportLogsSchedule"),
+    ("ExportLogsScheduleRole", "infra/template.yaml", "scheduler.amazonaws.com", "ExportLogsSchedule"),
 ];
 
 /// What references stand for, written as the document writes it.
-const VALUES: [(&str, &str); 36] = [
+const VALUES: [(&str, &str); 45] = [
     ("AWS::Partition", "aws"),
     ("AWS::Region", "<Region>"),
     ("AWS::AccountId", "<account>"),
     ("AWS::StackName", "<stack>"),
     ("ArchiveStackName", "<stack>"),
+    ("ScheduleName", "<stack>"),
     ("BucketArn", "arn:aws:s3:::<bucket>"),
     ("BucketIsOfAnotherAccount", "true"),
     ("ArchiveBucketName", "<bucket>"),
@@ -48,13 +49,12 @@ const VALUES: [(&str, &str); 36] = [
     ("CreateExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/create-export-task:*"),
     ("CheckExportTaskLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/check-export-task:*"),
     ("ReportArchiveLogGroup.Arn", "arn:aws:logs:<Region>:<account>:log-group:/cloudwatch-logs-archive/<stack>/report-archive:*"),
-    ("PlanExportsFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<plan-exports>"),
-    ("CreateExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<create-export-task>"),
-    ("CheckExportTaskFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<check-export-task>"),
-    ("ReportArchiveFunction.Arn", "arn:aws:lambda:<Region>:<account>:function:<report-archive>"),
+    ("Functions.Outputs.PlanExportsFunctionArn", "arn:aws:lambda:<Region>:<account>:function:<plan-exports>"),
+    ("Functions.Outputs.CreateExportTaskFunctionArn", "arn:aws:lambda:<Region>:<account>:function:<create-export-task>"),
+    ("Functions.Outputs.CheckExportTaskFunctionArn", "arn:aws:lambda:<Region>:<account>:function:<check-export-task>"),
+    ("Functions.Outputs.ReportArchiveFunctionArn", "arn:aws:lambda:<Region>:<account>:function:<report-archive>"),
     ("ExportLogsStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<export-logs>"),
     ("ExportLogsStateMachine.Name", "<export-logs>"),
-    ("StateMachineArn", "arn:aws:states:<Region>:<account>:stateMachine:<export-logs>"),
     ("CompactLogsStateMachine", "arn:aws:states:<Region>:<account>:stateMachine:<compact-logs>"),
     ("CompactLogsStateMachine.Name", "<compact-logs>"),
     ("Compaction.Outputs.StateMachineArn", "arn:aws:states:<Region>:<account>:stateMachine:<compact-logs>"),
@@ -62,7 +62,17 @@ const VALUES: [(&str, &str); 36] = [
     ("ExportLogsScheduleDeadLetterQueue.Arn", "arn:aws:sqs:<Region>:<account>:<dead-letter queue>"),
     ("NotificationTopicArn", "arn:aws:sns:<Region>:<account>:<topic>"),
     ("NotificationKeyArn", "arn:aws:kms:<Region>:<account>:key/<topic's key>"),
+    // What the schedule's input is made of.
+    ("LogGroups", "/a"),
+    ("SettleDays", "0"),
+    ("Compact", "false"),
+    ("TimeZone", "UTC"),
+    ("Schedule", "DAILY"),
     // Which role a resource has.
+    ("PlanExportsRole.Arn", "PlanExportsRole"),
+    ("CreateExportTaskRole.Arn", "CreateExportTaskRole"),
+    ("CheckExportTaskRole.Arn", "CheckExportTaskRole"),
+    ("ReportArchiveRole.Arn", "ReportArchiveRole"),
     ("ExportLogsStateMachineRole.Arn", "ExportLogsStateMachineRole"),
     ("CompactLogsStateMachineRole.Arn", "CompactLogsStateMachineRole"),
     ("ExportLogsScheduleRole.Arn", "ExportLogsScheduleRole"),
@@ -122,16 +132,9 @@ fn each_function_workflow_and_schedule_has_a_role_of_its_own() {
 
     for Role { name, template, holder, .. } in roles() {
         assert!(property(&template, name, "ManagedPolicyArns").is_null(), "{name}");
-        let held = if holder.ends_with("Function") {
-            let output = format!("Roles.Outputs.{name}Arn");
-            assert_eq!(property(&load(ARCHIVE), holder, "Role").as_str(), Some(output.as_str()), "{holder}");
-            &template.document["Outputs"][format!("{name}Arn").as_str()]["Value"]
-        } else if holder.ends_with("Schedule") {
-            &property(&template, holder, "Target")["RoleArn"]
-        } else {
-            property(&template, holder, if holder == "ExportLogsStateMachine" { "Role" } else { "RoleArn" })
-        };
-        assert_eq!(held.as_str(), Some(format!("{name}.Arn").as_str()), "{holder}");
+        let [role, role_arn, target] = ["Role", "RoleArn", "Target"].map(|property_of| property(&template, holder, property_of));
+        let held = [role, role_arn, &target["RoleArn"]].into_iter().find_map(|value| value.as_str());
+        assert_eq!(held, Some(format!("{name}.Arn").as_str()), "{holder}");
     }
 }
 

@@ -28,10 +28,8 @@ impl Default for DeployOptions {
     fn default() -> Self {
         let parameters = [
             ("Architecture", host_architecture()),
-            ("LogGroups", r#"["/aws/lambda/orders"]"#),
+            ("LogGroups", "/aws/lambda/orders"),
             ("NotificationEmail", "NONE"),
-            // ministack knows no AWS::Athena::NamedQuery.
-            ("SavedQueries", "false"),
             // ministack's scheduler would read the expression in UTC, and start a run that nobody asked for.
             ("Schedule", "OFF"),
         ];
