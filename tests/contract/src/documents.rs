@@ -21,11 +21,19 @@ pub fn headings(markdown: &str, level: usize) -> Vec<String> {
     markdown.lines().filter_map(|line| line.strip_prefix(&mark)).map(|heading| heading.replace('`', "")).collect()
 }
 
-/// Targets of links that point into the repository.
+/// Targets of links that point into the repository, `#heading` in the same document included.
 pub fn local_links(markdown: &str) -> Vec<&str> {
     let targets = markdown.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
-    let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#') && !target.starts_with("mailto:"));
-    local.map(|target| target.split('#').next().unwrap_or_default()).collect()
+    targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:")).collect()
+}
+
+/// What a link appends to reach a heading, as GitHub writes it: lower case, hyphens for spaces, no punctuation.
+pub fn anchors(markdown: &str) -> Vec<String> {
+    let anchor = |heading: String| {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+    };
+    (1..=4).flat_map(|level| headings(markdown, level)).map(anchor).collect()
 }
 
 /// The cells of each row of the tables, without their borders, headings and rules included.
