@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use export_core::{
     ExportError, LogGroupName,
-    service::{Refusal, ServiceFailure},
+    service::{FailureKind, ServiceFailure},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,26 +38,28 @@ impl Failure {
 
     /// A failed call. `service` is the prefix of the IAM action, such as `cloudformation`.
     pub fn of(service: &str, failure: &ServiceFailure) -> Self {
-        let next = match failure.refusal() {
-            Refusal::AccessDenied => format!("Allow {service}:{} to the identity that you are signed in as.", failure.operation),
+        let next = match failure.kind() {
+            FailureKind::AccessDenied => format!("Allow {service}:{} to the identity that you are signed in as.", failure.operation),
             refusal => next_step(refusal, &failure.message).to_owned(),
         };
         Self::Aws(format!("{failure}\n{next}"))
     }
 }
 
-fn next_step(refusal: Refusal, message: &str) -> &'static str {
+fn next_step(refusal: FailureKind, message: &str) -> &'static str {
     match refusal {
-        Refusal::Expired => "The credentials have expired: sign in again, for example with `aws sso login`, then repeat the command.",
-        Refusal::UnknownIdentity => "AWS does not know these credentials: check --profile, or sign in again.",
-        Refusal::AccessDenied => "Allow the action that the message names to the identity that you are signed in as.",
-        Refusal::Throttled => "Wait a minute, then repeat the command. If it happens again, find what else calls AWS so often.",
-        Refusal::NoAnswer if message.contains("redential") => {
+        FailureKind::ExpiredCredentials => {
+            "The credentials have expired: sign in again, for example with `aws sso login`, then repeat the command."
+        }
+        FailureKind::UnknownIdentity => "AWS does not know these credentials: check --profile, or sign in again.",
+        FailureKind::AccessDenied => "Allow the action that the message names to the identity that you are signed in as.",
+        FailureKind::Throttled => "Wait a minute, then repeat the command. If it happens again, find what else calls AWS so often.",
+        FailureKind::NoAnswer if message.contains("redential") => {
             "No credentials were found: give --profile, or sign in, for example with `aws sso login`."
         }
-        Refusal::NoAnswer => "Check the network, --region and --endpoint-url, then repeat the command.",
-        Refusal::Unavailable => "Repeat the command when AWS answers again.",
-        Refusal::Other => "Read what AWS says, and correct the command or the account.",
+        FailureKind::NoAnswer => "Check the network, --region and --endpoint-url, then repeat the command.",
+        FailureKind::Unavailable => "Repeat the command when AWS answers again.",
+        FailureKind::Other => "Read what AWS says, and correct the command or the account.",
     }
 }
 
@@ -67,9 +69,9 @@ impl From<ExportError> for Failure {
         let message = &error.message;
         let code = message.split_once(" answered ").and_then(|(_, answer)| Some(answer.split_once(':')?.0.to_owned()));
         let next = if message.contains(" got no answer: ") {
-            next_step(Refusal::NoAnswer, message)
+            next_step(FailureKind::NoAnswer, message)
         } else if let Some(code) = code {
-            next_step(ServiceFailure { operation: "", code: Some(code), message: message.clone(), status: Some(400) }.refusal(), message)
+            next_step(ServiceFailure { operation: "", code: Some(code), message: message.clone(), status: Some(400) }.kind(), message)
         } else {
             error.name.advice()
         };

@@ -118,7 +118,7 @@ pub fn entries_of(groups: &[Group], input: &RunInput) -> Value {
         if let Some(prefix) = &source.log_stream_name_prefix {
             entry.insert("logStreamNamePrefix".to_owned(), json!(prefix));
         }
-        if let Some(template) = &source.destination_prefix {
+        if let Some(template) = &source.destination_template {
             entry.insert("destinationPrefix".to_owned(), json!(template));
         }
         if entry.len() == 1 { json!(source.log_group_name) } else { Value::Object(entry) }

@@ -72,7 +72,7 @@ impl DeployedStack {
             bucket: BucketName::parse(&output("ArchiveBucketName"))?,
             s3_prefix: Prefix::parse(prefix.strip_suffix('/').unwrap_or(&prefix))?,
             timezone: parameter("TimeZone").parse().map_err(|_| "its TimeZone is no IANA time zone name".to_owned())?,
-            settle_days: parameter("SettleDays").parse().ok().and_then(SettleDays::new).ok_or(SettleDays::FIX)?,
+            settle_days: parameter("SettleDays").parse().ok().and_then(SettleDays::new).ok_or(SettleDays::EXPECTED)?,
         };
         Ok(Self { name, stack, parameters, outputs })
     }

@@ -37,11 +37,11 @@ pub async fn run(context: &Context, arguments: &Plan) -> Result<Verdict, Failure
     let archive = context.archive(&stack);
     let logs = context.logs();
     let (execution, input) = (no_execution(stack.state_machine_arn())?, request::parse(&input, &stack.stack)?);
-    let (begun, holder) = tokio::join!(archive.begin(&execution, now, input), slot::holder(&logs, &stack.stack.bucket),);
+    let (begun, holder) = tokio::join!(archive.begin_run(&execution, now, input), slot::holder(&logs, &stack.stack.bucket),);
     let (run, mut groups, memory) = begun.map_err(request::refused)?;
     selection.keep(&mut groups)?;
 
-    let looks = groups.len() as u64 * run.looks.len() as u64;
+    let looks = groups.len() as u64 * run.months_to_compare.len() as u64;
     let bar = context.output.bar("comparing [{bar:30}] {human_pos} of {human_len}, {eta} left");
     bar.set_length(looks);
     let Preview { rows, warnings } = preview(&archive, &run, &groups, &memory, || bar.inc(1)).await?;

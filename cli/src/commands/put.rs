@@ -17,7 +17,7 @@ use aws_sdk_cloudwatchlogs::{
     types::{InputLogEvent, RejectedLogEventsInfo},
 };
 use chrono::Utc;
-use export_core::{LogGroupName, service::Refusal, time::Millis};
+use export_core::{LogGroupName, service::FailureKind, time::Millis};
 use serde::Serialize;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -221,7 +221,7 @@ impl Put {
             };
             let pause = pauses.next().filter(|_| failure.has_code("ResourceNotFoundException"));
             let Some(pause) = pause else {
-                let is_refused = !matches!(failure.refusal(), Refusal::NoAnswer | Refusal::Unavailable);
+                let is_refused = !matches!(failure.kind(), FailureKind::NoAnswer | FailureKind::Unavailable);
                 return Err((Failure::of("logs", &failure), is_refused));
             };
             self.create_stream().await.map_err(|failure| (failure, true))?;

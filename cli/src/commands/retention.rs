@@ -118,7 +118,7 @@ fn row(survey: &Survey, candidate: &Candidate, answer: Answer, now: DateTime<Utc
     };
     let (result, problems) = match answer {
         Answer::Absent => (ResultName::Absent, Vec::new()),
-        Answer::Kept => (ResultName::Kept, Vec::new()),
+        Answer::AlreadyShort => (ResultName::Kept, Vec::new()),
         Answer::Safe => (ResultName::Safe, Vec::new()),
         Answer::Unsafe(problems) => (ResultName::Unsafe, problems),
     };
@@ -189,7 +189,7 @@ fn tell(rows: &[Row], survey: &Survey) {
         }
     }
     let settle_days = survey.input.settle_days;
-    if settle_days.time() < LATE_EVENTS {
+    if settle_days.duration() < LATE_EVENTS {
         note(format_args!(
             "SettleDays is {}: months are exported before the last of their events can arrive, and later ones would expire unarchived. Set it \
              to 14 or 15.",

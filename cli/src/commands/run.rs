@@ -52,7 +52,7 @@ async fn input(arguments: &Run, context: &Context, stack: &DeployedStack, now: D
         note(format_args!("{name} is in no entry of the schedule's list: it is exported with the stack's defaults"));
     }
     let mut parsed = request::parse(&input, &stack.stack)?;
-    parsed.looks(now, None, false).map_err(request::refused)?;
+    parsed.fix_scope(now, None, false).map_err(request::refused)?;
     if selection.is_all() {
         return Ok(input);
     }

@@ -31,7 +31,7 @@ use crate::{
 };
 use archived::Archived;
 use checks::{CheckResult, Checks};
-use direct::Direct;
+use direct::{CreatedTasks, Direct};
 use interrupt::Interrupt;
 use removal::{Removal, Removed};
 use trial::{FOLDER, Trial};
@@ -54,10 +54,11 @@ impl From<Failure> for Stop {
 pub async fn run(context: &Context, arguments: &Selftest) -> Result<Verdict, Failure> {
     let stack = context.stack().await?;
     let archive = context.archive(&stack);
+    let tasks = CreatedTasks::default();
     if let Some(id) = &arguments.remove {
         let trial = Trial::named(&stack, id)?;
         let mut checks = Checks::default();
-        remove(&Removal { context, trial, archive: &archive }, &mut checks).await;
+        remove(&Removal { context, trial, archive: &archive, tasks: &tasks }, &mut checks).await;
         return end(context, &checks, Ok(()));
     }
     let trial = Trial::new(&stack, Utc::now().trunc_subsecs(3));
@@ -66,9 +67,9 @@ pub async fn run(context: &Context, arguments: &Selftest) -> Result<Verdict, Fai
     let patience = Duration::from_secs(60 * u64::from(arguments.wait));
     let whole = async {
         let mut checks = Checks::default();
-        let proven = prove(context, trial, &archive, &interrupt, patience, &mut checks).await;
+        let proven = prove(context, Direct { trial, archive: &archive, interrupt: &interrupt, patience, tasks: &tasks }, &mut checks).await;
         note("Removing what the self-test created");
-        remove(&Removal { context, trial, archive: &archive }, &mut checks).await;
+        remove(&Removal { context, trial, archive: &archive, tasks: &tasks }, &mut checks).await;
         end(context, &checks, proven)
     };
     tokio::select! {
@@ -113,14 +114,8 @@ async fn refuse(context: &Context, trial: &Trial<'_>, archive: &Archive) -> Resu
     Ok(())
 }
 
-async fn prove(
-    context: &Context,
-    trial: Trial<'_>,
-    archive: &Archive,
-    interrupt: &Interrupt,
-    patience: Duration,
-    checks: &mut Checks,
-) -> Result<(), Stop> {
+async fn prove(context: &Context, direct: Direct<'_>, checks: &mut Checks) -> Result<(), Stop> {
+    let Direct { trial, archive, interrupt, .. } = direct;
     note(format_args!("Self-test {} of stack {}, month {}", trial.id(), trial.stack.name, trial.month()));
     note(format_args!("Creating 3 log groups below {}", trial.folder()));
     match events::put(&archive.logs, &trial).await? {
@@ -131,7 +126,6 @@ async fn prove(
         }
     }
     interrupt.check()?;
-    let direct = Direct { trial, archive, interrupt, patience };
     direct.wait_for_events(checks).await?;
     direct.export(checks).await?;
     interrupt.check()?;

@@ -52,9 +52,7 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
         let page = page::page(&matrix, &stack, now);
         std::fs::write(file, page).map_err(|error| Failure::Local(format!("cannot write {}: {error}", file.display())))?;
     }
-    for failure in &survey.unreadable {
-        note(format_args!("warning: {}: {}", failure.error, failure.message));
-    }
+    let has_unreadable = survey.warn_of_unreadable();
     for told in &survey.wrong {
         note(format_args!("warning: {told}"));
     }
@@ -69,7 +67,7 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
         note("No scheduled run has compared the whole list yet: nobody knows what is missing. Start one: logs-archive run");
     }
     // An open window or a manifest that cannot be read stands for a window that nobody knows.
-    let is_unknown = survey.last_compared.is_none() || !survey.unreadable.is_empty() || !survey.wrong.is_empty();
+    let is_unknown = survey.last_compared.is_none() || has_unreadable || !survey.wrong.is_empty();
     let is_missing = is_unknown || matrix.cells().any(|cell| cell.is_missing);
     let is_lost = matrix.cells().any(|cell| cell.state == State::Lost);
     let is_finding = asks && is_missing || arguments.lost && is_lost;
@@ -94,18 +92,18 @@ fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
 
 /// Why each month is open that the matrix shows so, in a line of its own.
 fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Result<(), Failure> {
-    let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.log_group).is_some_and(|cells| cells.contains_key(&open.month));
+    let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.place.log_group).is_some_and(|cells| cells.contains_key(&open.month));
     let mut open: Vec<&OpenWindow> = survey.open.iter().filter(is_shown).collect();
     if output.format != Format::Table || open.is_empty() {
         return Ok(());
     }
-    open.sort_by_key(|open| (open.month, &open.log_group, open.window()));
+    open.sort_by_key(|open| (open.month, &open.place.log_group, open.window()));
     let mut table = output.table(["MONTH", "LOG GROUP", "OUTCOME", "ERROR", "SINCE", "TRIES", "MESSAGE"]);
     for open in open {
         let error = open.error.as_deref().unwrap_or_default();
         table.add_row([
             &open.month.to_string(),
-            open.log_group.as_str(),
+            open.place.log_group.as_str(),
             outcome_name(open.outcome),
             error,
             &open.since,

@@ -117,7 +117,9 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
             archive.named_log_groups(&names.into_iter().collect::<Vec<_>>()).await?
         }
     };
-    let mut rows = not_archived(arguments, &archive, &manifests, now).await?;
+    let month = Some(arguments.month);
+    let survey = Survey::of(&archive, month, month, now).await?;
+    let mut rows = not_archived(arguments, &archive, &survey, &manifests, now);
     let bar = context.output.bar("{bar:20} {pos}/{len} {elapsed} {msg}");
     bar.set_length(manifests.len() as u64);
     let mut failures: Vec<Failure> = Vec::new();
@@ -153,35 +155,36 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
     if rows.is_empty() {
         note(format_args!("The archive has no manifest of {}: see `logs-archive status` for what it has.", arguments.month));
     }
+    let are_unknown = survey.warn_of_unreadable();
     advise(&rows);
     match failures.into_iter().next() {
         Some(failure) => Err(failure),
         // Where nothing is archived, nothing is proven.
-        None if are_wrong || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => Ok(Verdict::Finding),
+        None if are_wrong || are_unknown || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => Ok(Verdict::Finding),
         None => Ok(Verdict::Well),
     }
 }
 
 /// What should be there and is not, as `status` has it; and of the log groups that are named, those that nobody knows.
-async fn not_archived(
+fn not_archived(
     arguments: &Verify,
     archive: &Archive,
+    survey: &Survey,
     manifests: &[(ManifestKey, Manifest)],
     now: DateTime<Utc>,
-) -> Result<Vec<Row>, Failure> {
+) -> Vec<Row> {
     let (globs, month) = (Globs::new(&arguments.log_groups), Some(arguments.month));
-    let survey = Survey::of(archive, month, month, now).await?;
-    let matrix = Matrix::of(&survey, &archive.stack, &Range { from: month, to: month, wants: &|name| globs.matches(name) }, now);
+    let matrix = Matrix::of(survey, &archive.stack, &Range { from: month, to: month, wants: &|name| globs.matches(name) }, now);
     let is_open = |cell: &&Cell| matches!(cell.state, State::CoveredInPart | State::Waiting | State::Failed | State::NotAsked);
     let open = matrix.cells().filter(is_open).map(|cell| {
-        let told = std::iter::once(format!("{} of the month: {}", if cell.objects > 0 { "a part" } else { "all" }, cell.state.name()));
-        Row::not_archived(cell.log_group.to_string(), arguments.month, told.chain(cell.parts.iter().cloned()).collect())
+        let state = std::iter::once(cell.state.name().to_owned());
+        Row::not_archived(cell.log_group.to_string(), arguments.month, state.chain(cell.parts.iter().cloned()).collect())
     });
     let names: Vec<&LogGroupName> = manifests.iter().map(|(_, manifest)| &manifest.log_group).chain(matrix.rows.keys()).collect();
     let unknown = globs.without_match(&arguments.log_groups, &names);
     let unknown =
         unknown.into_iter().map(|name| Row::not_archived(name.to_owned(), arguments.month, vec!["no manifest of the month".into()]));
-    Ok(open.chain(unknown).collect())
+    open.chain(unknown).collect()
 }
 
 impl Row {

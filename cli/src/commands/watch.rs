@@ -15,7 +15,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use export_core::{
     ErrorName, Month,
     contract::{
-        plan::{Object, message_of},
+        plan::{Cause, S3Object},
         report::{Counts, Report},
     },
     missing::OpenWindow,
@@ -143,7 +143,7 @@ struct Ended {
     counts: Option<Counts>,
     /// What the archive lacks when the run ends.
     missing: Vec<Missing>,
-    report: Option<Object>,
+    report: Option<S3Object>,
 }
 
 #[derive(Debug, Serialize)]
@@ -162,7 +162,7 @@ struct Missing {
 impl From<&OpenWindow> for Missing {
     fn from(open: &OpenWindow) -> Self {
         Self {
-            log_group: open.log_group.to_string(),
+            log_group: open.place.log_group.to_string(),
             month: open.month,
             from: open.window_from.0,
             to: open.window_to.0,
@@ -195,18 +195,18 @@ pub async fn follow(context: &Context, stack: &DeployedStack, execution: &str) -
 }
 
 /// Where the report lies: in the output, or in the cause of the failure. A run that found nothing new names an earlier report.
-fn report_of(described: &DescribeExecutionOutput) -> Option<Object> {
+fn report_of(described: &DescribeExecutionOutput) -> Option<S3Object> {
     let output = described.output.as_deref().and_then(|output| serde_json::from_str::<Value>(output).ok());
     if let Some(report) = output.and_then(|output| serde_json::from_value(output["report"].clone()).ok()) {
         return Some(report);
     }
-    let cause = message_of(described.cause.clone()?);
-    let (bucket, key) = cause.split_once("The report is s3://")?.1.split_once('/')?;
-    Some(Object { bucket: bucket.to_owned(), key: key.split_inclusive(".json").next()?.to_owned() })
+    let cause = Cause::parse(described.cause.as_deref()?);
+    let (bucket, key) = cause.message().split_once("The report is s3://")?.1.split_once('/')?;
+    Some(S3Object { bucket: bucket.to_owned(), key: key.split_inclusive(".json").next()?.to_owned() })
 }
 
 /// That the report cannot be read does not hide how the run ended.
-async fn read(context: &Context, stack: &DeployedStack, report: &Object) -> Option<Report> {
+async fn read(context: &Context, stack: &DeployedStack, report: &S3Object) -> Option<Report> {
     match context.archive(stack).read_report::<Report>(&report.key).await {
         Ok(report) => report,
         Err(error) => {
@@ -217,7 +217,7 @@ async fn read(context: &Context, stack: &DeployedStack, report: &Object) -> Opti
 }
 
 impl Ended {
-    fn new(described: &DescribeExecutionOutput, report: Option<Object>, read: Option<Report>) -> Self {
+    fn new(described: &DescribeExecutionOutput, report: Option<S3Object>, read: Option<Report>) -> Self {
         let missing = read.iter().flat_map(|report| &report.missing).map(Missing::from).collect();
         Self {
             execution: described.execution_arn.clone(),
@@ -225,7 +225,7 @@ impl Ended {
             started: format_instant(instant(&described.start_date)),
             ended: described.stop_date.as_ref().map(|time| format_instant(instant(time))),
             error: described.error.clone(),
-            cause: described.cause.clone().map(message_of),
+            cause: described.cause.as_deref().map(|cause| Cause::parse(cause).message().to_owned()),
             counts: read.map(|report| report.counts),
             missing,
             report,

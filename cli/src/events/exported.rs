@@ -2,12 +2,15 @@
 
 use std::io::{self, Write};
 
-use archive::{Archive, FolderListing, Listed, service_failure};
-use aws_sdk_s3::Client;
+use archive::{Archive, FolderListing, ListedObject, service_failure};
+use aws_sdk_s3::{
+    Client,
+    operation::get_object::{GetObjectOutput, builders::GetObjectFluentBuilder},
+};
 use export_core::{
     Window,
     destination::task_folder,
-    manifest::{Content, Folder, Found, Manifest},
+    manifest::{Content, FolderContents, FoundManifest, Manifest},
     place::ManifestKey,
     service::ServiceFailure,
 };
@@ -23,14 +26,17 @@ pub const WRITE_TEST: &str = "aws-logs-write-test";
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// How often a download may break off without another byte.
+const MOST_BREAKS: usize = 3;
+
 /// What a manifest's task has written.
 #[derive(Debug, Default)]
 pub struct TaskFolder {
     /// With a slash at its end.
     pub name: String,
-    pub listing: Folder,
+    pub listing: FolderContents,
     /// In the order of their keys, and only those that can hold events.
-    pub objects: Vec<Listed>,
+    pub objects: Vec<ListedObject>,
     /// What is wrong with them, by the manifest.
     pub problems: Vec<String>,
 }
@@ -58,7 +64,7 @@ pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> 
     objects.retain(|object| !object.key.ends_with(WRITE_TEST));
     let listing = listing.finish();
     let content = Content::Manifest { manifest: Box::new(manifest.clone()), folder: listing.clone() };
-    let found = Found { key: key.clone(), etag: String::new(), content };
+    let found = FoundManifest { key: key.clone(), etag: String::new(), content };
     let mut problems: Vec<String> = found.damage().map(|damage| format!("the manifest is damaged: {damage}")).into_iter().collect();
     if found.is_changed() {
         problems.push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());
@@ -74,7 +80,8 @@ pub enum Unread {
     Damaged(String),
 }
 
-/// Visits every record of an object. `window`: of the export, where other times are to be a message's.
+/// Visits every record of an object. `window`: of the export, where other times are to be a message's. A download that breaks off is
+/// continued where it was, if the object is still the same.
 pub async fn records(
     client: &Client,
     bucket: &str,
@@ -82,30 +89,52 @@ pub async fn records(
     window: Option<Window>,
     visit: impl FnMut(Record),
 ) -> Result<Result<(), Unread>, Failure> {
-    let object = match client.get_object().bucket(bucket).key(key).send().await {
+    let request = client.get_object().bucket(bucket).key(key);
+    let object = match get(&request, key).await? {
         Ok(object) => object,
-        Err(error) => {
-            let failure = service_failure("GetObject", &error);
-            return match failure.code.as_deref() {
-                Some("NoSuchKey") => Ok(Err(Unread::Damaged(format!("object {key} is gone")))),
-                Some("InvalidObjectState") => Ok(Err(Unread::Frozen(format!("object {key} is in an archive of S3")))),
-                _ => Err(Failure::of("s3", &failure)),
-            };
-        }
+        Err(unread) => return Ok(Err(unread)),
     };
-    let mut body = object.body;
+    let (mut body, etag, length) = (object.body, object.e_tag, object.content_length.unwrap_or_default());
     let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(visit).within(window));
+    let (mut offset, mut breaks) = (0, 0);
     while let Some(bytes) = body.next().await {
-        let bytes = bytes.map_err(|error| {
-            let message = format!("the answer broke off: {error}");
-            Failure::of("s3", &ServiceFailure { operation: "GetObject", code: None, message, status: None })
-        })?;
-        decoder = match decoder.write(&bytes) {
-            Ok(decoder) => decoder,
-            Err(error) => return Ok(Err(damaged(key, &error))),
-        };
+        match bytes {
+            Ok(bytes) => {
+                offset += bytes.len() as i64;
+                breaks = 0;
+                decoder = match decoder.write(&bytes) {
+                    Ok(decoder) => decoder,
+                    Err(error) => return Ok(Err(damaged(key, &error))),
+                };
+            }
+            Err(_) if breaks < MOST_BREAKS && offset < length => {
+                breaks += 1;
+                let rest = request.clone().range(format!("bytes={offset}-")).set_if_match(etag.clone());
+                body = match get(&rest, key).await? {
+                    Ok(object) => object.body,
+                    Err(unread) => return Ok(Err(unread)),
+                };
+            }
+            Err(error) => {
+                let message = format!("the answer broke off: {error}");
+                return Err(Failure::of("s3", &ServiceFailure { operation: "GetObject", code: None, message, status: None }));
+            }
+        }
     }
     Ok(decoder.finish().map_err(|error| damaged(key, &error)))
+}
+
+async fn get(request: &GetObjectFluentBuilder, key: &str) -> Result<Result<GetObjectOutput, Unread>, Failure> {
+    let failure = match request.clone().send().await {
+        Ok(object) => return Ok(Ok(object)),
+        Err(error) => service_failure("GetObject", &error),
+    };
+    match failure.code.as_deref() {
+        Some("NoSuchKey") => Ok(Err(Unread::Damaged(format!("object {key} is gone")))),
+        Some("PreconditionFailed") => Ok(Err(Unread::Damaged(format!("object {key} was replaced while it was read: repeat the command")))),
+        Some("InvalidObjectState") => Ok(Err(Unread::Frozen(format!("object {key} is in an archive of S3")))),
+        _ => Err(Failure::of("s3", &failure)),
+    }
 }
 
 fn damaged(key: &str, error: &io::Error) -> Unread {

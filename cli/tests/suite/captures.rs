@@ -11,8 +11,8 @@ use local_aws::Engine;
 use serde_json::json;
 
 use crate::{
-    archive::{manifest, open_window, put, put_open, settle, stack, target},
     list::stage,
+    planted::{manifest, open_window, put, put_open, settle, stack, target},
     terminal::Terminal,
     tool::Tool,
 };

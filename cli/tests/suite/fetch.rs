@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::{
-    archive::{leave_open, settle, stack, target},
+    planted::{leave_open, settle, stack, target},
     tool::{Ran, Tool},
     verify::{gzip, object},
 };
@@ -309,7 +309,7 @@ async fn a_period_that_is_not_wholly_archived_is_told() {
     settle(&stage, &wrong, Outcome::Exported, None, 0).await;
     let ran = fetch(&tool, 1, &["/fetch/wron*", "--since", "2024-03-02", "--until", "2024-03-03"]).await;
     assert!(
-        ran.stderr.contains("counts for nothing: its outcome") && ran.stderr.contains("error: a manifest of the period is wrong"),
+        ran.stderr.contains("is not valid: its outcome") && ran.stderr.contains("error: a manifest of the period is wrong"),
         "{ran:#?}"
     );
     stage.delete(&[stack(&stage).manifest_key(&wrong.manifest_key())]).await;

@@ -102,12 +102,12 @@ async fn what_a_run_refuses_or_warns_of_is_refused_and_nothing_is_changed() {
     for (entry, says) in [
         (
             "/refused/*",
-            r#"logGroups[2] is "/refused/*": to take every log group whose name begins so, write {"logGroupNamePrefix": "/refused/"}"#,
+            r#"logGroups[2] is "/refused/*": to archive all log groups with this prefix, write {"logGroupNamePrefix": "/refused/"}"#,
         ),
         ("a b", r#"logGroups[2] is "a b": a log group name has 1 to 512 characters"#),
         ("{", "{ is no JSON object"),
         (r#"{"name": "/x"}"#, "give exactly one of logGroupName and logGroupNamePrefix"),
-        ("arn:aws:logs:us-east-1:000000000000:log-group:/x", "must be of account 000000000000 and Region ap-northeast-1"),
+        ("arn:aws:logs:us-east-1:000000000000:log-group:/x", "must be in account 000000000000 and Region ap-northeast-1"),
         (
             r#"{"logGroupName": "/aws/lambda/orders", "logStreamNamePrefix": "a"}"#,
             "logGroups[0] and logGroups[2] would write to the same place",

@@ -1,8 +1,8 @@
 //! Tests of the built binary, as an operator runs it, against the local AWS. One program, since each takes seconds to link.
 
-mod archive;
 mod captures;
 mod doctor;
+mod download;
 mod endpoint;
 mod export;
 mod fetch;
@@ -12,6 +12,7 @@ mod groups;
 mod list;
 mod page;
 mod plan;
+mod planted;
 mod preview;
 mod put;
 mod refusals;
@@ -19,6 +20,7 @@ mod retention;
 mod run;
 mod schedule;
 mod selftest;
+mod source;
 mod status;
 mod terminal;
 mod tool;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
-    archive::{leave_open, settle, stack, target},
+    planted::{leave_open, settle, stack, target},
     tool::Tool,
 };
 

@@ -71,7 +71,7 @@ async fn a_plan_names_exactly_what_a_run_then_does_and_writes_nothing() {
         ]
     );
     let repairs = plan[3]["repairs"].as_str().expect("a reason");
-    assert!(repairs.starts_with("it states 1 objects of ") && repairs.ends_with(", and 0 of 0 bytes lie in its task's folder"), "{plan:#}");
+    assert!(repairs.starts_with("it states 1 objects of ") && repairs.ends_with(", but its task's folder has 0 of 0 bytes"), "{plan:#}");
     let times = ["fromUtc", "toUtc", "fromLocal", "toLocal", "destinationPrefix"].map(|field| plan[4][field].clone());
     let expected = [
         "2024-09-30T15:00:00.000Z",

@@ -13,8 +13,8 @@ use local_aws::{
 use serde_json::{Value, json};
 
 use crate::{
-    archive::stack,
     endpoint::endpoint,
+    planted::stack,
     schedule::{get, put_list, update},
     tool::{Ran, Tool},
 };
@@ -157,7 +157,7 @@ async fn archived(stage: &Stage, log_group: &str) -> (Vec<String>, String) {
     let objects = format!("cloudwatch-logs/log_group={log_group}/year={:04}/month={:02}/", of.year(), of.month());
     let is_data = |key: &String| key.ends_with(".gz");
     let objects = stage.keys(&objects).await.into_iter().filter(is_data).collect();
-    let target = crate::archive::target(&stack(stage), log_group, &of.to_string());
+    let target = crate::planted::target(&stack(stage), log_group, &of.to_string());
     let key = ManifestKey { place: target.place.hash(), month: of, window: target.window };
     (objects, stack(stage).manifest_key(&key))
 }
@@ -192,12 +192,12 @@ async fn nothing_is_set_where_the_archive_was_damaged() {
     let rows = tool.run(&["retention", "60", "--apply", "--yes", "--output", "json"]).await;
     let results = results(&rows.json());
     for (name, says) in [
-        ("broken", "the manifest counts for nothing: it cannot be read as a manifest"),
-        ("deleted", "the manifest counts for nothing: it states "),
+        ("broken", "the manifest is not valid: it cannot be read as a manifest"),
+        ("deleted", "the manifest is not valid: it states "),
         ("lost", "recorded as lost, Damaged"),
         ("no-manifest", "not archived"),
         ("swapped", "the archived objects are not those that were exported"),
-        ("truncated", "the manifest counts for nothing: it states "),
+        ("truncated", "the manifest is not valid: it states "),
     ] {
         let line = format!("/damaged/{name} unsafe {of}: {says}");
         assert!(results.iter().any(|result| result.starts_with(&line)), "{line}: {results:#?}");
@@ -215,14 +215,14 @@ async fn runs_have_to_archive_what_expires_next() {
     archive(&stage, json!(["/next/a"])).await;
     let ask = async || results(&tool.json(1, &["retention", "60", "--apply", "--yes"]).await);
     put_list(&stage, json!([{"logGroupName": "/next/a", "logStreamNamePrefix": "ma"}])).await;
-    let some = "/next/a unsafe the list's entry has a logStreamNamePrefix, so that runs archive only some of the log streams";
+    let some = "/next/a unsafe the list's entry has a logStreamNamePrefix, so runs archive only some of the log streams";
     assert_eq!(ask().await, [some]);
     // Elsewhere, nothing is archived.
     put_list(&stage, json!([{"logGroupName": "/next/a", "s3Prefix": "moved"}])).await;
     assert!(ask().await[0].ends_with(": not archived"));
     put_list(&stage, json!(["/next/a"])).await;
     update(&stage, |_| {}, |request| request.state(ScheduleState::Disabled)).await;
-    assert_eq!(ask().await, ["/next/a unsafe the schedule is off, so that no run archives what expires next"]);
+    assert_eq!(ask().await, ["/next/a unsafe the schedule is off, so no run archives the events that expire next"]);
     update(&stage, |_| {}, |request| request.state(ScheduleState::Enabled)).await;
     stage
         .overlay("/next/a", |overlay| (overlay.retention_in_days, overlay.retention_policy_name) = (Some(365), Some("theirs".to_owned())))

@@ -51,7 +51,7 @@ async fn what_a_run_would_refuse_is_not_started() {
     let before = everything(&stage).await;
     for (arguments, says) in [
         (&["--month", "2999-01"][..], "error: month 2999-01 in Asia/Tokyo is complete from "),
-        (&["--since", "1999-01"], "error: since is \"1999-01\": a run looks at 120 months at most"),
+        (&["--since", "1999-01"], "error: since is \"1999-01\": a run compares 120 months at most"),
         (&["--month", MONTH, "--group", "/none*"], "error: --group /none* matches no log group"),
         (&["--month", MONTH, "--since", MONTH], "error: the argument '--month <M>' cannot be used with '--since <M>'"),
     ] {

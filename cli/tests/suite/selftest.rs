@@ -20,7 +20,7 @@ use crate::{
     list::stage,
     tool::{Ran, Tool},
 };
-use altered::{altered_s3, keeping_s3};
+use altered::{altered_s3, keeping_s3, renaming_s3};
 
 e2e::on_both_engines! {
     everything_is_proven_and_nothing_stays,
@@ -114,6 +114,13 @@ async fn what_aws_answers_otherwise_is_told_and_everything_is_removed() {
     let detail = row["detail"].as_str().expect("a text");
     assert!(detail.starts_with("expected time, space, message, line break; saw ") && detail.contains(r"\tevent 7"), "{detail}");
     assert!(ran.stderr.contains("\nAWS answered otherwise than docs/local-aws.md states"), "{ran:#?}");
+    assert_eq!(traces(&stage).await, before);
+
+    // A folder of another name is a difference, and not an event that comes later.
+    let endpoint = renaming_s3(stage.local.endpoint(), "/many/000000.gz", "/many-1/000000.gz").await;
+    let ran = Tool::of(&stage.local).with("AWS_ENDPOINT_URL_S3", &endpoint).run(&["selftest", "--wait", "1", "--output", "json"]).await;
+    assert_eq!((ran.code, &findings(&ran)[0][..]), (1, "differs object keys (many)"), "{ran:#?}");
+    assert!(ran.stdout.contains("expected many/000000.gz; saw many-1/000000.gz"), "{ran:#?}");
     assert_eq!(traces(&stage).await, before);
 
     // An event that is lost is not taken for a difference: it can come later.
@@ -243,6 +250,8 @@ async fn ctrl_c_removes_what_was_created() {
     let line = wait_for_line(&mut stderr, "Exporting ").await;
     let log_group = line.strip_prefix("Exporting ").expect("its beginning");
     stage.wait_for_task(log_group, 1).await;
+    // A task that is not seen yet is waited for, and cancelled.
+    stage.fault(json!({"operation": "DescribeExportTasks", "error": "ResourceNotFoundException", "times": 4})).await;
     interrupt(&child);
     wait_for_line(&mut stderr, "Interrupted. ").await;
     assert_eq!(child.wait().await.expect("it ends").code(), Some(130));

@@ -15,7 +15,7 @@ use logs_archive::stack::OUTPUTS;
 use serde_json::{Value, json};
 
 use crate::{
-    archive::{leave_open, month, put, settle, stack, target},
+    planted::{leave_open, month, put, settle, stack, target},
     tool::Tool,
 };
 
@@ -55,7 +55,7 @@ async fn each_state_has_its_name_and_its_exit_codes() {
     settle(&stage, &of("skipped"), Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
     settle(&stage, &of("lost"), Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
     let mut half = of("in-part");
-    half.window = half.window.parts(2)[0];
+    half.window = half.window.split_equally(2)[0];
     settle(&stage, &half, Outcome::Exported, None, 1).await;
     // The months of another time zone leave no hole where their neighbours reach.
     for around in ["2024-09", MONTH] {
@@ -146,7 +146,7 @@ async fn what_nobody_knows_is_missing() {
     put(&stage, &key, &json!({"schema_version": 2})).await;
     let cut = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
     stage.delete(std::slice::from_ref(&key)).await;
-    for (ran, says) in [(denied, "cannot be read, and a run fails with ArchiveUnreadable"), (cut, "counts for nothing: ")] {
+    for (ran, says) in [(denied, "cannot be read, and runs fail with ArchiveUnreadable"), (cut, "is not valid: ")] {
         assert!(ran.code == 1 && ran.stderr.contains(&format!("warning: manifest {key} {says}")), "{ran:#?}");
         assert_eq!(states(&serde_json::from_str(&ran.stdout).expect("JSON")), ["/status-known/good 2024-08 empty"]);
     }

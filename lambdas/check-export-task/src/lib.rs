@@ -1,7 +1,7 @@
-//! `check-export-task`: answers only when the export task is COMPLETED. While it is pending the function fails with an error that the
-//! state machine retries; every other end is an error of its own name.
+//! `check-export-task`: returns when the export task is COMPLETED. While the task is pending, the function fails with an error that the
+//! state machine retries. Every other status has its own error.
 //!
-//! COMPLETED alone proves nothing: the objects the task wrote are listed, and the manifest says what they are.
+//! **Invariant:** COMPLETED alone proves nothing. The function lists the task's objects before it writes the manifest.
 
 mod task;
 
@@ -11,12 +11,12 @@ use aws_sdk_cloudwatchlogs::types::ExportTask;
 use export_core::{
     ErrorName, ExportError,
     contract::check::{Request, Response},
-    decide::{Decision, Evidence, Export, Question, Verdict},
+    decide::{CompletedExport, Decision, Evidence, Question, Verdict},
     destination::task_folder,
-    manifest::{Folder, Found, Manifest, Outcome, Reason},
+    manifest::{FolderContents, FoundManifest, Manifest, Outcome, Reason},
     target::Target,
     time::Millis,
-    warning::{Warning, WarningName},
+    warning::Warning,
 };
 use function_runtime::{Invocation, LogField, Metric};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use tracing::info;
 
 use task::CompletedTask;
 
-/// The function's name, wherever one is needed.
+/// The function's name in logs, metrics and requests.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
 pub struct CheckExportTask {
@@ -44,35 +44,35 @@ impl CheckExportTask {
         let request = Request::parse(&event, &self.archive.stack)?;
         let task = task::find(&self.archive.logs, &request.task_id).await?;
         set_log_fields(&request, &task, invocation);
-        let task = task::completed(&self.archive.logs, &request.task_id, task, invocation.now()).await?;
+        let task = task::require_completed(&self.archive.logs, &request.task_id, task, invocation.now()).await?;
         if let Some(target) = &request.target {
             refuse_other_task(&request, target, &task)?;
         }
         let folder = task_folder(&task.destination_prefix, &request.task_id);
         let folder = self.archive.list_folder(&task.bucket, &folder, request.target.is_some()).await?;
-        let response = self.settle(request, task, folder, invocation).await?;
-        let answer = json!(response);
-        info!(outcome = answer["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");
-        Ok(answer)
+        let response = self.record(request, task, folder, invocation).await?;
+        let json = json!(response);
+        info!(outcome = json["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");
+        Ok(json)
     }
 
-    /// Decides what the archive records, and writes it. Both can be repeated: a retry finds the manifest that it wrote.
-    async fn settle(
+    /// Decides what the archive records of the task, and writes it. A retry finds the manifest that the first call wrote.
+    async fn record(
         &self,
         mut request: Request,
         task: CompletedTask,
-        folder: Folder,
+        folder: FolderContents,
         invocation: &mut Invocation,
     ) -> Result<Response, ExportError> {
-        request.warnings.extend(hidden_from_athena(&folder).map(|warning| json!(warning)));
-        let counted = if folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
+        request.warnings.extend(Warning::hidden_from_athena(&folder).map(|warning| json!(warning)));
+        let outcome = if folder.objects > 0 { Outcome::Exported } else { Outcome::Empty };
         let Some(target) = request.target.take() else {
-            return Ok(respond(&request, None, task, &folder, counted, None));
+            return Ok(respond(&request, None, task, &folder, outcome, None));
         };
-        let export = Export { task_id: request.task_id.clone(), folder: folder.clone(), created: task.created };
+        let export = CompletedExport { task_id: request.task_id.clone(), folder: folder.clone(), created: task.created };
         let evidence = Evidence { export: Some(export), ..Evidence::default() };
         let planned_since = task.created.and_then(Millis::instant);
-        let question = Question { planned_since, remembered: request.remembered, ..target.question(None, invocation.now()) };
+        let question = Question { planned_since, history: request.history, ..Question::new(&target, invocation.now()) };
         let (mut decisions, evidence) = self.archive.decide(&question, evidence, None).await?;
         let verdict = decisions.pop().map(|Decision { verdict, .. }| verdict);
         let (outcome, reason) = match verdict {
@@ -82,9 +82,10 @@ impl CheckExportTask {
                 let manifest = manifest(&request, &target, created, &task, &folder, outcome);
                 let found = evidence.manifests.unwrap_or_default();
                 self.archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await?;
-                let is_own = |found: &Found| found.key == target.manifest_key() && found.content.task_id() == Some(&request.task_id);
-                if found.iter().any(is_own) {
-                    // A call before this one wrote it, and ended before it had removed the others.
+                let is_of_task =
+                    |found: &FoundManifest| found.key == target.manifest_key() && found.content.task_id() == Some(&request.task_id);
+                if found.iter().any(is_of_task) {
+                    // An earlier call wrote it and counted it, and ended before it removed the others.
                     return Ok(respond(&request, Some(&target), task, &folder, outcome, None));
                 }
                 task.duration().map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
@@ -96,7 +97,7 @@ impl CheckExportTask {
             Some(Verdict::Record(reason)) => (reason.outcome(), Some(reason)),
             Some(Verdict::Fail(error)) => return Err(error),
             other => {
-                let message = format!("export task {} cannot be settled: {other:?}", request.task_id);
+                let message = format!("no decision on export task {}: {other:?}", request.task_id);
                 return Err(ExportError::new(ErrorName::Unexpected, message));
             }
         };
@@ -104,7 +105,14 @@ impl CheckExportTask {
     }
 }
 
-fn manifest(request: &Request, target: &Target, created: Millis, task: &CompletedTask, folder: &Folder, outcome: Outcome) -> Manifest {
+fn manifest(
+    request: &Request,
+    target: &Target,
+    created: Millis,
+    task: &CompletedTask,
+    folder: &FolderContents,
+    outcome: Outcome,
+) -> Manifest {
     Manifest {
         task_id: Some(request.task_id.clone()),
         objects: folder.objects,
@@ -115,7 +123,7 @@ fn manifest(request: &Request, target: &Target, created: Millis, task: &Complete
         completed: task.completed.map(|completed| completed.to_string()),
         execution: request.execution.as_ref().map(ToString::to_string),
         warnings: request.warnings.clone(),
-        ..Manifest::of(target, request.timezone.name(), outcome, created)
+        ..Manifest::new(target, request.timezone.name(), outcome, created)
     }
 }
 
@@ -123,7 +131,7 @@ fn respond(
     request: &Request,
     target: Option<&Target>,
     task: CompletedTask,
-    folder: &Folder,
+    folder: &FolderContents,
     outcome: Outcome,
     reason: Option<Reason>,
 ) -> Response {
@@ -146,11 +154,11 @@ fn respond(
     }
 }
 
-/// A wrong event must never file one task's objects under another one's window.
+/// A wrong event must never record the objects of one task for the window of another.
 fn refuse_other_task(request: &Request, target: &Target, task: &CompletedTask) -> Result<(), ExportError> {
     let place = &target.place;
-    let asked = (place.log_group.as_str(), place.bucket.as_str(), target.destination_prefix(), target.window, target.task_name());
-    let is = (
+    let requested = (place.log_group.as_str(), place.bucket.as_str(), target.destination_prefix(), target.window, target.task_name());
+    let actual = (
         task.log_group_name.as_str(),
         task.bucket.as_str(),
         task.destination_prefix.clone(),
@@ -163,19 +171,19 @@ fn refuse_other_task(request: &Request, target: &Target, task: &CompletedTask) -
             window.from.0, window.to.0
         )
     };
-    if asked == is {
+    if requested == actual {
         return Ok(());
     }
     let message = format!(
-        "taskId is \"{}\": that task has {}, and the event asks for {}; give the answer of create-export-task, or taskId alone",
+        "taskId is \"{}\": that task has {}, but the event has {}; give the response of create-export-task, or taskId alone",
         request.task_id,
-        describe(is),
-        describe(asked)
+        describe(actual),
+        describe(requested)
     );
     Err(ExportError::new(ErrorName::InvalidInput, message))
 }
 
-/// Log group as CloudWatch Logs reports it, whatever the event has.
+/// The log group comes from CloudWatch Logs, not from the event.
 fn set_log_fields(request: &Request, task: &ExportTask, invocation: &mut Invocation) {
     if let Some(log_group) = task.log_group_name() {
         invocation.set_log_field(LogField::LogGroup, log_group);
@@ -183,15 +191,4 @@ fn set_log_fields(request: &Request, task: &ExportTask, invocation: &mut Invocat
     if let Some(target) = &request.target {
         invocation.set_log_field(LogField::Month, &target.month.to_string());
     }
-}
-
-/// The objects are there, and a query would answer as if they were not.
-fn hidden_from_athena(folder: &Folder) -> Option<Warning> {
-    (folder.hidden_objects > 0).then(|| {
-        let message = format!(
-            "{} of {} objects are of log streams whose name begins with _ or .: they are in the archive, and Athena passes over them",
-            folder.hidden_objects, folder.objects
-        );
-        Warning::new(WarningName::HiddenFromAthena, message)
-    })
 }

@@ -1,4 +1,4 @@
-//! The export task as CloudWatch Logs describes it, and the error name of every status but COMPLETED.
+//! The export task as CloudWatch Logs describes it. Every status except COMPLETED has an error name.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use aws_sdk_cloudwatchlogs::{
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{ErrorName, ExportError, TaskId, Window, service::logs_error, time::Millis};
 
-/// CloudWatch Logs ends a task after 24 hours. One that is older still would hold the slot for ever.
-const OLDEST: TimeDelta = TimeDelta::hours(26);
+/// CloudWatch Logs ends a task after 24 hours. An active task that is older would hold the slot for ever.
+const MAX_AGE: TimeDelta = TimeDelta::hours(26);
 
-/// A task that ends without completing after so long is one that CloudWatch Logs ended, or would have ended. What it says of those is
-/// not documented.
+/// A task that failed or was cancelled after this time reached the limit of 24 hours, or nearly did. AWS does not document the status of
+/// such tasks.
 const TOO_LONG: TimeDelta = TimeDelta::hours(20);
 
-/// A task is not always visible in the second after it was created.
-const LOOKS: usize = 5;
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// A new task is not always visible at once.
+const FIND_ATTEMPTS: usize = 5;
+const FIND_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a COMPLETED task says about itself.
+/// The description of a COMPLETED task.
 #[derive(Debug)]
 pub struct CompletedTask {
     pub name: Option<String>,
@@ -35,27 +35,27 @@ pub struct CompletedTask {
 }
 
 impl CompletedTask {
-    /// As CloudWatch's clock has it.
+    /// By CloudWatch's clock.
     pub fn duration(&self) -> Option<TimeDelta> {
         Some(self.completed? - self.created?)
     }
 }
 
 pub async fn find(logs: &Client, task_id: &TaskId) -> Result<ExportTask, ExportError> {
-    for look in 1..=LOOKS {
-        if let Some(task) = look_once(logs, task_id).await? {
+    for attempt in 1..=FIND_ATTEMPTS {
+        if let Some(task) = find_once(logs, task_id).await? {
             return Ok(task);
         }
-        if look < LOOKS {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+        if attempt < FIND_ATTEMPTS {
+            tokio::time::sleep(FIND_INTERVAL).await;
         }
     }
     let message = format!("taskId is \"{task_id}\": CloudWatch Logs knows no such export task in this account and Region");
     Err(ExportError::new(ErrorName::ExportTaskNotFound, message))
 }
 
-/// A page may be empty and not be the last.
-async fn look_once(logs: &Client, task_id: &TaskId) -> Result<Option<ExportTask>, ExportError> {
+/// An empty page is not always the last one.
+async fn find_once(logs: &Client, task_id: &TaskId) -> Result<Option<ExportTask>, ExportError> {
     let mut token = None;
     loop {
         let page = match logs.describe_export_tasks().task_id(task_id.as_str()).set_next_token(token).send().await {
@@ -76,30 +76,35 @@ async fn look_once(logs: &Client, task_id: &TaskId) -> Result<Option<ExportTask>
     }
 }
 
-/// The task, if it is COMPLETED. One that is too old and still active is cancelled.
-pub async fn completed(logs: &Client, task_id: &TaskId, task: ExportTask, now: DateTime<Utc>) -> Result<CompletedTask, ExportError> {
+/// The task, if it is COMPLETED. A task that is too old and still active is cancelled.
+pub async fn require_completed(
+    logs: &Client,
+    task_id: &TaskId,
+    task: ExportTask,
+    now: DateTime<Utc>,
+) -> Result<CompletedTask, ExportError> {
     let task = if is_too_old(&task, now) && !cancel(logs, task_id).await? { find(logs, task_id).await? } else { task };
     refuse_unless_completed(task_id, &task, now)?;
-    read(task_id, task)
+    parse(task_id, task)
 }
 
 fn is_too_old(task: &ExportTask, now: DateTime<Utc>) -> bool {
-    let is_active = matches!(code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
-    is_active && age(task, now).is_some_and(|age| age > OLDEST)
+    let is_active = matches!(status_code(task), Some(ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running));
+    is_active && age(task, now).is_some_and(|age| age > MAX_AGE)
 }
 
-/// From its creation to its end, or to now.
+/// The time from the task's creation to its end, or to now.
 fn age(task: &ExportTask, now: DateTime<Utc>) -> Option<TimeDelta> {
     let info = task.execution_info()?;
     Some(info.completion_time().map_or(Millis::of(now), Millis) - Millis(info.creation_time()?))
 }
 
-/// Takes the slot from a task. Asked for, that is an error, because nothing is archived; false where the task ended just now.
+/// Cancels a task. A requested cancellation is an error, because nothing is archived. `false`: the task has ended meanwhile.
 async fn cancel(logs: &Client, task_id: &TaskId) -> Result<bool, ExportError> {
     let Err(error) = logs.cancel_export_task().task_id(task_id.as_str()).send().await else {
         let message = format!(
-            "export task {task_id} was not done {} hours after CloudWatch Logs created it: its cancellation is asked for, so that the slot becomes free",
-            OLDEST.num_hours()
+            "export task {task_id} was not done {} hours after CloudWatch Logs created it: the function requested its cancellation, so that the slot becomes free",
+            MAX_AGE.num_hours()
         );
         return Err(ExportError::new(ErrorName::ExportTaskTimedOut, message));
     };
@@ -109,13 +114,13 @@ async fn cancel(logs: &Client, task_id: &TaskId) -> Result<bool, ExportError> {
     }
 }
 
-fn code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
+fn status_code(task: &ExportTask) -> Option<&ExportTaskStatusCode> {
     task.status().and_then(|status| status.code())
 }
 
 fn refuse_unless_completed(task_id: &TaskId, task: &ExportTask, now: DateTime<Utc>) -> Result<(), ExportError> {
     let took_too_long = age(task, now).is_some_and(|age| age >= TOO_LONG);
-    let name = match code(task) {
+    let name = match status_code(task) {
         Some(ExportTaskStatusCode::Completed) => return Ok(()),
         Some(ExportTaskStatusCode::Failed | ExportTaskStatusCode::Cancelled) if took_too_long => ErrorName::ExportTaskTimedOut,
         Some(ExportTaskStatusCode::Pending) => ErrorName::ExportTaskPending,
@@ -125,17 +130,17 @@ fn refuse_unless_completed(task_id: &TaskId, task: &ExportTask, now: DateTime<Ut
         Some(ExportTaskStatusCode::Cancelled) => ErrorName::ExportTaskCancelled,
         _ => ErrorName::ExportTaskStatusUnknown,
     };
-    let code = code(task).map_or("missing", |code| code.as_str());
+    let code = status_code(task).map_or("missing", |code| code.as_str());
     let message = task.status().and_then(|status| status.message()).filter(|message| !message.is_empty()).unwrap_or("no message");
     let log_group = task.log_group_name().unwrap_or("without name");
     Err(ExportError::new(name, format!("export task {task_id} of log group {log_group} is {code}; CloudWatch Logs says: {message}")))
 }
 
-fn read(task_id: &TaskId, task: ExportTask) -> Result<CompletedTask, ExportError> {
+fn parse(task_id: &TaskId, task: ExportTask) -> Result<CompletedTask, ExportError> {
     let missing = |field: &str| {
         ExportError::new(
             ErrorName::Unexpected,
-            format!("export task {task_id} is COMPLETED, but CloudWatch Logs does not tell its {field}"),
+            format!("export task {task_id} is COMPLETED, but CloudWatch Logs does not give its {field}"),
         )
     };
     Ok(CompletedTask {

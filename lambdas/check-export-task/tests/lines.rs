@@ -1,4 +1,4 @@
-//! What the program writes to its standard output, line by line, and as whom it calls AWS.
+//! The program's lines on standard output, and the application name in its requests to AWS.
 
 use fake_aws::{FROM, STACK, TO, october, task};
 use runtime_api::{Invocations, Request, invoke, operation};
@@ -23,7 +23,7 @@ fn aws(changes: Value) -> impl Fn(&Request) -> (u16, String) {
 }
 
 #[test]
-fn a_completed_task_leaves_a_line_and_its_metrics() {
+fn a_completed_task_writes_a_log_line_and_its_metrics() {
     let invoked = run(&[event()], aws(json!({})));
     let response = invoked.outcomes[0].response().unwrap();
     assert_eq!((&response["outcome"], &response["bytes"]), (&json!("exported"), &json!(123)));
@@ -47,11 +47,11 @@ fn a_completed_task_leaves_a_line_and_its_metrics() {
     );
 }
 
-/// One line for each, and no metric: nothing is wrong.
+/// One line for each poll, and no metric, because nothing is wrong.
 #[test]
-fn a_poll_is_a_line_and_no_metric() {
+fn a_poll_writes_a_log_line_and_no_metric() {
     let event = json!({"taskId": "task-1", "execution": "arn:aws:states:run"});
-    // Without its age: the program looks at the real clock.
+    // Without its creation time, because the program reads the real clock.
     let running = json!({"status": {"code": "RUNNING", "message": "m"}, "executionInfo": null});
     let invoked = run(&[event.clone(), event], aws(running));
     let cause = "export task task-1 of log group /ecs/web is RUNNING; CloudWatch Logs says: m";
@@ -62,7 +62,7 @@ fn a_poll_is_a_line_and_no_metric() {
 }
 
 #[test]
-fn aws_sees_which_function_calls() {
+fn each_request_has_the_name_of_the_function() {
     let invoked = run(&[event()], aws(json!({})));
     let operations: Vec<&str> = invoked.requests.iter().map(operation).collect();
     assert_eq!(operations, ["DescribeExportTasks", "GET", "GET", "GET", "GET", "PUT", "GET", "GET", "GET"]);

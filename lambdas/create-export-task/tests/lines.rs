@@ -1,4 +1,4 @@
-//! What the program writes to its standard output, line by line, and as whom it calls AWS.
+//! The program's lines on standard output, and the application name in its requests to AWS.
 
 use chrono::{TimeDelta, Utc};
 use fake_aws::STACK;
@@ -35,7 +35,7 @@ fn event(changes: Value) -> Value {
 }
 
 #[test]
-fn a_created_task_leaves_a_line_and_its_wait() {
+fn a_created_task_writes_a_log_line_and_its_wait() {
     let since = Utc::now() - TimeDelta::minutes(10);
     let mut invoked = run(&STACK, &[event(json!({"queuedSince": since.to_rfc3339()}))], aws);
     let response = invoked.outcomes[0].response().unwrap();
@@ -59,7 +59,7 @@ fn a_created_task_leaves_a_line_and_its_wait() {
 }
 
 #[test]
-fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
+fn a_fault_is_logged_and_counted_and_a_refused_input_is_not_counted() {
     let wrong = event(json!({"logGroupName": "/ecs/web", "timezone": 9}));
     let invoked = run(&STACK, &[event(json!({})), wrong], denied);
     let directive = json!({
@@ -85,9 +85,9 @@ fn a_fault_leaves_a_line_and_counts_and_a_refused_input_does_not_count() {
     assert_eq!(errors, [Some("AccessDenied"), Some("InvalidInput")]);
 }
 
-/// A function that somebody calls without a stack around it.
+/// A function outside of a stack.
 #[test]
-fn without_the_archives_name_there_are_lines_and_no_metrics() {
+fn without_the_name_of_the_archive_there_are_no_metrics() {
     let variables = [&STACK[1..], &[("ARCHIVE_NAME", ""), ("RUST_LOG", "create_export_task=info,function_runtime=debug")]].concat();
     let invoked = run(&variables, &[event(json!({"queuedSince": "2026-11-01T04:00:05Z"}))], aws);
     let messages: Vec<&str> = invoked.lines.iter().filter_map(|line| line["message"].as_str()).collect();
@@ -95,7 +95,7 @@ fn without_the_archives_name_there_are_lines_and_no_metrics() {
 }
 
 #[test]
-fn a_function_that_cannot_start_says_which_variable_is_wrong() {
+fn a_function_that_cannot_start_names_the_wrong_variable() {
     for (name, value, why) in [
         ("ACCOUNT_ID", None, "is missing"),
         ("PARTITION", None, "is missing"),
@@ -113,16 +113,16 @@ fn a_function_that_cannot_start_says_which_variable_is_wrong() {
     }
 }
 
-/// The limit of 20 h, which a test makes short.
+/// The limit is 20 h, and the test makes it short.
 #[test]
-fn the_time_of_a_run_is_a_setting() {
+fn the_time_limit_of_a_run_is_a_setting() {
     let variables = [&STACK[..], &[("RUN_TIME_LIMIT_SECONDS", "1")]].concat();
     let invoked = run(&variables, &[event(json!({"month": "2024-10", "startTime": "2024-11-01T04:00:05Z"}))], aws);
     assert_eq!(invoked.outcomes[0].response().unwrap()["reason"], "RunTimeOver");
 }
 
 #[test]
-fn aws_sees_which_function_calls() {
+fn each_request_has_the_name_of_the_function() {
     let invoked = run(&STACK, &[event(json!({}))], aws);
     let operations: Vec<&str> = invoked.requests.iter().map(operation).collect();
     assert_eq!(operations, ["GET", "GET", "GET", "DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "CreateExportTask"]);

@@ -1,13 +1,13 @@
-//! `plan-exports`: compares the archive with what should be in it, and writes the windows that are to be exported next.
+//! `plan-exports`: compares the archive with what should be in it, and writes the windows to export next.
 //!
-//! One call is one step of a run. What it keeps for the next lies in the work bucket, below the number of the step, so that a call that
-//! is repeated does the same again.
+//! One call is one step of a run. Its state is in the work bucket, below the number of the step, so that a repeated call does the same
+//! again.
 
 mod results;
 
 use std::time::Duration;
 
-use archive::{Archive, Step, Work};
+use archive::{Archive, Step, WorkFolder};
 use aws_config::SdkConfig;
 use chrono::TimeDelta;
 use export_core::{
@@ -16,8 +16,7 @@ use export_core::{
     contract::plan::{Item, Next, Plan, PlannedWindow, Request, Run},
     input::RunInput,
     missing::Memory,
-    planner::{Finished, Group, Planner},
-    target::Target,
+    planner::{Group, Planner, Round},
     time::format_instant,
 };
 use function_runtime::{Invocation, LogField};
@@ -25,10 +24,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::info;
 
-/// The function's name, wherever one is needed.
+/// The function's name in logs, metrics and requests.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// The function's timeout is 15 minutes; what is not compared by then is for its next call.
+/// The function's timeout is 15 minutes. The next call compares what is left.
 const COMPARING_TIME: Duration = Duration::from_secs(10 * 60);
 
 pub struct PlanExports {
@@ -41,7 +40,7 @@ pub struct PlanExports {
 impl PlanExports {
     pub fn new(config: &SdkConfig) -> Result<Self, String> {
         let archive = Archive::new(function_runtime::stack_from_environment()?, config);
-        let work_bucket = function_runtime::variable("WORK_BUCKET", |text| Ok(text.to_owned()))?;
+        let work_bucket = function_runtime::read_variable("WORK_BUCKET", |text| Ok(text.to_owned()))?;
         Ok(Self::with(archive, work_bucket, function_runtime::run_time_limit()?, COMPARING_TIME))
     }
 
@@ -52,11 +51,11 @@ impl PlanExports {
     pub async fn handle(&self, event: Value, invocation: &mut Invocation) -> Result<Value, ExportError> {
         let began = Instant::now();
         let request = Request::parse(&event)?;
-        let work = Work::new(&self.archive, &self.work_bucket, &request.execution);
+        let work = WorkFolder::new(&self.archive, &self.work_bucket, &request.execution);
         let (sequence, step) = match request.plan() {
             None => {
                 let input = RunInput::parse(&request.state, &self.archive.stack)?;
-                let (run, groups, memory) = self.archive.begin(&request.execution, request.start_time, input).await?;
+                let (run, groups, memory) = self.archive.begin_run(&request.execution, request.start_time, input).await?;
                 (0, work.fix_run(run, groups, memory).await?)
             }
             Some(plan) => (plan.sequence, work.read_step(plan.sequence).await?),
@@ -70,42 +69,41 @@ impl PlanExports {
         progress.warnings.extend(children.warning.clone());
         let is_time_over = invocation.now() - run.start_time > self.run_time_limit;
         let planner = Planner::new(&run, &groups, &memory, progress, is_time_over);
-        let task_name = |window: &PlannedWindow| target(&groups[window.group], window).task_name();
-        let child = |window: &PlannedWindow| children.by_task_name.get(&task_name(window)).or(children.of_all.as_ref()).cloned();
+        let task_name = |window: &PlannedWindow| groups[window.group].target(window.month, window.window).task_name();
+        let child = |window: &PlannedWindow| children.by_task_name.get(&task_name(window)).or(children.for_all.as_ref()).cloned();
         let is_short_of_time = || began.elapsed() >= self.comparing_time;
-        let mut finished = self.archive.compare(planner, child, is_short_of_time, || invocation.now(), |_| ()).await?;
-        if finished.next == Next::Report && run.compact {
-            self.compact(&run, &mut finished).await?;
+        let mut round = self.archive.compare(planner, child, is_short_of_time, || invocation.now(), |_| ()).await?;
+        if round.next == Next::Report && run.compact {
+            self.compact(&run, &mut round).await?;
         }
-        let plan = write_plan(&work, sequence + 1, &run, &groups, &memory, finished).await?;
+        let plan = write_plan(&work, sequence + 1, &run, &groups, &memory, round).await?;
         info!(sequence = plan.sequence, next = ?plan.next, "planned");
         Ok(json!(plan))
     }
 
-    /// Nothing is left to export: the Parquet follows.
-    async fn compact(&self, run: &Run, finished: &mut Finished) -> Result<(), ExportError> {
-        let (manifests, followed) = tokio::try_join!(self.archive.manifest_digests(), self.archive.compacted_manifests())?;
-        let compaction = Compaction::new(manifests, followed, &run.months().collect());
+    /// Plans the compaction, once nothing is left to export.
+    async fn compact(&self, run: &Run, round: &mut Round) -> Result<(), ExportError> {
+        let (manifests, compacted) = tokio::try_join!(self.archive.manifest_digests(), self.archive.compacted_manifests())?;
+        let compaction = Compaction::new(manifests, compacted, &run.months().collect());
         if !compaction.months.is_empty() {
-            finished.next = Next::Compact;
+            round.next = Next::Compact;
         }
-        finished.progress.compaction = Some(compaction);
+        round.progress.compaction = Some(compaction);
         Ok(())
     }
 }
 
 async fn write_plan(
-    work: &Work<'_>,
+    work: &WorkFolder<'_>,
     sequence: u32,
     run: &Run,
     groups: &[Group],
     memory: &Memory,
-    finished: Finished,
+    round: Round,
 ) -> Result<Plan, ExportError> {
     let start_time = format_instant(run.start_time);
     let item = |planned: &PlannedWindow| {
         let group = &groups[planned.group];
-        let remembered = memory.of(&group.place, planned.month, planned.window);
         Item {
             source: group.source.clone(),
             timezone: run.timezone.clone(),
@@ -115,20 +113,10 @@ async fn write_plan(
             force: run.force,
             start_time: start_time.clone(),
             execution: run.execution.clone(),
-            is_open: remembered.is_open,
-            seen_since: remembered.seen_since.map(format_instant),
+            history: memory.history_of(&group.place, planned.month, planned.window),
         }
     };
-    let items: Vec<Item> = finished.items.iter().map(item).collect();
-    let compact = finished.progress.compaction.iter().flat_map(|compaction| compaction.months.iter().copied()).collect();
-    work.write_step(sequence, finished.next, compact, &items, &finished.decided, &finished.progress).await
-}
-
-fn target(group: &Group, planned: &PlannedWindow) -> Target {
-    Target {
-        place: group.place.clone(),
-        stream_prefix: group.source.log_stream_name_prefix.clone(),
-        month: planned.month,
-        window: planned.window,
-    }
+    let items: Vec<Item> = round.items.iter().map(item).collect();
+    let compact = round.progress.compaction.iter().flat_map(|compaction| compaction.months.iter().copied()).collect();
+    work.write_step(sequence, round.next, compact, &items, &round.decided, &round.progress).await
 }

@@ -1,4 +1,4 @@
-//! Wires the function to Lambda; what it does is in the library.
+//! Starts the function on Lambda. The library has its code.
 
 use plan_exports::{NAME, PlanExports};
 

@@ -1,35 +1,40 @@
-//! What the children of a round ended with, as the map's ResultWriter wrote it. Read leniently: the archive itself tells what was
-//! exported, so results that cannot be read cost the reasons of failures and no more.
+//! The results of a round's children, which the map's ResultWriter wrote. The archive itself shows what was exported. So unreadable results
+//! are only a warning: the run does not learn why exports failed.
 
 use std::collections::HashMap;
 
-use archive::Work;
+use archive::WorkFolder;
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
     contract::{
         create,
-        plan::{Child, Request},
+        plan::{ChildResult, Request},
     },
     place::Stack,
-    warning::{Warning, WarningName},
+    text::truncate,
+    warning::Warning,
 };
 use serde_json::Value;
 
+/// How much of the map's error goes into a message.
+const MAX_ERROR_CHARS: usize = 1000;
+
 #[derive(Default)]
 pub struct Results {
-    pub by_task_name: HashMap<String, Child>,
-    /// Where the map failed as a whole.
-    pub of_all: Option<Child>,
+    pub by_task_name: HashMap<String, ChildResult>,
+    /// The result of every child: the map failed as a whole.
+    pub for_all: Option<ChildResult>,
     pub warning: Option<Warning>,
 }
 
-pub async fn read(stack: &Stack, work: &Work<'_>, request: &Request, now: DateTime<Utc>) -> Results {
+pub async fn read(stack: &Stack, work: &WorkFolder<'_>, request: &Request, now: DateTime<Utc>) -> Results {
     let state = &request.state;
     if let Some(error) = state.get("exportError") {
-        let field = |name: &str| text(error[name].as_str().unwrap_or_default());
-        let failed = Child::Broken { error: field("Error"), cause: field("Cause") };
-        return Results { of_all: Some(failed), ..unreadable(&format!("the map ended with {}", text(&error.to_string()))) };
+        let field = |name: &str| truncate(error[name].as_str().unwrap_or_default(), MAX_ERROR_CHARS);
+        let failed = ChildResult::OtherError { error: field("Error"), cause: field("Cause") };
+        let why = format!("the map ended with {}", truncate(&error.to_string(), MAX_ERROR_CHARS));
+        return Results { for_all: Some(failed), ..unreadable(&why) };
     }
     let details = &state["exported"]["ResultWriterDetails"];
     let (Some(bucket), Some(key)) = (details["Bucket"].as_str(), details["Key"].as_str()) else {
@@ -37,19 +42,19 @@ pub async fn read(stack: &Stack, work: &Work<'_>, request: &Request, now: DateTi
     };
     match read_records(work, bucket, key).await {
         Ok(records) => {
-            let named = |record: &Value| {
-                let (input, child) = Child::read(record)?;
+            let by_task_name = |record: &Value| {
+                let (input, child) = ChildResult::parse(record)?;
                 let target = create::Request::parse(&input, stack).and_then(|request| request.target(stack, now)).ok()?;
                 Some((target.task_name(), child))
             };
-            Results { by_task_name: records.iter().filter_map(named).collect(), ..Results::default() }
+            Results { by_task_name: records.iter().filter_map(by_task_name).collect(), ..Results::default() }
         }
         Err(error) => unreadable(&error.message),
     }
 }
 
-/// Every record of every file that the results' manifest names, in whatever order.
-async fn read_records(work: &Work<'_>, bucket: &str, key: &str) -> Result<Vec<Value>, ExportError> {
+/// Every record of every file that the results' manifest names, in any order.
+async fn read_records(work: &WorkFolder<'_>, bucket: &str, key: &str) -> Result<Vec<Value>, ExportError> {
     let manifest: Option<Value> = work.read_result(bucket, key).await?;
     let missing = || ExportError::new(ErrorName::Unexpected, format!("{key} of bucket {bucket} does not exist"));
     let manifest = manifest.ok_or_else(missing)?;
@@ -64,10 +69,5 @@ async fn read_records(work: &Work<'_>, bucket: &str, key: &str) -> Result<Vec<Va
 }
 
 fn unreadable(why: &str) -> Results {
-    let message = format!("the results of a round cannot be read, so the run looked at the archive alone: {why}");
-    Results { warning: Some(Warning::new(WarningName::ResultsUnreadable, message)), ..Results::default() }
-}
-
-fn text(text: &str) -> String {
-    text.char_indices().nth(1000).map_or_else(|| text.to_owned(), |(end, _)| format!("{}...", &text[..end]))
+    Results { warning: Some(Warning::round_results_unreadable(why)), ..Results::default() }
 }

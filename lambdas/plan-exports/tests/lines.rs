@@ -1,4 +1,4 @@
-//! What the program writes to its standard output, line by line, and as whom it calls AWS.
+//! The program's lines on standard output, and the application name in its requests to AWS.
 
 use fake_aws::{EXECUTION, STACK};
 use runtime_api::{Request, invoke, operation};
@@ -13,7 +13,7 @@ fn aws(request: &Request) -> (u16, String) {
 }
 
 #[test]
-fn a_plan_leaves_lines_of_its_run_and_aws_sees_which_function_calls() {
+fn a_plan_writes_log_lines_and_its_requests_have_the_name_of_the_function() {
     let event = json!({"execution": EXECUTION, "startTime": "2026-11-01T04:00:05Z", "state": {"logGroups": ["/ecs/web"]}});
     let invoked = invoke(env!("CARGO_BIN_EXE_plan-exports"), &STACK, &[event], aws).unwrap();
     assert_eq!(invoked.outcomes[0].response().unwrap()["next"], "EXPORT");

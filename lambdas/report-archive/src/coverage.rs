@@ -1,59 +1,63 @@
-//! Looks at many windows, and lists the manifests of each month once for all.
+//! Looks up which windows manifests cover. The manifests of each month are listed once for all windows.
 
 use archive::{Archive, ManifestIndex};
 use chrono::{DateTime, Utc};
 use export_core::{
     ExportError, Month, Window,
     decide::{Decision, Evidence, Question, Verdict, decide, uncovered_by},
-    manifest::Found,
+    manifest::FoundManifest,
     target::Target,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-/// Windows that are looked at at a time.
-const AT_ONCE: usize = 16;
+/// How many windows are looked up at a time.
+const CONCURRENCY: usize = 16;
 
-/// What `look` finds of each item with the manifests of its month, in the order of `items`.
-pub async fn by_month<I, T>(
+/// Calls `visit` for each item with the manifests of its month. The results are in the order of `items`.
+pub async fn visit_by_month<I, T>(
     archive: &Archive,
     items: &[I],
     month: impl Fn(&I) -> Month,
-    look: impl AsyncFn(&I, &ManifestIndex) -> Result<T, ExportError>,
+    visit: impl AsyncFn(&I, &ManifestIndex) -> Result<T, ExportError>,
 ) -> Result<Vec<T>, ExportError> {
-    let mut by_month: Vec<usize> = (0..items.len()).collect();
-    by_month.sort_by_key(|position| month(&items[*position]));
-    let (mut index, mut found) = (ManifestIndex::default(), Vec::new());
-    for of_month in by_month.chunk_by(|one, other| month(&items[*one]) == month(&items[*other])) {
-        index.look_at(archive, [month(&items[of_month[0]])]).await?;
-        let of_month = of_month.iter().map(async |position| Ok::<_, ExportError>((*position, look(&items[*position], &index).await?)));
-        found.extend(stream::iter(of_month).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?);
+    let mut positions: Vec<usize> = (0..items.len()).collect();
+    positions.sort_by_key(|position| month(&items[*position]));
+    let (mut index, mut results) = (ManifestIndex::default(), Vec::new());
+    for of_month in positions.chunk_by(|one, other| month(&items[*one]) == month(&items[*other])) {
+        index.load_months(archive, [month(&items[of_month[0]])]).await?;
+        let visits = of_month.iter().map(async |position| Ok::<_, ExportError>((*position, visit(&items[*position], &index).await?)));
+        results.extend(stream::iter(visits).buffer_unordered(CONCURRENCY).try_collect::<Vec<_>>().await?);
     }
-    found.sort_by_key(|(position, _)| *position);
-    Ok(found.into_iter().map(|(_, found)| found).collect())
+    results.sort_by_key(|(position, _)| *position);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
-/// What `judge` makes of the manifests of each window, in the order of `targets`.
-pub async fn of_each<T>(
-    archive: &Archive,
-    targets: &[Target],
-    now: DateTime<Utc>,
-    judge: impl Fn(&Question, Vec<Found>) -> T,
-) -> Result<Vec<T>, ExportError> {
-    let look = async |target: &Target, index: &ManifestIndex| {
-        let question = target.question(None, now);
-        let found = archive.overlapping_manifests(&question, Some(index), false).await?;
-        Ok(judge(&question, found))
+/// For each target, the parts of its window that valid manifests cover which answer its stream prefix.
+pub async fn covered_parts(archive: &Archive, targets: &[Target], now: DateTime<Utc>) -> Result<Vec<Vec<Window>>, ExportError> {
+    let visit = async |target: &Target, index: &ManifestIndex| {
+        let (question, found) = find(archive, target, index, now).await?;
+        Ok(target.window.without(&uncovered_by(&question, &found)))
     };
-    by_month(archive, targets, |target| target.month, look).await
+    visit_by_month(archive, targets, |target| target.month, visit).await
 }
 
-/// By valid manifests that answer the question.
-pub fn covered(question: &Question, found: Vec<Found>) -> Vec<Window> {
-    question.window.without(&uncovered_by(question, &found))
+/// For each target, whether its window is archived by the table of `decide`: it is covered, and each manifest in it is valid.
+pub async fn are_archived(archive: &Archive, targets: &[Target], now: DateTime<Utc>) -> Result<Vec<bool>, ExportError> {
+    let visit = async |target: &Target, index: &ManifestIndex| {
+        let (question, found) = find(archive, target, index, now).await?;
+        let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
+        Ok(matches!(decide(&question, &evidence).as_deref(), Ok([Decision { verdict: Verdict::Archived, .. }])))
+    };
+    visit_by_month(archive, targets, |target| target.month, visit).await
 }
 
-/// By the table: covered, and nothing is wrong with any manifest in the window.
-pub fn is_archived(question: &Question, found: Vec<Found>) -> bool {
-    let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
-    matches!(decide(question, &evidence).as_deref(), Ok([Decision { verdict: Verdict::Archived, .. }]))
+async fn find<'a>(
+    archive: &Archive,
+    target: &'a Target,
+    index: &ManifestIndex,
+    now: DateTime<Utc>,
+) -> Result<(Question<'a>, Vec<FoundManifest>), ExportError> {
+    let question = Question::new(target, now);
+    let found = archive.overlapping_manifests(&question, Some(index), false).await?;
+    Ok((question, found))
 }

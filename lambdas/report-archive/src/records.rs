@@ -1,62 +1,63 @@
-//! Manifests of what was skipped and of what is lost: there is nothing to export, for a reason, so no later run has to look again.
+//! Writes the manifests of `skipped` and `lost` windows, so that no later run looks for their events again.
 
 use archive::{Archive, ManifestIndex};
 use chrono::{DateTime, Utc};
 use export_core::{
     ErrorName, ExportError,
-    contract::plan::{Decided, Settled},
-    decide::{replaced_by_record, uncovered_by},
-    manifest::{Found, Manifest, Reason},
+    contract::plan::{DecidedWindow, WindowOutcome},
+    decide::{Question, replaced_by_record, uncovered_by},
+    manifest::{FoundManifest, Manifest, Reason},
     place::Stack,
     target::Target,
     time::Millis,
 };
 
-use crate::{coverage, report::Header};
+use crate::{coverage, report::RunFacts};
 
-/// Records those of `decided` whose reasons are asked for. Answers with those that are refused: what lies in their place does not cover
-/// their windows.
+/// Records the windows whose reasons `is_selected` accepts. Returns the refused ones with their positions in `decided`: another manifest is
+/// in the way, and does not cover the window.
 pub async fn write(
     archive: &Archive,
-    header: &Header,
-    decided: &[Decided],
-    is_asked_for: impl Fn(Reason) -> bool,
+    run: &RunFacts,
+    decided: &[DecidedWindow],
+    is_selected: impl Fn(Reason) -> bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<(usize, ExportError)>, ExportError> {
-    let recorded = decided.iter().enumerate().filter_map(|(position, decided)| match &decided.settled {
-        Settled::Skipped { reason } | Settled::Lost { reason } => Some((position, decided, *reason)),
+    let to_record = decided.iter().enumerate().filter_map(|(position, decided)| match &decided.outcome {
+        WindowOutcome::Skipped { reason } | WindowOutcome::Lost { reason } => Some((position, decided, *reason)),
         _ => None,
     });
-    let recorded: Vec<(usize, &Decided, Reason)> = recorded.filter(|(_, _, reason)| is_asked_for(*reason)).collect();
-    let write = async |(position, decided, reason): &(usize, &Decided, Reason), index: &ManifestIndex| {
-        let refusal = write_one(archive, header, decided, *reason, index, now).await?;
+    let to_record: Vec<(usize, &DecidedWindow, Reason)> = to_record.filter(|(_, _, reason)| is_selected(*reason)).collect();
+    let write = async |(position, decided, reason): &(usize, &DecidedWindow, Reason), index: &ManifestIndex| {
+        let refusal = write_one(archive, run, decided, *reason, index, now).await?;
         Ok(refusal.map(|error| (*position, error)))
     };
-    let refused = coverage::by_month(archive, &recorded, |(_, decided, _)| decided.month, write).await?;
+    let refused = coverage::visit_by_month(archive, &to_record, |(_, decided, _)| decided.month, write).await?;
     Ok(refused.into_iter().flatten().collect())
 }
 
-/// A manifest that says more stays: that is well where it covers the window.
+/// Returns the error if the window is not recorded and not covered.
 async fn write_one(
     archive: &Archive,
-    header: &Header,
-    decided: &Decided,
+    run: &RunFacts,
+    decided: &DecidedWindow,
     reason: Reason,
     index: &ManifestIndex,
     now: DateTime<Utc>,
 ) -> Result<Option<ExportError>, ExportError> {
     let asked = target(&archive.stack, decided)?;
     let mut target = asked.clone();
-    if reason.is_of_all_streams() {
+    if reason.applies_to_all_streams() {
         target.stream_prefix = None;
     }
-    let question = target.question(None, now);
+    let question = Question::new(&target, now);
     let found = archive.overlapping_manifests(&question, Some(index), false).await?;
     if is_covered(&asked, &found, now) {
         return Ok(None);
     }
     let replaces = replaced_by_record(&question, reason, &found);
-    let refusal = match replaces.zip(Manifest::record(&target, &header.timezone, reason, &header.execution, &found, Millis::of(now))) {
+    let manifest = Manifest::record(&target, &run.timezone, reason, &run.execution, &found, Millis::of(now));
+    let refusal = match replaces.zip(manifest) {
         Some((replaces, manifest)) => match archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await {
             Ok(()) => return Ok(None),
             Err(error) if error.name == ErrorName::OverlapRefused => error,
@@ -64,17 +65,17 @@ async fn write_one(
         },
         None => ExportError::new(
             ErrorName::OverlapRefused,
-            format!("a manifest in the window that is to be recorded as {reason:?} was written or removed: nothing is recorded"),
+            format!("a manifest in the window to record as {reason:?} was written or removed meanwhile: nothing is recorded"),
         ),
     };
-    let found = archive.overlapping_manifests(&asked.question(None, now), None, false).await?;
+    let found = archive.overlapping_manifests(&Question::new(&asked, now), None, false).await?;
     Ok((!is_covered(&asked, &found, now)).then_some(refusal))
 }
 
-pub fn target(stack: &Stack, decided: &Decided) -> Result<Target, ExportError> {
+pub fn target(stack: &Stack, decided: &DecidedWindow) -> Result<Target, ExportError> {
     decided.target(stack).map_err(|problem| ExportError::new(ErrorName::Unexpected, problem))
 }
 
-fn is_covered(target: &Target, found: &[Found], now: DateTime<Utc>) -> bool {
-    uncovered_by(&target.question(None, now), found).is_empty()
+fn is_covered(target: &Target, found: &[FoundManifest], now: DateTime<Utc>) -> bool {
+    uncovered_by(&Question::new(target, now), found).is_empty()
 }

@@ -1,85 +1,86 @@
-//! Makes a run's report of what it left in the work bucket and in its state.
+//! Makes a run's report from its state: what it left in the work bucket, and what its execution knows.
 
 use std::collections::{BTreeSet, HashSet};
 
 use archive::Step;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, Month, Window,
     contract::{
-        plan::{Decided, Failure, PlannedWindow, Request, Run, Settled, message_of},
+        plan::{Cause, DecidedWindow, Failure, Plan, PlannedWindow, Request, Run, WindowOutcome},
         report::{Counts, Report, SCHEMA_VERSION},
     },
     manifest::Reason,
     missing::{Memory, OpenWindow},
     place::Stack,
     time::{Millis, format_instant},
-    warning::{Warning, WarningName},
+    warning::Warning,
     window::CLOCK_SKEW,
 };
 use serde_json::Value;
 
-use crate::{notification::is_news, open_windows::OpenWindows};
+use crate::{missing_update::MissingUpdate, news::is_news};
 
-/// A list that needs more of the slot's time than this is soon too long.
-const NEARLY_FULL: f64 = 0.8;
+const SECONDS_PER_HOUR: f64 = 3600.0;
 
-/// What a run left: nothing where its first plan failed.
+/// What a run left. Empty if its first plan failed.
 #[derive(Default)]
-pub struct Left {
+pub struct RunState {
+    pub plan: Option<Plan>,
     pub step: Option<Step>,
-    pub decided: Vec<Decided>,
+    pub decided: Vec<DecidedWindow>,
     pub warnings: Vec<Warning>,
 }
 
-/// What the run was.
-pub struct Header {
+/// The facts of a run that its report needs, also if it has no plan.
+pub struct RunFacts {
     pub execution: String,
     pub timezone: String,
     pub due_month: Month,
     pub scheduled_time: Option<DateTime<Utc>>,
-    /// The error that refused the run, or that its planning ended with.
+    /// The error that refused the run or ended its planning.
     pub error: Option<Failure>,
     pub compared_everything: bool,
 }
 
-impl Header {
-    pub fn of(request: &Request, left: &Left, stack: &Stack) -> Self {
-        let run = left.step.as_ref().map(|step| &step.run);
-        // A run without a plan has compared nothing, whatever its state says.
+impl RunFacts {
+    pub fn new(request: &Request, state: &RunState, stack: &Stack) -> Self {
+        let run = state.step.as_ref().map(|step| &step.run);
+        // A run without a plan has compared nothing, whatever its state is.
         let no_plan = || ExportError::new(ErrorName::Unexpected, "the run has no plan that can be read").into();
-        let error = failure(&request.state, "error").or_else(|| run.is_none().then(no_plan));
-        // Whoever is ahead of the schedule is refused, and stands for no run of it.
-        let own_time = || request.scheduled_time().filter(|time| *time <= request.start_time + CLOCK_SKEW);
-        let scheduled_time = run.map_or_else(own_time, |run| run.scheduled_time);
+        let error = caught(&request.state, "error").map(|(error, cause)| Failure { error, message: cause.message().to_owned() });
+        let error = error.or_else(|| run.is_none().then(no_plan));
+        // A run with a scheduledTime in the future was refused, and does not count as a scheduled run.
+        let requested_time = || request.scheduled_time().filter(|time| *time <= request.start_time + CLOCK_SKEW);
+        let scheduled_time = run.map_or_else(requested_time, |run| run.scheduled_time);
         let due_month = || Month::due(scheduled_time.unwrap_or(request.start_time), stack.timezone, stack.settle_days);
         Self {
             execution: request.execution.to_string(),
             timezone: run.map_or_else(|| stack.timezone.name().to_owned(), |run| run.timezone.clone()),
             due_month: run.map_or_else(due_month, |run| run.due_month),
             scheduled_time,
-            compared_everything: error.is_none() && left.step.as_ref().is_some_and(|step| step.progress.compared_everything),
+            compared_everything: error.is_none() && state.step.as_ref().is_some_and(|step| step.progress.compared_everything),
             error,
         }
     }
 }
 
-impl Left {
-    /// What turned out not to be archived when it was to be recorded.
-    pub fn refuse(&mut self, refused: Vec<(usize, ExportError)>) {
+impl RunState {
+    /// Marks windows as failed whose records were refused.
+    pub fn mark_failed(&mut self, refused: Vec<(usize, ExportError)>) {
         for (position, error) in refused {
-            self.decided[position].settled = Settled::Failed { failure: error.into(), tried: false, blocked_by: None };
+            self.decided[position].outcome = WindowOutcome::Failed { failure: error.into(), tried: false, blocked_by: None };
         }
     }
 
-    /// What failed or waits, whatever its export ended with.
+    /// The positions of the windows that failed or wait.
     pub fn not_archived(&self) -> Vec<usize> {
-        let is_open = |decided: &Decided| matches!(decided.settled, Settled::Failed { .. } | Settled::Waiting);
+        let is_open = |decided: &DecidedWindow| matches!(decided.outcome, WindowOutcome::Failed { .. } | WindowOutcome::Waiting);
         (0..self.decided.len()).filter(|position| is_open(&self.decided[*position])).collect()
     }
 
-    /// What turned out to be archived is counted, and decided no more.
-    pub fn find_archived(&mut self, archived: &HashSet<usize>) {
+    /// Counts windows as archived before, instead of decided by this run.
+    pub fn mark_archived(&mut self, archived: &HashSet<usize>) {
         let Some(step) = &mut self.step else { return };
         for position in archived {
             *step.progress.archived.entry(self.decided[*position].month).or_default() += 1;
@@ -88,146 +89,141 @@ impl Left {
         self.decided.retain(|_| position.next().is_some_and(|position| !archived.contains(&position)));
     }
 
-    /// What was planned and not looked at again has failed.
-    pub fn close(&mut self, error: Option<&Failure>) {
+    /// Marks the planned windows as failed that no call of plan-exports has looked at again.
+    pub fn fail_planned(&mut self, error: Option<&Failure>) {
         let Some(Step { groups, progress, .. }) = &mut self.step else { return };
-        let ended =
+        let unknown =
             || Failure { error: "Unexpected".to_owned(), message: "planning ended before this window was looked at again".to_owned() };
         let planned = std::mem::take(&mut progress.planned).into_iter();
-        self.decided.extend(planned.map(|PlannedWindow { group, month, window, last, .. }| {
-            let failure = last.map(Failure::from).or(error.cloned()).unwrap_or_else(ended);
-            let settled = Settled::Failed { failure, tried: true, blocked_by: None };
-            Decided { source: groups[group].source.clone(), month, window, settled }
+        self.decided.extend(planned.map(|PlannedWindow { group, month, window, last_error, .. }| {
+            let failure = last_error.map(Failure::from).or(error.cloned()).unwrap_or_else(unknown);
+            let outcome = WindowOutcome::Failed { failure, tried: true, blocked_by: None };
+            DecidedWindow { source: groups[group].source.clone(), month, window, outcome }
         }));
+    }
+
+    /// The months that the run compacted: none if it ended before it started the compaction.
+    fn compacted(&self, request: &Request) -> BTreeSet<Month> {
+        let has_started = ["compaction", "compactionError"].iter().any(|field| request.state.get(field).is_some());
+        self.plan.iter().filter(|_| has_started).flat_map(|plan| plan.compact.iter().copied()).collect()
     }
 }
 
-/// A run that is about to end, and the archive as it finds it.
+/// A run that is about to end, and the archive at this time.
 pub struct Ending {
     pub request: Request,
-    pub header: Header,
-    pub left: Left,
+    pub run: RunFacts,
+    pub state: RunState,
     pub memory: Memory,
-    /// The reports of scheduled runs, from the newest to the last one that people were told of.
-    pub earlier: Vec<(String, Report)>,
-    pub open: OpenWindows,
+    /// The reports of scheduled runs, from the newest to the last one that people know.
+    pub earlier_reports: Vec<(String, Report)>,
+    pub missing: MissingUpdate,
     pub now: DateTime<Utc>,
 }
 
 impl Ending {
     pub fn report(&self) -> Report {
         let report = report(self);
-        let told = !is_news(&report, self.last().map(|(_, last)| last));
+        let told = !is_news(&report, self.last_report().map(|(_, last)| last));
         Report { told, ..report }
     }
 
-    pub fn last(&self) -> Option<&(String, Report)> {
-        self.earlier.first()
+    pub fn last_report(&self) -> Option<&(String, Report)> {
+        self.earlier_reports.first()
     }
 
-    /// The books could not be kept, so the next run must not rely on them.
+    /// Records that the update of `missing/` failed. The next run must not rely on it.
     pub fn fail(&mut self, error: ExportError) {
-        self.header.error.get_or_insert(error.into());
-        self.header.compared_everything = false;
+        self.run.error.get_or_insert(error.into());
+        self.run.compared_everything = false;
     }
 }
 
-fn report(Ending { request, header, left, memory, open, now, .. }: &Ending) -> Report {
-    let (run, progress) = (left.step.as_ref().map(|step| &step.run), left.step.as_ref().map(|step| &step.progress));
-    let (counts, slot_seconds) = Counts::of(progress.map_or(&Default::default(), |progress| &progress.archived), &left.decided);
-    let slot_hours_needed = progress.map_or(0.0, |progress| progress.due_month_seconds) / 3600.0;
-    let mut warnings = left.warnings.clone();
-    warnings.extend(run.into_iter().flat_map(|run| run.warnings.clone()));
-    warnings.extend(progress.into_iter().flat_map(|progress| progress.warnings.clone()));
-    warnings.extend(left.decided.iter().filter_map(warning_of));
-    warnings.extend(open.not_asked.iter().map(|open| {
-        let message = format!("{} {}: no entry asks for it any more, so it stays open and is not counted", open.log_group, open.month);
-        Warning::new(WarningName::NotAsked, message)
-    }));
-    let due_window = header.timezone.parse().ok().map(|timezone| Window::of(header.due_month, timezone));
-    warnings.extend(due_window.filter(|_| header.scheduled_time.is_some()).and_then(|window| nearly_full(slot_hours_needed, window)));
-    warnings.extend(memory.unreadable.iter().map(|failure| Warning::new(WarningName::OpenWindowUnreadable, &failure.message)));
-    warnings.sort();
-    warnings.dedup();
-    let mut months: Vec<Month> = run.into_iter().flat_map(Run::months).collect();
+fn report(ending: &Ending) -> Report {
+    let Ending { request, run, state, memory, missing: update, now, .. } = ending;
+    let step = state.step.as_ref();
+    let progress = step.map(|step| &step.progress);
+    let (counts, slot_seconds) = Counts::count(progress.map_or(&Default::default(), |progress| &progress.archived), &state.decided);
+    let slot_seconds_needed = progress.map_or(0.0, |progress| progress.due_month_seconds);
+    let mut months: Vec<Month> = step.into_iter().flat_map(|step| Run::months(&step.run)).collect();
     months.dedup();
-    let missing = open.left();
-    let looked_at_due_month = header.scheduled_time.is_some() && header.compared_everything && months.contains(&header.due_month);
-    let is_due = |window: Window| due_window.is_some_and(|due| due.overlaps(window));
-    let is_open = |open: &OpenWindow| open.is_asked() && is_due(open.window());
-    let (compacted, compaction_error) = (handed_to_compaction(request), compaction_failure(&request.state));
+    let missing = update.still_open();
+    let due_window = run.timezone.parse().ok().map(|timezone| Window::of(run.due_month, timezone));
+    let has_compared_due_month = run.scheduled_time.is_some() && run.compared_everything && months.contains(&run.due_month);
+    let is_due = |open: &OpenWindow| open.is_asked() && due_window.is_some_and(|due| due.overlaps(open.window()));
+    let (compacted, compaction_error) = (state.compacted(request), compaction_failure(&request.state));
     let compaction = progress.and_then(|progress| progress.compaction.as_ref());
     let is_compacted = compaction_error.is_none() && compaction.is_some_and(|compaction| compaction.months == compacted);
     let missing_count = missing.iter().filter(|open| open.is_missing(*now)).count() + memory.unreadable.len();
     Report {
         schema_version: SCHEMA_VERSION,
-        execution: header.execution.clone(),
+        execution: run.execution.clone(),
         started: format_instant(request.start_time),
         ended: Millis::of(*now).to_string(),
-        scheduled_time: header.scheduled_time.map(format_instant),
-        compared_everything: header.compared_everything,
-        due_month: header.due_month,
-        due_month_archived: looked_at_due_month && !missing.iter().any(is_open),
-        timezone: header.timezone.clone(),
+        scheduled_time: run.scheduled_time.map(format_instant),
+        compared_everything: run.compared_everything,
+        due_month: run.due_month,
+        due_month_archived: has_compared_due_month && !missing.iter().any(is_due),
+        timezone: run.timezone.clone(),
         months,
         counts,
         missing_count: missing_count as u64,
-        slot_hours_used: slot_seconds / 3600.0,
-        slot_hours_needed,
-        error: header.error.clone(),
+        slot_hours_used: slot_seconds / SECONDS_PER_HOUR,
+        slot_hours_needed: slot_seconds_needed / SECONDS_PER_HOUR,
+        error: run.error.clone(),
         compacted,
-        compacted_manifests: compaction.map(|compaction| compaction.followed(is_compacted)),
+        compacted_manifests: compaction.map(|compaction| compaction.compacted_manifests(is_compacted)),
         compaction_error,
-        warnings,
+        warnings: warnings(ending, slot_seconds_needed, due_window),
         told: false,
-        decided: left.decided.clone(),
+        decided: state.decided.clone(),
         missing,
-        found: left.step.as_ref().map(|Step { run, groups, memory, .. }| memory.found_by(run, groups)).unwrap_or_default(),
+        found: step.map(|Step { run, groups, memory, .. }| memory.found_by(run, groups)).unwrap_or_default(),
     }
 }
 
-fn nearly_full(hours: f64, month: Window) -> Option<Warning> {
-    let days = hours / 24.0;
-    let of_month = (month.to.0 + 1 - month.from.0) as f64 / 86_400_000.0;
-    let message = format!("this list needs {days:.0} days of the export slot in a month of {of_month:.0}");
-    (days >= NEARLY_FULL * of_month).then(|| Warning::new(WarningName::SlotNearlyFull, message))
+/// All warnings of the run, in the order of a report.
+fn warnings(Ending { run, state, memory, missing, .. }: &Ending, slot_seconds_needed: f64, due_window: Option<Window>) -> Vec<Warning> {
+    let mut warnings = state.warnings.clone();
+    if let Some(Step { run, progress, .. }) = &state.step {
+        warnings.extend(run.warnings.iter().chain(&progress.warnings).cloned());
+    }
+    warnings.extend(state.decided.iter().filter_map(warning_of));
+    warnings.extend(missing.not_asked.iter().map(|open| Warning::not_asked().of_month(&open.place.log_group, open.month)));
+    let needed = TimeDelta::milliseconds((slot_seconds_needed * 1000.0) as i64);
+    let scheduled_window = due_window.filter(|_| run.scheduled_time.is_some());
+    warnings.extend(scheduled_window.and_then(|window| Warning::slot_nearly_full(needed, window)));
+    warnings.extend(memory.unreadable.iter().map(|failure| Warning::open_window_unreadable(&failure.message)));
+    warnings.sort();
+    warnings.dedup();
+    warnings
 }
 
-/// What a person should know of a log-group-month that did not fail.
-fn warning_of(Decided { source, month, settled, .. }: &Decided) -> Option<Warning> {
-    let about = |name, what: &str| Some(Warning::new(name, format!("{} {month}: {what}", source.log_group_name)));
-    match settled {
-        Settled::Warned { warning } => Some(warning.clone()),
-        Settled::Skipped { reason: Reason::ExpiredBeforeFirstRun } => {
-            about(WarningName::ExpiredBeforeFirstRun, "the export wrote nothing, and retention may have deleted the events before")
-        }
-        Settled::Lost { reason: Reason::LogGroupDeleted } => {
-            about(WarningName::LogGroupDeleted, "the log group was deleted before it was archived, so its last events are lost")
-        }
+fn warning_of(DecidedWindow { source, month, outcome, .. }: &DecidedWindow) -> Option<Warning> {
+    let of_month = |warning: Warning| Some(warning.of_month(&source.log_group_name, *month));
+    match outcome {
+        WindowOutcome::Warned { warning } => Some(warning.clone()),
+        WindowOutcome::Skipped { reason: Reason::ExpiredBeforeFirstRun } => of_month(Warning::expired_before_first_run()),
+        WindowOutcome::Lost { reason: Reason::LogGroupDeleted } => of_month(Warning::log_group_deleted()),
         _ => None,
     }
 }
 
-/// `{"Error", "Cause"}` as a Catch has it.
-fn failure(state: &Value, field: &str) -> Option<Failure> {
+/// The error name and the cause that a Catch recorded.
+fn caught(state: &Value, field: &str) -> Option<(String, Cause)> {
     let caught = state.get(field)?;
-    let text = |field: &str| caught[field].as_str().unwrap_or_default().to_owned();
-    Some(Failure { error: text("Error"), message: message_of(text("Cause")) })
+    let text = |field: &str| caught[field].as_str().unwrap_or_default();
+    Some((text("Error").to_owned(), Cause::parse(text("Cause"))))
 }
 
-/// A run that ended before it started the compaction has handed it nothing.
-fn handed_to_compaction(request: &Request) -> BTreeSet<Month> {
-    let has_started = ["compaction", "compactionError"].iter().any(|field| request.state.get(field).is_some());
-    request.plan().filter(|_| has_started).into_iter().flat_map(|plan| plan.compact).collect()
-}
-
-/// What the compaction failed with, in its own words: the cause of `startExecution.sync:2` is the description of its execution.
+/// Why the compaction failed. The cause of `startExecution.sync:2` is the description of the compaction's execution.
 fn compaction_failure(state: &Value) -> Option<Failure> {
-    let caught = failure(state, "compactionError")?;
-    let execution: Value = serde_json::from_str(&caught.message).unwrap_or_default();
-    let text = |field: &str| execution[field].as_str().filter(|text| !text.is_empty());
-    // One that was stopped, or that timed out, has a status alone.
-    let (Some(error), Some(arn)) = (text("Error").or_else(|| text("Status")), text("ExecutionArn")) else { return Some(caught) };
-    let cause = text("Cause").unwrap_or("no cause");
-    Some(Failure { error: error.to_owned(), message: format!("{cause} (execution {arn})") })
+    let (error, cause) = caught(state, "compactionError")?;
+    // An execution that was stopped or timed out has only a status.
+    Some(match (cause.field("Error").or_else(|| cause.field("Status")), cause.field("ExecutionArn")) {
+        (Some(error), Some(arn)) => {
+            Failure { error: error.to_owned(), message: format!("{} (execution {arn})", cause.field("Cause").unwrap_or("no cause")) }
+        }
+        _ => Failure { error, message: cause.message().to_owned() },
+    })
 }

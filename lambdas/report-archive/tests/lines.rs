@@ -1,4 +1,4 @@
-//! What the program writes to its standard output, line by line, and as whom it calls AWS.
+//! The program's lines on standard output, and the application name in its requests to AWS.
 
 use fake_aws::{EXECUTION, STACK, merged};
 use runtime_api::{Request, invoke, operation};
@@ -13,7 +13,7 @@ fn aws(request: &Request) -> (u16, String) {
 }
 
 #[test]
-fn a_run_leaves_a_line_its_metrics_and_its_error() {
+fn a_run_writes_a_log_line_its_metrics_and_its_error() {
     let state = json!({"error": {"Error": "InvalidInput", "Cause": "no"}, "scheduledTime": "2026-11-01T04:00:00Z"});
     let event = json!({"execution": EXECUTION, "startTime": "2026-11-01T04:00:05Z", "state": state});
     let invoked = invoke(env!("CARGO_BIN_EXE_report-archive"), &STACK, &[event], aws).unwrap();

@@ -17,9 +17,9 @@ use hyper::Method;
 use local_aws::{http, stack};
 use serde_json::Value;
 
-use crate::archive::{PARTITION, S3_PREFIX, TIMEZONE};
 use crate::candidates::Candidates;
 use crate::memory::peak_rss_mib;
+use crate::planted::{PARTITION, S3_PREFIX, TIMEZONE};
 
 pub use source::{ACCOUNT, BUCKET, Contents, LOG_GROUP, REGION, Source, WORK_BUCKET};
 

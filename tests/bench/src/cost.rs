@@ -15,8 +15,8 @@ use local_aws::samples::LogGroup;
 use local_aws::{DeployOptions, Deployment, Engine, History, LocalAws, Options};
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::month;
+use crate::planted;
 use crate::polling::{POLL_SECONDS, Workflow, follow};
 pub use dollars::Prices;
 
@@ -186,8 +186,8 @@ impl Stack {
     /// Otherwise each of these runs would read the reports of all before it.
     async fn plant_report(&self) -> Result<()> {
         let bucket = &self.deployment.bucket;
-        let (key, body) = archive::scheduled_report(&archive::stack(self.local.account_id(), self.local.region(), bucket)?);
-        archive::s3_client(&self.local).put_object().bucket(bucket).key(key).body(body.into()).send().await?;
+        let (key, body) = planted::scheduled_report(&planted::stack(self.local.account_id(), self.local.region(), bucket)?);
+        planted::s3_client(&self.local).put_object().bucket(bucket).key(key).body(body.into()).send().await?;
         Ok(())
     }
 

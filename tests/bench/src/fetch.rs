@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 use export_core::time::Millis;
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::aws::{Aws, BUCKET, Contents, LOG_GROUP};
 use crate::bars::Bar;
 use crate::by_hand;
 use crate::candidates::Candidates;
 use crate::memory::peak_until_exit;
 use crate::month;
+use crate::planted;
 use crate::stats::{median, rounded};
 use crate::tool::{credentials, tool_command};
 
@@ -73,7 +73,7 @@ fn compare(candidates: &Candidates, aws: &Aws, effort: Effort) -> Result<Value> 
     let folder = tempfile::tempdir()?;
     // Sorted by bytes, which is much quicker than by a language.
     let by_hand = |then: &str| {
-        let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", archive::S3_PREFIX);
+        let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", planted::S3_PREFIX);
         let script = format!(
             "set -e; rm -rf events; \"$AWS\" --endpoint-url {endpoint} s3 cp --quiet --recursive 's3://{BUCKET}/{prefix}' events
              find events -name '*.gz' -print0 | xargs -0 zcat | LC_ALL=C sort{then}"

@@ -8,7 +8,6 @@ use runtime_api::{FunctionProcess, Outcome};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use crate::archive;
 use crate::aws::{ACCOUNT, Aws, BUCKET, Contents, LOG_GROUP, REGION, Source, VARIABLES};
 use crate::bars::Bar;
 use crate::by_hand::{self, Ran, Used};
@@ -16,6 +15,7 @@ use crate::candidates::{COMPARED, Candidates, NAMES, zip_bytes};
 use crate::machine;
 use crate::memory::peak_rss_mib;
 use crate::month;
+use crate::planted;
 use crate::stats::{median, rounded};
 
 const HOUR_MS: u32 = 3_600_000;
@@ -118,7 +118,7 @@ async fn measure_function(candidates: &Candidates, function: &str, effort: Effor
 fn measure_frame(candidates: &Candidates, effort: Effort) -> Result<[Value; 2]> {
     let mut used: [Vec<Used>; 2] = Default::default();
     let source = Source::start(Contents::one_log_group(EVENTS))?;
-    for (key, body) in archive::exported(&archive::stack(ACCOUNT, REGION, BUCKET)?, LOG_GROUP, month::MONTH.parse()?)? {
+    for (key, body) in planted::exported(&planted::stack(ACCOUNT, REGION, BUCKET)?, LOG_GROUP, month::MONTH.parse()?)? {
         source.objects().put(BUCKET, &key, body);
     }
     for round in 0..=effort.starts {

@@ -1,6 +1,5 @@
 //! `cargo bench-all`: how fast, how small, and how little it costs, as figures that anyone can measure again.
 
-mod archive;
 mod aws;
 mod bars;
 mod by_hand;
@@ -13,6 +12,7 @@ mod machine;
 mod memory;
 mod month;
 mod parsing;
+mod planted;
 mod polling;
 mod report;
 mod scale;

@@ -13,11 +13,11 @@ use aws_sdk_sfn::types::HistoryEventType;
 use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::bars::Bar;
 use crate::candidates::Candidates;
 use crate::memory::{group_peaks, peak_rss_mib, reset_own_peak};
 use crate::month;
+use crate::planted;
 use crate::stats::rounded;
 
 const TASK: Duration = Duration::from_millis(1);
@@ -67,7 +67,7 @@ pub async fn measure(candidates: &Candidates, sizes: Sizes) -> Result<Value> {
         results.insert((*key).to_owned(), run(&local, &stack, size).await.with_context(|| format!("{size} log groups"))?);
         if *key == KEYS[2] {
             let names: Vec<String> = (size..sizes.archived).map(name).collect();
-            archive::plant(&local, &stack.bucket, &names, month::MONTH.parse()?).await?;
+            planted::plant(&local, &stack.bucket, &names, month::MONTH.parse()?).await?;
             results.insert("n10000".to_owned(), figures(&local, &stack, "alreadyArchived", sizes.archived).await?);
         }
     }

@@ -12,7 +12,6 @@ use export_core::contract::report::{Counts, SCHEMA_VERSION};
 use export_core::{Month, Window};
 use serde_json::{Value, json};
 
-use crate::archive;
 use crate::aws::{ACCOUNT, Aws, BUCKET, Contents, LOG_GROUP, REGION, Source};
 use crate::bars::Bar;
 use crate::by_hand;
@@ -20,6 +19,7 @@ use crate::candidates::Candidates;
 use crate::fetch;
 use crate::memory::peak_until_exit;
 use crate::month;
+use crate::planted;
 use crate::stats::{median, rounded};
 
 /// How much the tool has to look at.
@@ -72,7 +72,7 @@ async fn verify(candidates: &Candidates, effort: Effort) -> Result<Value> {
     let ran = tokio::task::block_in_place(|| by_hand::run(candidates, aws.addr(), aws.source(), input))?;
     month::require_outcome(&ran.output, "exported", 1)?;
     let address = aws.source().addr();
-    let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", archive::S3_PREFIX);
+    let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", planted::S3_PREFIX);
     let (mut ours, mut theirs, mut peak, mut calls) = (Vec::new(), Vec::new(), 0.0_f64, 0);
     for _ in 0..effort.verifications {
         let before = aws.source().calls();
@@ -117,17 +117,17 @@ fn status(tool: &Path, effort: Effort) -> Result<Value> {
 
 /// What the run of a month left: manifests, objects and its report.
 fn plant_run(source: &Source, log_groups: &[String], month: Month) -> Result<()> {
-    let stack = archive::stack(ACCOUNT, REGION, BUCKET)?;
+    let stack = planted::stack(ACCOUNT, REGION, BUCKET)?;
     let window = Window::of(month, stack.timezone);
     let start = window.complete_at() + TimeDelta::hours(1);
     let mut decided = Vec::new();
     for (index, name) in (0..).zip(log_groups) {
         let at = start + TimeDelta::seconds(index);
-        for (key, body) in archive::exported(&stack, name, month)? {
+        for (key, body) in planted::exported(&stack, name, month)? {
             source.objects().put_at(BUCKET, &key, body, at);
         }
         decided.push(json!({
-            "source": {"logGroupName": name, "s3BucketName": BUCKET, "s3Prefix": archive::S3_PREFIX}, "month": month, "window": window,
+            "source": {"logGroupName": name, "s3BucketName": BUCKET, "s3Prefix": planted::S3_PREFIX}, "month": month, "window": window,
             "became": "exported", "task_id": null, "objects": 1, "bytes": 1, "seconds": 1.0,
         }));
     }
@@ -135,7 +135,7 @@ fn plant_run(source: &Source, log_groups: &[String], month: Month) -> Result<()>
     let (started, ended) = (export_core::time::format_instant(start), export_core::time::format_instant(end));
     let report = json!({
         "schema_version": SCHEMA_VERSION, "execution": "planted", "started": started, "ended": ended, "scheduled_time": started,
-        "compared_everything": true, "due_month": month, "due_month_archived": true, "timezone": archive::TIMEZONE, "months": [month],
+        "compared_everything": true, "due_month": month, "due_month_archived": true, "timezone": planted::TIMEZONE, "months": [month],
         "counts": Counts::default(), "missing_count": 0, "slot_hours_used": 0.0, "slot_hours_needed": 0.0, "error": null,
         "compaction_error": null, "warnings": [], "told": true, "decided": decided, "missing": [], "found": log_groups,
     });

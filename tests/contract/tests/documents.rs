@@ -107,7 +107,7 @@ const ENUMS: [(&str, &str); 5] = [
     ("lambdas/shared/export-core/src/manifest.rs", "Outcome"),
     ("lambdas/shared/export-core/src/manifest.rs", "Reason"),
     ("lambdas/shared/export-core/src/missing.rs", "OpenOutcome"),
-    ("lambdas/shared/export-core/src/contract/create.rs", "Reason"),
+    ("lambdas/shared/export-core/src/contract/create.rs", "SkipReason"),
     ("lambdas/shared/export-core/src/warning.rs", "WarningName"),
 ];
 

@@ -157,7 +157,7 @@ fn input() -> impl Strategy<Value = Value> {
 /// What a schema has no words for.
 fn beyond_a_schema(message: &str) -> bool {
     message.contains("would write to the same place")
-        || message.contains("the log group must be of account ")
+        || message.contains("the log group must be in account ")
         || message.contains("the destination prefix has ")
 }
 

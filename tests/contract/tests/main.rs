@@ -1,9 +1,9 @@
 //! The artifacts against one another.
 
-mod athena;
 mod documents;
 mod input_schema;
 mod monitoring;
 mod roles;
+mod sql;
 mod storage;
 mod workflows;

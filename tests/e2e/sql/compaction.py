@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jsonata.jsonata import Jsonata
 
-import archive
+import sample_archive
 from local import DATABASE, ROOT, QueryError
 
 DEFINITION = ROOT / "statemachine/compact-logs.asl.json"
@@ -28,7 +28,7 @@ class Compaction:
 
     def __init__(self, athena, changed=lambda sql: sql):
         prefix = f"{athena.prefix}/" if athena.prefix else ""
-        values = {"ArchiveBucketName": archive.BUCKET, "S3PrefixSlash": prefix, "DatabaseName": DATABASE}
+        values = {"ArchiveBucketName": sample_archive.BUCKET, "S3PrefixSlash": prefix, "DatabaseName": DATABASE}
         text = DEFINITION.read_text(encoding="utf-8")
         for name, value in values.items():
             text = text.replace(f"${{{name}}}", value)

@@ -1,9 +1,9 @@
-"""What each file of infra/athena answers on the archive of archive.py, written down by hand.
+"""What each file of infra/athena answers on the archive of sample_archive.py, written down by hand.
 
 Values are the text that Athena answers with; None is NULL. Columns and rows are in order.
 """
 
-import archive as a
+import sample_archive as a
 
 LOST_BEGINNING = "\tat com.example.Lost.beginning(Lost.java:1)\nfurther text"
 TIMED_OUT = "ERROR order 4712: Task timed out after 3.00 seconds"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-import archive
+import sample_archive
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/local-aws/athena"))
@@ -34,19 +34,19 @@ def files():
     return sorted(path.name for path in FOLDER.iterdir())
 
 
-def substituted(sql, prefix=archive.PREFIX):
+def substituted(sql, prefix=sample_archive.PREFIX):
     """The text as it is deployed; `${log_group}` and the like stand for a row's values, and are Athena's own."""
-    return sql.replace("${Bucket}", archive.BUCKET).replace("${S3PrefixSlash}", f"{prefix}/" if prefix else "")
+    return sql.replace("${Bucket}", sample_archive.BUCKET).replace("${S3PrefixSlash}", f"{prefix}/" if prefix else "")
 
 
 class LocalAthena:
     """The stack's database over an archive, both in memory. `views` gives views another text."""
 
-    def __init__(self, contents, prefix=archive.PREFIX, views=None):
+    def __init__(self, contents, prefix=sample_archive.PREFIX, views=None):
         self.prefix = prefix
         self.glue, self.s3 = FakeGlue(), FakeS3()
         for key, body in contents.objects.items():
-            self.s3.put_object(Bucket=archive.BUCKET, Key=key, Body=body)
+            self.s3.put_object(Bucket=sample_archive.BUCKET, Key=key, Body=body)
         for table in table_inputs(prefix, views or {}):
             self.glue.create_table(DatabaseName=DATABASE, TableInput=table)
 
@@ -65,7 +65,7 @@ class LocalAthena:
 
 
 def table_inputs(prefix, views):
-    values = {"ArchiveBucketName": archive.BUCKET, "S3PrefixSlash": f"{prefix}/" if prefix else "", "DatabaseName": DATABASE}
+    values = {"ArchiveBucketName": sample_archive.BUCKET, "S3PrefixSlash": f"{prefix}/" if prefix else "", "DatabaseName": DATABASE}
     resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]
     for name in [*TABLES, *(f"{''.join(map(str.capitalize, view.split('_')))}View" for view in VIEWS.values())]:
         yield _resolve(resources[name]["Properties"]["TableInput"], values, views)

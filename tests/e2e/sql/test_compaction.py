@@ -4,7 +4,7 @@ import itertools
 import random
 import unittest
 
-import archive as a
+import sample_archive as a
 import expected
 from compaction import Compaction, Failed
 from local import LocalAthena, QueryError

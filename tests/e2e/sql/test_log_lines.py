@@ -5,7 +5,7 @@ The rows below were proven on Hive's classes and on Trino's rule: docs/decisions
 
 import unittest
 
-import archive
+import sample_archive
 from local import DATABASE, LocalAthena
 
 # A change of it has to be proven again where docs/decisions/0022-the-expression-was-proven-on-hive.md says.
@@ -108,7 +108,7 @@ class LogLines(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        contents, month = archive.Archive(), f"{archive.PREFIX}/log_group={archive.ORDERS}/year=2026/month=10"
+        contents, month = sample_archive.Archive(), f"{sample_archive.PREFIX}/log_group={sample_archive.ORDERS}/year=2026/month=10"
         contents.objects = {f"{month}/{number:06}": content for number, (_, content, _) in enumerate(CASES)}
         cls.athena = LocalAthena(contents)
         cls.storage = cls.athena.glue.tables[DATABASE, "log_lines"]["StorageDescriptor"]
@@ -121,7 +121,7 @@ class LogLines(unittest.TestCase):
         self.assertEqual([(c["Name"], c["Type"]) for c in self.storage["Columns"]], [("event_time", "string"), ("message", "string")], again)
 
     def test_rows(self):
-        sql = f"SELECT \"$path\", event_time, message FROM log_lines WHERE log_group = '{archive.ORDERS}' AND year = 2026 AND month = 10"
+        sql = f"SELECT \"$path\", event_time, message FROM log_lines WHERE log_group = '{sample_archive.ORDERS}' AND year = 2026 AND month = 10"
         found = [[] for _ in CASES]
         for path, *row in self.athena.rows(sql):
             found[int(path[-6:])].append(row)

@@ -2,7 +2,7 @@
 
 import unittest
 
-import archive as a
+import sample_archive as a
 import expected
 from compaction import Compaction
 from local import VIEWS, LocalAthena, QueryError, read, substituted

@@ -4,7 +4,7 @@ import gzip
 import json
 import unittest
 
-import archive as a
+import sample_archive as a
 import expected
 from local import DATABASE, LocalAthena, QueryError
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use local_aws::archive::StoredObject;
+use local_aws::stored_objects::StoredObject;
 use serde_json::{Value, json};
 
 use crate::{Archive, FROM, S3_PREFIX, TO, place};

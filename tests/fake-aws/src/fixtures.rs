@@ -38,7 +38,7 @@ pub fn stack() -> Stack {
 
 pub fn october(log_group: &str) -> Target {
     let log_group = LogGroupName::parse(log_group).expect("valid");
-    let destination = destination::DEFAULT.render(&stack().s3_prefix, &log_group).expect("valid");
+    let destination = destination::DEFAULT_TEMPLATE.render(&stack().s3_prefix, &log_group).expect("valid");
     Target {
         place: stack().place(stack().bucket, log_group, destination),
         stream_prefix: None,

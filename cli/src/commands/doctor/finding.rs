@@ -3,7 +3,7 @@
 use archive::service_failure;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use export_core::service::{Refusal, ServiceFailure};
+use export_core::service::{FailureKind, ServiceFailure};
 use serde::Serialize;
 use serde_json::json;
 
@@ -174,7 +174,7 @@ impl Findings {
             return Ok(Asked::Absent);
         }
         // HEAD has no body, and so no code. S3 answers 405 where only the bucket's owner may call.
-        if failure.refusal() != Refusal::AccessDenied && !matches!(failure.status, Some(403 | 405)) {
+        if failure.kind() != FailureKind::AccessDenied && !matches!(failure.status, Some(403 | 405)) {
             return Err(Failure::of(call.action.split(':').next().unwrap_or_default(), failure));
         }
         let statement = json!({"Effect": "Allow", "Action": call.action, "Resource": call.resource});

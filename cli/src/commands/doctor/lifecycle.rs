@@ -21,7 +21,7 @@ pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Find
     let asked = context.s3().get_bucket_lifecycle_configuration().bucket(bucket).send().await;
     let Some(answer) = findings.ask(call, asked)?.known() else { return Ok(()) };
     let of = &stack.stack;
-    let memory = [of.all_manifests(), of.missing(), of.reports()];
+    let memory = [of.manifests_folder(), of.missing_folder(), of.reports_folder()];
     let exports = of.s3_prefix.join("log_group=");
     for (index, rule) in answer.rules().iter().enumerate() {
         let Some(does) = takes(rule) else { continue };

@@ -218,7 +218,7 @@ impl<'a> List<'a> {
             match outer {
                 Some(outer) if inner.0.starts_with(&outer.0) && outer.1.place.log_group != inner.1.place.log_group => {
                     let Some(entry) = best_entries(&self.input.entries, &inner.1.place.log_group).into_iter().find(|entry| {
-                        entry.destination_prefix == inner.1.source.destination_prefix
+                        entry.destination_template == inner.1.source.destination_template
                             && entry.s3_prefix.as_ref().is_none_or(|own| *own == inner.1.source.s3_prefix)
                     }) else {
                         continue;

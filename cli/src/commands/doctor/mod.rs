@@ -2,8 +2,8 @@
 
 mod alarms;
 mod bucket;
+mod bucket_access;
 mod deployment;
-mod destination;
 mod finding;
 mod fix;
 mod granted;
@@ -19,7 +19,7 @@ mod template;
 use std::fmt::Write;
 
 use crate::{Verdict, arguments::Format, context::Context, failure::Failure, output::note};
-use destination::Destination;
+use bucket_access::BucketAccess;
 use finding::{Finding, Findings, Severity};
 
 pub async fn run(context: &Context) -> Result<Verdict, Failure> {
@@ -33,8 +33,8 @@ pub async fn run(context: &Context) -> Result<Verdict, Failure> {
     };
     let roles = granted::roles(&deployment);
     let is_usable = bucket::check(context, &stack, &mut findings).await?;
-    let destination = Destination { context, stack: &stack, deployment: &deployment, roles: &roles };
-    destination.check(is_usable, groups.as_deref(), &mut findings).await?;
+    let access = BucketAccess { context, stack: &stack, deployment: &deployment, roles: &roles };
+    access.check(is_usable, groups.as_deref(), &mut findings).await?;
     roles::check(context, &roles, &mut findings).await?;
     notification::check(context, &stack, &mut findings).await?;
     slot::check(context, &stack, &mut findings).await?;

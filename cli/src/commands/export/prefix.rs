@@ -29,10 +29,10 @@ pub fn read(text: &str, stack: &Stack, input: &RunInput) -> Result<Prefix, Failu
 fn own(stack: &Stack, input: &RunInput) -> Vec<Vec<String>> {
     let mut own = below(&stack.s3_prefix);
     own.extend(below(&input.s3_prefix));
-    for Entry { s3_prefix, destination_prefix, .. } in &input.entries {
+    for Entry { s3_prefix, destination_template, .. } in &input.entries {
         let s3_prefix = s3_prefix.as_ref().unwrap_or(&input.s3_prefix);
         own.extend(below(s3_prefix));
-        let template = destination_prefix.clone().map(String::from);
+        let template = destination_template.clone().map(String::from);
         own.extend(template.map(|template| parts(&template.replace("{s3Prefix}", s3_prefix.as_str()))));
     }
     own

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use export_core::{
     LogGroupName, Prefix, TaskId, Window,
     place::Stack,
-    service::{Refusal, ServiceFailure},
+    service::{FailureKind, ServiceFailure},
 };
 use tokio::time::Instant;
 
@@ -68,7 +68,7 @@ impl Task<'_> {
             Ok(created) => return read(created.task_id.as_deref()).map(Created::Task),
             Err(error) => service_failure("CreateExportTask", &error),
         };
-        let is_unknown = matches!(failure.refusal(), Refusal::NoAnswer | Refusal::Unavailable);
+        let is_unknown = matches!(failure.kind(), FailureKind::NoAnswer | FailureKind::Unavailable);
         if !is_unknown && !failure.has_code("LimitExceededException") {
             return Err(Failure::of("logs", &failure));
         }

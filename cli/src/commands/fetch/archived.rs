@@ -164,7 +164,7 @@ async fn known(archive: &Archive, period: Window, globs: &Globs, found: &mut Fou
 async fn keys(archive: &Archive, period: Window) -> Result<Vec<ManifestKey>, Failure> {
     // No window ends in the future.
     let past = Window { to: period.to.min(Millis::of(Utc::now())), ..period };
-    let months: Vec<Month> = Month::parts_of(past, archive.stack.timezone).into_iter().map(|(month, _)| month).collect();
+    let months: Vec<Month> = Month::split_window(past, archive.stack.timezone).into_iter().map(|(month, _)| month).collect();
     let months: BTreeSet<Month> = months.iter().flat_map(|month| [month.previous(), *month, month.next()]).collect();
     let listed = stream::iter(months).map(|month| archive.manifests_of_month(month)).buffered(LISTINGS);
     let keys: Vec<Vec<ManifestKey>> = listed.try_collect().await?;

@@ -29,7 +29,7 @@ pub struct Piece {
 /// An event of a period can lie in several places of the archive, if an entry's prefix has changed. Each part of the period is read from
 /// one of them: the one with most log streams, then one that was whole when it was exported, then one without problems, then the newest.
 pub fn pieces(period: Window, stream: Option<&StreamPrefix>, archived: &[Archived]) -> Vec<Piece> {
-    let has_objects = |index: &usize| !archived[*index].manifest.holds_nothing() && is_asked(&archived[*index].manifest, stream);
+    let has_objects = |index: &usize| !archived[*index].manifest.has_no_objects() && is_asked(&archived[*index].manifest, stream);
     let parts = |index: usize| {
         let manifest = &archived[index].manifest;
         let whole = whole(manifest);

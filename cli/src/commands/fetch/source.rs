@@ -109,7 +109,7 @@ fn slices(period: Window) -> Vec<Window> {
     let last = period.to.min(Millis::of(Utc::now()) + AHEAD).max(period.from);
     let period = Window { to: last, ..period };
     let number = period.duration().num_milliseconds() / SHORTEST.num_milliseconds();
-    period.parts(number.clamp(1, SLICES))
+    period.split_equally(number.clamp(1, SLICES))
 }
 
 async fn read_slice(

@@ -5,17 +5,17 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use archive::{Archive, Compared};
+use archive::{Archive, ComparedSubject};
 use chrono::{SecondsFormat, Utc};
 use chrono_tz::Tz;
 use export_core::{
     Month, Window,
-    contract::plan::{Next, PlannedWindow, Run, Settled},
-    decide::{LogGroup, Start, Verdict},
+    contract::plan::{Next, PlannedWindow, Run, WindowOutcome},
+    decide::{KnownGaps, LogGroup, Verdict},
     entry,
-    manifest::{Found, Manifest, Outcome},
+    manifest::{FoundManifest, Manifest, Outcome},
     missing::Memory,
-    planner::{Finished, Group, Planner, Progress, Speed},
+    planner::{Group, Planner, Progress, Round, TaskSpeed},
     time::Millis,
     warning::Warning,
 };
@@ -82,13 +82,13 @@ pub async fn preview(archive: &Archive, run: &Run, groups: &[Group], memory: &Me
     let mut progress = Progress::default();
     loop {
         let planner = Planner::new(run, groups, memory, progress, false);
-        let take = |one: &Compared| {
+        let take = |one: &ComparedSubject| {
             collected.take(one);
             tell();
         };
-        let Finished { next, progress: left, decided, .. } = archive.compare(planner, |_| None, || false, Utc::now, take).await?;
+        let Round { next, progress: left, decided, .. } = archive.compare(planner, |_| None, || false, Utc::now, take).await?;
         for decided in decided {
-            collected.settle(&decided.source, decided.month, decided.window, decided.settled);
+            collected.settle(&decided.source, decided.month, decided.window, decided.outcome);
         }
         for planned in &left.planned {
             collected.plan(planned);
@@ -110,7 +110,7 @@ struct Collected<'a> {
     rows: Vec<Row>,
     seen: HashSet<(usize, Window)>,
     /// What is known of exports, before they are cut into parts.
-    starts: HashMap<usize, Vec<(Window, Start, Option<Speed>)>>,
+    starts: HashMap<usize, Vec<(Window, KnownGaps, Option<TaskSpeed>)>>,
 }
 
 impl<'a> Collected<'a> {
@@ -120,16 +120,16 @@ impl<'a> Collected<'a> {
         Self { run, groups, by_source, timezone, rate: Rate::default(), rows: Vec::new(), seen: HashSet::new(), starts: HashMap::new() }
     }
 
-    fn take(&mut self, one: &Compared) {
+    fn take(&mut self, one: &ComparedSubject) {
         let group = one.subject.group;
-        for manifest in one.found.iter().filter(|found| found.is_valid()).filter_map(Found::manifest) {
-            if Speed::of(manifest).is_some() {
+        for manifest in one.found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest) {
+            if TaskSpeed::of(manifest).is_some() {
                 self.learn(group, manifest.window(), manifest.seconds());
             }
         }
         for decision in &one.decisions {
             match &decision.verdict {
-                Verdict::Archived if !self.is_hole(decision.month, one.subject.window) => {
+                Verdict::Archived if !self.is_hole(decision.month, one.subject.target.window) => {
                     let mut row = self.row(group, decision.month, decision.window, "archived");
                     row.reason = Some("AlreadyArchived".to_owned());
                     row.message = recorded(&one.found);
@@ -145,7 +145,10 @@ impl<'a> Collected<'a> {
 
     /// The run looks there only for what a changed time zone left.
     fn is_hole(&self, month: Month, window: Window) -> bool {
-        self.run.looks.iter().any(|look| look.after_first_covered && (look.month, look.window) == (month, window))
+        self.run
+            .months_to_compare
+            .iter()
+            .any(|compared| compared.after_first_covered && (compared.month, compared.window) == (month, window))
     }
 
     fn learn(&mut self, group: usize, window: Window, seconds: f64) {
@@ -170,21 +173,21 @@ impl<'a> Collected<'a> {
         self.add(row, *window);
     }
 
-    fn settle(&mut self, source: &entry::Source, month: Month, window: Window, settled: Settled) {
+    fn settle(&mut self, source: &entry::Source, month: Month, window: Window, settled: WindowOutcome) {
         let Some(group) = self.by_source.get(source).copied() else { return };
         let row = |outcome| self.row(group, month, window, outcome);
         let row = match settled {
-            Settled::Skipped { reason } => Row { reason: Some(format!("{reason:?}")), ..row("skipped") },
-            Settled::Lost { reason } => Row { reason: Some(format!("{reason:?}")), fails_run: reason.fails_run(), ..row("lost") },
-            Settled::NothingYet => Row { reason: Some("NoEventsYet".to_owned()), ..row("nothingYet") },
-            Settled::Warned { warning: Warning { name, message } } => {
+            WindowOutcome::Skipped { reason } => Row { reason: Some(format!("{reason:?}")), ..row("skipped") },
+            WindowOutcome::Lost { reason } => Row { reason: Some(format!("{reason:?}")), fails_run: reason.fails_run(), ..row("lost") },
+            WindowOutcome::NothingYet => Row { reason: Some("NoEventsYet".to_owned()), ..row("nothingYet") },
+            WindowOutcome::Warned { warning: Warning { name, message } } => {
                 Row { reason: Some(name.as_str()), message: Some(message), ..row("warned") }
             }
-            Settled::Failed { failure, .. } => {
+            WindowOutcome::Failed { failure, .. } => {
                 Row { error: Some(failure.error), message: Some(failure.message), fails_run: true, ..row("failed") }
             }
             // Of a window that has had its turn.
-            Settled::Exported { .. } | Settled::Empty { .. } | Settled::Waiting => return,
+            WindowOutcome::Exported { .. } | WindowOutcome::Empty { .. } | WindowOutcome::Waiting => return,
         };
         self.add(row, window);
     }
@@ -216,7 +219,7 @@ impl<'a> Collected<'a> {
             from_local: local(window.from),
             to_local: local(window.to),
             log_stream_name_prefix: source.log_stream_name_prefix.as_ref().map(ToString::to_string),
-            destination_prefix: place.destination.prefix(month),
+            destination_prefix: place.destination.prefix_of(month),
             outcome,
             reason: None,
             error: None,
@@ -257,7 +260,7 @@ impl Row {
 }
 
 /// What covers a window, where that is no export.
-fn recorded(found: &[Found]) -> Option<String> {
+fn recorded(found: &[FoundManifest]) -> Option<String> {
     let says = |manifest: &Manifest| {
         let reason = manifest.reason.map(|reason| format!(" {reason:?}")).unwrap_or_default();
         let outcome = match manifest.outcome {
@@ -268,5 +271,5 @@ fn recorded(found: &[Found]) -> Option<String> {
         };
         Some(format!("recorded as {outcome}{reason}"))
     };
-    found.iter().filter(|found| found.is_valid()).filter_map(Found::manifest).find_map(says)
+    found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest).find_map(says)
 }

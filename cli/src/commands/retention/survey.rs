@@ -6,10 +6,10 @@ use archive::{Archive, ManifestIndex};
 use chrono::{DateTime, Utc};
 use export_core::{
     ExportError, LogGroupName, Month, Window,
-    decide::LogGroup,
+    decide::{LogGroup, Question},
     expiry::{Answer, Proposal},
     input::RunInput,
-    manifest::Found,
+    manifest::FoundManifest,
     place::Place,
     planner::Group,
     target::Target,
@@ -81,7 +81,7 @@ impl Survey<'_> {
         let exposed = candidates.iter().filter_map(|candidate| self.proposal(candidate, now).exposed());
         let months: BTreeSet<Month> = exposed.flat_map(|exposed| self.months_of(exposed)).map(|(month, _)| month).collect();
         let mut index = ManifestIndex::default();
-        index.look_at(self.archive, months).await?;
+        index.load_months(self.archive, months).await?;
         let answers = candidates.iter().map(|candidate| self.one(candidate, Some(&index), now));
         stream::iter(answers).buffered(LOG_GROUPS).inspect(|_| tell()).try_collect().await
     }
@@ -93,17 +93,17 @@ impl Survey<'_> {
         let places = candidate.places.iter().flat_map(|place| windows.iter().map(move |(month, window)| (place, *month, *window)));
         let targets = places.map(|(place, month, window)| Target { place: place.clone(), stream_prefix: None, month, window });
         let look = async |target: Target| {
-            let question = target.question(None, now);
+            let question = Question::new(&target, now);
             self.archive.overlapping_manifests(&question, index, false).await
         };
-        let found: Vec<Vec<Found>> = stream::iter(targets).map(look).buffered(WINDOWS).try_collect().await?;
+        let found: Vec<Vec<FoundManifest>> = stream::iter(targets).map(look).buffered(WINDOWS).try_collect().await?;
         // A manifest can overlap two months.
         let mut keys = BTreeSet::new();
-        let found: Vec<Found> = found.into_iter().flatten().filter(|found| keys.insert(found.key.clone())).collect();
+        let found: Vec<FoundManifest> = found.into_iter().flatten().filter(|found| keys.insert(found.key.clone())).collect();
         Ok(proposal.answer(&found))
     }
 
     pub fn months_of(&self, window: Window) -> Vec<(Month, Window)> {
-        Month::parts_of(window, self.input.timezone)
+        Month::split_window(window, self.input.timezone)
     }
 }

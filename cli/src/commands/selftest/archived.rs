@@ -110,13 +110,13 @@ impl Archived<'_> {
 
     async fn only_manifest(&self, log_group: &LogGroupName) -> Result<Result<(ManifestKey, Manifest), String>, Failure> {
         let stack = &self.trial.stack.stack;
-        let prefix = stack.manifests_of(self.trial.month(), &self.trial.place(log_group.clone())?.hash());
+        let prefix = stack.manifests_prefix(self.trial.month(), &self.trial.place(log_group.clone())?.hash());
         let keys = self.archive.list_keys(stack.bucket.as_str(), &prefix).await?;
         let keys: Vec<ManifestKey> = keys.iter().filter_map(|(key, _)| stack.parse_manifest_key(key)).collect();
         let [key] = &keys[..] else { return Ok(Err(format!("it has {} manifests, not 1", keys.len()))) };
         Ok(match self.archive.manifest(key, Utc::now()).await? {
             Some(Ok(manifest)) => Ok((key.clone(), manifest)),
-            Some(Err(why)) => Err(format!("its manifest counts for nothing: {why}")),
+            Some(Err(why)) => Err(format!("its manifest is not valid: {why}")),
             None => Err("its manifest is gone again".to_owned()),
         })
     }

@@ -1,7 +1,7 @@
 //! Exports without the state machine: they show how CloudWatch Logs answers, and when the events can be exported. So the run afterwards
 //! does not fail, which would set off the stack's alarms.
 
-use std::{io::Read, time::Duration};
+use std::{cell::RefCell, io::Read, time::Duration};
 
 use archive::{Archive, service_failure};
 use aws_sdk_cloudwatchlogs::{
@@ -11,7 +11,7 @@ use aws_sdk_cloudwatchlogs::{
 use chrono::Utc;
 use export_core::{
     Window,
-    service::{Refusal, ServiceFailure},
+    service::{FailureKind, ServiceFailure},
     time::Millis,
 };
 use flate2::read::MultiGzDecoder;
@@ -34,12 +34,26 @@ const SHORTEST_PATIENCE: Duration = Duration::from_secs(120);
 /// Of the time that a person gives, before the second, third and fourth export of a log group.
 const SHARES: [u32; 3] = [1, 4, 10];
 
+/// So often CloudWatch Logs may not know a task that was just created.
+pub const MOST_INVISIBLE: u32 = 20;
+
 pub struct Direct<'a> {
     pub trial: Trial<'a>,
     pub archive: &'a Archive,
     pub interrupt: &'a Interrupt,
     /// For events to become exportable.
     pub patience: Duration,
+    pub tasks: &'a CreatedTasks,
+}
+
+/// The ids of the tasks that a self-test has created without its run: CloudWatch Logs does not list a task in its first second.
+#[derive(Default)]
+pub struct CreatedTasks(RefCell<Vec<String>>);
+
+impl CreatedTasks {
+    pub fn ids(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
 }
 
 /// What one export task wrote.
@@ -157,7 +171,9 @@ impl Direct<'_> {
         // The SDK takes a busy slot for throttling, and would try again.
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let created = request.customize().config_override(once).send().await;
-        Ok(created.map_err(|error| service_failure("CreateExportTask", &error))?.task_id.unwrap_or_default())
+        let task_id = created.map_err(|error| service_failure("CreateExportTask", &error))?.task_id.unwrap_or_default();
+        self.tasks.0.borrow_mut().push(task_id.clone());
+        Ok(task_id)
     }
 
     async fn create_when_free(&self, subject: Subject) -> Result<String, Stop> {
@@ -169,7 +185,7 @@ impl Direct<'_> {
                 Ok(task_id) => return Ok(task_id),
                 Err(failure)
                     if began.elapsed() < self.patience.max(SHORTEST_PATIENCE)
-                        && (failure.is_slot_busy() || matches!(failure.refusal(), Refusal::Throttled | Refusal::Unavailable)) => {}
+                        && (failure.is_slot_busy() || matches!(failure.kind(), FailureKind::Throttled | FailureKind::Unavailable)) => {}
                 Err(failure) if failure.is_slot_busy() => return Err(self.busy().await?.into()),
                 Err(failure) => return Err(Failure::of("logs", &failure).into()),
             }
@@ -185,9 +201,7 @@ impl Direct<'_> {
     }
 
     pub async fn task(&self, task_id: &str) -> Result<Option<ExportTask>, Stop> {
-        let described = self.archive.logs.describe_export_tasks().task_id(task_id).send().await;
-        let described = described.map_err(|error| Failure::of("logs", &service_failure("DescribeExportTasks", &error)))?;
-        Ok(described.export_tasks.unwrap_or_default().pop())
+        Ok(slot::task(&self.archive.logs, task_id).await.map_err(|failure| Failure::of("logs", &failure))?)
     }
 
     /// Until the task has ended; it must be COMPLETED then. A task may be invisible at first.
@@ -205,7 +219,7 @@ impl Direct<'_> {
                         break task;
                     }
                 }
-                None if invisible < 20 => invisible += 1,
+                None if invisible < MOST_INVISIBLE => invisible += 1,
                 None => return Err(Failure::Aws(format!("DescribeExportTasks does not know task {task_id}: repeat the command")).into()),
             }
             waits.wait(self.interrupt).await?;

@@ -7,16 +7,19 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use export_core::{ExportError, LogGroupName};
 use tokio::time::Duration;
 
-use super::trial::{FOLDER, Trial};
+use super::{
+    direct::{CreatedTasks, MOST_INVISIBLE, is_active},
+    trial::{FOLDER, Trial},
+};
 use crate::{context::Context, failure::Failure, slot};
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-const NEEDS: &str = "s3:DeleteObject";
 
 pub struct Removal<'a> {
     pub context: &'a Context,
     pub trial: Trial<'a>,
     pub archive: &'a Archive,
+    pub tasks: &'a CreatedTasks,
 }
 
 /// What stays, and why.
@@ -36,7 +39,7 @@ pub struct Removed {
 impl Removal<'_> {
     pub async fn remove(&self) -> Result<Removed, Failure> {
         self.wait_for_run().await?;
-        self.cancel_task().await?;
+        self.cancel_tasks().await?;
         let mut removed = Removed::default();
         for folder in self.folders()? {
             self.empty(&folder, &mut removed).await;
@@ -61,19 +64,35 @@ impl Removal<'_> {
         }
     }
 
-    /// So does a task.
-    async fn cancel_task(&self) -> Result<(), Failure> {
+    /// So does a task. Those of an earlier self-test are known by their log groups only.
+    async fn cancel_tasks(&self) -> Result<(), Failure> {
+        for task_id in self.tasks.ids() {
+            self.cancel(&task_id).await?;
+        }
         let names = self.trial.log_groups();
-        let mut is_cancelled = false;
+        let holder = slot::holder(&self.archive.logs, &self.trial.stack.stack.bucket).await;
+        let holder = holder.map_err(|failure| Failure::of("logs", &failure))?;
+        match holder.filter(|holder| names.iter().any(|name| name.as_str() == holder.log_group)) {
+            Some(holder) => self.cancel(&holder.task_id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Until the task has ended.
+    async fn cancel(&self, task_id: &str) -> Result<(), Failure> {
+        let (mut invisible, mut is_cancelled) = (0, false);
         loop {
-            let holder = slot::holder(&self.archive.logs, &self.trial.stack.stack.bucket).await;
-            let holder = holder.map_err(|failure| Failure::of("logs", &failure))?;
-            let is_own = |log_group: &str| names.iter().any(|name| name.as_str() == log_group);
-            let Some(holder) = holder.filter(|holder| is_own(&holder.log_group)) else { return Ok(()) };
-            if !is_cancelled {
-                // What cannot be cancelled ends by itself.
-                let _ = self.archive.logs.cancel_export_task().task_id(holder.task_id).send().await;
-                is_cancelled = true;
+            let task = slot::task(&self.archive.logs, task_id).await.map_err(|failure| Failure::of("logs", &failure))?;
+            match task {
+                Some(task) if !is_active(&task) => return Ok(()),
+                None if invisible == MOST_INVISIBLE => return Ok(()),
+                None => invisible += 1,
+                Some(_) if !is_cancelled => {
+                    // What cannot be cancelled ends by itself.
+                    let _ = self.archive.logs.cancel_export_task().task_id(task_id).send().await;
+                    is_cancelled = true;
+                }
+                Some(_) => {}
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
@@ -85,7 +104,7 @@ impl Removal<'_> {
         let mut folders = Vec::new();
         for log_group in self.trial.log_groups() {
             let place = self.trial.place(log_group)?.hash();
-            folders.extend([stack.manifests_of(month, &place), stack.missing_of(&place)]);
+            folders.extend([stack.manifests_prefix(month, &place), stack.missing_prefix(&place)]);
         }
         folders.extend([self.trial.archived_folder(), self.trial.direct_folder()]);
         Ok(folders)
@@ -102,7 +121,7 @@ impl Removal<'_> {
         };
         for (key, _) in keys {
             // The next one would be refused as well.
-            if let Err(error) = self.archive.delete(bucket, &key, NEEDS).await {
+            if let Err(error) = self.archive.delete(bucket, &key).await {
                 return remains(error);
             }
             removed.objects += 1;

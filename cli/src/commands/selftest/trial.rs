@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use export_core::{
     LogGroupName, Month, Window,
-    destination::DEFAULT,
+    destination::DEFAULT_TEMPLATE,
     place::Place,
     time::Millis,
     window::{CLOCK_SKEW, SETTLING_TIME},
@@ -92,7 +92,7 @@ impl<'a> Trial<'a> {
     /// Where the run archives a log group.
     pub fn place(&self, log_group: LogGroupName) -> Result<Place, Failure> {
         let stack = &self.stack.stack;
-        let destination = DEFAULT.render(&stack.s3_prefix, &log_group).map_err(Failure::Usage)?;
+        let destination = DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).map_err(Failure::Usage)?;
         Ok(stack.place(stack.bucket.clone(), log_group, destination))
     }
 

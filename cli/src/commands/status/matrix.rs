@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use export_core::{
     LogGroupName, Month, Window,
     manifest::Outcome,
-    missing::{OpenOutcome, OpenWindow, PATIENCE},
+    missing::{MAX_WAIT, OpenOutcome, OpenWindow},
     place::Stack,
 };
 use serde::Serialize;
@@ -132,7 +132,7 @@ impl Matrix {
 /// Every log group that the archive knows, with the months that it says anything of.
 fn known(survey: &Survey) -> BTreeMap<&LogGroupName, BTreeSet<Month>> {
     let settled = survey.settled.iter().map(|window| (&window.log_group, Some(window.month)));
-    let open = survey.open.iter().map(|open| (&open.log_group, Some(open.month)));
+    let open = survey.open.iter().map(|open| (&open.place.log_group, Some(open.month)));
     let found = survey.last_compared.iter().flat_map(|last| last.found.iter().map(|name| (name, Some(last.due_month))));
     let mut known: BTreeMap<&LogGroupName, BTreeSet<Month>> = BTreeMap::new();
     for (name, month) in settled.chain(open).chain(found) {
@@ -159,7 +159,7 @@ impl LogGroup<'_> {
         let is_due = self.now >= window.settled_at(self.stack.settle_days);
         let next = self.of_run(month, is_due);
         let state = of_open(&open).or_else(|| of_settled(&settled, &window.without(&covering))).or(next)?;
-        let has_waited = || self.now - window.settled_at(self.stack.settle_days) >= PATIENCE;
+        let has_waited = || self.now - window.settled_at(self.stack.settle_days) >= MAX_WAIT;
         // A run would export it, or what a part leaves open of it, and none has looked.
         let waits = matches!(state, State::Waiting | State::CoveredInPart) && next == Some(State::Waiting);
         let is_missing = open.iter().any(|open| open.is_missing(self.now)) || open.is_empty() && waits && has_waited();
@@ -309,8 +309,8 @@ mod tests {
     fn the_rest_of_a_month_that_is_covered_in_part_is_missing_after_seven_days() {
         let whole = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
         for (now, settled, expected) in [
-            ("2026-11-08T02:59:59Z", whole.parts(2)[0], (State::CoveredInPart, false)),
-            ("2026-11-08T03:00:00Z", whole.parts(2)[0], (State::CoveredInPart, true)),
+            ("2026-11-08T02:59:59Z", whole.split_equally(2)[0], (State::CoveredInPart, false)),
+            ("2026-11-08T03:00:00Z", whole.split_equally(2)[0], (State::CoveredInPart, true)),
             ("2026-11-08T03:00:00Z", whole, (State::Archived, false)),
         ] {
             assert_eq!(october(now, 0, Some(settled)), Some(expected), "{now}");

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use archive::{Archive, Listed};
+use archive::{Archive, ListedObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ExportError, LogGroupName, Month, Window,
     contract::{
-        plan::{Failure, Settled},
+        plan::{Failure, WindowOutcome},
         report::Report,
     },
     manifest::{Manifest, Outcome, Reason},
@@ -20,6 +20,8 @@ use export_core::{
     time::Millis,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::output::note;
 
 /// Manifests that are read at a time.
 const AT_ONCE: usize = 64;
@@ -74,7 +76,8 @@ impl Survey {
         let last_compared = reports.last_compared().await?;
         let mut survey = Self { open, unreadable, last_compared, ..Self::default() };
         let unexplained = survey.explain(&mut reports, manifests).await?;
-        let read = async |(key, listed): (ManifestKey, Listed)| Ok::<_, ExportError>((archive.manifest(&key, now).await?, key, listed));
+        let read =
+            async |(key, listed): (ManifestKey, ListedObject)| Ok::<_, ExportError>((archive.manifest(&key, now).await?, key, listed));
         let read: Vec<_> = stream::iter(unexplained).map(read).buffered(AT_ONCE).try_collect().await?;
         for (manifest, key, listed) in read {
             match manifest {
@@ -86,14 +89,22 @@ impl Survey {
         Ok(survey)
     }
 
+    /// Names each open window that cannot be read, and answers whether there is one: a window of which nobody knows anything.
+    pub fn warn_of_unreadable(&self) -> bool {
+        for failure in &self.unreadable {
+            note(format_args!("warning: {}: {}", failure.error, failure.message));
+        }
+        !self.unreadable.is_empty()
+    }
+
     /// Takes what reports tell, and returns the manifests that none does.
     async fn explain(
         &mut self,
         reports: &mut Reports<'_>,
-        mut manifests: Vec<(ManifestKey, Listed)>,
-    ) -> Result<Vec<(ManifestKey, Listed)>, ExportError> {
+        mut manifests: Vec<(ManifestKey, ListedObject)>,
+    ) -> Result<Vec<(ManifestKey, ListedObject)>, ExportError> {
         for back in 0..RUNS_BACK {
-            let mut by_run: BTreeMap<Option<usize>, Vec<(ManifestKey, Listed)>> = BTreeMap::new();
+            let mut by_run: BTreeMap<Option<usize>, Vec<(ManifestKey, ListedObject)>> = BTreeMap::new();
             for (key, listed) in manifests {
                 by_run.entry(reports.before(listed.modified, back)).or_default().push((key, listed));
             }
@@ -121,20 +132,24 @@ impl Survey {
 }
 
 /// The manifests, and the keys of the open windows.
-async fn list(archive: &Archive, from: Option<Month>, to: Option<Month>) -> Result<(Vec<(ManifestKey, Listed)>, Vec<String>), ExportError> {
+async fn list(
+    archive: &Archive,
+    from: Option<Month>,
+    to: Option<Month>,
+) -> Result<(Vec<(ManifestKey, ListedObject)>, Vec<String>), ExportError> {
     let (stack, bucket) = (&archive.stack, archive.stack.bucket.as_str());
-    let (manifests, missing) = (stack.all_manifests(), stack.missing());
-    let after = from.map(|from| stack.manifests(from.previous()));
+    let (manifests, missing) = (stack.manifests_folder(), stack.missing_folder());
+    let after = from.map(|from| stack.month_folder(from.previous()));
     // The two folders are neighbours in the order of keys, so one listing has both. At the bucket's root, others' keys may lie between.
     let prefixes = if stack.s3_prefix.as_str().is_empty() { vec![manifests, missing.clone()] } else { vec![stack.s3_prefix.join("m")] };
     let (mut settled, mut open) = (Vec::new(), Vec::new());
     for prefix in prefixes {
-        let take = |listed: Listed| match stack.parse_manifest_key(&listed.key) {
+        let take = |listed: ListedObject| match stack.parse_manifest_key(&listed.key) {
             Some(key) if to.is_none_or(|to| key.month <= to.next()) => settled.push((key, listed)),
             None if listed.key.starts_with(&missing) => open.push(listed.key),
             Some(_) | None => {}
         };
-        archive.each_object(bucket, &prefix, after.as_deref(), take).await?;
+        archive.for_each_object(bucket, &prefix, after.as_deref(), take).await?;
     }
     Ok((settled, open))
 }
@@ -205,21 +220,21 @@ impl Run {
         for decided in report.decided {
             let Ok(place) = decided.source.place(&archive.stack) else { continue };
             let log_group_month = (place.log_group.clone(), decided.month);
-            let (outcome, reason, objects, bytes) = match decided.settled {
+            let (outcome, reason, objects, bytes) = match decided.outcome {
                 // These manifests are written after the report, and a lost one says what still lies there.
-                Settled::Skipped { reason } | Settled::Lost { reason } if reason.is_told() => continue,
-                Settled::Exported { objects, bytes, .. } => (Outcome::Exported, None, objects, bytes),
-                Settled::Empty { .. } => (Outcome::Empty, None, 0, 0),
-                Settled::Skipped { reason } => (Outcome::Skipped, Some(reason), 0, 0),
-                Settled::NothingYet => {
+                WindowOutcome::Skipped { reason } | WindowOutcome::Lost { reason } if reason.needs_report_first() => continue,
+                WindowOutcome::Exported { objects, bytes, .. } => (Outcome::Exported, None, objects, bytes),
+                WindowOutcome::Empty { .. } => (Outcome::Empty, None, 0, 0),
+                WindowOutcome::Skipped { reason } => (Outcome::Skipped, Some(reason), 0, 0),
+                WindowOutcome::NothingYet => {
                     nothing_yet.insert(log_group_month);
                     continue;
                 }
-                Settled::Warned { .. } => {
+                WindowOutcome::Warned { .. } => {
                     warned.insert(log_group_month);
                     continue;
                 }
-                Settled::Lost { .. } | Settled::Waiting | Settled::Failed { .. } => continue,
+                WindowOutcome::Lost { .. } | WindowOutcome::Waiting | WindowOutcome::Failed { .. } => continue,
             };
             let (log_group, month) = log_group_month;
             let settled = SettledWindow { log_group, month, window: decided.window, outcome, reason, objects, bytes, settled: None };

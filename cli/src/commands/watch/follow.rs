@@ -16,7 +16,7 @@ use export_core::{
     Month,
     contract::create,
     place::Stack,
-    service::{Refusal, ServiceFailure},
+    service::{FailureKind, ServiceFailure},
 };
 use tokio::time::Instant;
 
@@ -212,7 +212,7 @@ where
 }
 
 pub fn is_passing(failure: &ServiceFailure) -> bool {
-    matches!(failure.refusal(), Refusal::Throttled | Refusal::Unavailable | Refusal::NoAnswer)
+    matches!(failure.kind(), FailureKind::Throttled | FailureKind::Unavailable | FailureKind::NoAnswer)
 }
 
 enum Look {

@@ -24,17 +24,25 @@ use tokio::net::TcpListener;
 
 type Alter = Arc<Mutex<dyn FnMut(String) -> String + Send>>;
 
+/// What keys end with, and what the answers say instead.
+type Renamed = (&'static str, &'static str);
+
 /// Its endpoint. Requests go on to `endpoint`; `alter` is asked for each gzip object that is read.
 pub async fn altered_s3(endpoint: &str, alter: impl FnMut(String) -> String + Send + 'static) -> String {
-    serve(endpoint, Arc::new(Mutex::new(alter)), true).await
+    serve(endpoint, Arc::new(Mutex::new(alter)), None, true).await
+}
+
+/// Its endpoint. It has `to` where the keys of objects end with `from`.
+pub async fn renaming_s3(endpoint: &str, from: &'static str, to: &'static str) -> String {
+    serve(endpoint, Arc::new(Mutex::new(|text| text)), Some((from, to)), true).await
 }
 
 /// Its endpoint. It denies every DELETE.
 pub async fn keeping_s3(endpoint: &str) -> String {
-    serve(endpoint, Arc::new(Mutex::new(|text| text)), false).await
+    serve(endpoint, Arc::new(Mutex::new(|text| text)), None, false).await
 }
 
-async fn serve(endpoint: &str, alter: Alter, deletes: bool) -> String {
+async fn serve(endpoint: &str, alter: Alter, renamed: Option<Renamed>, deletes: bool) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let own = format!("http://{}", listener.local_addr().expect("an address"));
     let endpoint = endpoint.to_owned();
@@ -45,7 +53,7 @@ async fn serve(endpoint: &str, alter: Alter, deletes: bool) -> String {
                 let (endpoint, alter) = (endpoint.clone(), alter.clone());
                 async move {
                     Ok::<_, Infallible>(if deletes || request.method() != Method::DELETE {
-                        pass(request, &endpoint, &alter).await
+                        pass(request, &endpoint, &alter, renamed).await
                     } else {
                         denied()
                     })
@@ -62,10 +70,11 @@ fn denied() -> Response<Full<Bytes>> {
     Response::builder().status(403).body(Full::from(body)).expect("an answer")
 }
 
-async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter) -> Response<Full<Bytes>> {
+async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter, renamed: Option<Renamed>) -> Response<Full<Bytes>> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let is_object = parts.method == Method::GET && parts.uri.path().ends_with(".gz");
+    let path = renamed.map_or_else(|| path.to_owned(), |(from, to)| path.replace(to, from));
     parts.uri = format!("{endpoint}{path}").parse::<Uri>().expect("an address");
     let body = body.collect().await.expect("the whole request").to_bytes();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -81,6 +90,9 @@ async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter) -> Resp
         bytes = encoder.finish().expect("in memory").into();
         let checksums: Vec<_> = parts.headers.keys().filter(|name| name.as_str().starts_with("x-amz-checksum")).cloned().collect();
         checksums.into_iter().for_each(|name| drop(parts.headers.remove(name)));
+    }
+    if let (Some((from, to)), false) = (renamed, is_object) {
+        bytes = String::from_utf8_lossy(&bytes).replace(from, to).into();
     }
     parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, Full::new(bytes))

@@ -1,4 +1,4 @@
-//! The function as the state machine calls it: the real SDK clients on AWS in memory.
+//! The function as the state machine calls it: the real SDK clients with an AWS in memory.
 
 mod manifests;
 mod task;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const PREFIX: &str = "logs/log_group=/ecs/web/year=2026/month=10";
 
-/// `task-1`, COMPLETED, which wrote five bytes of two log streams.
+/// `task-1` is COMPLETED and wrote five bytes of two log streams.
 fn aws() -> Aws {
     let aws = Aws::default();
     aws.state().log_groups = vec![json!({"logGroupName": "/ecs/web"})];
@@ -33,7 +33,7 @@ fn wrote(aws: &mut State, task_id: &str, streams: &[(&str, &str)]) {
     }
 }
 
-/// What create-export-task answers.
+/// The response of create-export-task.
 fn event() -> Value {
     json!({"s3BucketName": "archive", "s3Prefix": "logs", "logGroupName": "/ecs/web", "timezone": "Asia/Tokyo", "force": false,
         "execution": EXECUTION, "month": "2026-10", "from": FROM, "to": TO, "destinationPrefix": PREFIX,

@@ -1,4 +1,4 @@
-//! What is written about a task that is COMPLETED, what it replaces, and in which order.
+//! The manifest of a COMPLETED task: what it states, what it replaces, and in which order.
 
 use chrono::TimeDelta;
 use export_core::{ErrorName::*, target::Target};
@@ -12,7 +12,7 @@ const DAY: i64 = 86_400_000;
 
 const PATH: &str = "archive/logs/manifests/year=2026/month=10/dea2c239b93875e80517d2940bbf2e08-1790780400000-1793458799999.json";
 
-/// A window of the same place.
+/// Another window of the same place.
 fn days(first: i64, last: i64) -> Target {
     fake_aws::days("/ecs/web", first, last)
 }
@@ -22,7 +22,7 @@ fn put(target: Target, changes: Value) -> impl FnOnce(&mut State) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_completed_task_wrote_becomes_its_windows_manifest() {
+async fn a_completed_task_gets_a_manifest_of_what_it_wrote() {
     let aws = aws();
     let mut invocation = invocation();
     let answer = handle_in(&mut invocation, &aws, event()).await.unwrap();
@@ -31,7 +31,7 @@ async fn what_a_completed_task_wrote_becomes_its_windows_manifest() {
         "to": TO, "taskId": "task-1", "status": "COMPLETED", "outcome": "exported", "reason": null, "objects": 2, "bytes": 5, "seconds": 2.25,
         "warnings": warnings});
     assert_eq!(answer, expected);
-    // One line, whose keys are the table's columns.
+    // One line. Its keys are the columns of the Athena table.
     let body = [
         r#"{"schema_version":2,"outcome":"exported","reason":null,"account":"123456789012","region":"ap-northeast-1","bucket":"archive","#,
         r#""log_group":"/ecs/web","log_stream_name_prefix":null,"timezone":"Asia/Tokyo","window_from":1790780400000,"#,
@@ -48,7 +48,7 @@ async fn what_a_completed_task_wrote_becomes_its_windows_manifest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_check_answers_the_same_writes_nothing_and_counts_nothing() {
+async fn a_repeated_check_has_the_same_response_and_writes_nothing() {
     let aws = aws();
     let first = handle(&aws, event()).await.unwrap();
     aws.forget_calls();
@@ -58,7 +58,7 @@ async fn a_repeated_check_answers_the_same_writes_nothing_and_counts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_does_not_tell_its_times_is_archived_without_a_duration() {
+async fn a_task_without_times_is_archived_without_a_duration() {
     for info in [json!(null), json!({"creationTime": 1_793_502_005_000_i64})] {
         let aws = aws_with(|aws| aws.export_tasks[0] = merged(aws.export_tasks[0].clone(), json!({"executionInfo": info})));
         let mut invocation = invocation();
@@ -68,7 +68,7 @@ async fn a_task_that_does_not_tell_its_times_is_archived_without_a_duration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
+async fn a_task_that_wrote_nothing_is_empty_or_was_too_late() {
     type Case = (fn(&mut State), &'static str, Value);
     let cases: [Case; 4] = [
         (|_| {}, "empty", json!(null)),
@@ -81,29 +81,29 @@ async fn a_task_that_wrote_nothing_is_empty_or_came_too_late() {
         change(&mut aws.state());
         let answer = handle(&aws, event()).await.unwrap();
         assert_eq!((&answer["outcome"], &answer["reason"], &answer["objects"]), (&json!(outcome), &reason, &json!(0)));
-        // report-archive writes what was skipped.
+        // report-archive records skipped windows.
         let written = aws.get(PATH).map(|manifest| (manifest["outcome"].clone(), manifest["task_id"].clone()));
         assert_eq!(written, (outcome == "empty").then(|| (json!("empty"), json!("task-1"))));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_wrote_nothing_although_an_event_is_there_is_incomplete() {
+async fn a_task_that_wrote_nothing_is_incomplete_if_the_window_has_an_event() {
     let of = |stream: &str, timestamp: i64| json!({"logStreamName": stream, "timestamp": timestamp, "message": "secret"});
     let prod = json!({"logStreamNamePrefix": "prod/"});
     let many = vec![of("a", TO + 1); 401];
     for (what, events, changes, expected) in [
-        ("the first millisecond", vec![of("a", FROM)], json!({}), Err("an event of that time is in the log group")),
-        ("the last millisecond", vec![of("a", TO)], json!({}), Err("an event of that time is in the log group")),
+        ("the first millisecond", vec![of("a", FROM)], json!({}), Err("the log group has an event of that time")),
+        ("the last millisecond", vec![of("a", TO)], json!({}), Err("the log group has an event of that time")),
         ("before and after", vec![of("a", FROM - 1), of("a", TO + 1)], json!({}), Ok("empty")),
         (
             "a search without an end",
             many,
             json!({}),
-            Err("FilterLogEvents came to no end, so an event of that time may be in the log group"),
+            Err("FilterLogEvents did not come to an end, so the log group may have an event of that time"),
         ),
         ("another stream", vec![of("dev/a", FROM)], prod.clone(), Ok("empty")),
-        ("one of the streams", vec![of("dev/a", FROM), of("prod/a", TO)], prod, Err("an event of that time is in the log group")),
+        ("one of the streams", vec![of("dev/a", FROM), of("prod/a", TO)], prod, Err("the log group has an event of that time")),
     ] {
         let aws = aws_with(|aws| {
             aws.objects.clear();
@@ -141,7 +141,7 @@ async fn the_search_for_an_event_can_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_says_from_when_on_retention_has_kept_the_window() {
+async fn a_manifest_states_from_when_the_export_is_complete() {
     let aws = aws();
     handle(&aws, event()).await.unwrap();
     assert_eq!(aws.get(PATH).unwrap()["complete_from"], json!(null));
@@ -150,9 +150,9 @@ async fn a_manifest_says_from_when_on_retention_has_kept_the_window() {
     assert_eq!(aws.get(PATH).unwrap()["complete_from"], json!(FROM + DAY));
 }
 
-/// Retention may have deleted the events: what was seen before is lost, and what no run has ever seen is none of its losses.
+/// Retention may have deleted the events. A window that a run saw before is lost; a window that no run saw is skipped.
 #[tokio::test(start_paused = true)]
-async fn a_task_that_came_too_late_has_lost_what_was_seen() {
+async fn a_task_that_was_too_late_has_lost_a_seen_window() {
     let september = |outcome: &str, task_id: Value| {
         let mut target = october("/ecs/web");
         target.month = target.month.previous();
@@ -164,26 +164,26 @@ async fn a_task_that_came_too_late_has_lost_what_was_seen() {
     };
     type Change = Box<dyn FnOnce(&mut State)>;
     let (seen, not_seen) = (("lost", "Expired"), ("skipped", "ExpiredBeforeFirstRun"));
-    // plan-exports tells what earlier runs left says; the manifests of the month before say the rest.
+    // The history comes from plan-exports, and from the manifests of the month before.
     let cases: [(Value, Change, (&str, &str)); 4] = [
         (json!({}), Box::new(|_| {}), not_seen),
         (json!({"isOpen": true, "seenSince": "2026-10-02T04:00:00Z"}), Box::new(|_| {}), seen),
         (json!({}), Box::new(september("empty", json!("task-9"))), seen),
         (json!({}), Box::new(september("skipped", json!(null))), not_seen),
     ];
-    for (remembered, change, (outcome, reason)) in cases {
+    for (history, change, (outcome, reason)) in cases {
         let aws = aws_with(|aws| {
             aws.objects.clear();
             aws.log_groups[0]["retentionInDays"] = json!(30);
         });
         change(&mut aws.state());
-        let answer = handle(&aws, merged(event(), remembered.clone())).await.unwrap();
-        assert_eq!((&answer["outcome"], &answer["reason"]), (&json!(outcome), &json!(reason)), "{remembered}");
+        let answer = handle(&aws, merged(event(), history.clone())).await.unwrap();
+        assert_eq!((&answer["outcome"], &answer["reason"]), (&json!(outcome), &json!(reason)), "{history}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_export_that_cannot_be_brought_back_is_lost() {
+async fn a_damaged_export_that_cannot_be_restored_is_lost() {
     for (days, wrote_less, end) in [(Some(30), false, Ok("Damaged")), (Some(30), true, Ok("Damaged")), (None, false, Err(SmallerExport))] {
         let aws = aws_with(put(october("/ecs/web"), json!({"objects": 2, "bytes": 100})));
         {
@@ -202,12 +202,12 @@ async fn a_damaged_export_that_cannot_be_brought_back_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_manifest_replaces_goes_after_it_was_written() {
+async fn a_new_manifest_is_written_before_the_old_ones_are_removed() {
     let skipped = json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null, "objects": 0, "bytes": 0});
     let (first, second, third) = (days(0, 0), days(1, 1), days(2, 2));
     let aws = aws_with(put(first.clone(), skipped));
     put(second.clone(), json!({"outcome": "empty", "task_id": "task-8", "objects": 0, "bytes": 0}))(&mut aws.state());
-    // Its objects are gone.
+    // Its objects were deleted.
     put(third.clone(), json!({"task_id": "task-9", "bytes": 100}))(&mut aws.state());
     let answer = handle(&aws, event()).await.unwrap();
     let calls = [
@@ -219,12 +219,15 @@ async fn what_a_manifest_replaces_goes_after_it_was_written() {
     assert_eq!(aws.names(&["PUT", "DELETE"]), calls);
     let warning = &answer["warnings"][1];
     assert_eq!(warning["name"], "SmallerThanBefore", "{answer}");
-    assert!(warning["message"].as_str().unwrap().ends_with("stated 100 bytes of task task-9, and the new task task-1 wrote 5"), "{answer}");
+    assert!(
+        warning["message"].as_str().unwrap().ends_with("states 100 bytes of task task-9, but the new task task-1 wrote 5 bytes"),
+        "{answer}"
+    );
     assert_eq!(aws.get(PATH).unwrap()["warnings"], answer["warnings"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_export_that_has_less_than_still_lies_there_changes_nothing() {
+async fn an_export_smaller_than_the_remaining_objects_changes_nothing() {
     let old = |aws: &mut State, text: &str| {
         put(october("/ecs/web"), json!({"bytes": text.len()}))(aws);
         wrote(aws, "task-0", &[("a", text)]);
@@ -255,16 +258,16 @@ async fn an_export_that_has_less_than_still_lies_there_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_valid_manifest_with_other_bounds_is_not_touched() {
+async fn a_valid_manifest_with_other_bounds_is_not_replaced() {
     let aws = aws_with(put(days(0, 14), json!({})));
     wrote(&mut aws.state(), "task-0", &[("a", "abc")]);
     let error = handle(&aws, event()).await.unwrap_err();
     assert_eq!((error.name, aws.names(&["PUT", "DELETE"])), (OverlapRefused, vec![]), "{error}");
 }
 
-/// Another run wrote it between this one's look and its write. Both may withdraw: the next round exports the window again.
+/// Another run writes a manifest between the decision and the write. Both may withdraw: the next round exports the window again.
 #[tokio::test(start_paused = true)]
-async fn a_manifest_is_withdrawn_where_another_one_was_written_meanwhile() {
+async fn a_manifest_is_withdrawn_if_another_one_was_written_meanwhile() {
     let race = |aws: &mut State| aws.before("PUT ", put(days(0, 0), json!({})));
     let aws = aws_with(race);
     let mut invocation = invocation();
@@ -272,7 +275,7 @@ async fn a_manifest_is_withdrawn_where_another_one_was_written_meanwhile() {
     assert_eq!((error.name, invocation.metrics()), (OverlapRefused, &[][..]));
     assert_eq!(aws.names(&["PUT", "DELETE"]), [format!("PUT {PATH}"), format!("DELETE {PATH}")]);
 
-    // A damaged manifest lay under its key, and lies there again.
+    // The damaged manifest that had its key is restored.
     let aws = aws_with(put(october("/ecs/web"), json!({"bytes": 100})));
     race(&mut aws.state());
     let before = aws.objects()[PATH].clone();
@@ -281,9 +284,9 @@ async fn a_manifest_is_withdrawn_where_another_one_was_written_meanwhile() {
     assert_eq!(aws.objects()[PATH], before);
 }
 
-/// Two checks of one window: the one that comes second writes nothing, whether a manifest lay there before or not.
+/// Two checks of one window: the second one writes nothing, whether there was a manifest before or not.
 #[tokio::test(start_paused = true)]
-async fn a_manifest_that_was_written_meanwhile_under_the_same_key_stays() {
+async fn a_manifest_written_meanwhile_with_the_same_key_stays() {
     let damaged = put(october("/ecs/web"), json!({"bytes": 100}));
     for aws in [aws_with(|_| ()), aws_with(damaged)] {
         aws.state().before("PUT ", put(october("/ecs/web"), json!({"task_id": "task-2"})));

@@ -1,4 +1,4 @@
-//! The export task: its status, its age, and whether it is the one that the event asks for.
+//! The export task: its status, its age, and whether it fits the event.
 
 use export_core::ErrorName::{self, *};
 use fake_aws::{FROM, State, TO, merged};
@@ -20,7 +20,7 @@ fn is(code: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_status_but_completed_is_an_error_of_its_own_with_cloudwatchs_message() {
+async fn every_status_except_completed_has_its_own_error_with_cloudwatchs_message() {
     for (code, name) in [
         ("PENDING", ExportTaskPending),
         ("RUNNING", ExportTaskRunning),
@@ -61,7 +61,7 @@ async fn a_task_that_is_still_active_after_26_hours_is_cancelled() {
     assert_eq!((error.name, error.message.as_str()), (AccessDenied, message));
 }
 
-/// CloudWatch Logs ends a task after 24 hours, and nothing says how: its window is tried in halves.
+/// CloudWatch Logs ends a task after 24 hours with an undocumented status. Its window is then exported in halves.
 #[tokio::test(start_paused = true)]
 async fn a_task_that_did_not_complete_in_20_hours_took_too_long() {
     const CREATED: i64 = 1_793_400_000_000;
@@ -83,7 +83,7 @@ async fn a_task_that_did_not_complete_in_20_hours_took_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_ended_just_before_the_cancel_counts_as_it_ended() {
+async fn a_task_that_ended_before_its_cancellation_keeps_its_end() {
     for code in ["InvalidOperationException", "ResourceNotFoundException"] {
         for (end, ended) in [("COMPLETED", Ok("exported")), ("FAILED", Err(ExportTaskFailed))] {
             let aws = aws_with(task(merged(is("RUNNING"), json!({"executionInfo": {"creationTime": TOO_OLD - 1}}))));
@@ -98,10 +98,10 @@ async fn a_task_that_ended_just_before_the_cancel_counts_as_it_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_is_not_seen_at_once_is_looked_for_again() {
+async fn a_task_that_is_not_visible_at_once_is_looked_up_again() {
     let aws = aws_with(|aws| {
         let late = std::mem::take(&mut aws.export_tasks);
-        // A look is two pages: it is there for the third look.
+        // Each attempt reads two pages. The task is visible at the third attempt.
         let look = "DescribeExportTasks";
         aws.before(look, move |aws| {
             aws.before(look, move |aws| aws.before(look, move |aws| aws.before(look, move |aws| aws.export_tasks = late)))
@@ -113,7 +113,7 @@ async fn a_task_that_is_not_seen_at_once_is_looked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_is_never_seen_is_not_found() {
+async fn a_task_that_never_becomes_visible_is_not_found() {
     let unknown: [fn(&mut State); 2] = [
         |aws| aws.export_tasks.clear(),
         |aws| aws.refuse("DescribeExportTasks", 400, "ResourceNotFoundException", "The specified resource does not exist."),
@@ -127,7 +127,7 @@ async fn a_task_that_is_never_seen_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_task_than_the_events_gets_no_manifest() {
+async fn a_task_that_does_not_fit_the_event_gets_no_manifest() {
     for changes in [
         json!({"taskName": "archive-2026-10-0000000000000000"}),
         json!({"taskName": null}),
@@ -146,7 +146,7 @@ async fn another_task_than_the_events_gets_no_manifest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_does_not_fit_costs_no_call() {
+async fn an_invalid_event_makes_no_call() {
     let without_window = json!({"taskId": "task-1", "logGroupName": "/ecs/web"});
     let wrong_warning = json!({"taskId": "task-1", "warnings": [{"name": 7}]});
     for event in [json!(null), json!([]), json!({}), json!({"taskId": 7}), json!({"taskId": ""}), without_window, wrong_warning] {
@@ -157,7 +157,7 @@ async fn an_event_that_does_not_fit_costs_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_id_alone_follows_a_task_and_writes_nothing() {
+async fn a_task_id_alone_checks_a_task_and_writes_nothing() {
     let aws = aws();
     let mut invocation = invocation();
     let answer = handle_in(&mut invocation, &aws, json!({"taskId": "task-1"})).await.unwrap();
@@ -168,14 +168,14 @@ async fn a_task_id_alone_follows_a_task_and_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_aws_refuses_or_leaves_out_has_a_name() {
+async fn each_failed_or_incomplete_answer_of_aws_has_an_error_name() {
     type Case = (&'static str, Box<dyn FnOnce(&mut State)>, ErrorName);
     let refuse =
         |call: &'static str, status, code| -> Box<dyn FnOnce(&mut State)> { Box::new(move |aws| aws.refuse(call, status, code, "m")) };
     let cases: [Case; 10] = [
         ("DescribeExportTasks answered ThrottlingException", refuse("DescribeExportTasks", 400, "ThrottlingException"), LogsThrottled),
         ("DescribeExportTasks answered AccessDeniedException", refuse("DescribeExportTasks", 400, "AccessDeniedException"), AccessDenied),
-        // A listing that breaks off is not counted.
+        // An incomplete listing is an error.
         ("ListObjectsV2 answered SlowDown", refuse("NEXT archive/logs/log_group=", 503, "SlowDown"), DestinationUnavailable),
         ("ListObjectsV2 answered AccessDenied", refuse("LIST archive/logs/log_group=", 403, "AccessDenied"), AccessDenied),
         ("PutObject answered AccessDenied", refuse("PUT ", 403, "AccessDenied"), AccessDenied),
@@ -183,11 +183,11 @@ async fn what_aws_refuses_or_leaves_out_has_a_name() {
         ("PutObject answered InvalidRequest", refuse("PUT ", 400, "InvalidRequest"), Unexpected),
         ("PutObject answered InternalError", refuse("PUT ", 500, "InternalError"), DestinationUnavailable),
         (
-            "export task task-1 is COMPLETED, but CloudWatch Logs does not tell its destinationPrefix",
+            "export task task-1 is COMPLETED, but CloudWatch Logs does not give its destinationPrefix",
             Box::new(task(json!({"destinationPrefix": null}))),
             Unexpected,
         ),
-        ("export task task-1 is COMPLETED, but CloudWatch Logs does not tell its from", Box::new(task(json!({"from": null}))), Unexpected),
+        ("export task task-1 is COMPLETED, but CloudWatch Logs does not give its from", Box::new(task(json!({"from": null}))), Unexpected),
     ];
     for (message, change, name) in cases {
         let mut invocation = invocation();
@@ -198,9 +198,9 @@ async fn what_aws_refuses_or_leaves_out_has_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn log_streams_that_athena_passes_over_are_a_warning() {
+async fn log_streams_that_athena_does_not_read_are_a_warning() {
     let aws = aws_with(|aws| wrote(aws, "task-1", &[("_app", "1"), (".dot", "2")]));
     let answer = handle(&aws, json!({"taskId": "task-1"})).await.unwrap();
-    let message = "2 of 4 objects are of log streams whose name begins with _ or .: they are in the archive, and Athena passes over them";
+    let message = "2 of 4 objects are of log streams whose name begins with _ or .: they are archived, but Athena does not read them";
     assert_eq!(answer["warnings"], json!([{"name": "HiddenFromAthena", "message": message}]));
 }

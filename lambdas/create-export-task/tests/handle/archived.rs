@@ -1,4 +1,4 @@
-//! Manifests: which are believed, which are not, and which cannot be read.
+//! Manifests: valid, invalid and unreadable ones.
 
 use export_core::ErrorName::{self, *};
 use fake_aws::{FROM, State, TO, manifest, merged, october, path_of};
@@ -8,7 +8,7 @@ use crate::{DAY, aws_with, creations, handle};
 
 const OBJECT: &str = "archive/logs/log_group=/ecs/web/year=2026/month=10/task-0/s/000000.gz";
 
-/// A manifest with changes, and the object that it states.
+/// A manifest with changes, and its object.
 fn archived(changes: Value) -> impl Fn(&mut State) {
     move |aws| {
         let target = october("/ecs/web");
@@ -18,7 +18,7 @@ fn archived(changes: Value) -> impl Fn(&mut State) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_archived_window_is_skipped_without_a_look_at_cloudwatch_logs() {
+async fn an_archived_window_is_skipped_without_a_call_to_cloudwatch_logs() {
     for changes in [
         json!({}),
         json!({"task_id": "nothing", "outcome": "empty", "objects": 0, "bytes": 0}),
@@ -32,7 +32,7 @@ async fn an_archived_window_is_skipped_without_a_look_at_cloudwatch_logs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manifest_that_does_not_fit_is_not_believed() {
+async fn a_manifest_that_does_not_fit_is_not_valid() {
     for changes in [
         json!({"created": "2099-01-01T00:00:00.000Z", "execution": "arn:aws:states:foreign"}),
         json!({"objects": 0, "bytes": 0, "task_id": "task-9", "created": "2099-01-01T00:00:00.000Z"}),
@@ -42,7 +42,7 @@ async fn a_manifest_that_does_not_fit_is_not_believed() {
         json!({"log_group": "/ecs/api"}),
         json!({"window_from": 1}),
         json!({"schema_version": 1}),
-        // What lies in the task's folder is not what it states: objects are deleted, or overwritten.
+        // The task's folder differs from what the manifest states: objects were deleted or overwritten.
         json!({"objects": 2}),
         json!({"bytes": 4}),
         json!({"task_id": "task-9"}),
@@ -54,7 +54,7 @@ async fn a_manifest_that_does_not_fit_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn force_exports_what_is_archived_but_not_what_this_run_has_archived() {
+async fn force_exports_an_archived_window_once_in_a_run() {
     for (start, status) in [("2026-11-01T03:30:01Z", "CREATED"), ("2026-11-01T03:30:00Z", "SKIPPED")] {
         let aws = aws_with(archived(json!({})));
         assert_eq!(handle(&aws, json!({"force": true, "startTime": start})).await.unwrap()["status"], status, "{start}");
@@ -77,7 +77,7 @@ async fn a_place_with_other_log_streams_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_exported_in_the_place_of_what_cannot_be_read() {
+async fn nothing_is_exported_in_place_of_an_unreadable_manifest() {
     type Case = (&'static str, u16, &'static str, &'static str, ErrorName);
     let cases: [Case; 6] = [
         (
@@ -90,7 +90,7 @@ async fn nothing_is_exported_in_the_place_of_what_cannot_be_read() {
         ("GET archive/logs/manifests/", 403, "AccessDenied", "Access Denied", ArchiveUnreadable),
         ("GET archive/logs/manifests/", 503, "SlowDown", "Please reduce your request rate.", DestinationUnavailable),
         ("LIST archive/logs/manifests/", 403, "AccessDenied", "Access Denied", AccessDenied),
-        // A listing that breaks off is not taken for the whole.
+        // An incomplete listing is an error.
         ("NEXT archive/logs/manifests/", 500, "InternalError", "We encountered an internal error.", DestinationUnavailable),
         ("LIST archive/logs/log_group=", 404, "NoSuchBucket", "The specified bucket does not exist", DestinationRejected),
     ];
@@ -105,16 +105,16 @@ async fn nothing_is_exported_in_the_place_of_what_cannot_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_group_that_is_gone_has_lost_what_was_planned_or_damaged() {
+async fn a_deleted_log_group_has_lost_planned_and_damaged_windows() {
     let planned = json!({"month": "2026-10", "from": FROM, "to": TO, "startTime": "2026-11-01T04:00:00Z"});
     let created_anew = json!([{"logGroupName": "/ecs/web", "creationTime": TO + DAY}]);
     for (changes, present, log_groups, reason) in [
         (planned.clone(), None, json!([]), "LogGroupDeleted"),
-        // Nobody has ever seen it.
+        // No run has seen it.
         (json!({}), None, json!([]), "LogGroupNotFound"),
         (planned.clone(), Some(json!({"objects": 2})), json!([]), "Damaged"),
         (json!({}), Some(json!({"objects": 2})), created_anew.clone(), "Damaged"),
-        // The plan is younger than the log group of today, and proves nothing about an earlier one.
+        // The plan is newer than today's log group, and proves nothing about an earlier one.
         (
             merged(planned, json!({"startTime": "2026-11-20T04:00:00Z"})),
             None,

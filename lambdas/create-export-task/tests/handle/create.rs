@@ -1,4 +1,4 @@
-//! What CreateExportTask is asked for, and when it is not asked.
+//! The requests to CreateExportTask, and the windows that are not exported.
 
 use export_core::ErrorName::{self, *};
 use fake_aws::{EXECUTION, FROM, State, TO, manifest, merged, october, path_of};
@@ -10,7 +10,7 @@ use crate::{DAY, aws, aws_with, creations, handle, handle_in, invocation};
 const PREFIX: &str = "logs/log_group=/ecs/web/year=2026/month=10";
 
 #[tokio::test(start_paused = true)]
-async fn asks_for_exactly_the_window_and_answers_what_was_decided() {
+async fn the_function_exports_exactly_the_window() {
     let aws = aws();
     let answer = handle(&aws, json!({"execution": EXECUTION})).await.unwrap();
     let name = october("/ecs/web").task_name();
@@ -25,7 +25,7 @@ async fn asks_for_exactly_the_window_and_answers_what_was_decided() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hands_on_what_the_event_says() {
+async fn the_response_has_the_fields_of_the_event() {
     for (event, request) in [
         (json!({"logStreamNamePrefix": "prod/"}), json!({"logStreamNamePrefix": "prod/"})),
         (
@@ -55,7 +55,7 @@ async fn a_window_that_is_not_exported_has_a_reason() {
     let cases: [Case; 12] = [
         ("NoEventsYet", json!({}), |aws| aws.log_streams.clear()),
         ("NoEventsInMonth", json!({"month": "2026-09"}), |aws| aws.log_streams.clear()),
-        // The time of the newest event may be two weeks behind.
+        // The time of the newest event can be two weeks too early.
         ("NoEventsInMonth", json!({"month": "2026-09"}), |aws| {
             let newest = FROM - 30 * DAY - 15 * DAY - 1;
             aws.log_streams =
@@ -75,7 +75,7 @@ async fn a_window_that_is_not_exported_has_a_reason() {
             aws.put(&path_of(&target), &manifest(&target, json!({"outcome": "empty", "objects": 0, "bytes": 0})));
         }),
         ("RunTimeOver", json!({"month": "2026-09", "startTime": "2026-10-31T08:00:04.999Z"}), |_| {}),
-        // Also while it waits for the slot.
+        // Also while the window waits for the slot.
         (
             "RunTimeOver",
             json!({"month": "2026-09", "startTime": "2026-10-31T08:00:04.999Z", "queuedSince": "2026-10-31T20:00:00Z"}),
@@ -95,7 +95,7 @@ async fn a_window_that_is_not_exported_has_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_certain_is_exported() {
+async fn a_window_with_unknown_events_is_exported() {
     let sept = FROM - 30 * DAY;
     type Case = (&'static str, Box<dyn FnOnce(&mut State)>);
     let cases: [Case; 6] = [
@@ -121,9 +121,9 @@ async fn what_is_not_certain_is_exported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retention_shorter_than_the_way_back_to_the_window_is_a_warning() {
-    let message = "the log group keeps events for 30 days: those before 2026-10-02T04:00:05.000Z are deleted or about to be, and may be missing from the \
-        archive; keep them for 60 days or more to export whole months";
+async fn a_retention_that_does_not_reach_back_to_the_window_is_a_warning() {
+    let message = "the log group keeps events for 30 days. Events before 2026-10-02T04:00:05.000Z are deleted or about to be deleted, and may be missing from the \
+        archive. To export whole months, keep events for 60 days or more";
     let from = json!(1_790_913_605_000_i64);
     for (days, from, warnings) in
         [(30, from, json!([{"name": "RetentionShorterThanMonth", "message": message}])), (60, json!(null), json!([]))]
@@ -132,12 +132,12 @@ async fn a_retention_shorter_than_the_way_back_to_the_window_is_a_warning() {
         let answer = handle(&aws, json!({})).await.unwrap();
         assert_eq!((&answer["status"], &answer["completeFrom"], &answer["warnings"]), (&json!("CREATED"), &from, &warnings));
     }
-    // An account-level policy overrides the log group's own retention, and DescribeLogGroups tells which.
+    // An account-level policy overrides the log group's own retention, and DescribeLogGroups names it.
     let aws =
         aws_with(|aws| aws.log_groups[1] = merged(aws.log_groups[1].clone(), json!({"retentionInDays": 7, "retentionPolicyName": "org"})));
     let warning = handle(&aws, json!({})).await.unwrap()["warnings"][0]["message"].as_str().unwrap().to_owned();
     assert!(
-        warning.starts_with("the account-level policy org keeps events for 7 days: those before 2026-10-25T04:00:05.000Z"),
+        warning.starts_with("the account-level policy org keeps events for 7 days. Events before 2026-10-25T04:00:05.000Z"),
         "{warning}"
     );
 }
@@ -150,7 +150,7 @@ async fn a_stream_prefix_that_no_log_stream_has_is_not_exported() {
         (vec![], "2026/10/", "SKIPPED", json!("NoStreamHasPrefix")),
     ] {
         let aws = aws_with(|aws| {
-            // Which events it has, its metadata do not tell.
+            // The metadata do not show which events it has.
             aws.log_streams =
                 streams.iter().map(|name| json!({"logStreamName": name})).chain([json!({"logStreamName": "other"})]).collect();
         });
@@ -166,7 +166,7 @@ async fn a_stream_prefix_that_no_log_stream_has_is_not_exported() {
 async fn a_log_group_that_was_created_inside_the_window_is_a_warning() {
     let aws = || aws_with(|aws| aws.log_groups[1]["creationTime"] = json!(FROM + DAY));
     let message = "the log group was created at 2026-10-01T15:00:00.000Z, inside the window";
-    let lost = "; the events of the log group that had its name before are lost";
+    let lost = "; the events of the earlier log group of this name are lost";
     for (event, suffix) in
         [(json!({}), ""), (json!({"seenSince": "2026-10-01T04:00:00Z"}), lost), (json!({"seenSince": "2026-10-03T04:00:00Z"}), "")]
     {
@@ -176,7 +176,7 @@ async fn a_log_group_that_was_created_inside_the_window_is_a_warning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_event_alone_shows_costs_no_call() {
+async fn an_error_of_the_event_makes_no_call() {
     for (event, name) in [
         (json!({"logGroupName": "a:b"}), InvalidInput),
         (json!({"validate": {}}), InvalidInput),
@@ -193,7 +193,7 @@ async fn what_the_event_alone_shows_costs_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_refusal_has_its_name_keeps_awss_words_and_is_not_repeated_by_the_sdk() {
+async fn each_failure_has_its_name_quotes_aws_and_is_not_repeated_by_the_sdk() {
     for (status, code, message, name) in [
         (400, "ThrottlingException", "Rate exceeded", LogsThrottled),
         (400, "LimitExceededException", "Rate exceeded", LogsThrottled),
@@ -215,7 +215,7 @@ async fn each_refusal_has_its_name_keeps_awss_words_and_is_not_repeated_by_the_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_looked_at_is_not_exported() {
+async fn a_window_without_evidence_is_not_exported() {
     for (call, code, name) in [
         ("DescribeLogGroups", "ThrottlingException", LogsThrottled),
         ("DescribeLogGroups", "AccessDeniedException", ErrorName::AccessDenied),
@@ -245,7 +245,7 @@ async fn the_wait_for_the_slot_ends_with_the_creation_of_the_task() {
         (queued, |aws| aws.log_groups.clear(), vec![], None),
     ] {
         let mut invocation = invocation();
-        // Only metrics and log fields are looked at: one of them is an error.
+        // Only metrics and log fields count here: one of the calls fails.
         let _ = handle_in(&mut invocation, &aws_with(change), event).await;
         assert_eq!(invocation.metrics(), metrics);
         let fields = invocation.log_fields();

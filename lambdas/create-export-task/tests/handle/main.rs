@@ -1,4 +1,4 @@
-//! The function as the state machine calls it: the real SDK clients on AWS in memory.
+//! The function as the state machine calls it: the real SDK clients with an AWS in memory.
 
 mod archived;
 mod create;
@@ -16,7 +16,7 @@ const DAY: i64 = 86_400_000;
 /// `NOW` in milliseconds.
 const NOW_MILLIS: i64 = 1_793_505_605_000;
 
-/// One log group with an event in October, beside one whose name begins with the same letters.
+/// One log group with an event in October, and one whose name has the same beginning.
 fn aws() -> Aws {
     let aws = Aws::default();
     aws.state().log_groups = vec![json!({"logGroupName": "/ecs/web-api"}), json!({"logGroupName": "/ecs/web"})];
@@ -34,7 +34,7 @@ async fn handle(aws: &Aws, event: Value) -> Result<Value, ExportError> {
     handle_in(&mut invocation(), aws, event).await
 }
 
-/// An event of `/ecs/web` alone has a month of its own: the one before `NOW`.
+/// For an event with only a log group, `/ecs/web`, the month is the one before `NOW`.
 async fn handle_in(invocation: &mut Invocation, aws: &Aws, changes: Value) -> Result<Value, ExportError> {
     let config = aws.config();
     let archive = Archive::new(stack(), &config);
@@ -46,7 +46,7 @@ fn invocation() -> Invocation {
     Invocation::new("request-1", NOW.parse().unwrap())
 }
 
-/// How often CloudWatch Logs was asked to create a task.
+/// How many times CreateExportTask was called.
 fn creations(aws: &Aws) -> usize {
     aws.bodies("CreateExportTask").len()
 }

@@ -1,4 +1,4 @@
-//! Export tasks of the account's list: those that are adopted, and the one that holds the slot.
+//! The account's export tasks: which of them the function adopts, and which holds the slot.
 
 use export_core::ErrorName;
 use fake_aws::{FROM, TO, merged, october, task};
@@ -18,7 +18,7 @@ fn other() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_task_for_exactly_this_window_that_can_still_count_is_adopted() {
+async fn only_a_usable_task_for_exactly_this_window_is_adopted() {
     let active = |code: &str| json!({"status": {"code": code}});
     let running = |changes: Value| merged(active("RUNNING"), changes);
     let completed = |created: i64| json!({"executionInfo": {"creationTime": created, "completionTime": NOW_MILLIS}});
@@ -40,7 +40,7 @@ async fn only_a_task_for_exactly_this_window_that_can_still_count_is_adopted() {
         (running(json!({"destination": "other"})), "CREATED"),
         (running(json!({"destinationPrefix": "other"})), "CREATED"),
     ] {
-        // On the third page, behind an empty one.
+        // On the third page, after an empty one.
         let aws = aws_with(|aws| aws.export_tasks = vec![other(), other(), own(changes.clone())]);
         let answer = handle(&aws, json!({"startTime": "2026-11-01T03:50:05Z"})).await.unwrap();
         let (task_id, created) = if status == "ADOPTED" { ("own", 0) } else { ("task-1", 1) };
@@ -49,7 +49,7 @@ async fn only_a_task_for_exactly_this_window_that_can_still_count_is_adopted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_is_read_no_further_than_the_run_goes_back() {
+async fn the_list_of_tasks_is_read_back_to_the_start_of_the_run() {
     let old = merged(other(), json!({"executionInfo": {"creationTime": START - 1}}));
     let aws = aws_with(|aws| aws.export_tasks = vec![old; 100]);
     handle(&aws, json!({"startTime": "2026-11-01T03:50:05Z"})).await.unwrap();
@@ -57,7 +57,7 @@ async fn the_list_is_read_no_further_than_the_run_goes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_slot_names_its_holder_and_keeps_awss_words() {
+async fn the_error_of_a_busy_slot_names_its_holder_and_quotes_aws() {
     let holder = json!({"taskId": "t-7", "taskName": "other", "logGroupName": "/a", "status": {"code": "PENDING_CANCEL"},
         "executionInfo": {"creationTime": 1_793_458_800_000_i64}});
     for (tasks, held_by) in [
@@ -76,7 +76,7 @@ async fn a_busy_slot_names_its_holder_and_keeps_awss_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_slot_is_busy_also_when_its_holder_cannot_be_told() {
+async fn a_busy_slot_is_an_error_also_if_its_holder_is_unknown() {
     let aws = aws_with(|aws| {
         aws.refuse("CreateExportTask", 400, "LimitExceededException", "Resource limit exceeded.");
         aws.before("CreateExportTask", |aws| aws.refuse("DescribeExportTasks", 400, "ThrottlingException", "Rate exceeded"));
@@ -87,7 +87,7 @@ async fn a_busy_slot_is_busy_also_when_its_holder_cannot_be_told() {
     assert_eq!(aws.bodies("DescribeExportTasks").len(), 2 + 1, "two pages before, one attempt after");
 }
 
-/// Another run created it between the look and the create, or the first answer was lost.
+/// Another run created it between the two calls, or the response to the first call was lost.
 #[tokio::test(start_paused = true)]
 async fn a_task_found_only_when_the_slot_is_busy_is_adopted() {
     let aws = aws();

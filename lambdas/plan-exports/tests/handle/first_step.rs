@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{DAY, STEPS, aws, aws_with, decided, function, handle, handle_at, of_step, planned, run};
 
 #[tokio::test(start_paused = true)]
-async fn plans_what_is_not_covered_and_writes_it_down() {
+async fn the_first_step_plans_and_writes_the_uncovered_windows() {
     let aws = aws();
     let input = json!({"logGroups": [{"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*"]},
         {"logGroupName": "/ecs/web", "s3Prefix": "web", "logStreamNamePrefix": "prod/"}, {"logGroupNamePrefix": "/aws/"}, {"logGroupNamePrefix": "/none"}]});
@@ -23,14 +23,14 @@ async fn plans_what_is_not_covered_and_writes_it_down() {
     let expected = json!({"sequence": 1, "next": "EXPORT", "items": {"bucket": "work", "key": "plans/run-1/0001/windows.json"},
         "results": {"bucket": "work", "prefix": "plans/run-1/0001/results"}, "compact": []});
     assert_eq!(answer, expected);
-    // The longest prefix that does not exclude it has it.
+    // The longest prefix that does not exclude it applies.
     assert_eq!(planned(&aws, 1), ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1", "/ecs/web"]);
     let item = json!({"s3BucketName": "archive", "s3Prefix": "web", "logGroupName": "/ecs/web", "logStreamNamePrefix": "prod/", "timezone": "Asia/Tokyo",
         "month": "2026-10", "from": FROM, "to": TO, "force": false, "startTime": NOW, "execution": EXECUTION, "isOpen": false});
     assert_eq!(of_step(&aws, 1, "windows")[3], item);
     let warnings = &aws.get(&format!("{STEPS}/run.json")).unwrap()["warnings"];
     assert_eq!(warnings.as_array().unwrap().iter().map(|warning| &warning["name"]).collect::<Vec<_>>(), ["EntryMatchesNothing"]);
-    // A prefix inside another is not listed again, and a named log group is looked up with all others at once.
+    // A prefix inside another is not listed again. Named log groups are looked up in one call.
     let mut asked = aws.bodies("DescribeLogGroups");
     asked.retain(|request| request["nextToken"].is_null());
     let expected = [
@@ -43,7 +43,7 @@ async fn plans_what_is_not_covered_and_writes_it_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn named_log_groups_are_looked_up_singly_where_that_is_refused() {
+async fn named_log_groups_are_looked_up_alone_if_aws_refuses_many() {
     for code in ["InvalidParameterException", "ResourceNotFoundException"] {
         let aws = aws_with(|aws| aws.refuse_once("DescribeLogGroups", 400, code, "no"));
         let answer = handle(&aws, run(json!({"logGroups": ["/ecs/web", "/gone"]}))).await.unwrap();
@@ -57,13 +57,13 @@ async fn named_log_groups_are_looked_up_singly_where_that_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_group_month_is_decided_by_what_is_found() {
+async fn a_log_group_month_is_decided_by_its_evidence() {
     type Case = (fn(&mut State), &'static str, Option<[&'static str; 2]>);
     let archived = |aws: &mut State, changes: Value| aws.put(&path_of(&october("/ecs/web")), &manifest(&october("/ecs/web"), changes));
     let empty = json!({"outcome": "empty", "objects": 0, "bytes": 0});
     let cases: [(Case, &Value); 8] = [
         ((|_| {}, "REPORT", None), &empty),
-        // Its object is gone.
+        // Its object was deleted.
         ((|_| {}, "EXPORT", None), &json!({})),
         ((|_| {}, "EXPORT", None), &merged(empty.clone(), json!({"created": "2099-01-01T00:00:00Z"}))),
         (
@@ -95,9 +95,9 @@ async fn a_log_group_month_is_decided_by_what_is_found() {
     }
 }
 
-/// The longest window of the two months before says how long the month will take.
+/// The longest window of the two months before shows how long the month's task takes.
 #[tokio::test(start_paused = true)]
-async fn a_month_that_would_take_too_long_is_planned_in_parts() {
+async fn a_month_whose_task_would_take_too_long_is_planned_in_parts() {
     let months_ago = |months: i32| {
         let mut target = october("/ecs/web");
         (0..months).for_each(|_| target.month = target.month.previous());
@@ -148,7 +148,7 @@ async fn one_listing_serves_all_log_groups_of_a_month() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_short_of_time_goes_on_in_the_next() {
+async fn a_call_that_is_short_of_time_continues_in_the_next_call() {
     let aws = aws();
     let first = function(&aws, Duration::ZERO)
         .handle(run(json!({"logGroups": ["/ecs/web"]})), &mut Invocation::new("r", NOW.parse().unwrap()))
@@ -167,7 +167,7 @@ async fn a_run_that_is_20_hours_old_plans_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ended() {
+async fn a_scheduled_run_starts_at_the_last_run_that_compared_everything() {
     let report = |due_month: &str, everything: bool, scheduled: Option<&str>| json!({"due_month": due_month, "compared_everything": everything, "scheduled_time": scheduled});
     let reports = |aws: &mut fake_aws::State| {
         aws.put("archive/logs/runs/year=2026/month=07/2026-08-01.json", &report("2026-07", true, Some("2026-08-01T04:00:00Z")));
@@ -178,7 +178,7 @@ async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ende
     };
     for (scheduled, months, warnings) in [
         ("2026-11-01T04:00:00Z", vec!["2026-10", "2026-09", "2026-08", "2026-07"], vec![]),
-        // A later scheduled run has ended: this one counts as one by hand.
+        // A later scheduled run has ended: this run counts as a run by hand.
         ("2026-09-15T04:00:00Z", vec!["2026-10"], vec!["ScheduledTimeOvertaken"]),
     ] {
         let aws = aws_with(reports);
@@ -194,9 +194,9 @@ async fn a_scheduled_run_begins_where_the_last_one_that_compared_everything_ende
     }
 }
 
-/// The newest report is the last one, although its due month is an older one.
+/// The newest report is the last one, although its due month is older.
 #[tokio::test(start_paused = true)]
-async fn a_scheduled_run_begins_where_the_last_one_ended_that_had_more_days_to_settle() {
+async fn a_scheduled_run_starts_at_the_last_run_also_if_that_had_more_settle_days() {
     let aws = aws_with(|aws| {
         for (name, due_month) in [("10/2026-11-04", "2026-10"), ("09/2026-11-05", "2026-09")] {
             let report = json!({"due_month": due_month, "compared_everything": true, "scheduled_time": "2026-11-04T04:00:00Z"});
@@ -212,7 +212,7 @@ async fn a_scheduled_run_begins_where_the_last_one_ended_that_had_more_days_to_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_input_that_is_refused_costs_no_call() {
+async fn a_refused_input_makes_no_call() {
     for (event, name) in [
         (json!(null), InvalidInput),
         (json!({"state": {}}), InvalidInput),
@@ -220,7 +220,7 @@ async fn an_input_that_is_refused_costs_no_call() {
         (run(json!({"logGroups": ["/a"], "months": 1})), InvalidInput),
         (run(json!({"logGroups": []})), InvalidInput),
         (run(json!("text")), InvalidInput),
-        // No state of a run: an unknown field of an input.
+        // Not the state of a run, but an input with an unknown field.
         (run(json!({"logGroups": ["/a"], "plan": {}})), InvalidInput),
         (run(json!({"plan": {"sequence": 1}})), InvalidInput),
     ] {
@@ -234,7 +234,7 @@ async fn an_input_that_is_refused_costs_no_call() {
 
 /// The state machine repeats the call.
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_fails_the_call() {
+async fn a_temporary_error_fails_the_call() {
     let cases: [(&str, u16, &str, ErrorName); 8] = [
         ("DescribeLogGroups", 400, "ThrottlingException", LogsThrottled),
         ("DescribeLogStreams", 400, "ThrottlingException", LogsThrottled),
@@ -242,7 +242,7 @@ async fn what_may_pass_fails_the_call() {
         ("LIST archive/logs/runs/", 503, "SlowDown", DestinationUnavailable),
         ("LIST archive/logs/manifests/", 503, "SlowDown", DestinationUnavailable),
         ("PUT work/", 503, "SlowDown", DestinationUnavailable),
-        // What does not pass, and is not of one log group alone, fails it too.
+        // A permanent error that is not of one log group alone fails the call too.
         ("LIST archive/logs/manifests/", 403, "AccessDenied", AccessDenied),
         ("DescribeLogGroups", 400, "AccessDeniedException", AccessDenied),
     ];

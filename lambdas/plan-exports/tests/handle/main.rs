@@ -1,4 +1,4 @@
-//! The function as the state machine calls it: the real SDK clients on AWS in memory.
+//! The function as the state machine calls it: the real SDK clients with an AWS in memory.
 
 mod first_step;
 mod memory;
@@ -60,7 +60,7 @@ fn planned(aws: &Aws, sequence: u32) -> Vec<String> {
     items.as_array().unwrap().iter().map(|item| item["logGroupName"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What a step decided: the log group, what became of it, and why.
+/// What a step decided: the log group, its outcome, and why.
 fn decided(aws: &Aws, sequence: u32) -> Vec<[String; 3]> {
     let decided = of_step(aws, sequence, "decided");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

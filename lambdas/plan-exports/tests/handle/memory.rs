@@ -1,4 +1,4 @@
-//! What a scheduled run does about what earlier runs left open, or found.
+//! How a scheduled run handles the open windows and log groups of earlier runs.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ async fn open_windows_of_older_months_are_planned_after_the_due_month() {
     own(&aws);
     handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
     assert_eq!(windows(&aws), [due.clone(), ("/ecs/web".to_owned(), july, [-92, -61])]);
-    // A run by hand does what it was asked for, and no entry asks here.
+    // A run by hand does only what it was asked for, and no entry matches here.
     for event in [run(json!({"logGroups": ["/ecs/web"]})), scheduled(json!(["/ecs/api"]))] {
         let aws = crate::aws();
         own(&aws);
@@ -41,7 +41,7 @@ async fn open_windows_of_older_months_are_planned_after_the_due_month() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_covered_is_cut_at_open_windows() {
+async fn an_uncovered_window_is_split_at_open_windows() {
     let open = days("/ecs/web", 5, 9);
     let aws = aws_with(|aws| aws.put(&open_path_of(&open), &open_window(&open, json!({}))));
     handle(&aws, scheduled(json!(["/ecs/web"]))).await.unwrap();
@@ -49,7 +49,7 @@ async fn what_is_not_covered_is_cut_at_open_windows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn log_groups_that_were_seen_and_exist_no_more_are_lost() {
+async fn log_groups_that_were_seen_and_deleted_are_lost() {
     let found = |aws: &mut State| {
         let report = json!({"started": "2026-10-20T04:00:05Z", "scheduled_time": "2026-10-20T04:00:00Z", "compared_everything": true,
             "due_month": "2026-09", "found": ["/aws/lambda/found", "/other"]});
@@ -61,20 +61,20 @@ async fn log_groups_that_were_seen_and_exist_no_more_are_lost() {
     handle(&aws, scheduled(entry.clone())).await.unwrap();
     let lost = |name: &str| [name, "lost", "LogGroupDeleted"].map(str::to_owned);
     assert_eq!(decided(&aws, 1)[..2], [lost("/aws/lambda/found"), lost("/aws/lambda/open")]);
-    // A run by hand looks at what exists.
+    // A run by hand compares only log groups that exist.
     let aws = aws_with(found);
     handle(&aws, run(json!({"logGroups": entry}))).await.unwrap();
     assert_eq!(decided(&aws, 1).len(), 0);
 }
 
-/// A month settles after its end. What was found at its end counts, and what was found only later does not.
+/// With settleDays, a run starts days after the month's end. Log groups found at the month's end count, later ones do not.
 #[tokio::test(start_paused = true)]
-async fn log_groups_of_a_month_that_settles_are_lost_when_they_are_deleted_meanwhile() {
+async fn log_groups_deleted_during_settle_days_are_lost() {
     let entry = json!([{"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/a", "/aws/lambda/b", "/aws/lambda/debug-1"]}]);
     let later = ["/aws/lambda/later", "nothingYet", ""];
     for (newest_due_month, expected) in [
         ("2026-09", vec![["/aws/lambda/found", "lost", "LogGroupDeleted"], ["/aws/lambda/found", "nothingYet", ""], later]),
-        // An earlier run with fewer days to settle has judged October.
+        // An earlier run with fewer settleDays has judged October.
         ("2026-10", vec![later]),
     ] {
         let aws = aws_with(|aws| {
@@ -89,14 +89,14 @@ async fn log_groups_of_a_month_that_settles_are_lost_when_they_are_deleted_meanw
         let event = json!({"execution": EXECUTION, "startTime": "2026-11-16T04:00:05Z",
             "state": {"scheduledTime": "2026-11-16T04:00:00Z", "settleDays": 15, "logGroups": entry}});
         handle_at(&aws, event, "2026-11-16T04:00:06Z").await.unwrap();
-        // October, and the hole that a changed time zone may have left in September.
+        // October, and the gap that a changed time zone may have left in September.
         let decided: BTreeSet<_> = decided(&aws, 1).into_iter().filter(|one| one[1] != "warned").collect();
         assert_eq!(decided, expected.into_iter().map(|one| one.map(str::to_owned)).collect(), "{newest_due_month}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_manifest_blocks_is_not_exported_again_until_it_changes() {
+async fn a_window_that_a_manifest_blocks_is_not_exported_again_until_it_changes() {
     let target = october("/ecs/web");
     let damaged = manifest(&target, json!({"bytes": 100}));
     let aws = aws_with(|aws| aws.put(&path_of(&target), &damaged));

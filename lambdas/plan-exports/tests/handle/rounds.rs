@@ -1,4 +1,4 @@
-//! Later calls: what the children of a round ended with, and what is planned again.
+//! Later calls: the results of a round, and what is planned again.
 
 use export_core::ErrorName::*;
 use fake_aws::{Aws, EXECUTION, State, manifest, october, path_of};
@@ -19,7 +19,7 @@ async fn after_a_round(compact: bool) -> (Aws, Value) {
     (aws, plan)
 }
 
-/// The results as the ResultWriter writes them: `/ecs/api` ended well, and `/ecs/web` as told.
+/// The results as the ResultWriter writes them: `/ecs/api` succeeded, and `/ecs/web` has the given result.
 fn write_results(aws: &Aws, web: Value) -> Value {
     let items = of_step(aws, 1, "windows");
     let input = |index: usize| items[index].to_string();
@@ -46,7 +46,7 @@ fn succeeded(output: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_child_ended_with_tells_whether_its_window_is_planned_again() {
+async fn the_result_of_a_child_decides_whether_its_window_is_planned_again() {
     for (web, next, settled) in [
         (failed("DestinationRejected"), "REPORT", Some(["failed", "DestinationRejected"])),
         (failed("SmallerExport"), "REPORT", Some(["failed", "SmallerExport"])),
@@ -84,7 +84,7 @@ async fn a_run_names_the_months_to_compact() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_that_cannot_be_read_are_a_warning_and_the_archive_tells() {
+async fn unreadable_results_are_a_warning_and_the_archive_is_compared() {
     type Case = (&'static str, fn(&mut State), fn(Value) -> Value);
     let given: fn(Value) -> Value = |exported| json!({"exported": exported});
     let cases: [Case; 5] = [
@@ -113,7 +113,7 @@ async fn results_that_cannot_be_read_are_a_warning_and_the_archive_tells() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_repeated_does_the_same_again() {
+async fn a_repeated_call_does_the_same_again() {
     let (aws, plan) = after_a_round(false).await;
     let exported = write_results(&aws, failed("ExportTaskFailed"));
     let event = run(json!({"plan": plan, "exported": exported}));
@@ -124,7 +124,7 @@ async fn a_call_that_is_repeated_does_the_same_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_20_hours_what_is_left_fails_with_what_its_last_task_ended_with() {
+async fn after_20_hours_the_remaining_windows_fail_with_their_last_error() {
     let (aws, plan) = after_a_round(false).await;
     let exported = write_results(&aws, failed("ExportTaskFailed"));
     let answer = handle_at(&aws, run(json!({"plan": plan, "exported": exported})), "2026-11-02T00:00:06Z").await.unwrap();
@@ -134,7 +134,7 @@ async fn after_20_hours_what_is_left_fails_with_what_its_last_task_ended_with() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_that_is_not_there_is_an_input_with_an_unknown_field() {
+async fn a_state_with_an_unknown_plan_is_an_invalid_input() {
     let (aws, plan) = after_a_round(false).await;
     aws.state().objects.remove(&format!("{STEPS}/0001/progress.json"));
     let error = handle(&aws, run(json!({"plan": plan}))).await.unwrap_err();

@@ -19,7 +19,7 @@ fn covered(aws: &Aws, log_group: &str, changes: Value) {
     aws.state().put(&path_of(&target), &manifest(&target, merged(empty(), changes)));
 }
 
-/// `/a` failed, `/b` is lost, `/ecs/web` was open and is archived now, and nothing was in `/idle`.
+/// `/a` failed, `/b` is lost, `/ecs/web` was open and is archived now, and `/idle` had no events.
 async fn everything(aws: &Aws) -> Value {
     put_open(aws, &october("/b"), json!({}));
     put_open(aws, &october("/ecs/web"), json!({}));
@@ -42,7 +42,7 @@ fn writes_of_everything() -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_open_the_report_what_is_lost_and_what_leaves_are_written_in_this_order() {
+async fn opened_windows_the_report_records_and_removals_are_written_in_this_order() {
     let aws = Aws::default();
     let state = everything(&aws).await;
     let error = handle(&aws, state).await.unwrap_err();
@@ -50,19 +50,19 @@ async fn what_is_open_the_report_what_is_lost_and_what_leaves_are_written_in_thi
     assert_eq!(aws.names(&["PUT", "DELETE", "Publish"]), writes_of_everything());
     let anew = json!({"since": "2026-11-01T04:00:05Z", "tries": 1, "execution": EXECUTION});
     assert_eq!(aws.get(&open_path_of(&october("/a"))), Some(open_window(&october("/a"), anew)));
-    // One about to be lost says so, and keeps its age.
+    // A window that is about to be lost has the outcome `lost`, and keeps `since`.
     let written = &aws.bodies(&format!("PUT {}", open_path_of(&october("/b"))))[0];
     assert_eq!((&written["outcome"], &written["since"]), (&json!("lost"), &json!("2026-10-20T04:00:05Z")));
     assert_eq!(aws.get(&path_of(&october("/b"))).unwrap()["reason"], "Expired");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_died_before_any_write_and_is_repeated_ends_the_same() {
+async fn a_run_that_died_before_any_write_ends_the_same_when_repeated() {
     let aws = Aws::default();
     let state = everything(&aws).await;
     handle(&aws, state).await.unwrap_err();
     let expected = aws.objects();
-    // The report is written before and after people are told.
+    // The report is written before and after the notification.
     let told = ("Publish", format!("PUT archive/{REPORT}"));
     for (after, write) in writes_of_everything().into_iter().map(|write| ("", write)).chain([told]) {
         let aws = Aws::default();
@@ -78,7 +78,7 @@ async fn a_run_that_died_before_any_write_and_is_repeated_ends_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_is_written_where_something_was_done_or_differs_from_the_last() {
+async fn a_report_is_written_if_the_run_did_something_or_differs_from_the_last_report() {
     let looked = json!({"months": ["2026-10"]});
     for (change, is_written) in [
         (json!({}), false),
@@ -88,7 +88,7 @@ async fn a_report_is_written_where_something_was_done_or_differs_from_the_last()
         (json!({"missing_count": 0}), true),
         (json!({"warnings": []}), true),
         (json!({"due_month": "2026-09"}), true),
-        // The first run of a month tells which log groups were found in the month before.
+        // The first report of a month has the log groups that were found in the month before.
         (json!({"scheduled_time": "2026-10-31T14:59:59Z"}), true),
         (json!({"scheduled_time": "2026-10-31T15:00:00Z"}), false),
         (json!({"due_month_archived": true}), true),
@@ -120,12 +120,12 @@ async fn an_open_window_keeps_its_oldest_time_and_counts_its_tries() {
     handle(&aws, state).await.unwrap_err();
     let changes = json!({"error": "AccessDenied", "since": "2026-10-01T04:00:05Z", "tries": 4, "execution": EXECUTION});
     assert_eq!(aws.get(&open_path_of(&october("/a"))), Some(open_window(&october("/a"), changes)));
-    // The whole window holds what its part held.
+    // The whole window replaces its part.
     assert_eq!(aws.get(&open_path_of(&days("/a", 0, 1))), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_leaves_when_manifests_that_answer_it_cover_it_and_not_before() {
+async fn a_window_is_closed_when_manifests_that_answer_it_cover_it() {
     let of = |prefix: &str| json!({"log_stream_name_prefix": prefix});
     for (manifest, held, leaves) in [
         (Some(json!({})), json!({}), true),
@@ -133,7 +133,7 @@ async fn a_window_leaves_when_manifests_that_answer_it_cover_it_and_not_before()
         (Some(of("prod/")), of("prod/a"), true),
         (Some(of("prod/")), of("dev/"), false),
         (Some(of("prod/")), json!({}), false),
-        // Its object is gone.
+        // Its object was deleted.
         (Some(json!({"outcome": "exported", "objects": 1, "bytes": 3})), json!({}), false),
         (None, json!({}), false),
     ] {
@@ -150,7 +150,7 @@ async fn a_window_leaves_when_manifests_that_answer_it_cover_it_and_not_before()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_entry_asks_for_stays_and_is_said_once() {
+async fn a_window_that_no_entry_matches_stays_open_with_one_warning() {
     for outcome in ["failed", "not_asked"] {
         let aws = Aws::default();
         put_open(&aws, &october("/other"), json!({"outcome": outcome}));
@@ -161,14 +161,14 @@ async fn what_no_entry_asks_for_stays_and_is_said_once() {
         assert_eq!(aws.get(&open_path_of(&october("/other"))).unwrap()["outcome"], "not_asked");
         assert_eq!((&report(&aws)["missing_count"], &report(&aws)["missing"][0]["log_group"]), (&json!(0), &json!("/other")));
     }
-    // A run that died before it could say so says it when it is repeated.
+    // A run that died before its report warns when it is repeated.
     let aws = Aws::default();
     put_open(&aws, &october("/other"), json!({}));
     let state = left(&aws, json!([]), json!({})).await;
     aws.state().refuse_once("PUT archive/logs/runs/", 403, "AccessDenied", "no");
     handle(&aws, state.clone()).await.unwrap_err();
     assert_eq!(handle(&aws, state).await.unwrap()["warnings"][0]["name"], "NotAsked");
-    // A run that could not expand every entry says nothing.
+    // A run that could not expand every entry does not warn.
     let aws = Aws::default();
     put_open(&aws, &october("/other"), json!({}));
     let state = left(&aws, json!([]), json!({"compared_everything": false})).await;
@@ -177,7 +177,7 @@ async fn what_no_entry_asks_for_stays_and_is_said_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_window_moves_to_the_place_that_its_entry_has_now() {
+async fn an_open_window_moves_to_the_current_place_of_its_entry() {
     let aws = Aws::default();
     let mut old = october("/a");
     old.place.destination = serde_json::from_value(json!("old/{year}/{month}")).unwrap();
@@ -189,7 +189,7 @@ async fn an_open_window_moves_to_the_place_that_its_entry_has_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_by_hand_touches_only_what_it_was_asked_for() {
+async fn a_run_by_hand_changes_only_the_windows_that_it_was_asked_for() {
     let mut september = october("/a");
     september.month = "2026-09".parse().unwrap();
     (september.window.from.0, september.window.to.0) = (FROM - 30 * 86_400_000, FROM - 1);
@@ -201,7 +201,7 @@ async fn a_run_by_hand_touches_only_what_it_was_asked_for() {
     covered(&aws, "/other", json!({}));
     let state = left_by(&aws, json!([]), json!({}), by_hand()).await;
     let mut invocation = invocation();
-    // It succeeds while others are missing.
+    // It succeeds although other windows are missing.
     handle_in(&mut invocation, &aws, state).await.unwrap();
     assert_eq!(aws.names(&["PUT archive/logs/missing/", "DELETE"]), [format!("DELETE {}", open_path_of(&october("/a")))]);
     assert!(invocation.metrics().contains(&Metric::MissingMonths(2)));
@@ -209,7 +209,7 @@ async fn a_run_by_hand_touches_only_what_it_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_export_that_failed_in_a_covered_window_fails_the_run_and_adds_nothing() {
+async fn a_failed_forced_export_of_a_covered_window_fails_the_run_and_opens_nothing() {
     for (is_covered, missing) in [(true, 0), (false, 1)] {
         let aws = Aws::default();
         if is_covered {
@@ -238,7 +238,7 @@ async fn an_open_window_that_cannot_be_read_is_counted_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_without_a_plan_leaves_everything_as_it_is() {
+async fn a_run_without_a_plan_changes_nothing() {
     let aws = Aws::default();
     put_open(&aws, &october("/a"), json!({}));
     put_open(&aws, &october("/other"), json!({}));
@@ -265,7 +265,7 @@ async fn a_window_that_waits_is_missing_after_seven_days() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_lost_events_once_fails_the_run_once() {
+async fn a_lost_window_fails_the_run_once() {
     for (reason, fails) in [("Expired", true), ("LogGroupDeleted", false)] {
         let aws = Aws::default();
         put_open(&aws, &october("/b"), json!({}));
@@ -286,7 +286,7 @@ async fn what_lost_events_once_fails_the_run_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_refused_leaves_its_window_open() {
-    // Something else lies in a part of the window, and covers the rest of it not.
+    // Another manifest covers a part of the window, but not the rest.
     let part = days("/b", 0, 0);
     for (waits, since, tries) in [(false, "2026-11-01", 0), (true, "2026-10-20", 3)] {
         let aws = Aws::default();
@@ -307,12 +307,12 @@ async fn a_record_that_is_refused_leaves_its_window_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_that_was_to_be_recorded_stays_where_another_manifest_was_withdrawn() {
+async fn a_recorded_window_stays_open_if_its_manifest_was_withdrawn() {
     let aws = Aws::default();
     covered(&aws, "/b", json!({}));
     let path = path_of(&october("/b"));
     let read = format!("GET {path}");
-    // Between the look before the record, which finds it, and the removal.
+    // Between the look before the record, which finds the manifest, and the removal.
     aws.state().before(&format!("PUT archive/{REPORT}"), move |state| {
         state.before(&read, |state| state.before("LIST", move |state| drop(state.objects.remove(&path))));
     });
@@ -323,7 +323,7 @@ async fn a_window_that_was_to_be_recorded_stays_where_another_manifest_was_withd
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_valid_manifests_cover_has_not_failed() {
+async fn a_failed_window_that_valid_manifests_cover_is_archived() {
     let planned = json!({"planned": [{"group": 0, "month": "2026-10", "window": october("/a").window, "last": null}]});
     for (decided, progress) in
         [(json!([failed("/a", "ExportTaskFailed")]), json!({})), (json!([waiting("/a")]), json!({})), (json!([]), planned)]
@@ -360,7 +360,7 @@ async fn manifests_are_listed_once_for_all_open_windows_of_a_month() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_whose_books_cannot_be_kept_is_measured_and_told_of() {
+async fn a_run_that_cannot_update_missing_has_metrics_and_a_notification() {
     let writes = writes_of_everything().into_iter().filter(|write| write != "Publish");
     for write in writes {
         let aws = Aws::default();
@@ -372,13 +372,13 @@ async fn a_run_whose_books_cannot_be_kept_is_measured_and_told_of() {
         assert!(subject.as_str().unwrap().starts_with("archive: action needed: run failed with AccessDenied, "), "{subject}");
         assert_eq!(invocation.metrics()[7..], [Metric::ScheduledRunsEnded, Metric::ScheduledRunsSucceeded(false)], "{write}");
         if !write.contains("/runs/") {
-            // The next run does not rely on books that were not kept.
+            // The next run does not rely on this run's update of `missing/`.
             let written = report(&aws);
             let said = (&written["error"]["error"], &written["compared_everything"], &written["told"]);
             assert_eq!(said, (&json!("AccessDenied"), &json!(false), &json!(true)), "{write}");
         }
     }
-    // The next day it is no news, and is reported all the same.
+    // The next day it is not news, but it is still reported.
     let aws = Aws::default();
     let state = left(&aws, json!([failed("/a", "ExportTaskFailed")]), json!({})).await;
     aws.state().refuse("PUT archive/logs/missing/", 403, "AccessDenied", "no");
@@ -387,7 +387,7 @@ async fn a_run_whose_books_cannot_be_kept_is_measured_and_told_of() {
     aws.forget_calls();
     handle(&aws, state).await.unwrap_err();
     assert_eq!((aws.names(&["Publish"]).len(), &report(&aws)["compared_everything"]), (0, &json!(false)));
-    // What may pass is asked again.
+    // A temporary error fails the call, which is repeated.
     let aws = Aws::default();
     let state = everything(&aws).await;
     aws.state().refuse("DELETE", 503, "SlowDown", "no");

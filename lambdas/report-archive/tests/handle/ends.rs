@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
+async fn a_successful_run_writes_its_report_its_skips_and_its_output() {
     let aws = Aws::default();
     let state = left(&aws, json!([exported(), skipped("NoEventsInMonth")]), json!({})).await;
     let mut invocation = invocation();
@@ -31,7 +31,7 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
     let changes = json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null, "objects": 0, "bytes": 0, "created": "2026-11-01T04:00:05.000Z",
         "completed": null, "execution": EXECUTION});
     assert_eq!(aws.get(&path_of(&idle)), Some(manifest(&idle, changes)));
-    // Nobody has to hear of this skip, so it needs no report before it.
+    // Nobody must learn of this skip, so it is recorded before the report.
     let put_report = format!("PUT archive/{REPORT}");
     let calls = [&format!("PUT {}", path_of(&idle)), &put_report, "Publish", &put_report];
     assert_eq!(aws.names(&["PUT", "DELETE", "Publish"]), calls);
@@ -51,11 +51,11 @@ async fn a_run_that_ended_well_leaves_its_report_its_skips_and_its_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gravest_error_ends_the_run() {
+async fn the_most_serious_error_ends_the_run() {
     let at = format!("The report is s3://archive/{REPORT}.");
     let compaction = json!({"compactionError": caught("MonthNotComplete")});
     let compacted =
-        format!("every export ended well, but the compaction to Parquet ended with MonthNotComplete: in a function's words {at}");
+        format!("every export succeeded, but the compaction to Parquet ended with MonthNotComplete: in a function's words {at}");
     let failures = json!([failed("/b", "ExportTaskFailed"), failed("/a", "DestinationRejected"), failed("/c", "ExportTaskFailed")]);
     let incomplete = format!(
         "3 windows not archived.\nDestinationRejected: /a 2026-10 (since 2026-11-01). in AWS's words. What to do: Add the statement that the message names to \
@@ -75,7 +75,7 @@ async fn the_gravest_error_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_says_which_manifests_the_parquet_follows() {
+async fn a_report_states_the_manifests_that_the_parquet_agrees_with() {
     let months = json!(["2026-09", "2026-10"]);
     let well = json!({"compaction": {"months": months, "compacted": 0}});
     let found = json!({"2026-08": "a", "2026-09": "b", "2026-10": "c"});
@@ -96,7 +96,7 @@ async fn a_report_says_which_manifests_the_parquet_follows() {
         assert_eq!((&report["compacted"], &report["compacted_manifests"]), (compacted, followed), "{progress} {more}");
         assert_eq!(report["compaction_error"].is_null(), !failed);
     }
-    // The next runs read it, so it is written where nothing else is new.
+    // Later runs read it, so it is written even if nothing else is new.
     let aws = Aws::default();
     let state = left(&aws, json!([]), json!({})).await;
     handle(&aws, state.clone()).await.unwrap();
@@ -112,8 +112,8 @@ async fn a_list_that_needs_most_of_the_slot_is_a_warning() {
     const DAYS: f64 = 86_400.0;
     for (seconds, message) in [
         (24.7 * DAYS, None),
-        (24.8 * DAYS, Some("this list needs 25 days of the export slot in a month of 31")),
-        (34.0 * DAYS, Some("this list needs 34 days of the export slot in a month of 31")),
+        (24.8 * DAYS, Some("this list needs 25 days of the export slot in a month of 31 days")),
+        (34.0 * DAYS, Some("this list needs 34 days of the export slot in a month of 31 days")),
     ] {
         let aws = Aws::default();
         let state = left(&aws, json!([]), json!({"due_month_seconds": seconds})).await;
@@ -143,9 +143,9 @@ async fn the_error_that_ended_the_planning_ends_the_run() {
     }
 }
 
-/// The input may be what is wrong.
+/// The input itself may be wrong.
 #[tokio::test(start_paused = true)]
-async fn the_due_month_of_a_run_that_was_refused_settles_as_the_stack_says() {
+async fn the_due_month_of_a_refused_run_uses_the_settle_days_of_the_stack() {
     let aws = Aws::default();
     let mut archive = archive(&aws);
     archive.stack.settle_days = SettleDays::new(1.0).unwrap();
@@ -158,7 +158,7 @@ async fn the_due_month_of_a_run_that_was_refused_settles_as_the_stack_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_ahead_of_its_scheduled_time_is_by_hand() {
+async fn a_run_with_a_scheduled_time_in_the_future_is_a_run_by_hand() {
     for (scheduled_time, is_scheduled) in [("2026-11-01T04:05:05Z", true), ("2026-11-01T04:05:06Z", false), ("2027-03-01T04:00:00Z", false)]
     {
         let aws = Aws::default();
@@ -172,7 +172,7 @@ async fn a_run_ahead_of_its_scheduled_time_is_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_that_was_not_looked_at_again_is_a_failure() {
+async fn a_planned_window_that_was_not_looked_at_again_has_failed() {
     let planned = |last: Value| {
         let window = json!({"group": 0, "month": "2026-10", "window": {"from": FROM, "to": TO}, "last": last});
         json!({"planned": [window], "compared_everything": false})
@@ -205,7 +205,7 @@ async fn a_plan_that_cannot_be_read_is_reported_and_ends_the_run() {
         let report = report(&aws);
         assert_eq!((&report["compared_everything"], &report["warnings"][0]["name"]), (&json!(false), &json!("ResultsUnreadable")));
     }
-    // What may pass is asked again.
+    // A temporary error fails the call, which is repeated.
     let aws = Aws::default();
     let state = left(&aws, json!([exported()]), json!({})).await;
     aws.state().refuse("GET work/", 503, "SlowDown", "no");
@@ -214,7 +214,7 @@ async fn a_plan_that_cannot_be_read_is_reported_and_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_does_not_fit_costs_no_call() {
+async fn an_invalid_event_makes_no_call() {
     let aws = Aws::default();
     let event = json!({"execution": EXECUTION, "startTime": "now", "state": {}, "more": 1});
     let error = handle_event(&mut invocation(), &aws, event).await.unwrap_err();

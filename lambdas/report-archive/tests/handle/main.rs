@@ -1,14 +1,14 @@
-//! The function as the state machine calls it: the real SDK clients on AWS in memory.
+//! The function as the state machine calls it: the real SDK clients with an AWS in memory.
 
 mod books;
 mod ends;
 mod news;
 mod records;
 
-use archive::{Archive, Work};
+use archive::{Archive, WorkFolder};
 use export_core::{
     ExecutionArn, ExportError,
-    contract::plan::{Decided, Next, Run},
+    contract::plan::{DecidedWindow, Next, Run},
     decide::LogGroup,
     missing::Memory,
     planner::{Group, Progress},
@@ -33,7 +33,7 @@ fn source(log_group: &str) -> Value {
     json!({"s3BucketName": "archive", "s3Prefix": "logs", "logGroupName": log_group})
 }
 
-/// What became of October of a log group.
+/// A log group's outcome for October.
 fn decided(log_group: &str, settled: Value) -> Value {
     merged(json!({"source": source(log_group), "month": "2026-10", "window": {"from": FROM, "to": TO}}), settled)
 }
@@ -66,11 +66,11 @@ fn put_open(aws: &Aws, target: &Target, changes: Value) {
     aws.state().put(&open_path_of(target), &open_window(target, changes));
 }
 
-/// What a run of October left in the work bucket after its last plan, as its state has it. `changes` are to the run.
+/// Writes what a run of October left in the work bucket, and returns its state. `changes` apply to the run.
 async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> Value {
     let archive = archive(aws);
     let execution = ExecutionArn::parse(EXECUTION).unwrap();
-    let work = Work::new(&archive, "work", &execution);
+    let work = WorkFolder::new(&archive, "work", &execution);
     let look = json!({"month": "2026-10", "window": {"from": FROM, "to": TO}, "after_first_covered": false});
     let run = json!({"execution": EXECUTION, "start_time": NOW, "scheduled_time": "2026-11-01T04:00:00Z", "due_month": "2026-10",
         "timezone": "Asia/Tokyo", "looks": [look], "force": false, "compact": false, "warnings": []});
@@ -85,7 +85,7 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
     let nothing = json!({"look": 1, "group": 0, "older": 0, "compared_everything": true, "planned": [], "exporting": false, "idle_rounds": 0,
         "archived": {"2026-10": 3}, "due_month_seconds": 5400.0, "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();
-    let decided: Vec<Decided> = from_value(decided).unwrap();
+    let decided: Vec<DecidedWindow> = from_value(decided).unwrap();
     let compact = vec!["2026-09".parse().unwrap(), "2026-10".parse().unwrap()];
     let plan = work.write_step(1, Next::Report, compact, &[], &decided, &progress).await.unwrap();
     aws.forget_calls();
@@ -126,7 +126,7 @@ fn report(aws: &Aws) -> Value {
     aws.get(&format!("archive/{REPORT}")).unwrap()
 }
 
-/// The report of the scheduled run of the day before, which said the same but for changes.
+/// The report of the scheduled run of the day before: the same, with changes.
 fn put_last_report(aws: &Aws, changes: Value) {
     let last = merged(report(aws), json!({"execution": "run-0", "scheduled_time": "2026-11-01T03:00:00Z"}));
     let mut state = aws.state();

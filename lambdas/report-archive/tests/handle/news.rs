@@ -1,4 +1,4 @@
-//! Of which runs people are told, and in which words.
+//! Which runs notify people, and the text of the notification.
 
 use export_core::ErrorName::NotificationFailed;
 use fake_aws::{Aws, merged, october, open_window};
@@ -20,7 +20,7 @@ fn subject(aws: &Aws) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_subject_says_which_months_and_whether_anything_needs_action() {
+async fn the_subject_names_the_months_and_whether_action_is_needed() {
     let repaired = merged(exported(), json!({"repairs": "objects are gone"}));
     let compaction = json!({"compactionError": caught("MonthNotComplete")});
     let cases: [(Value, Value, Value, &str); 13] = [
@@ -56,9 +56,9 @@ async fn the_subject_says_which_months_and_whether_anything_needs_action() {
     }
 }
 
-/// What the last scheduled run said, what this one says, and whether that is news.
+/// The last report, this report, and whether this one is news.
 #[tokio::test(start_paused = true)]
-async fn a_scheduled_run_is_told_of_when_it_differs_from_the_last() {
+async fn a_scheduled_run_notifies_if_it_differs_from_the_last_one() {
     let a = open_window(&october("/a"), json!({}));
     let not_asked = open_window(&october("/other"), json!({"outcome": "not_asked"}));
     let warning = |name: &str| json!([{"name": name, "message": "m"}]);
@@ -67,20 +67,20 @@ async fn a_scheduled_run_is_told_of_when_it_differs_from_the_last() {
         // Once a month.
         (json!({"due_month_archived": false}), json!({}), true),
         (json!({"due_month": "2026-09"}), json!({}), true),
-        // More settleDays made an older month the due one again.
+        // After an increase of settleDays, an older month is due again.
         (json!({"due_month": "2026-11"}), json!({}), false),
         (json!({}), json!({"decided": [merged(exported(), json!({"repairs": "objects are gone"}))]}), true),
         (json!({}), json!({"decided": [merged(exported(), json!({"month": "2026-09"}))]}), true),
         (json!({}), json!({"decided": [exported()]}), false),
         (json!({}), json!({"decided": [lost("/b", "LogGroupDeleted")]}), true),
-        // Nobody is told every day of what waits.
+        // Waiting windows are not news every day.
         (json!({}), json!({"decided": [waiting("/a")]}), false),
         (json!({"missing": [a]}), json!({}), true),
         (json!({"missing": [not_asked]}), json!({}), true),
         (json!({}), json!({"warnings": warning("LogGroupNotFound")}), true),
         (json!({"warnings": warning("LogGroupNotFound")}), json!({}), true),
         (json!({"warnings": warning("LogGroupNotFound")}), json!({"warnings": warning("LogGroupNotFound")}), false),
-        // What one run did is no news when the next one does not do it.
+        // What one run did is not news when the next run does not do it.
         (json!({"warnings": warning("RetentionShorterThanMonth")}), json!({}), false),
     ];
     for (last, now, is_news) in cases {
@@ -97,7 +97,7 @@ async fn a_scheduled_run_is_told_of_when_it_differs_from_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scheduled_run_that_fails_is_told_of_when_it_fails_in_a_new_way() {
+async fn a_failed_scheduled_run_notifies_if_it_fails_in_a_new_way() {
     let error = |name: &str| json!({"error": {"error": name, "message": "as it was"}});
     let missing = |error: &str| json!({"missing": [open_window(&october("/a"), json!({"error": error}))]});
     let refused = json!({"error": caught("InvalidInput")});
@@ -121,7 +121,7 @@ async fn a_scheduled_run_that_fails_is_told_of_when_it_fails_in_a_new_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_nobody_was_told_of_is_told_of_by_the_next_one() {
+async fn a_run_repeats_the_failed_notification_of_the_last_one() {
     let aws = Aws::default();
     let state = left(&aws, json!([]), json!({})).await;
     aws.state().refuse_once("Publish", 403, "AuthorizationError", "no");
@@ -129,13 +129,13 @@ async fn a_run_that_nobody_was_told_of_is_told_of_by_the_next_one() {
     assert_eq!(handle_in(&mut invocation, &aws, state.clone()).await.unwrap_err().name, NotificationFailed);
     assert!(invocation.metrics().contains(&Metric::ScheduledRunsSucceeded(false)));
     assert_eq!(report(&aws)["told"], false);
-    // It says the same, and says it.
+    // The report agrees with the last one, but is written and told.
     put_last_report(&aws, json!({}));
     aws.forget_calls();
     handle(&aws, state.clone()).await.unwrap();
     let (_, text) = told(&aws).unwrap();
     let untold = "s3://archive/logs/runs/year=2026/month=10/2026-10-31T04-00-05.000Z-run-0.json";
-    assert!(text.ends_with(&format!("\nNobody was told of: {untold}")), "{text}");
+    assert!(text.ends_with(&format!("\nNobody was notified of: {untold}")), "{text}");
     assert_eq!(report(&aws)["told"], true);
     put_last_report(&aws, json!({}));
     aws.forget_calls();
@@ -155,7 +155,7 @@ async fn a_throttled_topic_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_ahead_of_its_time_is_not_the_last_one() {
+async fn a_report_with_a_scheduled_time_in_the_future_is_not_the_last_one() {
     let aws = Aws::default();
     let state = left(&aws, json!([]), json!({})).await;
     handle(&aws, state.clone()).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_report_ahead_of_its_time_is_not_the_last_one() {
     assert_eq!(aws.names(&["PUT", "Publish"]), [""; 0]);
 }
 
-/// Its folder is that of its due month, which more settleDays make an older one.
+/// A report's folder is that of its due month. After an increase of settleDays, that is an older month.
 #[tokio::test(start_paused = true)]
 async fn the_last_report_is_the_newest_whatever_its_due_month() {
     let aws = Aws::default();
@@ -190,7 +190,7 @@ async fn a_subject_is_100_characters_of_ascii_on_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_text_has_names_and_one_line_for_each_message() {
+async fn the_text_has_the_names_and_each_message_on_one_line() {
     let aws = Aws::default();
     put_open(&aws, &october("/b"), json!({"message": "two\r\nlines\u{2028}and \u{1b}[31mred"}));
     put_open(&aws, &october("/other"), json!({}));
@@ -208,15 +208,15 @@ async fn the_text_has_names_and_one_line_for_each_message() {
         new run.\n\
         Lost, Expired: /idle 2026-10. No run can export these events any more.";
     let expected = [
-        "Run arn:aws:states:ap-northeast-1:123456789012:execution:archive:run-1 looked at 2026-10 in Asia/Tokyo.",
+        "Run arn:aws:states:ap-northeast-1:123456789012:execution:archive:run-1 compared 2026-10 in Asia/Tokyo.",
         incomplete,
         "Waiting for their turn: /c 2026-10 (since 2026-11-01).",
-        "Open, and no entry asks for them any more: /other 2026-10 (since 2026-10-20).",
+        "Open, and no entry matches them any more: /other 2026-10 (since 2026-10-20).",
         "Repaired: /ecs/web 2026-10.",
         "Empty: /ecs/web 2026-10.",
         "Exported: 1 (2 objects, 5 bytes). Empty: 1. Skipped: 0. Lost: 1. Nothing yet: 0. Waiting: 1. Not archived, with a warning: 0. Failed: 1. Archived already: 3. \
          Missing in the archive: 2.\nThe run used the export slot for 0.3 hours; the list needs it for 1.5 hours a month.",
-        "Warning NotAsked:\n- /other 2026-10: no entry asks for it any more, so it stays open and is not counted",
+        "Warning NotAsked:\n- /other 2026-10: no entry matches it any more, so it stays open and is not counted",
         &format!("Report: s3://archive/{}", crate::REPORT),
     ];
     assert_eq!(text.split("\n\n").collect::<Vec<_>>(), expected);
@@ -224,7 +224,7 @@ async fn the_text_has_names_and_one_line_for_each_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_cut_says_how_many_there_are() {
+async fn a_shortened_list_has_the_total() {
     let aws = Aws::default();
     let many: Vec<Value> = (10..35).map(|index| failed(&format!("/log-group-{index}"), "ExportTaskFailed")).collect();
     let warnings: Vec<Value> = (0..60).map(|index| json!({"name": "ObjectsChanged", "message": index.to_string()})).collect();
@@ -232,7 +232,7 @@ async fn a_list_that_is_cut_says_how_many_there_are() {
     let error = handle(&aws, state).await.unwrap_err();
     assert!(error.message.contains("/log-group-29 2026-10 (since 2026-11-01), ... 25 in all. in AWS's words."), "{error}");
     assert!(told(&aws).unwrap().1.contains("\n... 60 in all\n\nReport: "));
-    // A cause and a notification have their limits, and no character is cut in two.
+    // A cause and a notification have limits, and no character is split.
     let aws = Aws::default();
     let long = json!({"failure": {"error": "AccessDenied", "message": "é".repeat(60_000)}});
     let state = left(&aws, json!([merged(failed("/a", "AccessDenied"), long)]), json!({})).await;
@@ -248,7 +248,7 @@ async fn a_list_that_is_cut_says_how_many_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_nobody_can_be_told_of_fails_with_its_own_error_first() {
+async fn a_run_whose_notification_fails_ends_with_its_own_error_first() {
     for (decided, name) in
         [(warned("m"), NotificationFailed), (failed("/a", "ExportTaskFailed"), export_core::ErrorName::ArchiveIncomplete)]
     {
@@ -257,7 +257,8 @@ async fn a_run_that_nobody_can_be_told_of_fails_with_its_own_error_first() {
         aws.state().refuse("Publish", 403, "AuthorizationError", "not authorized to perform: SNS:Publish");
         let error = handle(&aws, state).await.unwrap_err();
         assert_eq!(error.name, name, "{error}");
-        let told = error.message.contains("nobody was told: Publish answered AuthorizationError: not authorized to perform: SNS:Publish");
+        let told =
+            error.message.contains("its notification failed: Publish answered AuthorizationError: not authorized to perform: SNS:Publish");
         assert_eq!(told, name == NotificationFailed, "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is recorded as skipped, and beside which manifests.
+//! Windows that are recorded as skipped or lost, and other manifests near them.
 
 use export_core::ErrorName::*;
 use fake_aws::{Aws, EXECUTION, days, manifest, merged, october, path_of};
@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::{handle, left, lost, report, skipped, source};
 
 #[tokio::test(start_paused = true)]
-async fn a_skip_gives_way_to_every_manifest_that_says_more() {
+async fn a_skip_does_not_replace_a_manifest_that_says_more() {
     let skipped_of = |prefix: &str| json!({"outcome": "skipped", "reason": "ExpiredBeforeFirstRun", "task_id": null, "objects": 0, "bytes": 0, "log_stream_name_prefix": prefix});
     let (first, second) = (days("/idle", 0, 0), days("/idle", 1, 1));
     let own = format!("PUT {}", path_of(&october("/idle")));
     let (whole, empty) = (october("/idle"), json!({"outcome": "empty", "objects": 0, "bytes": 0}));
     for (targets, present, calls, end) in [
-        // Those that answer for fewer log streams go after the new one is there.
+        // Manifests of fewer log streams are removed after the new one is written.
         (
             vec![&first, &second],
             skipped_of("prod/"),
@@ -21,7 +21,7 @@ async fn a_skip_gives_way_to_every_manifest_that_says_more() {
             None,
         ),
         (vec![&whole], empty.clone(), vec![], None),
-        // The rest of the month is in no manifest: that is no success.
+        // No manifest covers the rest of the month, so the run does not succeed.
         (vec![&first, &second], empty, vec![], Some(ArchiveIncomplete)),
     ] {
         let aws = Aws::default();
@@ -36,7 +36,7 @@ async fn a_skip_gives_way_to_every_manifest_that_says_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_expired_before_the_first_run_are_a_skip_of_those_log_streams_and_a_warning() {
+async fn events_that_expired_before_the_first_run_are_skipped_with_a_warning() {
     let aws = Aws::default();
     let decided =
         merged(skipped("ExpiredBeforeFirstRun"), json!({"source": merged(source("/idle"), json!({"logStreamNamePrefix": "prod/"}))}));
@@ -44,12 +44,12 @@ async fn events_that_expired_before_the_first_run_are_a_skip_of_those_log_stream
     let output = handle(&aws, state).await.unwrap();
     let written = aws.get(&path_of(&october("/idle"))).unwrap();
     assert_eq!((&written["reason"], &written["log_stream_name_prefix"]), (&json!("ExpiredBeforeFirstRun"), &json!("prod/")));
-    let message = "/idle 2026-10: the export wrote nothing, and retention may have deleted the events before";
+    let message = "/idle 2026-10: the export wrote nothing, and retention may have deleted the events before the first run";
     assert_eq!(output["warnings"], json!([{"name": "ExpiredBeforeFirstRun", "message": message}]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_manifest_that_is_lost_states_what_still_lies_there() {
+async fn a_lost_damaged_manifest_states_the_remaining_objects() {
     let aws = Aws::default();
     let target = october("/b");
     aws.state().put(&path_of(&target), &manifest(&target, json!({"objects": 2, "bytes": 9})));
@@ -63,7 +63,7 @@ async fn a_damaged_manifest_that_is_lost_states_what_still_lies_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_manifest_that_is_gone_is_not_recorded_as_lost() {
+async fn a_removed_damaged_manifest_is_not_recorded_as_lost() {
     let aws = Aws::default();
     let state = left(&aws, json!([lost("/b", "Damaged")]), json!({})).await;
     let error = handle(&aws, state).await.unwrap_err();

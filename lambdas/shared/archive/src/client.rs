@@ -1,4 +1,4 @@
-//! How AWS is reached.
+//! HTTP and S3 clients for AWS.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClie
 /// The SDK's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// The SDK's connector, with ring instead of AWS-LC. Make it once: it reads all root certificates.
+/// The SDK's connector, with ring instead of AWS-LC. Make it once, because it reads all root certificates.
 pub fn http_client() -> SharedHttpClient {
     let connector = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
@@ -24,7 +24,7 @@ pub fn http_client() -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// Path-style addresses are only for endpoints on one machine, which have no name for each bucket.
+/// A custom endpoint is a local AWS, which has no host name for each bucket. So it gets path-style addresses.
 pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
     let path_style = config.endpoint_url().is_some();
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build())

@@ -8,7 +8,7 @@ use export_core::{
     entry::{Entry, Selector},
     input::{RunInput, best_entries},
     planner::Group,
-    warning::{Warning, WarningName},
+    warning::Warning,
 };
 
 use crate::Archive;
@@ -20,8 +20,8 @@ impl Archive {
     }
 }
 
-/// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: log groups of
-/// earlier runs, which an entry also covers if they exist no more.
+/// The log groups of the input, in the order of their names, and a warning for each entry that matches nothing. `seen`: the log groups of
+/// earlier runs. An entry also matches those that do not exist any more.
 pub async fn expand<'a>(
     archive: &Archive,
     input: &RunInput,
@@ -40,9 +40,9 @@ pub async fn expand<'a>(
 
     let mut groups = Vec::new();
     let unmatched = input.entries.iter().filter(|entry| !known.keys().any(|name| entry.rank(name).is_some()));
-    let warnings = unmatched.filter_map(matches_nothing).collect();
+    let warnings = unmatched.filter_map(Warning::entry_matches_nothing).collect();
     for name in seen {
-        // A name that a prefix entry matches was listed, if it exists.
+        // If the log group existed, the listing of a prefix entry would have found it.
         if !known.contains_key(name) && input.entries.iter().any(|entry| entry.rank(name).is_some()) {
             known.insert(name.clone(), LogGroup::Gone);
         }
@@ -59,7 +59,7 @@ pub async fn expand<'a>(
     Ok((groups, warnings))
 }
 
-/// The prefixes that have all others in them: each is listed once.
+/// The prefixes that include all others, so that no log group is listed twice.
 fn shortest_prefixes(entries: &[Entry]) -> Vec<&LogGroupName> {
     let mut prefixes: Vec<&LogGroupName> = entries
         .iter()
@@ -71,11 +71,4 @@ fn shortest_prefixes(entries: &[Entry]) -> Vec<&LogGroupName> {
     prefixes.sort_unstable();
     prefixes.dedup_by(|longer, shorter| longer.as_str().starts_with(shorter.as_str()));
     prefixes
-}
-
-fn matches_nothing(entry: &Entry) -> Option<Warning> {
-    let Selector::Prefix { log_group_name_prefix, exclude } = &entry.selector else { return None };
-    let excluding = if exclude.is_empty() { String::new() } else { format!(" without {}", exclude.join(", ")) };
-    let message = format!("the entry {log_group_name_prefix}*{excluding} matches no log group");
-    Some(Warning::new(WarningName::EntryMatchesNothing, message))
 }

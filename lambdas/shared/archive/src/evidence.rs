@@ -1,4 +1,4 @@
-//! One loop: asks [`decide`](export_core::decide::decide), and fetches what it needs.
+//! Asks [`decide`](export_core::decide::decide) in a loop, and fetches the evidence that it needs.
 
 use export_core::{
     ExportError,
@@ -8,7 +8,7 @@ use export_core::{
 use crate::{Archive, ManifestIndex};
 
 impl Archive {
-    /// The verdicts, with the evidence that they stand on. What `evidence` has already is not fetched again; `index` saves a listing.
+    /// The verdicts, and the evidence behind them. Known evidence is not fetched again. `index` saves a listing.
     pub async fn decide(
         &self,
         question: &Question<'_>,
@@ -20,21 +20,24 @@ impl Archive {
                 Ok(decisions) => return Ok((decisions, evidence)),
                 Err(need) => need,
             };
-            let log_group = &question.place.log_group;
+            let target = question.target;
+            let (log_group, stream_prefix) = (&target.place.log_group, target.stream_prefix.as_ref());
             match need {
                 Need::Manifests => {
-                    // Only what a new export is compared with is looked at stream by stream.
-                    let tells_streams = evidence.export.is_some();
-                    evidence.manifests = Some(self.overlapping_manifests(question, index, tells_streams).await?);
+                    // Only a comparison with a new export needs the bytes of each log stream.
+                    let counts_streams = evidence.export.is_some();
+                    evidence.manifests = Some(self.overlapping_manifests(question, index, counts_streams).await?);
                 }
                 Need::LogGroup => evidence.log_group = Some(self.log_group(log_group).await?),
                 Need::NewestEvent => {
                     evidence.newest_event = Some(self.newest_event(log_group, question.newest_event_matters_since()).await?);
                 }
                 Need::Stream => {
-                    evidence.has_stream = Some(self.has_stream(log_group, question.stream_prefix).await?);
+                    evidence.has_stream = Some(self.has_stream(log_group, stream_prefix).await?);
                 }
-                Need::AnyEvent => evidence.any_event = Some(self.any_event(log_group, question.stream_prefix, question.window).await?),
+                Need::EventSearch => {
+                    evidence.event_search = Some(self.search_event(log_group, stream_prefix, target.window).await?);
+                }
                 Need::OldestTask => evidence.oldest_task = Some(self.oldest_task(question, index).await?),
             }
         }

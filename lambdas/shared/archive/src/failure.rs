@@ -1,5 +1,5 @@
-//! From the SDK's error to [`ServiceFailure`]: by code and HTTP status, because AccessDenied and throttling are no
-//! variants of an operation's error type.
+//! Turns the SDK's errors into [`ServiceFailure`], by code and HTTP status. AccessDenied and throttling are not variants of an operation's
+//! error type.
 
 use std::error::Error;
 
@@ -21,7 +21,7 @@ where
     }
 }
 
-/// The whole chain: the SDK's outermost error says no more than "dispatch failure".
+/// All causes, because the SDK's outermost error only says "dispatch failure".
 fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -39,17 +39,17 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Refusal(ErrorMetadata);
+    struct TestError(ErrorMetadata);
 
-    impl std::fmt::Display for Refusal {
+    impl std::fmt::Display for TestError {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("refusal")
+            f.write_str("test error")
         }
     }
 
-    impl Error for Refusal {}
+    impl Error for TestError {}
 
-    impl ProvideErrorMetadata for Refusal {
+    impl ProvideErrorMetadata for TestError {
         fn meta(&self) -> &ErrorMetadata {
             &self.0
         }
@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn an_answer_keeps_its_code_message_and_status() {
-        let refusal = Refusal(ErrorMetadata::builder().code("AccessDeniedException").message("no").build());
-        let failure = service_failure("CreateExportTask", &SdkError::service_error(refusal, response(400)));
+        let error = TestError(ErrorMetadata::builder().code("AccessDeniedException").message("no").build());
+        let failure = service_failure("CreateExportTask", &SdkError::service_error(error, response(400)));
         let expected = ServiceFailure {
             operation: "CreateExportTask",
             code: Some("AccessDeniedException".into()),
@@ -69,9 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn silence_keeps_its_causes() {
+    fn a_failure_without_an_answer_keeps_its_causes() {
         let connect = ConnectorError::io("connection refused".into());
-        let failure = service_failure::<Refusal>("DescribeLogGroups", &SdkError::dispatch_failure(connect));
+        let failure = service_failure::<TestError>("DescribeLogGroups", &SdkError::dispatch_failure(connect));
         assert_eq!((failure.code, failure.status), (None, None));
         assert!(
             failure.message.starts_with("dispatch failure: ") && failure.message.ends_with("connection refused"),

@@ -1,5 +1,7 @@
-//! What AWS holds: the evidence for a decision, and the archive's memory, manifests and reports. No Lambda runtime, so that an
-//! operator's tool can use it too.
+//! The archive in S3, and the account's log groups: gathers the evidence for decisions, and reads and writes manifests, open windows and
+//! reports.
+//!
+//! **Invariant:** this crate does not depend on the Lambda runtime, because the operator's tool uses it too.
 
 mod client;
 mod comparison;
@@ -13,28 +15,32 @@ mod objects;
 mod pace;
 mod reports;
 mod streams;
-mod work;
+mod work_folder;
 
 use aws_config::SdkConfig;
 use export_core::place::Stack;
 
 pub use client::{http_client, s3_client};
-pub use comparison::Compared;
+pub use comparison::ComparedSubject;
 pub use entries::expand;
 pub use failure::service_failure;
 pub use manifests::ManifestIndex;
-pub use objects::{FolderListing, Listed, Permissions};
+pub use objects::{FolderListing, ListedObject};
 pub use reports::LastRuns;
-pub use work::{Step, Work};
+pub use work_folder::{Step, WorkFolder};
 
 use pace::Pace;
+
+/// AWS allows an account 10, 25 and, in some Regions, 5 requests a second. A run makes no more than this.
+const DESCRIBE_LOG_GROUPS_PER_SECOND: u32 = 10;
+const DESCRIBE_LOG_STREAMS_PER_SECOND: u32 = 20;
+const FILTER_LOG_EVENTS_PER_SECOND: u32 = 5;
 
 /// An account's log groups in a Region, and the stack's archive.
 pub struct Archive {
     pub stack: Stack,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub s3: aws_sdk_s3::Client,
-    /// AWS allows 10, 25 and, in some Regions, 5 requests a second to the whole account: a run takes no more than these.
     describe_log_groups: Pace,
     describe_log_streams: Pace,
     filter_log_events: Pace,
@@ -43,7 +49,13 @@ pub struct Archive {
 impl Archive {
     pub fn new(stack: Stack, config: &SdkConfig) -> Self {
         let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(config), s3_client(config));
-        let [describe_log_groups, describe_log_streams, filter_log_events] = [10, 20, 5].map(Pace::per_second);
-        Self { stack, logs, s3, describe_log_groups, describe_log_streams, filter_log_events }
+        Self {
+            stack,
+            logs,
+            s3,
+            describe_log_groups: Pace::per_second(DESCRIBE_LOG_GROUPS_PER_SECOND),
+            describe_log_streams: Pace::per_second(DESCRIBE_LOG_STREAMS_PER_SECOND),
+            filter_log_events: Pace::per_second(FILTER_LOG_EVENTS_PER_SECOND),
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! Log groups, by prefix and by name.
+//! Looks up log groups, by prefix and by name.
 
 use std::collections::HashMap;
 
-use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogGroupClass};
+use aws_sdk_cloudwatchlogs::types::{LogGroup as DescribedLogGroup, LogGroupClass};
 use export_core::{
     ExportError, LogGroupName,
     decide::LogGroup,
@@ -12,8 +12,8 @@ use export_core::{
 
 use crate::{Archive, service_failure};
 
-/// DescribeLogGroups takes and answers so many at once.
-const PAGE: usize = 50;
+/// The most log groups that one DescribeLogGroups takes and returns.
+const PAGE_SIZE: usize = 50;
 
 impl Archive {
     /// Every log group whose name begins with `prefix`.
@@ -22,14 +22,14 @@ impl Archive {
         listed.map_err(|failure| logs_error(&failure))
     }
 
-    /// What these names are. One that does not exist is [`LogGroup::Absent`].
+    /// The log groups with these names. One that does not exist is [`LogGroup::Absent`].
     pub async fn named_log_groups(&self, names: &[LogGroupName]) -> Result<HashMap<LogGroupName, LogGroup>, ExportError> {
         let mut known = HashMap::new();
-        for names in names.chunks(PAGE) {
+        for names in names.chunks(PAGE_SIZE) {
             let identifiers: Vec<String> = names.iter().map(LogGroupName::to_string).collect();
             match self.list(|request| request.set_log_group_identifiers(Some(identifiers.clone())), |_| false).await {
                 Ok(listed) => known.extend(listed.into_iter().filter(|(name, _)| names.contains(name))),
-                // What is answered for a name that does not exist is not documented: each is looked up singly.
+                // AWS does not document the answer for a name that does not exist. So each name is looked up alone.
                 Err(failure) if failure.has_code("InvalidParameterException") || failure.has_code("ResourceNotFoundException") => {}
                 Err(failure) => return Err(logs_error(&failure)),
             }
@@ -42,15 +42,15 @@ impl Archive {
         Ok(known)
     }
 
-    /// The log group of exactly this name. DescribeLogGroups finds by prefix, so others may come with it.
+    /// The log group with exactly this name. DescribeLogGroups finds by prefix, and returns others too.
     pub async fn log_group(&self, name: &LogGroupName) -> Result<LogGroup, ExportError> {
-        // They come in the order of their names: what follows the first cannot be it.
+        // They are in the order of their names. So the search ends at the first name that is not before this one.
         let listed = self.list(|request| request.log_group_name_prefix(name.as_str()), |found| found >= name).await;
         let found = listed.map_err(|failure| logs_error(&failure))?.into_iter().find(|(found, _)| found == name);
         Ok(found.map_or(LogGroup::Absent, |(_, log_group)| log_group))
     }
 
-    /// Page by page, until there is no token or `is_last` is found: a page may be empty and not be the last.
+    /// Lists page by page, until there is no token, or `is_last` is true. An empty page is not always the last one.
     async fn list(
         &self,
         ask: impl Fn(
@@ -61,10 +61,10 @@ impl Archive {
         let mut listed = Vec::new();
         let mut token = None;
         loop {
-            self.describe_log_groups.turn().await;
-            let page = ask(self.logs.describe_log_groups()).limit(PAGE as i32).set_next_token(token).send().await;
+            self.describe_log_groups.wait_turn().await;
+            let page = ask(self.logs.describe_log_groups()).limit(PAGE_SIZE as i32).set_next_token(token).send().await;
             let page = page.map_err(|error| service_failure("DescribeLogGroups", &error))?;
-            listed.extend(page.log_groups.unwrap_or_default().iter().filter_map(described));
+            listed.extend(page.log_groups.unwrap_or_default().iter().filter_map(parse));
             token = page.next_token;
             if token.is_none() || listed.iter().any(|(name, _)| is_last(name)) {
                 return Ok(listed);
@@ -73,8 +73,8 @@ impl Archive {
     }
 }
 
-/// Infrequent Access and Delivery cannot be exported. A class that is new is for CreateExportTask to judge.
-fn described(found: &Described) -> Option<(LogGroupName, LogGroup)> {
+/// Infrequent Access and Delivery cannot be exported. CreateExportTask judges classes that are new.
+fn parse(found: &DescribedLogGroup) -> Option<(LogGroupName, LogGroup)> {
     let name = LogGroupName::parse(found.log_group_name()?).ok()?;
     let is_exportable = !matches!(found.log_group_class(), Some(LogGroupClass::InfrequentAccess | LogGroupClass::Delivery));
     let created = found.creation_time().map(Millis);

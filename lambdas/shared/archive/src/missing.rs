@@ -1,4 +1,4 @@
-//! Open windows: what lies in `missing/`.
+//! Open windows: reads and writes the objects in `missing/`.
 
 use export_core::{
     ErrorName, ExportError,
@@ -7,25 +7,22 @@ use export_core::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{Archive, objects::Permissions};
+use crate::Archive;
 
-const READ: Permissions = "s3:GetObject on missing/";
-const WRITE: Permissions = "s3:PutObject and s3:DeleteObject on missing/";
-
-/// Objects that are read or written at a time.
-const AT_ONCE: usize = 32;
+/// How many objects are read or written at a time.
+const CONCURRENCY: usize = 32;
 
 impl Archive {
-    /// Every open window, and why those are not known that cannot be read.
+    /// Every open window, and a failure for each object that cannot be read.
     pub async fn open_windows(&self) -> Result<(OpenWindows, Vec<Failure>), ExportError> {
-        let keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.missing()).await?;
+        let keys = self.list_keys(self.stack.bucket.as_str(), &self.stack.missing_folder()).await?;
         self.read_open_windows(keys.into_iter().map(|(key, _)| key)).await
     }
 
-    /// Those whose keys were listed.
+    /// The open windows with these keys, and a failure for each object that cannot be read.
     pub async fn read_open_windows(&self, keys: impl IntoIterator<Item = String>) -> Result<(OpenWindows, Vec<Failure>), ExportError> {
         let keys = keys.into_iter().filter(|key| key.ends_with(".json"));
-        let read = stream::iter(keys).map(|key| self.open_window(key)).buffered(AT_ONCE);
+        let read = stream::iter(keys).map(|key| self.read_open_window(key)).buffered(CONCURRENCY);
         let (mut open, mut unreadable) = (Vec::new(), Vec::new());
         for read in read.try_collect::<Vec<_>>().await?.into_iter().flatten() {
             match read {
@@ -37,16 +34,16 @@ impl Archive {
     }
 
     /// `None`: somebody has removed it since it was listed.
-    async fn open_window(&self, key: String) -> Result<Option<Result<OpenWindow, Failure>>, ExportError> {
+    async fn read_open_window(&self, key: String) -> Result<Option<Result<OpenWindow, Failure>>, ExportError> {
         let bucket = self.stack.bucket.as_str();
         let why = match self.read(bucket, &key).await {
             Ok(None) => return Ok(None),
-            Ok(Some(bytes)) => match OpenWindow::read(&bytes, &key, &self.stack) {
+            Ok(Some(bytes)) => match OpenWindow::parse(&bytes, &key, &self.stack) {
                 Ok(open) => return Ok(Some(Ok(open))),
                 Err(why) => why,
             },
             Err(failure) => {
-                let error = self.refused(&failure, bucket, READ);
+                let error = self.object_error(&failure, bucket, &key);
                 if error.name == ErrorName::DestinationUnavailable {
                     return Err(error);
                 }
@@ -58,12 +55,12 @@ impl Archive {
     }
 
     pub async fn write_open_windows<'a>(&self, open: impl IntoIterator<Item = &'a OpenWindow>) -> Result<(), ExportError> {
-        let write = async |open: &OpenWindow| self.write_json(self.stack.bucket.as_str(), &open.key(&self.stack), open, WRITE).await;
-        stream::iter(open).map(write).buffer_unordered(AT_ONCE).try_collect().await
+        let write = async |open: &OpenWindow| self.write_json(self.stack.bucket.as_str(), &open.key(&self.stack), open).await;
+        stream::iter(open).map(write).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
     pub async fn remove_open_windows<'a>(&self, open: impl IntoIterator<Item = &'a OpenWindow>) -> Result<(), ExportError> {
-        let remove = async |open: &OpenWindow| self.delete(self.stack.bucket.as_str(), &open.key(&self.stack), WRITE).await;
-        stream::iter(open).map(remove).buffer_unordered(AT_ONCE).try_collect().await
+        let remove = async |open: &OpenWindow| self.delete(self.stack.bucket.as_str(), &open.key(&self.stack)).await;
+        stream::iter(open).map(remove).buffer_unordered(CONCURRENCY).try_collect().await
     }
 }

@@ -1,4 +1,4 @@
-//! Spaces calls out, so that many at once stay below a service's limit.
+//! Delays calls, so that many at once stay below a service's limit.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ impl Pace {
     }
 
     /// Returns when the caller's turn has come.
-    pub async fn turn(&self) {
+    pub async fn wait_turn(&self) {
         let mut next = self.next.lock().await;
         let now = Instant::now();
         let turn = next.map_or(now, |next| next.max(now));
         *next = Some(turn + self.interval);
         drop(next);
-        // Tokio's timer would take up to a millisecond for a turn that has come.
+        // Tokio's timer takes up to a millisecond, also for a turn that has come.
         if turn > now {
             sleep_until(turn).await;
         }
@@ -36,11 +36,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn twenty_one_calls_take_a_second() {
+    async fn twenty_one_calls_take_one_second() {
         let pace = Pace::per_second(20);
         let began = Instant::now();
         for _ in 0..21 {
-            pace.turn().await;
+            pace.wait_turn().await;
         }
         assert_eq!(began.elapsed().as_millis(), 1000);
     }

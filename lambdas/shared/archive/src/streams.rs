@@ -1,11 +1,11 @@
-//! What log streams tell: the newest event of a log group by their metadata, whether one has a prefix, and whether an event is there.
+//! Looks up log streams and events: the newest event by the log streams' metadata, a log stream with a prefix, an event in a window.
 
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::OrderBy;
 use export_core::{
     ExportError, LogGroupName, StreamPrefix, Window,
-    decide::{AnyEvent, NewestEvent},
+    decide::{EventSearch, NewestEvent},
     service::logs_error,
     time::Millis,
 };
@@ -13,29 +13,32 @@ use tokio::time::Instant;
 
 use crate::{Archive, service_failure};
 
-/// Of 50 log streams each. A log group that is idle and has more is exported: that is surer than to read on.
-const MOST_PAGES: usize = 20;
+/// The log streams of one page of DescribeLogStreams.
+const PAGE_SIZE: i32 = 50;
 
-/// Of FilterLogEvents, which can be empty one after another. A search that takes longer is no proof.
-const MOST_PAGES_OF_EVENTS: usize = 200;
-/// The function that asks has five minutes.
-const LONGEST_SEARCH: Duration = Duration::from_secs(200);
+/// An idle log group with more pages of log streams is exported without further reading.
+const MAX_STREAM_PAGES: usize = 20;
+
+/// Pages of FilterLogEvents can be empty. A search that needs more pages proves nothing.
+const MAX_EVENT_PAGES: usize = 200;
+/// check-export-task has five minutes.
+const MAX_SEARCH_TIME: Duration = Duration::from_secs(200);
 
 impl Archive {
-    /// An event at `since` or later ends the search. Log streams come with the newest event first; where those that do not tell their
-    /// newest event stand in that order is not known, so one of them makes the answer unknown.
+    /// The newest event of a log group. An event at `since` or later ends the search. The log streams with the newest events come first.
+    /// AWS does not document the position of log streams without a last event, so one of them makes the answer unknown.
     pub async fn newest_event(&self, log_group: &LogGroupName, since: Millis) -> Result<NewestEvent, ExportError> {
         let mut newest = NewestEvent::None;
         let mut token = None;
-        for _ in 0..MOST_PAGES {
-            self.describe_log_streams.turn().await;
+        for _ in 0..MAX_STREAM_PAGES {
+            self.describe_log_streams.wait_turn().await;
             let request = self.logs.describe_log_streams().log_group_name(log_group.as_str());
-            let page = request.order_by(OrderBy::LastEventTime).descending(true).limit(50).set_next_token(token).send().await;
+            let page = request.order_by(OrderBy::LastEventTime).descending(true).limit(PAGE_SIZE).set_next_token(token).send().await;
             let page = match page {
                 Ok(page) => page,
                 Err(error) => {
                     let failure = service_failure("DescribeLogStreams", &error);
-                    // Deleted since it was looked at: CreateExportTask will say so.
+                    // The log group was deleted meanwhile: CreateExportTask will say so.
                     return if failure.has_code("ResourceNotFoundException") {
                         Ok(NewestEvent::Unknown)
                     } else {
@@ -59,18 +62,18 @@ impl Archive {
         Ok(NewestEvent::Unknown)
     }
 
-    /// Whether there is a log stream, one whose name begins with `prefix`. A search that comes to no end says yes: the export will tell.
+    /// Whether a log stream has this prefix. If the search does not come to an end, the answer is yes, and the export will show it.
     pub async fn has_stream(&self, log_group: &LogGroupName, prefix: Option<&StreamPrefix>) -> Result<bool, ExportError> {
         let mut token = None;
-        for _ in 0..MOST_PAGES {
-            self.describe_log_streams.turn().await;
+        for _ in 0..MAX_STREAM_PAGES {
+            self.describe_log_streams.wait_turn().await;
             let request = self.logs.describe_log_streams().log_group_name(log_group.as_str()).limit(1);
             let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
             let page = match request.send().await {
                 Ok(page) => page,
                 Err(error) => {
                     let failure = service_failure("DescribeLogStreams", &error);
-                    // Deleted since it was looked at: CreateExportTask will say so.
+                    // The log group was deleted meanwhile: CreateExportTask will say so.
                     return if failure.has_code("ResourceNotFoundException") { Ok(true) } else { Err(logs_error(&failure)) };
                 }
             };
@@ -82,40 +85,40 @@ impl Archive {
         Ok(true)
     }
 
-    /// Whether an event is in `window`. At most one event is read, and nothing of it is kept.
-    pub async fn any_event(
+    /// Searches an event in `window`. The search reads at most one event, and keeps nothing of it.
+    pub async fn search_event(
         &self,
         log_group: &LogGroupName,
         prefix: Option<&StreamPrefix>,
         window: Window,
-    ) -> Result<AnyEvent, ExportError> {
+    ) -> Result<EventSearch, ExportError> {
         let began = Instant::now();
         let mut token = None;
-        for _ in 0..MOST_PAGES_OF_EVENTS {
-            if began.elapsed() > LONGEST_SEARCH {
+        for _ in 0..MAX_EVENT_PAGES {
+            if began.elapsed() > MAX_SEARCH_TIME {
                 break;
             }
-            self.filter_log_events.turn().await;
+            self.filter_log_events.wait_turn().await;
             let request = self.logs.filter_log_events().log_group_name(log_group.as_str()).limit(1);
-            // Sources differ on whether the end is included: one millisecond more is asked for, and cut off again.
+            // Sources differ on whether the end is included. So the request ends one millisecond later, and the answer is filtered.
             let request = request.start_time(window.from.0).end_time(window.to.0 + 1);
             let request = request.set_log_stream_name_prefix(prefix.map(ToString::to_string)).set_next_token(token);
             let page = match request.send().await {
                 Ok(page) => page,
                 Err(error) => {
                     let failure = service_failure("FilterLogEvents", &error);
-                    // Deleted: what that means is in the table.
-                    return if failure.has_code("ResourceNotFoundException") { Ok(AnyEvent::None) } else { Err(logs_error(&failure)) };
+                    // The log group was deleted: the table of `decide` covers that.
+                    return if failure.has_code("ResourceNotFoundException") { Ok(EventSearch::None) } else { Err(logs_error(&failure)) };
                 }
             };
             if page.events().iter().filter_map(|event| event.timestamp()).any(|at| window.includes(Millis(at))) {
-                return Ok(AnyEvent::Found);
+                return Ok(EventSearch::Found);
             }
             token = page.next_token;
             if token.is_none() {
-                return Ok(AnyEvent::None);
+                return Ok(EventSearch::None);
             }
         }
-        Ok(AnyEvent::Unknown)
+        Ok(EventSearch::Unknown)
     }
 }

@@ -1,4 +1,4 @@
-//! Log groups by their names, and how fast they are asked for.
+//! Log groups by name, and how fast they are looked up.
 
 use archive::Archive;
 use export_core::{LogGroupName, decide::LogGroup};
@@ -11,7 +11,7 @@ fn archive(aws: &Aws) -> Archive {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fifty_names_are_one_request_and_only_what_was_asked_for_counts() {
+async fn fifty_names_are_one_request_and_other_log_groups_are_ignored() {
     let aws = Aws::default();
     let names: Vec<LogGroupName> = (0..51).map(|index| LogGroupName::parse(&format!("/group-{index}")).unwrap()).collect();
     let (last, named) = names.split_last().unwrap();
@@ -23,7 +23,7 @@ async fn fifty_names_are_one_request_and_only_what_was_asked_for_counts() {
     assert_eq!((known.len(), &known[last]), (51, &LogGroup::Absent));
     let mut asked = aws.bodies("DescribeLogGroups");
     asked.retain(|request| request["nextToken"].is_null());
-    // The last stands alone: what is not answered is looked up singly.
+    // The last call has one name: a name without an answer is looked up alone.
     assert_eq!(
         asked,
         [
@@ -33,14 +33,14 @@ async fn fifty_names_are_one_request_and_only_what_was_asked_for_counts() {
         ]
     );
 
-    // A local AWS that takes the identifiers for no filter at all.
+    // A local AWS that ignores the identifiers.
     aws.state().log_groups = vec![json!({"logGroupName": "/other"}), json!({"logGroupName": "/group-5"})];
     let known = archive(&aws).named_log_groups(&names[5..6]).await.unwrap();
     assert_eq!(known.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_log_groups_are_asked_about_ten_times_and_their_streams_twenty_times_a_second() {
+async fn log_groups_are_described_ten_times_and_streams_twenty_times_a_second() {
     let aws = Aws::default();
     let (archive, name) = (archive(&aws), LogGroupName::parse("/ecs/web").unwrap());
     let began = Instant::now();

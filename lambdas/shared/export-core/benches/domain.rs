@@ -1,6 +1,6 @@
-//! Parsing, deciding and window math, so that a regression shows: `cargo bench -p export-core`.
+//! Times of parsing, decisions and window math, to find regressions: `cargo bench -p export-core`.
 //!
-//! What they are made of is timed beside them: on any machine, a regression is a larger multiple of its baseline.
+//! Baselines are timed too: on any machine, a regression is a larger multiple of its baseline.
 
 use std::hint::black_box;
 
@@ -9,10 +9,10 @@ use divan::Bencher;
 use export_core::{
     BucketName, LogGroupName, Month, Prefix, SettleDays, Window,
     contract::create::Request,
-    decide::{Evidence, decide},
+    decide::{Evidence, Question, decide},
     destination,
     input::RunInput,
-    manifest::{Content, Folder, Found},
+    manifest::{Content, FolderContents, FoundManifest},
     place::Stack,
     service::{ServiceFailure, logs_error},
     target::Target,
@@ -50,28 +50,28 @@ fn target() -> Target {
 }
 
 /// The manifest of what a task wrote, and its task's folder.
-fn manifest(target: &Target) -> (String, Folder) {
+fn manifest(target: &Target) -> (String, FolderContents) {
     let Target { place, window, .. } = target;
     let manifest = json!({"schema_version": 2, "outcome": "exported", "reason": null, "account": place.account, "region": place.region,
         "bucket": place.bucket, "log_group": place.log_group, "log_stream_name_prefix": null, "timezone": "Asia/Tokyo", "window_from": window.from,
         "window_to": window.to, "destination_prefix": target.destination_prefix(), "task_id": "cda45419-90ea-4db5-9833-aade86253e66", "objects": 4,
         "hidden_objects": 0, "bytes": 4000, "digest": "d", "created": "2024-11-01T04:00:05.000Z", "completed": "2024-11-01T04:01:05.000Z",
         "execution": "arn:aws:states:ap-northeast-1:123456789012:execution:export-logs:1", "warnings": []});
-    (manifest.to_string(), Folder { objects: 4, bytes: 4000, digest: "d".into(), ..Folder::default() })
+    (manifest.to_string(), FolderContents { objects: 4, bytes: 4000, digest: "d".into(), ..FolderContents::default() })
 }
 
 fn now() -> DateTime<Utc> {
     "2024-11-02T04:00:00Z".parse().expect("an instant")
 }
 
-/// The libraries' part alone.
+/// Only the part of the libraries.
 mod baseline {
     use chrono::{NaiveDate, TimeZone};
     use chrono_tz::Tz;
 
     use super::*;
 
-    /// For windows: both of a month's midnights in a time zone, where there is such a time.
+    /// For windows: both midnights of a month in a time zone, if they exist.
     #[divan::bench(args = ["Asia/Tokyo", "Europe/Berlin", "America/Asuncion"])]
     fn two_local_midnights(bencher: Bencher, timezone: &str) {
         let timezone: Tz = timezone.parse().expect("a time zone");
@@ -121,26 +121,27 @@ fn input_of_a_run(bencher: Bencher, log_groups: usize) {
     bencher.with_inputs(|| run(log_groups)).bench_refs(|input| RunInput::parse(input, &stack).expect("a valid input"));
 }
 
-/// What a run does for each log-group-month that is archived, beside its calls.
+/// The work of a run for each archived log-group-month, without its calls.
 #[divan::bench]
 fn archived_log_group_month(bencher: Bencher) {
     let (target, now) = (target(), now());
     let key = target.manifest_key();
     let (text, folder) = manifest(&target);
     bencher.with_inputs(|| folder.clone()).bench_values(|folder| {
-        let content = Content::read(black_box(text.as_bytes()), &target.place, &key, now).with_folder(folder);
-        let evidence = Evidence { manifests: Some(vec![Found { key: key.clone(), etag: String::new(), content }]), ..Evidence::default() };
-        decide(&target.question(None, now), &evidence).expect("it is archived")
+        let content = Content::parse(black_box(text.as_bytes()), &target.place, &key, now).with_folder(folder);
+        let evidence =
+            Evidence { manifests: Some(vec![FoundManifest { key: key.clone(), etag: String::new(), content }]), ..Evidence::default() };
+        decide(&Question::new(&target, now), &evidence).expect("it is archived")
     });
 }
 
-/// A place in the archive, by which a run finds its manifests.
+/// The hash of a place, by which a run finds its manifests.
 #[divan::bench]
 fn place_of_a_log_group(bencher: Bencher) {
     let stack = stack();
     let log_group = LogGroupName::parse("/aws/lambda/production-order-service-00001-handler").expect("a log group");
     bencher.bench(|| {
-        let destination = destination::DEFAULT.render(&stack.s3_prefix, black_box(&log_group)).expect("a destination");
+        let destination = destination::DEFAULT_TEMPLATE.render(&stack.s3_prefix, black_box(&log_group)).expect("a destination");
         stack.place(stack.bucket.clone(), log_group.clone(), destination).hash()
     });
 }

@@ -1,4 +1,4 @@
-//! Which months a run hands to the compaction: those whose manifests are not the ones that the last compaction was handed.
+//! The months to compact: those whose manifests changed since the last compaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::Month;
 
-/// A digest of each month's manifests, by their keys and ETags.
+/// A digest of each month's manifests: of their keys and ETags.
 pub type ManifestDigests = BTreeMap<Month, String>;
 
-/// What a run that writes Parquet hands to the compaction.
+/// The compaction of a run that writes Parquet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compaction {
     pub months: BTreeSet<Month>,
-    /// Of the whole archive, as the compaction finds it.
+    /// The manifests of the whole archive before the compaction.
     manifests: ManifestDigests,
 }
 
 impl Compaction {
-    /// `followed`: what the Parquet follows, by the last report of a run that writes Parquet. `None`: there is no such report, and only
-    /// the months of `looks` are compacted. The objects of older months can lie in a storage class that Athena does not read.
-    pub fn new(manifests: ManifestDigests, followed: Option<ManifestDigests>, looks: &BTreeSet<Month>) -> Self {
-        let followed = followed.unwrap_or_else(|| without(&manifests, looks));
-        let months = manifests.keys().chain(followed.keys()).filter(|month| manifests.get(month) != followed.get(month));
+    /// `compacted`: the manifests that the Parquet agrees with, by the last report of a run that writes Parquet. `None`: there is no such
+    /// report, and only the run's own months are compacted. Older months can be in a storage class that Athena does not read.
+    pub fn new(manifests: ManifestDigests, compacted: Option<ManifestDigests>, run_months: &BTreeSet<Month>) -> Self {
+        let compacted = compacted.unwrap_or_else(|| without(&manifests, run_months));
+        let months = manifests.keys().chain(compacted.keys()).filter(|month| manifests.get(month) != compacted.get(month));
         Self { months: months.copied().collect(), manifests }
     }
 
-    /// What the Parquet follows at the run's end. `is_done`: the compaction ended well.
-    pub fn followed(&self, is_done: bool) -> ManifestDigests {
+    /// The manifests that the Parquet agrees with at the run's end. `is_done`: the compaction succeeded.
+    pub fn compacted_manifests(&self, is_done: bool) -> ManifestDigests {
         if is_done { self.manifests.clone() } else { without(&self.manifests, &self.months) }
     }
 }
@@ -49,19 +49,19 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_compacted_until_its_parquet_follows_its_manifests() {
-        let (archive, looks) = (digests(&[(8, "a"), (9, "b"), (10, "c")]), months(&[10, 11]));
-        let handed = |followed: Option<ManifestDigests>| Compaction::new(archive.clone(), followed, &looks);
-        assert_eq!(handed(None).months, months(&[10]), "the first run that writes Parquet: what it looks at");
-        assert_eq!(handed(Some(archive.clone())).months, months(&[]));
-        assert_eq!(handed(Some(digests(&[(8, "a"), (9, "other"), (10, "c")]))).months, months(&[9]), "whoever changed it");
-        assert_eq!(handed(Some(digests(&[(9, "b"), (10, "c")]))).months, months(&[8]), "new");
-        let removed = handed(Some(digests(&[(7, "x"), (8, "a"), (9, "b"), (10, "c")])));
+    fn a_month_is_compacted_until_its_parquet_agrees_with_its_manifests() {
+        let (archive, run_months) = (digests(&[(8, "a"), (9, "b"), (10, "c")]), months(&[10, 11]));
+        let compaction = |compacted: Option<ManifestDigests>| Compaction::new(archive.clone(), compacted, &run_months);
+        assert_eq!(compaction(None).months, months(&[10]), "the first run that writes Parquet: what it looks at");
+        assert_eq!(compaction(Some(archive.clone())).months, months(&[]));
+        assert_eq!(compaction(Some(digests(&[(8, "a"), (9, "other"), (10, "c")]))).months, months(&[9]), "its manifests changed");
+        assert_eq!(compaction(Some(digests(&[(9, "b"), (10, "c")]))).months, months(&[8]), "new");
+        let removed = compaction(Some(digests(&[(7, "x"), (8, "a"), (9, "b"), (10, "c")])));
         assert_eq!(removed.months, months(&[7]), "all its manifests are gone");
-        assert_eq!(removed.followed(true), archive);
+        assert_eq!(removed.compacted_manifests(true), archive);
 
-        let first = handed(None);
-        assert_eq!(handed(Some(first.followed(true))).months, months(&[]));
-        assert_eq!(handed(Some(first.followed(false))).months, months(&[10]), "its compaction failed");
+        let first = compaction(None);
+        assert_eq!(compaction(Some(first.compacted_manifests(true))).months, months(&[]));
+        assert_eq!(compaction(Some(first.compacted_manifests(false))).months, months(&[10]), "its compaction failed");
     }
 }

@@ -1,5 +1,8 @@
-//! Where an entry's month lands in the bucket: the destination prefix handed to CloudWatch Logs, which puts
-//! `/<taskId>/<stream>/000000.gz` behind it.
+//! Where a log group's months are in the bucket, in three steps:
+//!
+//! 1. An entry can have a template, its `destinationPrefix`: [`DestinationTemplate`].
+//! 2. With the log group and the `s3Prefix` filled in, it is the log group's [`Destination`]. It is part of the place.
+//! 3. With the month filled in, it is the destination prefix of an export task. CloudWatch Logs adds `/<taskId>/<stream>/000000.gz`.
 
 use std::sync::LazyLock;
 
@@ -10,24 +13,26 @@ use crate::{
     names::{LogGroupName, Prefix, TaskId, is_dots, is_key_byte},
 };
 
-/// The layout of the archive, readable by Athena as partitions.
-pub const DEFAULT_TEMPLATE: &str = "{s3Prefix}/log_group={logGroup}/year={year}/month={month}";
+/// The default layout. Athena reads it as partitions.
+pub const DEFAULT_TEMPLATE_TEXT: &str = "{s3Prefix}/log_group={logGroup}/year={year}/month={month}";
 
-/// A key has at most 1,024 bytes; CloudWatch Logs adds `/<36 characters>/<stream>/000000.gz`. A stream name may have 512
-/// characters, so a very long prefix can still be too long for one stream; this limit leaves room for the shortest.
-const PREFIX_LIMIT: usize = 900;
+/// A key has at most 1,024 bytes, and CloudWatch Logs adds `/<36 characters>/<stream>/000000.gz`. This limit leaves room for short stream
+/// names. A stream name can have 512 characters, so a long prefix can still be too long for some streams.
+const MAX_PREFIX_LENGTH: usize = 900;
 
-/// Where CloudWatch Logs puts what one task writes, and nothing else.
+/// The folder of everything that one task writes, and of nothing else.
 pub fn task_folder(destination_prefix: &str, task_id: &TaskId) -> String {
     format!("{destination_prefix}/{task_id}/")
 }
 
+const MAX_TEMPLATE_LENGTH: usize = 300;
+
 const PLACEHOLDERS: [&str; 4] = ["s3Prefix", "logGroup", "year", "month"];
 
-/// A checked `destinationPrefix` template, with the text that it was written as.
+/// The `destinationPrefix` of an entry, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Template {
+pub struct DestinationTemplate {
     text: String,
     segments: Vec<Vec<Piece>>,
 }
@@ -41,25 +46,26 @@ enum Piece {
     Month,
 }
 
-/// Parsed once: a run renders it for each of its entries.
-pub static DEFAULT: LazyLock<Template> = LazyLock::new(|| Template::parse(DEFAULT_TEMPLATE).expect("the default template is valid"));
+/// Parsed once, because a run renders it for each entry.
+pub static DEFAULT_TEMPLATE: LazyLock<DestinationTemplate> =
+    LazyLock::new(|| DestinationTemplate::parse(DEFAULT_TEMPLATE_TEXT).expect("the default template is valid"));
 
-impl Template {
-    /// `{year}` and `{month}` are required: two months of a log group have two places.
+impl DestinationTemplate {
+    /// `{year}` and `{month}` are required, so that two months of a log group never share a folder.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fix = || {
             "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = and the placeholders {s3Prefix} {logGroup} {year} {month}, joined by single slashes, none of them . or .., 300 characters at most, such as {year}/{month}/{s3Prefix}"
                 .to_owned()
         };
-        if text.len() > 300 {
+        if text.len() > MAX_TEMPLATE_LENGTH {
             return Err(fix());
         }
         let segments = text.split('/').map(parse_segment).collect::<Option<Vec<_>>>().ok_or_else(fix)?;
-        let has = |piece| segments.iter().flatten().any(|one| *one == piece);
+        let has = |piece| segments.iter().flatten().any(|other| *other == piece);
         if !has(Piece::Year) || !has(Piece::Month) {
-            return Err("it must contain {year} and {month}, so that each month has a folder of its own".to_owned());
+            return Err("it must contain {year} and {month}, so that each month has its own folder".to_owned());
         }
-        // A log group's name may begin with a slash, and a key that begins with one cannot be read back by every tool.
+        // A log group's name may begin with a slash, and some tools cannot read a key that begins with a slash.
         if segments.iter().any(|segment| segment.first() == Some(&Piece::LogGroup)) {
             return Err(
                 "put a text before {logGroup} in its part, such as log_group={logGroup}: the name may begin with a slash".to_owned()
@@ -68,12 +74,12 @@ impl Template {
         Ok(Self { text: text.to_owned(), segments })
     }
 
-    /// Whether every log group gets a place of its own.
+    /// Whether every log group gets its own place.
     pub fn names_log_group(&self) -> bool {
         self.segments.iter().flatten().any(|piece| *piece == Piece::LogGroup)
     }
 
-    /// A part that comes out empty (an empty `s3Prefix`) takes its slash with it.
+    /// Fills in the prefix and the log group. A part that is then empty, such as an empty `s3Prefix`, is left out with its slash.
     pub fn render(&self, s3_prefix: &Prefix, log_group: &LogGroupName) -> Result<Destination, String> {
         let render_piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
@@ -87,7 +93,7 @@ impl Template {
     }
 }
 
-impl TryFrom<String> for Template {
+impl TryFrom<String> for DestinationTemplate {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -95,8 +101,8 @@ impl TryFrom<String> for Template {
     }
 }
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
+impl From<DestinationTemplate> for String {
+    fn from(template: DestinationTemplate) -> Self {
         template.text
     }
 }
@@ -104,7 +110,7 @@ impl From<Template> for String {
 const YEAR: &str = "{year}";
 const MONTH: &str = "{month}";
 
-/// A destination prefix with `{year}` and `{month}` unfilled: where all months of one entry's log group land.
+/// Where all months of one log group are: a destination prefix in which `{year}` and `{month}` are not filled in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Destination(String);
@@ -115,9 +121,9 @@ impl Destination {
             return Err("it must contain {year} and {month}".to_owned());
         }
         let length = text.len() - YEAR.len() - MONTH.len() + "YYYYMM".len();
-        if length > PREFIX_LIMIT {
+        if length > MAX_PREFIX_LENGTH {
             return Err(format!(
-                "the destination prefix has {length} bytes and may have {PREFIX_LIMIT}: shorten s3Prefix or destinationPrefix"
+                "the destination prefix has {length} bytes and may have {MAX_PREFIX_LENGTH}: shorten s3Prefix or destinationPrefix"
             ));
         }
         if text.starts_with('/') {
@@ -126,16 +132,17 @@ impl Destination {
         Ok(Self(text.to_owned()))
     }
 
-    /// The destinations that fill in to `prefix` in a month, the likeliest first: a name can hold the month's digits as well.
-    pub fn of_prefix(prefix: &str, month: Month) -> impl Iterator<Item = Self> + use<> {
+    /// The destinations with this prefix in this month, the most likely first. A log group's name can contain the digits of the month, so
+    /// there can be several.
+    pub fn candidates(prefix: &str, month: Month) -> impl Iterator<Item = Self> + use<> {
         let (year, month) = (format!("{:04}", month.year()), format!("{:02}", month.month()));
-        let years = choices(prefix, &year, YEAR).into_iter();
-        let months = years.flat_map(move |text| choices(&text, &month, MONTH));
+        let years = replacements(prefix, &year, YEAR).into_iter();
+        let months = years.flat_map(move |text| replacements(&text, &month, MONTH));
         months.filter_map(|text| Self::parse(&text).ok())
     }
 
-    /// The destination prefix that CloudWatch Logs is given for a month.
-    pub fn prefix(&self, month: Month) -> String {
+    /// The destination prefix of a month's export task.
+    pub fn prefix_of(&self, month: Month) -> String {
         self.0.replace(YEAR, &format!("{:04}", month.year())).replace(MONTH, &format!("{:02}", month.month()))
     }
 
@@ -144,8 +151,8 @@ impl Destination {
     }
 }
 
-/// `text` with `digits` replaced where it occurs: at the last place first, then at the last but one, and so on; then everywhere.
-fn choices(text: &str, digits: &str, placeholder: &str) -> Vec<String> {
+/// `text` with `digits` replaced: only at the last place, only at the last but one, and so on; then at all places.
+fn replacements(text: &str, digits: &str, placeholder: &str) -> Vec<String> {
     let is_free = |at: usize| !text[..at].ends_with('{');
     let at: Vec<usize> = text.match_indices(digits).map(|(at, _)| at).filter(|at| is_free(*at)).collect();
     let everywhere = (at.len() > 1).then(|| text.replace(digits, placeholder));
@@ -196,49 +203,49 @@ fn placeholder(name: &str) -> Option<Piece> {
 mod tests {
     use super::*;
 
-    fn rendered(template: &Template, s3_prefix: &str, log_group: &str) -> Result<String, String> {
+    fn rendered(template: &DestinationTemplate, s3_prefix: &str, log_group: &str) -> Result<String, String> {
         let destination = template.render(&Prefix::parse(s3_prefix).unwrap(), &LogGroupName::parse(log_group).unwrap());
-        destination.map(|destination| destination.prefix("2026-10".parse().unwrap()))
+        destination.map(|destination| destination.prefix_of("2026-10".parse().unwrap()))
     }
 
     fn render(template: &str, s3_prefix: &str, log_group: &str) -> String {
-        rendered(&Template::parse(template).unwrap(), s3_prefix, log_group).unwrap()
+        rendered(&DestinationTemplate::parse(template).unwrap(), s3_prefix, log_group).unwrap()
     }
 
     #[test]
-    fn the_default_layout_keeps_the_log_groups_name_exactly() {
+    fn the_default_layout_keeps_the_name_of_the_log_group() {
         assert_eq!(
-            render(DEFAULT_TEMPLATE, "cloudwatch-logs", "/aws/lambda/orders"),
+            render(DEFAULT_TEMPLATE_TEXT, "cloudwatch-logs", "/aws/lambda/orders"),
             "cloudwatch-logs/log_group=/aws/lambda/orders/year=2026/month=10"
         );
-        assert_eq!(render(DEFAULT_TEMPLATE, "", "a//b/"), "log_group=a//b//year=2026/month=10");
-        assert_eq!(render(DEFAULT_TEMPLATE, "a/b", "x#1"), "a/b/log_group=x#1/year=2026/month=10");
+        assert_eq!(render(DEFAULT_TEMPLATE_TEXT, "", "a//b/"), "log_group=a//b//year=2026/month=10");
+        assert_eq!(render(DEFAULT_TEMPLATE_TEXT, "a/b", "x#1"), "a/b/log_group=x#1/year=2026/month=10");
     }
 
     #[test]
-    fn the_layout_of_2019_can_be_asked_for() {
+    fn a_template_can_give_the_layout_of_2019() {
         assert_eq!(render("{year}/{month}/{s3Prefix}", "orders", "/aws/lambda/orders"), "2026/10/orders");
         assert_eq!(render("{year}/{month}/{s3Prefix}", "", "/aws/lambda/orders"), "2026/10");
     }
 
     #[test]
-    fn a_prefix_leads_back_to_its_destination() {
+    fn the_destination_is_found_from_its_prefix() {
         let month = "2026-10".parse().unwrap();
         for (template, log_group) in [
-            (DEFAULT_TEMPLATE, "/app/2026-10/10"),
+            (DEFAULT_TEMPLATE_TEXT, "/app/2026-10/10"),
             ("{year}/{month}/{s3Prefix}", "/a"),
             ("{year}/{month}/x={logGroup}", "/2026/10"),
             ("{year}/{year}-{month}", "/a"),
         ] {
-            let template = Template::parse(template).unwrap();
-            let of = template.render(&Prefix::parse("logs").unwrap(), &LogGroupName::parse(log_group).unwrap()).unwrap();
-            let found: Vec<_> = Destination::of_prefix(&of.prefix(month), month).collect();
-            assert!(found.contains(&of), "{of:?}: {found:?}");
+            let template = DestinationTemplate::parse(template).unwrap();
+            let expected = template.render(&Prefix::parse("logs").unwrap(), &LogGroupName::parse(log_group).unwrap()).unwrap();
+            let found: Vec<_> = Destination::candidates(&expected.prefix_of(month), month).collect();
+            assert!(found.contains(&expected), "{expected:?}: {found:?}");
         }
     }
 
     #[test]
-    fn wrong_templates_say_what_to_write() {
+    fn the_error_of_a_template_says_what_to_write() {
         for (template, fix) in [
             ("{year}/{month}/{name}", "the placeholders {s3Prefix} {logGroup} {year} {month}"),
             ("{year}/{month", "the placeholders"),
@@ -253,14 +260,14 @@ mod tests {
             ("logs", "{year} and {month}"),
             ("{logGroup}/{year}/{month}", "log_group={logGroup}"),
         ] {
-            let error = Template::parse(template).unwrap_err();
+            let error = DestinationTemplate::parse(template).unwrap_err();
             assert!(error.contains(fix), "{template}: {error}");
         }
     }
 
     #[test]
     fn a_prefix_that_begins_with_a_slash_is_refused() {
-        let template = Template::parse("{s3Prefix}{logGroup}/{year}/{month}").unwrap();
+        let template = DestinationTemplate::parse("{s3Prefix}{logGroup}/{year}/{month}").unwrap();
         let render = |s3_prefix, log_group| rendered(&template, s3_prefix, log_group);
         assert!(render("", "/ecs/web").unwrap_err().contains("give an s3Prefix"));
         assert_eq!(render("", "web").as_deref(), Ok("web/2026/10"));
@@ -269,10 +276,10 @@ mod tests {
 
     #[test]
     fn a_prefix_too_long_for_any_key_is_refused() {
-        let template = Template::parse(&format!("{}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
+        let template = DestinationTemplate::parse(&format!("{}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
         let error = rendered(&template, &"p".repeat(300), &"g".repeat(512));
         assert_eq!(error.map(|prefix| prefix.len()), Ok(200 + 512 + 8), "s3Prefix is not part of this template");
-        let template = Template::parse(&format!("{}{{s3Prefix}}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
+        let template = DestinationTemplate::parse(&format!("{}{{s3Prefix}}{{logGroup}}/{{year}}/{{month}}", "x".repeat(200))).unwrap();
         let render = |length| rendered(&template, &"p".repeat(length), &"g".repeat(512));
         assert_eq!(render(180).map(|prefix| prefix.len()), Ok(900));
         assert!(render(181).unwrap_err().starts_with("the destination prefix has 901 bytes and may have 900"));

@@ -1,5 +1,6 @@
-//! The errors the functions answer with. **The names are API**: the state machine retries by them, and operators search for them. A
-//! name is never reused for another meaning. Each is spelled once, with what a retry can do about it and what a person can.
+//! The errors of the functions, each with its name, what a retry can do, and advice for a person.
+//!
+//! **Invariant:** the names are API. The state machine retries by name, and operators search for names. A name never gets another meaning.
 
 use std::fmt;
 
@@ -8,21 +9,21 @@ use serde::{Deserialize, Serialize};
 /// What a retry can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The export task is under way: the state machine asks again, for as long as CloudWatch lets a task run.
+    /// The export task is active: the state machine asks again, as long as CloudWatch Logs lets a task run.
     WhileTaskIsPending,
-    /// Another task holds the account's only slot: the state machine queues for it.
+    /// Another task holds the account's only slot: the state machine waits for the slot.
     WhileSlotIsBusy,
-    /// AWS asks to slow down or does not answer: the state machine backs off.
+    /// AWS throttles or does not answer: the state machine retries with backoff.
     AfterBackoff,
-    /// The same call would fail the same way; another export task may succeed. The next round plans the window again.
+    /// The same call would fail again, but another export task may succeed: the next round plans the window again.
     InNextRound,
-    /// Nothing that this run could do would help.
+    /// No retry in this run can help.
     Never,
 }
 
 macro_rules! error_names {
     ($($name:ident, $retry:ident, $advice:literal;)*) => {
-        /// Every error name, once. The state machine's `ErrorEquals` may use only these and AWS's own names.
+        /// Every error name. The state machine's `ErrorEquals` may use only these and AWS's own names.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorName {
             $($name,)*
@@ -43,7 +44,7 @@ macro_rules! error_names {
                 }
             }
 
-            /// What a person does about it. Reports, notifications and docs/operations.md take it from here.
+            /// What a person has to do. Reports, notifications and docs/operations.md quote it.
             pub fn advice(self) -> &'static str {
                 match self {
                     $(Self::$name => $advice,)*
@@ -86,14 +87,13 @@ impl ErrorName {
         Self::ALL.iter().copied().find(|known| known.as_str() == name)
     }
 
-    /// Whether the next round of the run plans the window again. An error that the state machine retried until its patience was
-    /// used up belongs here too.
+    /// Whether the next round of the run plans the window again. That includes errors that the state machine retried without success.
     pub fn is_planned_again(self) -> bool {
         self.retry() != Retry::Never
     }
 
-    /// Whether the next log group would probably fail the same way: a permission, the bucket, or an answer of AWS that the
-    /// function cannot make sense of. Somebody has to put that right at once.
+    /// Whether the next log group will probably fail with it too: a permission, the bucket, or an unknown answer of AWS. Somebody has to
+    /// fix it at once.
     pub fn is_fault(self) -> bool {
         use ErrorName::*;
         matches!(self, DestinationRejected | AccessDenied | ExportTaskNotFound | ExportTaskStatusUnknown | ArchiveUnreadable | Unexpected)
@@ -106,7 +106,7 @@ impl fmt::Display for ErrorName {
     }
 }
 
-/// A failure as the state machine sees it: a name to act on and a message for a person.
+/// A failure: a name for the state machine, and a message for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{name}: {message}")]
 pub struct ExportError {

@@ -1,21 +1,21 @@
-//! Reads the fields of a JSON object and gathers what is wrong with them, instead of stopping at the first.
+//! Reads the fields of a JSON object, and collects every problem with them.
 
 use serde_json::{Map, Value};
 
 use crate::{
     SettleDays,
-    problems::{Problems, cut},
+    problems::{Problems, quote},
     time::Millis,
 };
 
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
-    /// Where the object stands in the input, such as `logGroups[3].`; empty at the top.
+    /// The path of the object in the input, such as `logGroups[3].`; empty for the input itself.
     path: String,
 }
 
 impl<'a> Fields<'a> {
-    /// The top of an input or event.
+    /// The fields of a whole input or event. `what` names it in a problem.
     pub fn top(value: &'a Value, what: &str, problems: &mut Problems) -> Option<Self> {
         let object = value.as_object();
         if object.is_none() {
@@ -40,10 +40,10 @@ impl<'a> Fields<'a> {
         format!("{}{name}", self.path)
     }
 
-    /// An unknown field is refused: a misspelt `s3Prefix` must not quietly archive to another place.
+    /// Refuses unknown fields: with a misspelt `s3Prefix`, a run would archive to the wrong place.
     pub fn refuse_unknown(&self, known: &[&str], problems: &mut Problems) {
         for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {
-            problems.add_text(|| format!("{} is not a known field: use one of {}", self.path_of(&cut(name)), known.join(", ")));
+            problems.add_text(|| format!("{} is not a known field: use one of {}", self.path_of(&quote(name)), known.join(", ")));
         }
     }
 
@@ -53,10 +53,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a text field through `read`, which answers with what to write instead.
-    pub fn text<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, String>, problems: &mut Problems) -> Option<T> {
+    /// Reads a text field. The error of `parse` says what to write instead.
+    pub fn text<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>, problems: &mut Problems) -> Option<T> {
         let value = self.get(name)?;
-        let result = value.as_str().ok_or_else(|| "write it as a text in double quotes".to_owned()).and_then(read);
+        let result = value.as_str().ok_or_else(|| "write it as a text in double quotes".to_owned()).and_then(parse);
         result.map_err(|fix| problems.add(&self.path_of(name), value, fix)).ok()
     }
 
@@ -69,12 +69,12 @@ impl<'a> Fields<'a> {
         millis
     }
 
-    /// JSON knows one kind of number: `15.0` is 15.
+    /// JSON has one kind of number: `15.0` is 15.
     pub fn settle_days(&self, name: &str, problems: &mut Problems) -> Option<SettleDays> {
         let value = self.get(name)?;
         let days = value.as_f64().and_then(SettleDays::new);
         if days.is_none() {
-            problems.add(&self.path_of(name), value, SettleDays::FIX);
+            problems.add(&self.path_of(name), value, SettleDays::EXPECTED);
         }
         days
     }

@@ -1,4 +1,4 @@
-//! A run's input, checked as a whole before anything is exported; and what the run looks at, fixed once.
+//! A run's input, checked before anything is exported, and the months that the run compares.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use serde_json::Value;
 
 use crate::{
     BucketName, ErrorName, ExportError, LogGroupName, Month, Prefix, SettleDays, Window,
-    destination::{self, Destination},
+    destination::{DEFAULT_TEMPLATE, Destination},
     entry::{Entry, Selector},
     fields::Fields,
     names,
     place::Stack,
     problems::Problems,
     time::{Millis, format_instant},
-    warning::{Warning, WarningName},
+    warning::Warning,
     window::{CLOCK_SKEW, SETTLING_TIME},
 };
 
-/// Ten years. More months than that are started as several runs.
-const MOST_MONTHS: usize = 120;
+/// Ten years. More months need several runs.
+const MAX_MONTHS: usize = 120;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunInput {
@@ -33,7 +33,7 @@ pub struct RunInput {
     pub months: Months,
     pub force: bool,
     pub allow_incomplete_month: bool,
-    /// Write the archived months as Parquet as well, after the exports.
+    /// Also write the archived months as Parquet, after the exports.
     pub compact: bool,
     pub entries: Vec<Entry>,
     pub warnings: Vec<Warning>,
@@ -62,7 +62,7 @@ impl RunInput {
         "logGroups",
     ];
 
-    /// Reads the input of an execution. Every problem is named, not only the first.
+    /// Parses the input of an execution. The error names every problem.
     pub fn parse(value: &Value, stack: &Stack) -> Result<Self, ExportError> {
         let mut problems = Problems::default();
         let Some(fields) = Fields::top(value, "the input", &mut problems) else { return problems.into_result(None) };
@@ -78,13 +78,13 @@ impl RunInput {
         if fields.has("month") && fields.has("since") {
             problems.add_text(|| "since is given together with month: leave one of them out".to_owned());
         }
-        let only = fields.text("month", names::month, &mut problems).map(Months::Only);
-        let since = fields.text("since", names::month, &mut problems).map(Months::Since);
+        let only = fields.text("month", names::parse_month, &mut problems).map(Months::Only);
+        let since = fields.text("since", names::parse_month, &mut problems).map(Months::Since);
         let mut run = Self {
             bucket: fields.text("s3BucketName", BucketName::parse, &mut problems).unwrap_or_else(|| stack.bucket.clone()),
             s3_prefix: fields.text("s3Prefix", Prefix::parse, &mut problems).unwrap_or_else(|| stack.s3_prefix.clone()),
-            timezone: fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone),
-            scheduled_time: fields.text("scheduledTime", names::instant, &mut problems),
+            timezone: fields.text("timezone", names::parse_timezone, &mut problems).unwrap_or(stack.timezone),
+            scheduled_time: fields.text("scheduledTime", names::parse_instant, &mut problems),
             settle_days: fields.settle_days("settleDays", &mut problems).unwrap_or(stack.settle_days),
             months: only.or(since).unwrap_or(Months::Due),
             force: fields.flag("force", &mut problems),
@@ -93,16 +93,16 @@ impl RunInput {
             entries: Vec::new(),
             warnings: Vec::new(),
         };
-        let entries = read_entries(&fields, stack, &mut problems);
+        let entries = parse_entries(&fields, stack, &mut problems);
         if problems.is_empty() {
-            run.take_entries(entries, &mut problems);
+            run.add_entries(entries, &mut problems);
         }
         problems.into_result(Some(run))
     }
 
-    /// An entry that is given twice counts once. Two named entries of one place would export the same events twice.
-    fn take_entries(&mut self, entries: Vec<Entry>, problems: &mut Problems) {
-        let mut holders: HashMap<(String, Option<Destination>), (usize, Entry)> = HashMap::new();
+    /// An entry that is given twice counts once. Two different entries of one place are refused: they would export events twice.
+    fn add_entries(&mut self, entries: Vec<Entry>, problems: &mut Problems) {
+        let mut by_place: HashMap<(String, Option<Destination>), (usize, Entry)> = HashMap::new();
         for (index, entry) in entries.into_iter().enumerate() {
             let key = match &entry.selector {
                 Selector::Name(name) => match entry.source(name.clone(), &self.bucket, &self.s3_prefix).destination() {
@@ -114,14 +114,13 @@ impl RunInput {
                 },
                 Selector::Prefix { log_group_name_prefix: prefix, .. } => {
                     let s3_prefix = entry.s3_prefix.as_ref().unwrap_or(&self.s3_prefix);
-                    let template = entry.destination_prefix.as_ref().unwrap_or(&destination::DEFAULT);
+                    let template = entry.destination_template.as_ref().unwrap_or(&DEFAULT_TEMPLATE);
                     (format!("{prefix}* {s3_prefix} {template:?}"), None)
                 }
             };
-            match holders.get(&key) {
+            match by_place.get(&key) {
                 Some((first, same)) if *same == entry => {
-                    let message = format!("logGroups[{index}] is the same as logGroups[{first}], and counts once");
-                    self.warnings.push(Warning::new(WarningName::EntryRepeated, message));
+                    self.warnings.push(Warning::entry_repeated(index, *first));
                 }
                 Some((first, _)) => problems.add_text(|| {
                     format!(
@@ -129,7 +128,7 @@ impl RunInput {
                     )
                 }),
                 None => {
-                    holders.insert(key, (index, entry.clone()));
+                    by_place.insert(key, (index, entry.clone()));
                     self.entries.push(entry);
                 }
             }
@@ -140,55 +139,60 @@ impl RunInput {
         Month::due(self.scheduled_time.unwrap_or(start), self.timezone, self.settle_days)
     }
 
-    /// Fixes what the run looks at. `last` is the due month of the last scheduled run that compared everything; `overtaken`: a report of
-    /// a scheduled run with a later scheduled time exists.
-    pub fn looks(&mut self, start: DateTime<Utc>, last: Option<Month>, overtaken: bool) -> Result<Looks, ExportError> {
-        if overtaken && self.scheduled_time.take().is_some() {
-            let message = "scheduledTime is older than that of a scheduled run that has ended: this run counts as one by hand";
-            self.warnings.push(Warning::new(WarningName::ScheduledTimeOvertaken, message));
+    /// Fixes the months that the run compares. `last`: the due month of the last scheduled run that compared everything. `is_overtaken`: a
+    /// scheduled run with a later scheduled time has ended.
+    pub fn fix_scope(&mut self, start: DateTime<Utc>, last: Option<Month>, is_overtaken: bool) -> Result<RunScope, ExportError> {
+        if is_overtaken && self.scheduled_time.take().is_some() {
+            self.warnings.push(Warning::scheduled_time_overtaken());
         }
-        // A run ahead of its time would overtake every run of the schedule until then.
+        // With a scheduledTime in the future, the run would overtake all runs of the schedule until then.
         if let Some(time) = self.scheduled_time.filter(|time| *time > start + CLOCK_SKEW) {
             let (time, start) = (format_instant(time), format_instant(start));
             let message = format!("scheduledTime is \"{time}\": the run started before it, at {start}; leave it out, and name the month");
             return Err(ExportError::new(ErrorName::MonthNotComplete, message));
         }
         let due = self.due_month(start);
-        let mut months: Vec<Look> = Vec::new();
+        let mut months: Vec<MonthToCompare> = Vec::new();
         if self.scheduled_time.is_some() {
             let first = last.unwrap_or(due).min(due);
-            for month in newest_first(first, due).take(MOST_MONTHS) {
-                match self.look(month, start) {
-                    Ok(look) => months.push(look),
-                    Err(error) => self.warnings.push(Warning::new(WarningName::MonthNotComplete, error.message)),
+            for month in newest_first(first, due).take(MAX_MONTHS) {
+                match self.month_to_compare(month, start) {
+                    Ok(month) => months.push(month),
+                    Err(error) => self.warnings.push(Warning::month_not_complete(error)),
                 }
             }
-            // A hole that a changed time zone left.
-            months.extend(self.look(first.previous(), start).ok().map(|look| Look { after_first_covered: true, ..look }));
-            return Ok(Looks { is_scheduled: true, due_month: due, months });
+            // The gap that a changed time zone left.
+            let before = self.month_to_compare(first.previous(), start).ok();
+            months.extend(before.map(|month| MonthToCompare { after_first_covered: true, ..month }));
+            return Ok(RunScope { is_scheduled: true, due_month: due, months });
         }
         let first = match self.months {
             Months::Due => due,
-            Months::Only(month) => return Ok(Looks { is_scheduled: false, due_month: due, months: vec![self.look(month, start)?] }),
+            Months::Only(month) => {
+                return Ok(RunScope { is_scheduled: false, due_month: due, months: vec![self.month_to_compare(month, start)?] });
+            }
             Months::Since(month) if month > due => {
-                self.look(month, start)?;
-                let message = format!("since is \"{month}\": it reaches to {due}, the due month; name a later month with month instead");
+                self.month_to_compare(month, start)?;
+                let message = format!(
+                    "since is \"{month}\": it must not be later than {due}, the due month; to export a later month, give month instead"
+                );
                 return Err(ExportError::new(ErrorName::InvalidInput, message));
             }
             Months::Since(month) => month,
         };
-        let months: Vec<Month> = newest_first(first, due).take(MOST_MONTHS + 1).collect();
-        if months.len() > MOST_MONTHS {
-            let message = format!("since is \"{first}\": a run looks at {MOST_MONTHS} months at most; start several, each of one month");
+        let months: Vec<Month> = newest_first(first, due).take(MAX_MONTHS + 1).collect();
+        if months.len() > MAX_MONTHS {
+            let message =
+                format!("since is \"{first}\": a run compares {MAX_MONTHS} months at most; start several runs, each with one month");
             return Err(ExportError::new(ErrorName::InvalidInput, message));
         }
-        let months = months.into_iter().map(|month| self.look(month, start)).collect::<Result<_, _>>()?;
-        Ok(Looks { is_scheduled: false, due_month: due, months })
+        let months = months.into_iter().map(|month| self.month_to_compare(month, start)).collect::<Result<_, _>>()?;
+        Ok(RunScope { is_scheduled: false, due_month: due, months })
     }
 
-    fn look(&self, month: Month, start: DateTime<Utc>) -> Result<Look, ExportError> {
+    fn month_to_compare(&self, month: Month, start: DateTime<Utc>) -> Result<MonthToCompare, ExportError> {
         let window = window_of(month, self.timezone, start, self.settle_days, self.allow_incomplete_month)?;
-        Ok(Look { month, window, after_first_covered: false })
+        Ok(MonthToCompare { month, window, after_first_covered: false })
     }
 }
 
@@ -196,23 +200,24 @@ fn newest_first(first: Month, last: Month) -> impl Iterator<Item = Month> {
     std::iter::successors(Some(last), |month| Some(month.previous())).take_while(move |month| *month >= first)
 }
 
-/// What a run looks at for each of its log groups, in order.
+/// The months that a run compares for each of its log groups, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looks {
+pub struct RunScope {
     pub is_scheduled: bool,
     pub due_month: Month,
-    pub months: Vec<Look>,
+    pub months: Vec<MonthToCompare>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Look {
+pub struct MonthToCompare {
     pub month: Month,
     pub window: Window,
+    /// Only the gap after the first covered millisecond, which a changed time zone left.
     pub after_first_covered: bool,
 }
 
-/// The window of `month`, if it is over and has settled; with `allow_incomplete`, as much of it as is over. `start` is when the run really
-/// started, whatever `scheduledTime` says.
+/// The window of `month`, if the month is complete and `settle_days` have passed. With `allow_incomplete`, the complete part of it. `start`
+/// is when the run really started, whatever `scheduledTime` is.
 pub fn window_of(
     month: Month,
     timezone: Tz,
@@ -226,7 +231,7 @@ pub fn window_of(
         return Ok(window);
     }
     if !allow_incomplete {
-        let delay = "data may take 12 hours to become exportable";
+        let delay = format!("events may take {} hours to become exportable", SETTLING_TIME.num_hours());
         let (why, fewer_days) = match settle_days.days() {
             0 => (format!("and {delay}"), ""),
             days => (format!("{delay}, and settleDays is {days}"), ", give fewer settleDays"),
@@ -241,31 +246,32 @@ pub fn window_of(
     }
     let to = Millis(Millis::of(start - SETTLING_TIME).0 - 1);
     if to < window.from {
-        return refuse(format!("had not begun 12 hours before the run's start at {}: name an earlier month", format_instant(start)));
+        let hours = SETTLING_TIME.num_hours();
+        return refuse(format!("had not begun {hours} hours before the run's start at {}: name an earlier month", format_instant(start)));
     }
     Ok(Window { to, ..window })
 }
 
-fn read_entries(fields: &Fields, stack: &Stack, problems: &mut Problems) -> Vec<Entry> {
+fn parse_entries(fields: &Fields, stack: &Stack, problems: &mut Problems) -> Vec<Entry> {
     let Some(value) = fields.get("logGroups") else { return Vec::new() };
     match value.as_array() {
         Some(list) if list.is_empty() => problems.add("logGroups", value, "name at least one log group"),
         None => problems.add("logGroups", value, "give a list of log groups, such as [\"/aws/lambda/orders\"]"),
         Some(list) => {
             let entries = list.iter().enumerate();
-            return entries.filter_map(|(index, entry)| Entry::read(entry, &format!("logGroups[{index}]"), stack, problems)).collect();
+            return entries.filter_map(|(index, entry)| Entry::parse(entry, &format!("logGroups[{index}]"), stack, problems)).collect();
         }
     }
     Vec::new()
 }
 
-/// The entries that a log group is archived by: all those that match it best.
+/// The entries that apply to a log group: all that match it best.
 pub fn best_entries<'a>(entries: &'a [Entry], name: &LogGroupName) -> Vec<&'a Entry> {
     let best = entries.iter().filter_map(|entry| entry.rank(name)).max();
     entries.iter().filter(|entry| best.is_some() && entry.rank(name) == best).collect()
 }
 
-/// The time that a run may use to start windows.
+/// A run starts no window after this time.
 pub const RUN_TIME_LIMIT: TimeDelta = TimeDelta::hours(20);
 
 #[cfg(test)]

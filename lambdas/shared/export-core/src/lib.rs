@@ -1,7 +1,6 @@
-//! The domain of the archive, free of AWS SDKs and of clocks: which month, which window, which place in S3, what the
-//! functions take and return, and the names of every error.
+//! The archive's domain: months, windows, places in S3, decisions, the functions' requests and responses, error names.
 //!
-//! Time and AWS's answers come in as values, so that everything here can be tested by calling it.
+//! **Invariant:** this crate calls neither AWS nor a clock. Both are arguments, so that a test can call everything here.
 
 pub mod bookkeeping;
 pub mod compaction;
@@ -21,8 +20,9 @@ pub mod place;
 pub mod planner;
 mod problems;
 pub mod service;
-mod settle;
+mod settle_days;
 pub mod target;
+pub mod text;
 pub mod time;
 pub mod warning;
 pub mod window;
@@ -30,5 +30,5 @@ pub mod window;
 pub use error::{ErrorName, ExportError};
 pub use month::Month;
 pub use names::{BucketName, ExecutionArn, LogGroupName, Prefix, StreamPrefix, TaskId};
-pub use settle::SettleDays;
+pub use settle_days::SettleDays;
 pub use window::Window;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::{SettleDays, Window, time::Millis};
 
-/// The first year a run may name: from 1971 on, no month begins before the Unix epoch in any time zone, and CloudWatch
-/// Logs takes no negative timestamp. Up to the last, every instant that a month leads to has a year of four digits.
+/// From 1971 on, no month begins before the Unix epoch in any time zone. CloudWatch Logs does not take negative timestamps.
 pub const FIRST_YEAR: i32 = 1971;
+/// Up to 9998, every instant of a month has a year of four digits, in every time zone.
 pub const LAST_YEAR: i32 = 9998;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,15 +24,15 @@ impl Month {
         (1..=12).contains(&month).then_some(Self { year, month })
     }
 
-    /// The month on the wall calendar of `timezone` at `instant`.
+    /// The month of `instant` in `timezone`.
     pub fn at(instant: DateTime<Utc>, timezone: Tz) -> Self {
         let local = instant.with_timezone(&timezone);
         Self { year: local.year(), month: local.month() }
     }
 
-    /// The month before, once late events had their time.
+    /// The due month of a run at this time: the month before, `settle_days` later.
     pub fn due(at: DateTime<Utc>, timezone: Tz, settle_days: SettleDays) -> Self {
-        Self::at(at - settle_days.time(), timezone).previous()
+        Self::at(at - settle_days.duration(), timezone).previous()
     }
 
     pub fn year(self) -> i32 {
@@ -57,10 +57,10 @@ impl Month {
         }
     }
 
-    /// The parts of `window` by the months of `timezone`, in order of time.
-    pub fn parts_of(window: Window, timezone: Tz) -> Vec<(Self, Window)> {
+    /// Splits `window` into parts by the months of `timezone`, in order of time.
+    pub fn split_window(window: Window, timezone: Tz) -> Vec<(Self, Window)> {
         let month_of = |millis: Millis| Self::at(millis.instant().unwrap_or_default(), timezone);
-        // Where the clocks are set back over midnight, the calendar says the month before for some minutes of a month.
+        // Where the clocks are set back over midnight, some minutes of a month have the date of the month before.
         let last = month_of(window.to).next();
         let months = std::iter::successors(Some(month_of(window.from)), |month| Some(month.next())).take_while(|month| *month <= last);
         months.filter_map(|month| Some((month, Window::of(month, timezone).overlap(window)?))).collect()
@@ -84,7 +84,7 @@ pub struct NotAMonth;
 impl FromStr for Month {
     type Err = NotAMonth;
 
-    /// Exactly `YYYY-MM`: `2026-1`, `2026/10` and `202610` are refused rather than guessed at.
+    /// Parses exactly `YYYY-MM`. `2026-1`, `2026/10` and `202610` are refused.
     fn from_str(text: &str) -> Result<Self, NotAMonth> {
         let digits = |part: &str, width: usize| {
             (part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u32>().ok())?
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_and_writes_one_spelling_only() {
+    fn a_month_has_one_spelling() {
         assert_eq!(month("2026-10").to_string(), "2026-10");
         assert_eq!(month("1971-01").to_string(), "1971-01");
         for wrong in ["2026-13", "2026-00", "2026-1", "2026-010", "202610", "2026/10", "1970-12", "26-10", "", "+026-10", "2026-1０"] {
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn steps_over_the_year() {
+    fn the_next_month_of_december_is_january() {
         assert_eq!(month("2026-12").next(), month("2027-01"));
         assert_eq!(month("2026-01").previous(), month("2025-12"));
         assert_eq!(month("2026-10").next().previous(), month("2026-10"));
     }
 
     #[test]
-    fn the_month_is_the_one_on_the_wall_in_the_time_zone() {
+    fn the_month_of_an_instant_depends_on_the_time_zone() {
         let at = |text: &str, timezone: Tz| Month::at(text.parse().unwrap(), timezone).to_string();
         assert_eq!(at("2026-10-31T15:30:00Z", chrono_tz::Asia::Tokyo), "2026-11");
         assert_eq!(at("2026-10-31T14:59:59Z", chrono_tz::Asia::Tokyo), "2026-10");

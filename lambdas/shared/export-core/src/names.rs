@@ -1,6 +1,7 @@
-//! Names and prefixes as types of their own, so that none can stand in another's place; and how to put a wrong one right.
-//! Sources: the service models of CloudWatch Logs and S3. `statemachine/input.schema.json` states the same rules, and a test holds
-//! the two together.
+//! Names and prefixes, each with its own type, so that no function confuses them. The error of a parser says what to write instead.
+//!
+//! The rules are those of the service models of CloudWatch Logs and S3. `statemachine/input.schema.json` states the same rules, and a
+//! contract test compares the two.
 
 use std::fmt;
 
@@ -9,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Month;
 
-pub(crate) type Read<T> = Result<T, String>;
+pub(crate) type Parsed<T> = Result<T, String>;
 
 macro_rules! name_types {
-    ($($(#[$doc:meta])* $name:ident: $rule:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $check:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -21,8 +22,8 @@ macro_rules! name_types {
         impl $name {
             /// The error says what to write instead.
             pub fn parse(text: &str) -> Result<Self, String> {
-                let rule: fn(&str) -> Result<(), String> = $rule;
-                rule(text).map(|()| Self(text.to_owned()))
+                let check: fn(&str) -> Result<(), String> = $check;
+                check(text).map(|()| Self(text.to_owned()))
             }
 
             pub fn as_str(&self) -> &str {
@@ -53,39 +54,38 @@ macro_rules! name_types {
 }
 
 name_types! {
-    /// As S3 gives them today, and those of the years before 2018 in us-east-1 (capitals, `_`, 255 characters).
+    /// Also the names that us-east-1 allowed before 2018, with capitals, `_` and up to 255 characters.
     BucketName: |text| {
-        let fits = (3..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        accept(fits, "give the bucket's bare name: 3 to 255 letters, digits, dots, hyphens or underscores, without s3://")
+        let is_valid = (3..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        accept(is_valid, "give the bucket's bare name: 3 to 255 letters, digits, dots, hyphens or underscores, without s3://")
     };
 
-    /// `[.\-_/#A-Za-z0-9]{1,512}`, so it never holds `=` and `log_group=<name>/year=` can be read back in one way only.
+    /// `[.\-_/#A-Za-z0-9]{1,512}`. A name never contains `=`, so `log_group=<name>/year=` is unambiguous.
     LogGroupName: |text| {
-        let fits = (1..=512).contains(&text.len()) && text.bytes().all(is_log_group_byte);
-        accept(fits, "a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #")
+        let is_valid = (1..=512).contains(&text.len()) && text.bytes().all(is_log_group_byte);
+        accept(is_valid, "a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #")
     };
 
-    /// The beginning of log stream names.
+    /// The prefix of log stream names.
     StreamPrefix: |text| {
-        let fits = (1..=512).contains(&text.chars().count()) && !text.contains([':', '*']);
-        accept(fits, "a log stream name prefix has 1 to 512 characters and no : or *")
+        let is_valid = (1..=512).contains(&text.chars().count()) && !text.contains([':', '*']);
+        accept(is_valid, "a log stream name prefix has 1 to 512 characters and no : or *")
     };
 
-    /// The beginning of keys in a bucket: empty, or `a/b/c` of characters that need no escaping in a URL. The slashes between the
-    /// parts, and behind the last one, are ours to write.
+    /// The prefix of keys in a bucket: empty, or `a/b/c` of characters that need no escaping in a URL, without a slash at its end.
     Prefix: |text| {
         let is_part = |part: &str| !part.is_empty() && !is_dots(part) && part.bytes().all(is_key_byte);
-        let fits = text.len() <= 300 && (text.is_empty() || text.split('/').all(is_part));
-        accept(fits, "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end and none of them . or .., 300 characters at most, such as cloudwatch-logs")
+        let is_valid = text.len() <= 300 && (text.is_empty() || text.split('/').all(is_part));
+        accept(is_valid, "write parts of A-Z a-z 0-9 ! - _ . ' ( ) = joined by single slashes, none at either end and none of them . or .., 300 characters at most, such as cloudwatch-logs")
     };
 
-    /// CloudWatch's id of an export task. It becomes part of a key, so it is held to what a key takes as it is.
+    /// CloudWatch's id of an export task. It becomes part of a key, so it may have only characters that need no escaping.
     TaskId: |text| {
-        let fits = (1..=512).contains(&text.len()) && !is_dots(text) && text.bytes().all(is_key_byte);
-        accept(fits, "give CloudWatch's id of an export task, such as 0a1b2c3d-0000-4000-8000-000000000000")
+        let is_valid = (1..=512).contains(&text.len()) && !is_dots(text) && text.bytes().all(is_key_byte);
+        accept(is_valid, "give CloudWatch's id of an export task, such as 0a1b2c3d-0000-4000-8000-000000000000")
     };
 
-    /// An ARN that is only handed on; Step Functions' own are far shorter.
+    /// The ARN of an execution. It is not parsed. The ARNs of Step Functions are far shorter than this limit.
     ExecutionArn: |text| accept((1..=512).contains(&text.len()), "give 1 to 512 characters");
 }
 
@@ -97,46 +97,46 @@ impl Prefix {
 }
 
 impl StreamPrefix {
-    /// Whether an export with prefix `wide` has every stream that one with `narrow` has. None is every stream.
+    /// Whether an export with prefix `wide` has every stream of an export with prefix `narrow`. `None`: all streams.
     pub fn includes(wide: Option<&Self>, narrow: Option<&Self>) -> bool {
         wide.is_none_or(|wide| narrow.is_some_and(|narrow| narrow.0.starts_with(&wide.0)))
     }
 
-    /// The longest prefix that includes both.
-    pub fn joint(one: Option<Self>, other: Option<&Self>) -> Option<Self> {
+    /// The longest prefix that includes both. `None`: all streams.
+    pub fn common_prefix(one: Option<Self>, other: Option<&Self>) -> Option<Self> {
         let (one, other) = (one?, other?);
-        let same = one.0.chars().zip(other.0.chars()).take_while(|(one, other)| one == other).map(|(one, _)| one);
-        Self::parse(&same.collect::<String>()).ok()
+        let common = one.0.chars().zip(other.0.chars()).take_while(|(one, other)| one == other).map(|(one, _)| one);
+        Self::parse(&common.collect::<String>()).ok()
     }
 }
 
 impl ExecutionArn {
-    /// The last part: unique in the state machine for 90 days.
+    /// The last part of the ARN. It is unique in the state machine for 90 days.
     pub fn execution_name(&self) -> &str {
         self.0.rsplit(':').next().unwrap_or_default()
     }
 }
 
-/// A log group by its name, or by its ARN in this account and Region, with or without `:*` behind it.
-pub(crate) fn log_group(text: &str, account: &str, region: &str) -> Read<LogGroupName> {
-    if let Some(beginning) = text.strip_suffix('*').filter(|beginning| !beginning.is_empty() && !text.starts_with("arn:")) {
-        return Err(format!("to take every log group whose name begins so, write {{\"logGroupNamePrefix\": {beginning:?}}}"));
+/// Parses a log group's name, or its ARN in this account and Region, with or without `:*`.
+pub(crate) fn parse_log_group(text: &str, account: &str, region: &str) -> Parsed<LogGroupName> {
+    if let Some(prefix) = text.strip_suffix('*').filter(|prefix| !prefix.is_empty() && !text.starts_with("arn:")) {
+        return Err(format!("to archive all log groups with this prefix, write {{\"logGroupNamePrefix\": {prefix:?}}}"));
     }
     let Some(arn) = text.strip_prefix("arn:") else { return LogGroupName::parse(text) };
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let [_partition, "logs", of_region, of_account, "log-group", name] = parts[..] else {
+    let [_partition, "logs", arn_region, arn_account, "log-group", name] = parts[..] else {
         return Err("give a log group's name, or its ARN arn:<partition>:logs:<Region>:<account>:log-group:<name>".to_owned());
     };
-    if (of_region, of_account) != (region, account) {
-        return Err(format!("the log group must be of account {account} and Region {region}, because an export reaches no other"));
+    if (arn_region, arn_account) != (region, account) {
+        return Err(format!("the log group must be in account {account} and Region {region}, because a run exports from no other"));
     }
     LogGroupName::parse(name.strip_suffix(":*").unwrap_or(name))
 }
 
-/// An `exclude` pattern: a log group name, or the beginning of names followed by one `*`.
-pub(crate) fn exclude_pattern(text: &str) -> Read<String> {
+/// Parses an `exclude` pattern: a log group's name, or a prefix of names followed by one `*`.
+pub(crate) fn parse_exclude_pattern(text: &str) -> Parsed<String> {
     let name = text.strip_suffix('*').unwrap_or(text);
-    let fix = "write a log group name, or the beginning of names followed by one *, such as /aws/lambda/debug-*";
+    let fix = "write a log group name, or a prefix of names followed by one *, such as /aws/lambda/debug-*";
     LogGroupName::parse(name).map(|_| text.to_owned()).map_err(|_| fix.to_owned())
 }
 
@@ -144,7 +144,7 @@ fn is_log_group_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b".-_/#".contains(&byte)
 }
 
-/// S3 keeps such parts as they are, and many tools that read the archive later do not.
+/// S3 stores such parts as they are, but many tools that read the archive do not.
 pub(crate) fn is_dots(part: &str) -> bool {
     part == "." || part == ".."
 }
@@ -153,19 +153,19 @@ pub(crate) fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!-_.'()=".contains(&byte)
 }
 
-pub(crate) fn timezone(text: &str) -> Read<Tz> {
+pub(crate) fn parse_timezone(text: &str) -> Parsed<Tz> {
     text.parse().map_err(|_| "give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or UTC".to_owned())
 }
 
-pub(crate) fn month(text: &str) -> Read<Month> {
+pub(crate) fn parse_month(text: &str) -> Parsed<Month> {
     text.parse().map_err(|error| format!("it {error}; write it as YYYY-MM, such as 2026-10"))
 }
 
-pub(crate) fn instant(text: &str) -> Read<chrono::DateTime<chrono::Utc>> {
+pub(crate) fn parse_instant(text: &str) -> Parsed<chrono::DateTime<chrono::Utc>> {
     crate::time::parse_instant(text).ok_or_else(|| "write an instant with its time zone, such as 2026-11-01T04:00:00Z".to_owned())
 }
 
-fn accept(fits: bool, fix: &str) -> Read<()> {
+fn accept(fits: bool, fix: &str) -> Parsed<()> {
     if fits { Ok(()) } else { Err(fix.to_owned()) }
 }
 
@@ -174,27 +174,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_group_is_named_or_given_by_its_arn() {
-        let read = |text: &str| log_group(text, "111122223333", "ap-northeast-1").map(|name| name.to_string());
+    fn a_log_group_is_given_by_its_name_or_its_arn() {
+        let parse = |text: &str| parse_log_group(text, "111122223333", "ap-northeast-1").map(|name| name.to_string());
         for text in [
             "/ecs/web",
             "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web",
             "arn:aws-cn:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*",
         ] {
-            assert_eq!(read(text).as_deref(), Ok("/ecs/web"), "{text}");
+            assert_eq!(parse(text).as_deref(), Ok("/ecs/web"), "{text}");
         }
         for (text, fix) in [
             ("/aws/lambda/*", "write {\"logGroupNamePrefix\": \"/aws/lambda/\"}"),
-            ("arn:aws:logs:us-east-1:111122223333:log-group:/a", "must be of account 111122223333 and Region ap-northeast-1"),
+            ("arn:aws:logs:us-east-1:111122223333:log-group:/a", "must be in account 111122223333 and Region ap-northeast-1"),
             ("arn:aws:s3:::bucket", "give a log group's name, or its ARN"),
             ("arn:aws:logs:ap-northeast-1:111122223333:log-group:/a:log-stream:x", "a log group name has 1 to 512 characters"),
         ] {
-            assert!(read(text).is_err_and(|error| error.contains(fix)), "{text}");
+            assert!(parse(text).is_err_and(|error| error.contains(fix)), "{text}");
         }
     }
 
     #[test]
-    fn a_stream_prefix_includes_longer_ones_and_none_includes_all() {
+    fn a_stream_prefix_includes_longer_prefixes_and_no_prefix_includes_all() {
         let prefix = |text: &str| Some(StreamPrefix::parse(text).unwrap());
         let includes = |wide: Option<StreamPrefix>, narrow: Option<StreamPrefix>| StreamPrefix::includes(wide.as_ref(), narrow.as_ref());
         assert!(includes(None, None) && includes(None, prefix("a")) && includes(prefix("a"), prefix("ab")));

@@ -1,4 +1,4 @@
-//! Where a stack's archive lies, and where in it one log group's months do.
+//! Where a stack's archive is in S3, and where each log group's months are in it.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{BucketName, LogGroupName, Month, Prefix, SettleDays, Window, destination::Destination, time::Millis};
 
-/// The stack that a run belongs to: what it takes where the input leaves something out, and where its archive's memory lies.
+/// The stack of a run: the defaults for what an input leaves out, and where the archive keeps its manifests, open windows and reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
     pub account: String,
     pub region: String,
-    /// Of the AWS partition, such as `aws` or `aws-cn`.
+    /// The AWS partition, such as `aws` or `aws-cn`.
     pub partition: String,
     pub bucket: BucketName,
     pub s3_prefix: Prefix,
@@ -23,65 +23,66 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The place of a log group of this stack's account and Region.
     pub fn place(&self, bucket: BucketName, log_group: LogGroupName, destination: Destination) -> Place {
         Place { account: self.account.clone(), region: self.region.clone(), bucket, log_group, destination }
     }
 
-    /// The folder of all manifests, with a slash behind it.
-    pub fn all_manifests(&self) -> String {
+    /// The folder of all manifests, with a slash at its end.
+    pub fn manifests_folder(&self) -> String {
         self.s3_prefix.join("manifests/")
     }
 
-    /// The folder of a month's manifests, with a slash behind it.
-    pub fn manifests(&self, month: Month) -> String {
-        format!("{}{}/", self.all_manifests(), partition_of(month))
+    /// The folder of a month's manifests, with a slash at its end.
+    pub fn month_folder(&self, month: Month) -> String {
+        format!("{}{}/", self.manifests_folder(), partition_of(month))
     }
 
-    /// Reads a key as [`manifest_key`](Self::manifest_key) makes it. What is no manifest's key is somebody else's object.
+    /// Parses a key that [`manifest_key`](Self::manifest_key) made. `None`: the object is not a manifest.
     pub fn parse_manifest_key(&self, key: &str) -> Option<ManifestKey> {
         let (folder, file_name) = key.rsplit_once('/')?;
-        let (year, month) = folder.strip_prefix(&self.all_manifests())?.strip_prefix("year=")?.split_once("/month=")?;
+        let (year, month) = folder.strip_prefix(&self.manifests_folder())?.strip_prefix("year=")?.split_once("/month=")?;
         ManifestKey::parse(format!("{year}-{month}").parse().ok()?, file_name)
     }
 
-    /// What the keys of one place's manifests of a month begin with.
-    pub fn manifests_of(&self, month: Month, place: &PlaceHash) -> String {
-        format!("{}{place}-", self.manifests(month))
+    /// The prefix of the keys of one place's manifests of a month.
+    pub fn manifests_prefix(&self, month: Month, place: &PlaceHash) -> String {
+        format!("{}{place}-", self.month_folder(month))
     }
 
     pub fn manifest_key(&self, key: &ManifestKey) -> String {
-        format!("{}{key}", self.manifests(key.month))
+        format!("{}{key}", self.month_folder(key.month))
     }
 
-    /// The folder of the open windows, with a slash behind it.
-    pub fn missing(&self) -> String {
+    /// The folder of the open windows, with a slash at its end.
+    pub fn missing_folder(&self) -> String {
         self.s3_prefix.join("missing/")
     }
 
-    /// What the keys of one place's open windows begin with.
-    pub fn missing_of(&self, place: &PlaceHash) -> String {
-        format!("{}{place}-", self.missing())
+    /// The prefix of the keys of one place's open windows.
+    pub fn missing_prefix(&self, place: &PlaceHash) -> String {
+        format!("{}{place}-", self.missing_folder())
     }
 
     pub fn missing_key(&self, place: &PlaceHash, window: Window) -> String {
-        format!("{}{}", self.missing(), file_name(place, window))
+        format!("{}{}", self.missing_folder(), file_name(place, window))
     }
 
-    /// The folder of all reports, with a slash behind it.
-    pub fn reports(&self) -> String {
+    /// The folder of all reports, with a slash at its end.
+    pub fn reports_folder(&self) -> String {
         self.s3_prefix.join("runs/")
     }
 
-    /// The file names of reports sort by the starts of their runs.
+    /// The file names of reports are in the order of their runs' start times.
     pub fn report_key(&self, due_month: Month, start: Millis, execution_name: &str) -> String {
         let time = start.instant().unwrap_or_default().format(REPORT_TIME);
-        format!("{}{}/{time}-{execution_name}.json", self.reports(), partition_of(due_month))
+        format!("{}{}/{time}-{execution_name}.json", self.reports_folder(), partition_of(due_month))
     }
 }
 
 const REPORT_TIME: &str = "%Y-%m-%dT%H-%M-%S%.3fZ";
 
-/// The start of the run whose report has this key.
+/// When the run started whose report has this key.
 pub fn report_start(key: &str) -> Option<DateTime<Utc>> {
     let name = key.rsplit('/').next()?;
     NaiveDateTime::parse_and_remainder(name, REPORT_TIME).ok().map(|(start, _)| start.and_utc())
@@ -95,8 +96,8 @@ fn partition_of(month: Month) -> String {
     format!("year={:04}/month={:02}", month.year(), month.month())
 }
 
-/// One log group's exports: account, Region, bucket, log group, and destination. Coverage and overlap are judged for each place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The place of one log group's exports. Coverage and overlap are judged for each place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     pub account: String,
     pub region: String,
@@ -108,18 +109,23 @@ pub struct Place {
 impl Place {
     pub fn hash(&self) -> PlaceHash {
         let identity = serde_json::json!([self.account, self.region, self.bucket, self.log_group, self.destination]).to_string();
-        PlaceHash(hexadecimal(&Sha256::digest(identity), 16))
+        PlaceHash(hexadecimal(&Sha256::digest(identity), PlaceHash::BYTES))
     }
 }
 
-pub fn hexadecimal(bytes: &[u8], first: usize) -> String {
-    bytes.iter().take(first).map(|byte| format!("{byte:02x}")).collect()
+/// The first `length` bytes in hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8], length: usize) -> String {
+    bytes.iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A place in a key: a destination can be as long as a key, and can have parts that Athena hides.
+/// The hash that stands for a place in a key. A destination itself can be as long as a key, and can have parts that Athena ignores.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlaceHash(String);
+
+impl PlaceHash {
+    const BYTES: usize = 16;
+}
 
 impl fmt::Display for PlaceHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +133,7 @@ impl fmt::Display for PlaceHash {
     }
 }
 
-/// What a manifest's key says, in the folder of the month that its window was planned for.
+/// A manifest's key. Its folder is that of the month that the window was planned for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ManifestKey {
     pub place: PlaceHash,
@@ -136,10 +142,11 @@ pub struct ManifestKey {
 }
 
 impl ManifestKey {
-    /// Reads a file name in the folder of `month`. What is no manifest's name is somebody else's object.
+    /// Parses a file name in the folder of `month`. `None`: the object is not a manifest.
     pub fn parse(month: Month, file_name: &str) -> Option<Self> {
         let mut parts = file_name.strip_suffix(".json")?.split('-');
-        let place = parts.next().filter(|place| place.len() == 32 && place.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        let place =
+            parts.next().filter(|place| place.len() == 2 * PlaceHash::BYTES && place.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
         let mut millis = || parts.next().and_then(|part| part.parse().ok()).map(Millis).filter(|millis| *millis < Millis::LAST);
         let window = Window { from: millis()?, to: millis()? };
         let key = Self { place: PlaceHash(place.to_owned()), month, window };
@@ -173,14 +180,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reports_name_tells_when_its_run_started() {
+    fn the_name_of_a_report_has_the_start_of_its_run() {
         let start = Millis(1_793_458_800_123);
         let key = stack().report_key("2026-10".parse().unwrap(), start, "a-2026-name");
         assert_eq!((report_start(&key), report_start("logs/runs/x.json")), (start.instant(), None), "{key}");
     }
 
     #[test]
-    fn a_manifests_name_reads_back() {
+    fn the_name_of_a_manifest_parses_back() {
         let month = "2026-10".parse().unwrap();
         let name = format!("{}-1790780400000-1793458799999.json", "0123456789abcdef".repeat(2));
         assert_eq!(ManifestKey::parse(month, &name).unwrap().to_string(), name);

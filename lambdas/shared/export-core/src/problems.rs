@@ -1,51 +1,53 @@
-//! Everything wrong with an input, gathered before it is refused: a person fixes an input once, not field by field.
+//! Collects everything that is wrong with an input, so that a person corrects the input once.
 
 use serde_json::Value;
 
-use crate::{ErrorName, ExportError};
+use crate::{ErrorName, ExportError, text::truncate};
 
-/// A cause has 32,768 characters at most, and a message stands in it as JSON; the rest is for the JSON around.
-const MESSAGE_LIMIT: usize = 28_000;
-const VALUE_LIMIT: usize = 120;
+/// Step Functions keeps 32,768 characters of a cause. The message is JSON in it; the rest is for the JSON around it.
+const MAX_MESSAGE_LENGTH: usize = 28_000;
 
-/// More than a person reads; an input of thousands of entries can have millions of problems between them.
-const COUNT_LIMIT: usize = 500;
+/// Characters of a name or value that a problem quotes.
+const MAX_QUOTED_CHARS: usize = 120;
+
+/// More than a person reads. Thousands of entries can have millions of problems in pairs.
+const MAX_PROBLEMS: usize = 500;
 
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    first: Vec<String>,
-    more: bool,
+    texts: Vec<String>,
+    has_more: bool,
 }
 
 impl Problems {
     /// Each problem names the field and its value, and says what to write instead.
     pub fn add(&mut self, field: &str, value: &Value, fix: impl AsRef<str>) {
-        self.add_text(|| format!("{field} is {}: {}", shown(value), fix.as_ref()));
+        self.add_text(|| format!("{field} is {}: {}", quote(&value.to_string()), fix.as_ref()));
     }
 
     pub fn add_text(&mut self, problem: impl FnOnce() -> String) {
-        if self.first.len() < COUNT_LIMIT { self.first.push(problem()) } else { self.more = true }
+        if self.texts.len() < MAX_PROBLEMS { self.texts.push(problem()) } else { self.has_more = true }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.first.is_empty()
+        self.texts.is_empty()
     }
 
     pub fn into_result<T>(self, value: Option<T>) -> Result<T, ExportError> {
         match value {
             Some(value) if self.is_empty() => Ok(value),
-            _ => Err(ExportError::new(ErrorName::InvalidInput, self.joined())),
+            _ => Err(ExportError::new(ErrorName::InvalidInput, self.into_message())),
         }
     }
 
-    fn joined(self) -> String {
+    fn into_message(self) -> String {
         let mut message = String::new();
         let mut length = 0;
-        let mut more = self.more;
-        for problem in self.first {
+        let mut has_more = self.has_more;
+        for problem in self.texts {
             length += Value::String(problem.clone()).to_string().len();
-            if length > MESSAGE_LIMIT {
-                more = true;
+            if length > MAX_MESSAGE_LENGTH {
+                has_more = true;
                 break;
             }
             if !message.is_empty() {
@@ -53,22 +55,14 @@ impl Problems {
             }
             message.push_str(&problem);
         }
-        if more {
+        if has_more {
             message.push_str("; and more problems like these");
         }
         message
     }
 }
 
-/// A name out of the input, as it is quoted in a problem.
-pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(VALUE_LIMIT) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// The value as JSON, cut where it would drown the message.
-fn shown(value: &Value) -> String {
-    cut(&value.to_string())
+/// A name or value of the input, short enough for a message.
+pub(crate) fn quote(text: &str) -> String {
+    truncate(text, MAX_QUOTED_CHARS)
 }

@@ -1,20 +1,19 @@
-//! What an AWS service's refusal or silence means for the pipeline: one error name each, and for a person the statement
-//! that puts it right.
+//! What a failed AWS call means: one error name for each case, and the statement that fixes it.
 //!
-//! Codes and messages are matched here and nowhere else. CloudWatch Logs reports one and the same bucket problem under
-//! different codes (seen as InvalidParameterException and as AccessDeniedException), so bucket problems go by message.
+//! Codes and messages of AWS are matched here and nowhere else. CloudWatch Logs reports the same bucket problem with different codes,
+//! InvalidParameterException and AccessDeniedException. So bucket problems are matched by their message.
 
 use crate::{BucketName, ErrorName, ExportError, place::Stack};
 
-/// A failed call, stripped of the SDK's types.
+/// A failed call, without the SDK's types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceFailure {
     /// Such as `CreateExportTask`.
     pub operation: &'static str,
-    /// The service's error code, such as `ThrottlingException`; absent when it did not answer.
+    /// The service's error code, such as `ThrottlingException`. `None`: the service did not answer.
     pub code: Option<String>,
     pub message: String,
-    /// HTTP status; absent when it did not answer.
+    /// The HTTP status. `None`: the service did not answer.
     pub status: Option<u16>,
 }
 
@@ -25,17 +24,19 @@ const UNAVAILABLE: [&str; 5] =
 const ACCESS_DENIED: [&str; 5] =
     ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "UnrecognizedClientException", "InvalidClientTokenId"];
 /// No permission is missing: the next invocation has new credentials.
-const EXPIRED: [&str; 4] = ["ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"];
+const EXPIRED_CREDENTIALS: [&str; 4] = ["ExpiredTokenException", "ExpiredToken", "RequestExpired", "TokenRefreshRequired"];
 
-/// Nobody knows who calls: a key that is wrong, or was deleted.
+/// AWS does not know the access key, or the signature is wrong.
 const UNKNOWN_IDENTITY: [&str; 5] =
     ["UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature"];
 
-/// What a person who made the call can do about it.
+const TOO_MANY_REQUESTS: u16 = 429;
+const FIRST_SERVER_ERROR: u16 = 500;
+
+/// The kinds of failures that a person fixes in different ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The credentials are of the past.
-    Expired,
+pub enum FailureKind {
+    ExpiredCredentials,
     UnknownIdentity,
     AccessDenied,
     Throttled,
@@ -45,21 +46,21 @@ pub enum Refusal {
 }
 
 impl ServiceFailure {
-    pub fn refusal(&self) -> Refusal {
-        if self.is_one_of(&EXPIRED) {
-            Refusal::Expired
+    pub fn kind(&self) -> FailureKind {
+        if self.is_one_of(&EXPIRED_CREDENTIALS) {
+            FailureKind::ExpiredCredentials
         } else if self.is_one_of(&UNKNOWN_IDENTITY) {
-            Refusal::UnknownIdentity
+            FailureKind::UnknownIdentity
         } else if self.is_access_denied() {
-            Refusal::AccessDenied
+            FailureKind::AccessDenied
         } else if self.is_throttled() {
-            Refusal::Throttled
+            FailureKind::Throttled
         } else if (&self.code, self.status) == (&None, None) {
-            Refusal::NoAnswer
+            FailureKind::NoAnswer
         } else if self.is_unavailable() {
-            Refusal::Unavailable
+            FailureKind::Unavailable
         } else {
-            Refusal::Other
+            FailureKind::Other
         }
     }
 
@@ -73,8 +74,8 @@ impl ServiceFailure {
 
     /// LimitExceededException has two meanings: a busy slot ("Resource limit exceeded."), and too many requests.
     fn is_throttled(&self) -> bool {
-        let is_rate = self.has_code("LimitExceededException") && self.message.to_ascii_lowercase().contains("rate exceeded");
-        is_rate || self.is_one_of(&THROTTLING) || self.status == Some(429)
+        let is_rate_limit = self.has_code("LimitExceededException") && self.message.to_ascii_lowercase().contains("rate exceeded");
+        is_rate_limit || self.is_one_of(&THROTTLING) || self.status == Some(TOO_MANY_REQUESTS)
     }
 
     pub fn is_slot_busy(&self) -> bool {
@@ -82,7 +83,8 @@ impl ServiceFailure {
     }
 
     fn is_unavailable(&self) -> bool {
-        self.status.is_none_or(|status| status >= 500) || self.is_one_of(&UNAVAILABLE) || self.is_one_of(&EXPIRED)
+        let has_server_error = self.status.is_none_or(|status| status >= FIRST_SERVER_ERROR);
+        has_server_error || self.is_one_of(&UNAVAILABLE) || self.is_one_of(&EXPIRED_CREDENTIALS)
     }
 
     fn is_access_denied(&self) -> bool {
@@ -93,7 +95,7 @@ impl ServiceFailure {
         ExportError::new(name, self.to_string())
     }
 
-    fn fixed_by(&self, name: ErrorName, fix: impl std::fmt::Display) -> ExportError {
+    fn with_fix(&self, name: ErrorName, fix: impl std::fmt::Display) -> ExportError {
         let failure = self.to_string();
         let stop = if failure.ends_with('.') { "" } else { "." };
         ExportError::new(name, format!("{failure}{stop} {fix}"))
@@ -110,14 +112,14 @@ impl std::fmt::Display for ServiceFailure {
     }
 }
 
-/// A failed call of CloudWatch Logs. A busy slot and a missing log group are the caller's to recognise first.
+/// The error of a failed call to CloudWatch Logs. The caller handles a busy slot and a missing log group before.
 pub fn logs_error(failure: &ServiceFailure) -> ExportError {
     if failure.is_throttled() {
         failure.named(ErrorName::LogsThrottled)
     } else if failure.is_unavailable() || failure.has_code("OperationAbortedException") {
         failure.named(ErrorName::LogsUnavailable)
     } else if failure.is_access_denied() {
-        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow logs:{} to the caller's role.", failure.operation))
+        failure.with_fix(ErrorName::AccessDenied, format_args!("Allow logs:{} to the caller's role.", failure.operation))
     } else if failure.has_code("InvalidParameterException") {
         failure.named(ErrorName::InvalidInput)
     } else {
@@ -125,18 +127,18 @@ pub fn logs_error(failure: &ServiceFailure) -> ExportError {
     }
 }
 
-/// A refused CreateExportTask: what concerns the bucket goes by the message, whatever the code.
+/// The error of a failed CreateExportTask. A problem with the bucket is matched by the message, whatever the code.
 pub fn create_error(failure: &ServiceFailure, stack: &Stack, bucket: &BucketName) -> ExportError {
     let message = failure.message.to_ascii_lowercase();
-    let rejected = |fix: String| failure.fixed_by(ErrorName::DestinationRejected, fix);
+    let rejected = |fix: String| failure.with_fix(ErrorName::DestinationRejected, fix);
     let Stack { region, partition, .. } = stack;
     let (name, quoted) = (bucket.as_str(), format!("{:?}", bucket.as_str()));
     if failure.is_throttled() || failure.is_unavailable() {
         logs_error(failure)
     } else if failure.is_access_denied() && message.contains("not authorized to perform: logs:") {
-        // Quotes the log group's ARN, whose name may hold any of the words below.
+        // The message quotes the log group's ARN. A name can contain each of the words below.
         logs_error(failure)
-    } else if speaks_of_key(&message) {
+    } else if mentions_key(&message) {
         rejected(key_policy_fix(region))
     } else if message.contains("bucket does not exist") {
         rejected(format!("s3BucketName is {quoted}: create it in {region}, or correct the name."))
@@ -153,28 +155,41 @@ pub fn create_error(failure: &ServiceFailure, stack: &Stack, bucket: &BucketName
     }
 }
 
-/// A failed call of S3 on the archive. `permissions` are what the caller's role needs there.
-pub fn archive_error(failure: &ServiceFailure, stack: &Stack, bucket: &str, permissions: &str) -> ExportError {
+/// The error of a failed call to S3. `key`: the object that the call reads or writes; `None` for a listing.
+pub fn s3_error(failure: &ServiceFailure, stack: &Stack, bucket: &str, key: Option<&str>) -> ExportError {
     let region = &stack.region;
     if failure.is_throttled() || failure.is_unavailable() {
         failure.named(ErrorName::DestinationUnavailable)
     } else if failure.has_code("NoSuchBucket") {
-        failure.fixed_by(
+        failure.with_fix(
             ErrorName::DestinationRejected,
             format_args!("s3BucketName is {bucket:?}: the bucket is gone; create it in {region}."),
         )
-    } else if speaks_of_key(&failure.message.to_ascii_lowercase()) {
+    } else if mentions_key(&failure.message.to_ascii_lowercase()) {
         failure
-            .fixed_by(ErrorName::DestinationRejected, "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the caller's role.")
+            .with_fix(ErrorName::DestinationRejected, "Allow kms:GenerateDataKey and kms:Decrypt on the bucket's key to the caller's role.")
     } else if failure.is_access_denied() {
-        failure.fixed_by(ErrorName::AccessDenied, format_args!("Allow {permissions} in bucket {bucket:?} to the caller's role."))
+        failure.with_fix(ErrorName::AccessDenied, s3_permission_fix(failure.operation, stack, bucket, key))
     } else {
         failure.named(ErrorName::Unexpected)
     }
 }
 
-/// In lower case. Names of log groups and buckets may hold `kms`, but neither spaces nor colons.
-fn speaks_of_key(message: &str) -> bool {
+/// The operations' names are those of the actions, except that ListObjectsV2 needs `s3:ListBucket`.
+fn s3_permission_fix(operation: &str, Stack { partition, .. }: &Stack, bucket: &str, key: Option<&str>) -> String {
+    let arn = format!("arn:{partition}:s3:::{bucket}");
+    match key {
+        None => format!("Allow s3:ListBucket on {arn} to the caller's role."),
+        // Without s3:ListBucket, S3 answers AccessDenied for an object that does not exist.
+        Some(key) if operation == "GetObject" => {
+            format!("Allow s3:GetObject on {arn}/{key}, and s3:ListBucket on {arn}, to the caller's role.")
+        }
+        Some(key) => format!("Allow s3:{operation} on {arn}/{key} to the caller's role."),
+    }
+}
+
+/// `message` is in lower case. Names of log groups and buckets can contain `kms`, but neither spaces nor colons.
+fn mentions_key(message: &str) -> bool {
     ["kms key", "kms:", " kms "].iter().any(|words| message.contains(words))
 }
 

@@ -1,4 +1,4 @@
-//! Instants as the contract writes them: RFC 3339 with a time zone, `2026-11-01T04:00:00Z`; and CloudWatch Logs' epoch milliseconds.
+//! Instants: RFC 3339 with a time zone, such as `2026-11-01T04:00:00Z`, and the epoch milliseconds of CloudWatch Logs.
 
 use std::{
     fmt,
@@ -6,15 +6,14 @@ use std::{
 };
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::month::{FIRST_YEAR, LAST_YEAR};
 
-/// Reads `YYYY-MM-DDThh:mm:ss[.fraction](Z|+hh:mm|-hh:mm)`, and nothing looser: no space for the `T`, no missing zone,
-/// no leap second.
+/// Parses `YYYY-MM-DDThh:mm:ss[.fraction](Z|+hh:mm|-hh:mm)` only: with the `T`, with a time zone, without a leap second.
 pub fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
     let shape = text.as_bytes();
-    // chrono also takes a typographic minus sign.
+    // chrono also accepts a typographic minus sign.
     let strict = text.is_ascii() && shape.len() >= 20 && shape[10] == b'T' && &shape[17..19] != b"60" && !text.ends_with('z');
     let instant = strict.then(|| DateTime::parse_from_rfc3339(text).ok()).flatten()?;
     (FIRST_YEAR..=LAST_YEAR).contains(&instant.year()).then(|| instant.to_utc())
@@ -24,20 +23,24 @@ pub fn format_instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// UTC epoch milliseconds, as CloudWatch Logs counts time.
+pub(crate) fn serialize_instant<S: Serializer>(instant: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    instant.map(format_instant).serialize(serializer)
+}
+
+/// UTC epoch milliseconds, the time of CloudWatch Logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub i64);
 
 impl Millis {
-    /// The year 9999: what is later is no time that this project can write down.
+    /// The start of the year 9999. This project does not write later times.
     pub(crate) const LAST: Self = Self(253_370_764_800_000);
 
     pub fn of(instant: DateTime<Utc>) -> Self {
         Self(instant.timestamp_millis())
     }
 
-    /// `None` beyond what chrono can hold.
+    /// `None`: chrono cannot hold this time.
     pub fn instant(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.0)
     }
@@ -67,7 +70,7 @@ impl Sub for Millis {
     }
 }
 
-/// RFC 3339 with milliseconds, as the manifest writes it.
+/// RFC 3339 with milliseconds, as in manifests.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.instant() {
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_spelling_of_an_instant() {
+    fn an_instant_has_one_spelling() {
         assert_eq!(parse_instant("2026-11-01T04:00:00Z").map(format_instant).as_deref(), Some("2026-11-01T04:00:00Z"));
         assert_eq!(parse_instant("2026-11-01T13:00:00.250+09:00").map(format_instant).as_deref(), Some("2026-11-01T04:00:00.250Z"));
         for wrong in [

@@ -1,30 +1,30 @@
-//! The window of a month: `[from, to]` in UTC epoch milliseconds, both ends included.
+//! Windows: intervals `[from, to]` in UTC epoch milliseconds, both ends included.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{Month, SettleDays, time::Millis};
 
-/// Data may take this long to become exportable, so a window is complete only this long after its end.
+/// Events may take this long to become exportable. A window is complete only this long after its end.
 pub const SETTLING_TIME: TimeDelta = TimeDelta::hours(12);
 
-/// Clocks differ by a little. An instant this far ahead of ours is not in the future.
+/// Clocks differ. An instant is in the future only if it is later than this from now.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
-/// PutLogEvents takes events that happened this long ago.
+/// PutLogEvents takes events that are up to this old.
 pub const LATE_EVENTS: TimeDelta = TimeDelta::days(14);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
     pub from: Millis,
-    /// CloudWatch Logs' `to` includes it.
+    /// Included, as in CloudWatch Logs' `to`.
     pub to: Millis,
 }
 
 impl Window {
-    /// `to` is derived from the next month's start, never from this month's length: that is what makes adjacent windows
-    /// tile without gap or overlap, whatever the clocks do in between.
+    /// The window of a month. `to` comes from the start of the next month. So the windows of adjacent months have no gap and no overlap, also
+    /// where the clocks change.
     pub fn of(month: Month, timezone: Tz) -> Self {
         Self { from: Millis::of(start_of(month, timezone)), to: Millis(start_of(month.next(), timezone).timestamp_millis() - 1) }
     }
@@ -34,21 +34,21 @@ impl Window {
         utc(self.to.0 + 1)
     }
 
-    /// When the whole window is sure to be exportable.
+    /// From when the whole window is exportable.
     pub fn complete_at(self) -> DateTime<Utc> {
         self.end() + SETTLING_TIME
     }
 
-    /// When no event of it is waited for any more.
+    /// From when a run does not wait for late events any more.
     pub fn settled_at(self, settle_days: SettleDays) -> DateTime<Utc> {
-        self.complete_at() + settle_days.time()
+        self.complete_at() + settle_days.duration()
     }
 
     pub fn overlaps(self, other: Self) -> bool {
         self.from <= other.to && other.from <= self.to
     }
 
-    /// Whether an event of this time lies in it.
+    /// Whether the window includes this time.
     pub fn includes(self, at: Millis) -> bool {
         self.from <= at && at <= self.to
     }
@@ -61,17 +61,17 @@ impl Window {
         self.overlaps(other).then(|| Self { from: self.from.max(other.from), to: self.to.min(other.to) })
     }
 
-    /// What is left of the window without `others`, in order of time.
+    /// The parts of the window outside `others`, in order of time.
     pub fn without(self, others: &[Self]) -> Vec<Self> {
         let mut left = vec![self];
         for other in others {
-            left = left.into_iter().flat_map(|window| window.minus(*other)).collect();
+            left = left.into_iter().flat_map(|window| window.subtract(*other)).collect();
         }
         left
     }
 
-    /// The window in parts, with a cut where one of `others` begins or ends.
-    pub fn cut_at(self, others: &[Self]) -> Vec<Self> {
+    /// Splits the window where one of `others` begins or ends.
+    pub fn split_at_bounds_of(self, others: &[Self]) -> Vec<Self> {
         let mut starts: Vec<i64> = others.iter().flat_map(|other| [other.from.0, other.to.0 + 1]).collect();
         starts.retain(|start| (self.from.0 + 1..=self.to.0).contains(start));
         starts.extend([self.from.0, self.to.0 + 1]);
@@ -80,8 +80,8 @@ impl Window {
         starts.windows(2).map(|ends| Self { from: Millis(ends[0]), to: Millis(ends[1] - 1) }).collect()
     }
 
-    /// The window in `count` equal parts, to the millisecond.
-    pub fn parts(self, count: i64) -> Vec<Self> {
+    /// Splits the window into `count` equal parts, to the millisecond.
+    pub fn split_equally(self, count: i64) -> Vec<Self> {
         let start = |part: i64| self.from.0 + (i128::from(self.to.0 + 1 - self.from.0) * i128::from(part) / i128::from(count)) as i64;
         (0..count).map(|part| Self { from: Millis(start(part)), to: Millis(start(part + 1) - 1) }).collect()
     }
@@ -90,7 +90,7 @@ impl Window {
         Millis(self.to.0 + 1) - self.from
     }
 
-    fn minus(self, other: Self) -> Vec<Self> {
+    fn subtract(self, other: Self) -> Vec<Self> {
         if !self.overlaps(other) {
             return vec![self];
         }
@@ -109,8 +109,8 @@ fn start_of(month: Month, timezone: Tz) -> DateTime<Utc> {
     start_of_day(month.first_day(), timezone)
 }
 
-/// The first instant of a day: local midnight. Where the clocks skip that midnight, the first instant that exists; where it
-/// occurs twice, the first of the two.
+/// The first instant of a day: local midnight. If the clocks skip midnight, it is the first instant that exists. If midnight occurs twice,
+/// it is the first of the two.
 pub fn start_of_day(day: NaiveDate, timezone: Tz) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     match timezone.from_local_datetime(&midnight) {
@@ -119,16 +119,18 @@ pub fn start_of_day(day: NaiveDate, timezone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// Walks up to the gap in hours, then halves down to the second. No offset from UTC is 16 hours or more.
+/// Searches in steps of an hour, then by bisection to the second.
 fn first_instant_after_gap(midnight: NaiveDateTime, timezone: Tz) -> DateTime<Utc> {
+    /// No time zone differs from UTC by so much.
+    const LARGER_THAN_ANY_OFFSET: TimeDelta = TimeDelta::hours(16);
     let reached = |instant: DateTime<Utc>| instant.with_timezone(&timezone).naive_local() >= midnight;
-    let mut after = midnight.and_utc() - Duration::hours(16);
+    let mut after = midnight.and_utc() - LARGER_THAN_ANY_OFFSET;
     while !reached(after) {
-        after += Duration::hours(1);
+        after += TimeDelta::hours(1);
     }
-    let mut before = after - Duration::hours(1);
-    while after - before > Duration::seconds(1) {
-        let middle = before + Duration::seconds((after - before).num_seconds() / 2);
+    let mut before = after - TimeDelta::hours(1);
+    while after - before > TimeDelta::seconds(1) {
+        let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
         if reached(middle) { after = middle } else { before = middle }
     }
     after
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_window() {
+    fn subtraction_leaves_the_other_parts_of_a_window() {
         let window = |from, to| Window { from: Millis(from), to: Millis(to) };
         for (others, left) in [
             (vec![], vec![window(10, 20)]),
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_cut_where_others_begin_or_end() {
+    fn a_window_is_split_where_others_begin_or_end() {
         let window = |from, to| Window { from: Millis(from), to: Millis(to) };
         for (others, parts) in [
             (vec![], vec![window(10, 20)]),
@@ -201,7 +203,7 @@ mod tests {
             (vec![window(5, 10), window(20, 25)], vec![window(10, 10), window(11, 19), window(20, 20)]),
             (vec![window(10, 15), window(13, 20)], vec![window(10, 12), window(13, 15), window(16, 20)]),
         ] {
-            assert_eq!(window(10, 20).cut_at(&others), parts, "{others:?}");
+            assert_eq!(window(10, 20).split_at_bounds_of(&others), parts, "{others:?}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The windows of adjacent months tile the time line: for every time zone chrono-tz knows, every month from 1970 to 2100. What is
 //! covered of a window, and what is not, tile it too; and so do its parts.
 //!
-//! The exhaustive test walks all of them; the properties draw their own instants and months and shrink what fails.
+//! One test checks all of them. The properties choose random instants and months, and shrink failures.
 
 use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use export_core::{
     Month, SettleDays, Window,
-    planner::{Speed, equal_parts, halves},
+    planner::{TaskSpeed, split_for_speed, split_in_halves},
     time::Millis,
     window::SETTLING_TIME,
 };
@@ -31,7 +31,7 @@ fn all_windows_of_all_time_zones_tile_and_begin_at_midnight() {
     }
 }
 
-/// `from` is local midnight of day 1, or, where the clocks skip that midnight, the first instant that exists.
+/// `from` is local midnight of day 1. If the clocks skip midnight, it is the first instant that exists.
 fn assert_begins_at_midnight(month: Month, timezone: Tz) {
     let instant = |millis: Millis| millis.instant().unwrap().with_timezone(&timezone);
     let window = Window::of(month, timezone);
@@ -77,29 +77,29 @@ proptest! {
         }
     }
 
-    /// The due month is the last one that no event is waited for any more, but for the time until what there is can be exported.
+    /// The due month is the last month for which no run waits for late events, except for the time until events are exportable.
     #[test]
-    fn the_due_month_is_over_for_the_days_to_settle(timezone in any_timezone(), seconds in 100_000_000i64..4_133_980_800, days in 0..=15u8) {
+    fn the_due_month_ended_settle_days_before(timezone in any_timezone(), seconds in 100_000_000i64..4_133_980_800, days in 0..=15u8) {
         let at = DateTime::from_timestamp(seconds, 0).unwrap();
         let settle_days = SettleDays::new(days.into()).unwrap();
         let due = Month::due(at, timezone, settle_days);
         let settled = |month: Month| Window::of(month, timezone).settled_at(settle_days) - SETTLING_TIME;
-        let local = (at - settle_days.time()).with_timezone(&timezone);
-        // Where the clock was just set back over midnight, the calendar says the month before.
+        let local = (at - settle_days.duration()).with_timezone(&timezone);
+        // If the clock was just set back over midnight, the date is in the month before.
         let is_repeated = local.hour() == 23 && local.day() > 27;
         prop_assert!(settled(due) <= at && (is_repeated || at < settled(due.next())), "{due} at {local}");
     }
 
     #[test]
-    fn a_month_reads_back_as_written(year in 1971i32..=9998, month in 1u32..=12) {
+    fn a_month_parses_back(year in 1971i32..=9998, month in 1u32..=12) {
         let written = Month::new(year, month).unwrap();
         prop_assert_eq!(written.to_string().parse::<Month>(), Ok(written));
         prop_assert_eq!(written.next().previous(), written);
     }
 
-    /// Each millisecond is in one of the others or in what is left, never in both; and nothing is left but maximal gaps, in order.
+    /// Each millisecond is in one of the others or in the remainder, never in both. The remainder is maximal gaps, in order.
     #[test]
-    fn a_window_is_what_others_cover_and_what_is_left((window, others) in (any_window(), prop::collection::vec(any_window(), 0..6))) {
+    fn subtraction_leaves_exactly_the_uncovered_parts((window, others) in (any_window(), prop::collection::vec(any_window(), 0..6))) {
         let left = window.without(&others);
         let holds = |windows: &[Window], at| windows.iter().filter(|window| window.from.0 <= at && at <= window.to.0).count();
         for at in window.from.0..=window.to.0 {
@@ -109,11 +109,11 @@ proptest! {
         prop_assert!(left.windows(2).all(|pair| pair[0].to.0 + 1 < pair[1].from.0), "{left:?}");
     }
 
-    /// A window that was planned in one zone is cut at the months of another, without a gap, each part inside its month.
+    /// A window of one time zone is split at the months of another, without a gap, each part inside its month.
     #[test]
     fn the_parts_of_a_window_by_months_tile_it(timezone in any_timezone(), from in 0i64..4_000_000_000_000, length in 0i64..10_000_000_000) {
         let window = Window { from: Millis(from), to: Millis(from + length) };
-        let parts = Month::parts_of(window, timezone);
+        let parts = Month::split_window(window, timezone);
         let mut expected = window.from;
         for (month, part) in &parts {
             prop_assert_eq!(part.from, expected);
@@ -132,13 +132,13 @@ proptest! {
     ) {
         let window = Window::of(Month::new(year, month).unwrap(), timezone);
         let (day, most) = (TimeDelta::days(1), window.duration().num_days());
-        let mut parts = equal_parts(window, Speed::new(window, f64::from(expected) * 3600.0));
+        let mut parts = split_for_speed(window, TaskSpeed::new(window, f64::from(expected) * 3600.0));
         prop_assert_eq!(parts.len() as i64, (i64::from(expected) / 16 + 1).min(most));
         for hours in hours_in_runs {
-            // Of the whole month; a task that takes 24 of them is ended.
+            // Hours of the whole month. CloudWatch Logs ends a task after 24.
             let takes_too_long =
                 |part: Window| i128::from(part.duration().num_milliseconds()) * i128::from(hours) > i128::from(window.duration().num_milliseconds()) * 24;
-            parts = parts.into_iter().flat_map(|part| if takes_too_long(part) { halves(part) } else { vec![part] }).collect();
+            parts = parts.into_iter().flat_map(|part| if takes_too_long(part) { split_in_halves(part) } else { vec![part] }).collect();
             prop_assert_eq!((parts[0].from, parts[parts.len() - 1].to), (window.from, window.to));
             prop_assert!(parts.windows(2).all(|pair| pair[0].to.0 + 1 == pair[1].from.0), "{parts:?}");
             prop_assert!(parts.iter().all(|part| part.duration() > day / 2), "{parts:?}");
@@ -148,11 +148,11 @@ proptest! {
 
 /// St. John's, 2009-11-01: at 00:01 the clocks go back to 23:01 of October.
 #[test]
-fn a_window_that_begins_or_ends_in_a_repeated_hour_is_cut_whole() {
+fn a_window_that_begins_or_ends_in_a_repeated_hour_is_split_completely() {
     let timezone = chrono_tz::America::St_Johns;
     let november = Window::of("2009-11".parse().unwrap(), timezone);
     let minutes = |minutes: i64| Millis(november.from.0 + minutes * 60_000);
     for window in [Window { from: minutes(30), to: minutes(90) }, Window { from: minutes(0), to: minutes(30) }] {
-        assert_eq!(Month::parts_of(window, timezone), [("2009-11".parse().unwrap(), window)]);
+        assert_eq!(Month::split_window(window, timezone), [("2009-11".parse().unwrap(), window)]);
     }
 }

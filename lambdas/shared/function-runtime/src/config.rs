@@ -5,11 +5,11 @@ use std::time::Duration;
 use archive::http_client;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, retry::RetryConfig, timeout::TimeoutConfig};
 
-/// One call that hangs must not use up the function's own timeout: then the state machine would see an anonymous
-/// `Lambda.Unknown` instead of a named error.
+/// A call that hangs must not use up the function's timeout. Otherwise the state machine would get `Lambda.Unknown` instead of a named
+/// error.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// One more attempt for a hiccup; for anything longer the state machine has the patience.
+/// One retry. For longer faults, the state machine retries the function.
 const MAX_ATTEMPTS: u32 = 2;
 
 pub(crate) fn loader(function: &'static str) -> ConfigLoader {

@@ -6,7 +6,7 @@ use tracing::{Span, error_span, field::Empty};
 
 use crate::Metric;
 
-/// The fields of each line of an invocation's log and of each of its metrics, as far as they are known by then.
+/// The fields of each log line and each metric of an invocation, as soon as they are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogField {
     /// The run, by its ARN.
@@ -19,7 +19,7 @@ pub enum LogField {
 impl LogField {
     const ALL: [Self; 4] = [Self::Execution, Self::LogGroup, Self::Month, Self::TaskId];
 
-    /// Its own name, and that of the event's member that has its first value.
+    /// The field's name in the log, and the name of the event's field with its first value.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Execution => ("execution", "execution"),
@@ -30,8 +30,8 @@ impl LogField {
     }
 }
 
-/// The longest value that a request may have for a log field. What is longer is refused, and need not fill the log.
-const LONGEST: usize = 512;
+/// Longer values are not logged: the function refuses them.
+const MAX_VALUE_LENGTH: usize = 512;
 
 pub struct Invocation {
     now: DateTime<Utc>,
@@ -41,9 +41,9 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// `now` is the one reading of the clock that counts for this event.
+    /// `now`: the time of the event. The function does not read the clock again.
     pub fn new(request_id: &str, now: DateTime<Utc>) -> Self {
-        // Of the highest level, so that the filter that keeps a line keeps its fields as well.
+        // The highest level, so that a filter that keeps a line also keeps its fields.
         let span = error_span!("invocation", requestId = request_id, execution = Empty, log_group = Empty, month = Empty, task_id = Empty);
         let log_fields = Map::from_iter([("requestId".to_owned(), request_id.into())]);
         Self { now, span, log_fields, metrics: Vec::new() }
@@ -53,10 +53,10 @@ impl Invocation {
         self.now
     }
 
-    /// The first value may be the event's, the last is AWS's.
+    /// Sets a log field. AWS's value replaces the value of the event.
     pub fn set_log_field(&mut self, field: LogField, value: &str) {
         let (name, _) = field.names();
-        // The format for people appends each value that is recorded.
+        // The text format appends each recorded value.
         if self.log_fields.get(name).is_none_or(|present| present != value) {
             self.span.record(name, value);
             self.log_fields.insert(name.to_owned(), value.into());
@@ -75,16 +75,16 @@ impl Invocation {
         self.span.clone()
     }
 
-    /// By name, with `requestId`.
+    /// The fields by name, with `requestId`.
     pub fn log_fields(&self) -> &Map<String, Value> {
         &self.log_fields
     }
 
-    /// From the event as it is, before anything checks it: an event that is refused was about something too.
-    pub(crate) fn set_log_fields_of(&mut self, event: &Value) {
+    /// Sets the log fields from the event before it is checked, so that a refused event has log fields too.
+    pub(crate) fn set_log_fields_from(&mut self, event: &Value) {
         for field in LogField::ALL {
             match event.get(field.names().1) {
-                Some(Value::String(value)) if value.len() <= LONGEST => self.set_log_field(field, value),
+                Some(Value::String(value)) if value.len() <= MAX_VALUE_LENGTH => self.set_log_field(field, value),
                 _ => {}
             }
         }

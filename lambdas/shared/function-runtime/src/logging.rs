@@ -1,4 +1,4 @@
-//! The function's log: to the standard output, in the format and at the level that Lambda's logging controls ask for.
+//! The function's log on standard output, in the format and at the level of Lambda's logging controls.
 
 use tracing::Subscriber;
 use tracing_subscriber::{
@@ -11,19 +11,19 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Writes every error of a handler a second time, as an ERROR: each poll would be one.
-const RUNTIMES_ECHO: &str = "lambda_runtime::layers::panic";
+/// The runtime logs every error of a handler again, as an ERROR. So each poll would be an ERROR.
+const RUNTIME_ERRORS: &str = "lambda_runtime::layers::panic";
 
 pub(crate) fn init() {
     let variable = |name| std::env::var(name).ok();
     let json = variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let lines = if json { json_lines(std::io::stdout).boxed() } else { fmt::layer().with_target(false).without_time().boxed() };
     registry().with(filter(variable("RUST_LOG"), variable("AWS_LAMBDA_LOG_LEVEL"))).with(lines).init();
-    // The standard hook's lines are not JSON, and belong to no event.
+    // The lines of the standard hook are not JSON, and have no log fields.
     std::panic::set_hook(Box::new(|panic| tracing::error!(cause = %panic, "panicked")));
 }
 
-/// One object for each line, without nesting: queries find the fields of spans and events by their names alone.
+/// One flat object for each line, so that queries find the fields of spans and events by name.
 pub(crate) fn json_lines<S, W>(writer: W) -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -33,11 +33,11 @@ where
     lines.flatten_event(true).with_current_span(false).flatten_span_list_on_top_level(true)
 }
 
-/// `RUST_LOG` is what a person sets, and can tell one module from another.
+/// `RUST_LOG` comes first: a person sets it, and it can differ by module.
 fn filter(rust_log: Option<String>, lambda_log_level: Option<String>) -> Targets {
     let level = lambda_log_level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let lambdas = || Targets::new().with_default(level).with_target(RUNTIMES_ECHO, LevelFilter::OFF);
-    rust_log.and_then(|targets| targets.parse().ok()).unwrap_or_else(lambdas)
+    let lambda_filter = || Targets::new().with_default(level).with_target(RUNTIME_ERRORS, LevelFilter::OFF);
+    rust_log.and_then(|targets| targets.parse().ok()).unwrap_or_else(lambda_filter)
 }
 
 #[cfg(test)]
@@ -47,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_persons_filter_comes_before_lambdas_level_and_that_before_info() {
-        for (rust_log, lambda, own, hypers, echo) in [
+    fn rust_log_comes_before_lambdas_level_and_that_before_info() {
+        for (rust_log, lambda, function, hyper, runtime) in [
             (None, None, Some(Level::INFO), Some(Level::INFO), None),
             (None, Some("DEBUG"), Some(Level::DEBUG), Some(Level::DEBUG), None),
             (None, Some("FATAL"), Some(Level::INFO), Some(Level::INFO), None),
@@ -56,12 +56,16 @@ mod tests {
             (Some("hyper=loud"), Some("WARN"), Some(Level::WARN), Some(Level::WARN), None),
         ] {
             let filter = filter(rust_log.map(str::to_owned), lambda.map(str::to_owned));
-            let most = |target| {
+            let max_level = |target| {
                 [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR]
                     .into_iter()
                     .find(|level| filter.would_enable(target, level))
             };
-            assert_eq!((most("create_export_task"), most("hyper"), most(RUNTIMES_ECHO)), (own, hypers, echo), "{rust_log:?} {lambda:?}");
+            assert_eq!(
+                (max_level("create_export_task"), max_level("hyper"), max_level(RUNTIME_ERRORS)),
+                (function, hyper, runtime),
+                "{rust_log:?} {lambda:?}"
+            );
         }
     }
 }

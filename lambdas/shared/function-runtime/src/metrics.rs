@@ -1,8 +1,7 @@
-//! Metrics, in CloudWatch's embedded metric format: lines of the log that CloudWatch Logs makes metrics of. No call, and no
-//! permission for one.
+//! Metrics in CloudWatch's embedded metric format: CloudWatch Logs makes metrics from log lines. So no call and no permission is needed.
 //!
-//! Dimensions are few, because each combination of their values is a metric of its own. The log fields stand
-//! beside them, where Logs Insights finds them.
+//! There are few dimensions, because each combination of values is a separate metric. The log fields are properties beside them, where
+//! Logs Insights finds them.
 
 use std::io::Write;
 
@@ -20,7 +19,7 @@ const ARCHIVE_NAME: &str = "ARCHIVE_NAME";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
-    /// From when the entry was first at the function to the call that created its task.
+    /// From the window's first call of the function to the call that created its task.
     SlotWait(TimeDelta),
     /// From a task's creation to its completion.
     ExportDuration(TimeDelta),
@@ -32,9 +31,9 @@ pub enum Metric {
     WindowsFailed(u64),
     WindowsLost(u64),
     WindowsWaiting(u64),
-    /// Open windows that count as missing after the run.
+    /// The open windows that count as missing after the run.
     MissingMonths(u64),
-    /// However it ended.
+    /// Succeeded or failed.
     ScheduledRunsEnded,
     ScheduledRunsSucceeded(bool),
 }
@@ -42,7 +41,7 @@ pub enum Metric {
 impl Metric {
     /// Name, unit and value.
     fn parts(self) -> (&'static str, &'static str, Value) {
-        // Two clocks may differ by a little; no time is negative.
+        // Two clocks can differ, but no duration is negative.
         let seconds = |time: TimeDelta| time.max(TimeDelta::zero()).as_seconds_f64().into();
         match self {
             Self::SlotWait(time) => ("SlotWait", "Seconds", seconds(time)),
@@ -65,7 +64,7 @@ impl Metric {
 /// The metrics of one function of one archive.
 pub(crate) struct Metrics {
     function: &'static str,
-    /// Without its name there are no metrics: nobody would find them.
+    /// `None`: no metrics, because nobody would find them without the archive's name.
     archive: Option<String>,
 }
 
@@ -80,7 +79,7 @@ impl Metrics {
 
     pub(crate) fn write(&self, invocation: &Invocation, failure: Option<ErrorName>, now: DateTime<Utc>) {
         for document in self.documents(invocation, failure, now) {
-            // In one piece, so that nothing of another line can come between.
+            // One write, so that no other line comes between.
             if let Err(error) = std::io::stdout().write_all(format!("{document}\n").as_bytes()) {
                 error!(%error, "metrics cannot be written");
             }
@@ -92,7 +91,7 @@ impl Metrics {
         let document = |dimensions: Value, metrics: &[(&str, &str, Value)], properties: Value| {
             let units: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
             let directive = json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": units});
-            // Level and timestamp because it is a line of the log as well: Lambda would add its own.
+            // With level and timestamp, because it is a log line too, and Lambda would add its own.
             let mut document = json!({
                 "_aws": {"Timestamp": now.timestamp_millis(), "CloudWatchMetrics": [directive]},
                 "Archive": archive,
@@ -125,8 +124,8 @@ mod tests {
 
     const NOW: &str = "2026-11-01T04:00:05.250Z";
 
-    /// Under a subscriber, because `tracing` asks the first thread at a span for the whole process: without one, the span would be
-    /// disabled for the tests that read the log, too.
+    /// With a subscriber, because `tracing` decides once for the process whether a span is enabled. Without one, the span would be disabled
+    /// for the tests that read the log too.
     fn invocation() -> Invocation {
         let new = || Invocation::new("request-1", NOW.parse().unwrap());
         let mut invocation = with_default(tracing_subscriber::registry(), new);
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_is_one_document() {
+    fn the_metrics_of_an_invocation_are_one_document() {
         let mut invocation = invocation();
         for metric in [
             Metric::ExportDuration(TimeDelta::milliseconds(2250)),
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_counted_for_the_archive_and_for_its_function() {
+    fn an_error_counts_for_the_archive_and_for_its_function() {
         let expected = json!({
             "_aws": {"Timestamp": 1793505605250i64, "CloudWatchMetrics": [{
                 "Namespace": "CloudWatchLogsArchive",

@@ -1,31 +1,35 @@
-//! The stack that a function belongs to, as the template tells it in the environment.
+//! The function's stack, from the environment variables that the template sets.
 
 use chrono::TimeDelta;
 use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, place::Stack};
 
-/// Every function needs these; without one it cannot start, and says which is wrong.
+/// The error names the variable that is missing or wrong. The function does not start then.
 pub fn stack_from_environment() -> Result<Stack, String> {
+    let text = |text: &str| Ok(text.to_owned());
+    let timezone = |text: &str| text.parse().map_err(|_| "give an IANA time zone name".to_owned());
+    let settle_days = |text: &str| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::EXPECTED.to_owned());
     Ok(Stack {
-        account: variable("ACCOUNT_ID", |text| Ok(text.to_owned()))?,
-        region: variable("AWS_REGION", |text| Ok(text.to_owned()))?,
-        partition: variable("PARTITION", |text| Ok(text.to_owned()))?,
-        bucket: variable("ARCHIVE_BUCKET", BucketName::parse)?,
-        s3_prefix: variable("S3_PREFIX", Prefix::parse)?,
-        timezone: variable("TIME_ZONE", |text| text.parse().map_err(|_| "give an IANA time zone name".to_owned()))?,
-        settle_days: variable("SETTLE_DAYS", |text| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::FIX.to_owned()))?,
+        account: read_variable("ACCOUNT_ID", text)?,
+        region: read_variable("AWS_REGION", text)?,
+        partition: read_variable("PARTITION", text)?,
+        bucket: read_variable("ARCHIVE_BUCKET", BucketName::parse)?,
+        s3_prefix: read_variable("S3_PREFIX", Prefix::parse)?,
+        timezone: read_variable("TIME_ZONE", timezone)?,
+        settle_days: read_variable("SETTLE_DAYS", settle_days)?,
     })
 }
 
-pub fn variable<T>(name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+/// Reads a variable through `parse`, whose error says what to give instead.
+pub fn read_variable<T>(name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     let text = std::env::var(name).map_err(|_| format!("the environment variable {name} is missing"))?;
-    read(&text).map_err(|fix| format!("the environment variable {name} is {text:?}: {fix}"))
+    parse(&text).map_err(|fix| format!("the environment variable {name} is {text:?}: {fix}"))
 }
 
-/// For how long a run starts windows. The template leaves it alone; a test makes it short.
+/// How long a run starts windows. The template does not set the variable; a test makes the time short.
 pub fn run_time_limit() -> Result<TimeDelta, String> {
     if std::env::var_os("RUN_TIME_LIMIT_SECONDS").is_none() {
         return Ok(RUN_TIME_LIMIT);
     }
     let seconds = |text: &str| text.parse().ok().and_then(TimeDelta::try_seconds).ok_or_else(|| "give a number of seconds".to_owned());
-    variable("RUN_TIME_LIMIT_SECONDS", seconds)
+    read_variable("RUN_TIME_LIMIT_SECONDS", seconds)
 }

@@ -1,4 +1,4 @@
-//! The `Condition` element: operators and keys this crate can judge.
+//! The `Condition` element: the operators and keys that this crate can judge.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use serde_json::Value;
 
 use super::{one_or_many, wildcard};
 
-/// What is known about a request, and who makes it.
+/// What is known about a request and its principal.
 pub struct Context {
-    /// The element of `Principal` that names it: `Service` or `AWS`.
+    /// The element of `Principal` that names the principal: `Service` or `AWS`.
     kind: &'static str,
-    /// Each name that a statement can give it.
+    /// Each name of the principal in a statement.
     names: Vec<String>,
-    /// Condition keys in lower case; `None` is a key that the request surely has not.
+    /// Condition keys in lower case. `None`: the request certainly does not have the key.
     facts: BTreeMap<&'static str, Option<String>>,
-    /// Whether a Deny counts whose condition cannot be judged.
-    doubt_denies: bool,
+    /// Whether a Deny counts if its condition cannot be judged.
+    unknown_denies: bool,
 }
 
 impl Context {
-    /// The context of an export of `log_group`; object writes carry the canned ACL, bucket reads have none.
+    /// The context of an export of `log_group`. Object writes have the canned ACL, bucket reads have no ACL.
     pub fn new(account: &str, region: &str, log_group: &str, writes: bool) -> Self {
         Self::in_partition("aws", account, region, log_group, writes)
     }
@@ -35,17 +35,19 @@ impl Context {
             ("aws:principalservicename", known(&principal)),
             ("s3:tlsversion", known("1.3")),
             ("s3:x-amz-acl", writes.then(|| "bucket-owner-full-control".to_owned())),
-            // The service asks for no encryption of its own; the bucket's default applies.
+            // The service does not request an encryption: the bucket's default applies.
             ("s3:x-amz-server-side-encryption", None),
             ("s3:x-amz-server-side-encryption-aws-kms-key-id", None),
         ];
-        Self { kind: "Service", names: vec![principal], facts: facts.into(), doubt_denies: true }
+        Self { kind: "Service", names: vec![principal], facts: facts.into(), unknown_denies: true }
     }
 
-    /// The context of a function with this role: an ordinary request over TLS, through no VPC endpoint. Only a Deny that surely holds
-    /// counts: policies of an organization often deny by what is not known here.
+    /// The context of a function with this role: a request over TLS, without a VPC endpoint. Only a Deny that certainly applies counts,
+    /// because policies of an organization often deny by keys that are not known here.
     pub fn of_role(role: &str) -> Self {
-        let [_, partition, _, _, account, _] = role.splitn(6, ':').collect::<Vec<_>>()[..] else { panic!("{role} is no role's ARN") };
+        let [_, partition, _, _, account, _] = role.splitn(6, ':').collect::<Vec<_>>()[..] else {
+            panic!("{role} is not the ARN of a role")
+        };
         let known = |text: &str| Some(text.to_owned());
         let facts = [
             ("aws:principalarn", known(role)),
@@ -63,10 +65,10 @@ impl Context {
             ("s3:x-amz-server-side-encryption-aws-kms-key-id", None),
         ];
         let names = vec![role.to_owned(), account.to_owned(), format!("arn:{partition}:iam::{account}:root")];
-        Self { kind: "AWS", names, facts: facts.into(), doubt_denies: false }
+        Self { kind: "AWS", names, facts: facts.into(), unknown_denies: false }
     }
 
-    /// The same request at the bucket's key, which S3 makes in the name of whoever writes or reads.
+    /// The request to the bucket's key, which S3 makes for the principal that writes or reads.
     #[must_use]
     pub fn at_key(mut self, object: &str, via_service: &str) -> Self {
         self.facts.retain(|key, _| key.starts_with("aws:"));
@@ -78,14 +80,14 @@ impl Context {
         self
     }
 
-    /// Whether a `Principal` or `NotPrincipal` names who makes the request.
+    /// Whether a `Principal` or `NotPrincipal` names the principal of the request.
     pub(super) fn is_named(&self, principal: &Value) -> bool {
         let has = |kind: &str, wanted: &str| one_or_many(&principal[kind]).iter().any(|name| **name == wanted);
         principal == "*" || has("AWS", "*") || has(self.kind, "*") || self.names.iter().any(|name| has(self.kind, name))
     }
 
-    pub(super) fn doubt_denies(&self) -> bool {
-        self.doubt_denies
+    pub(super) fn unknown_denies(&self) -> bool {
+        self.unknown_denies
     }
 
     fn look_up(&self, key: &str) -> Fact<'_> {
@@ -103,7 +105,7 @@ enum Fact<'a> {
     Unknown,
 }
 
-/// Whether all conditions hold; `None` where one of them cannot be judged and no other one fails.
+/// Whether all conditions hold. `None`: one of them cannot be judged, and no other one fails.
 pub(super) fn conditions_hold(conditions: &Value, context: &Context) -> Option<bool> {
     let Value::Object(operators) = conditions else {
         return conditions.is_null().then_some(true);
@@ -133,7 +135,7 @@ fn condition_holds(operator: &str, fact: Fact<'_>, expected: &Value) -> Option<b
             other => other.to_string(),
         })
         .collect();
-    // A policy variable would have to be replaced first.
+    // Policy variables are not supported.
     if expected.is_empty() || expected.iter().any(|value| value.contains("${")) {
         return None;
     }
@@ -165,7 +167,7 @@ fn condition_holds(operator: &str, fact: Fact<'_>, expected: &Value) -> Option<b
 
 struct Comparison {
     negated: bool,
-    /// Expected against actual; `None` where the two cannot be compared.
+    /// Compares the expected and the actual value. `None`: they cannot be compared.
     matches: fn(&str, &str) -> Option<bool>,
 }
 
@@ -206,7 +208,7 @@ fn like(expected: &str, actual: &str) -> Option<bool> {
     Some(wildcard(expected, actual))
 }
 
-/// Each of the six parts on its own, so that a wildcard does not reach across a colon (but the last part keeps its own).
+/// Compares each of the six parts alone, so that a wildcard does not match a colon. The last part may contain colons.
 fn arn_like(expected: &str, actual: &str) -> Option<bool> {
     let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.splitn(6, ':').collect(), actual.splitn(6, ':').collect());
     Some(expected.len() == 6 && actual.len() == 6 && expected.iter().zip(&actual).all(|(e, a)| wildcard(e, a)))

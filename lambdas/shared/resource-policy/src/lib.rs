@@ -1,8 +1,9 @@
-//! Decides whether the policy of a bucket or of a key lets an AWS service, or a role, in.
+//! Decides whether the policy of a bucket or a key allows an access by an AWS service or a role.
 //!
-//! It evaluates the policy that really lies there, as IAM does: an explicit Deny wins,
-//! some Allow must match, and nothing is allowed by default. **Fail closed:** a condition this crate cannot judge never
-//! satisfies an Allow. For a service it always satisfies a Deny, so that a pass here is never more than AWS would give.
+//! It evaluates a deployed policy as IAM does: an explicit Deny wins, an Allow must match, and nothing is allowed by default.
+//!
+//! **Invariant:** a condition that this crate cannot judge never satisfies an Allow. For a service, it always satisfies a Deny. So this
+//! crate never allows more than AWS.
 
 mod condition;
 
@@ -11,11 +12,11 @@ use serde_json::Value;
 pub use condition::Context;
 use condition::conditions_hold;
 
-/// One access that a service or a role wants.
+/// One access by a service or a role.
 pub struct Access<'a> {
     /// Such as `s3:PutObject`.
     pub action: &'a str,
-    /// ARN of the bucket, the object or the key.
+    /// The ARN of the bucket, the object or the key.
     pub resource: &'a str,
     pub context: &'a Context,
 }
@@ -25,14 +26,14 @@ pub enum Ruling {
     Allowed,
     /// No statement allows it.
     NotAllowed,
-    /// The statement at this place of the policy denies it.
+    /// The statement with this index denies it.
     Denied {
         index: usize,
         sid: Option<String>,
     },
 }
 
-/// Whether the policy allows the access. A document that is no policy allows nothing.
+/// Whether the policy allows the access. A document that is not a policy allows nothing.
 pub fn allows(policy: &str, access: &Access<'_>) -> bool {
     judge(policy, access) == Ruling::Allowed
 }
@@ -46,13 +47,13 @@ pub fn judge(policy: &str, access: &Access<'_>) -> Ruling {
             continue;
         }
         let matches = principal_matches(statement, access.context, deny)
-            && named(statement, "Action", "NotAction", |pattern| {
+            && element_matches(statement, "Action", "NotAction", |pattern| {
                 wildcard(&pattern.to_ascii_lowercase(), &access.action.to_ascii_lowercase())
             })
-            && named(statement, "Resource", "NotResource", |pattern| wildcard(pattern, access.resource))
+            && element_matches(statement, "Resource", "NotResource", |pattern| wildcard(pattern, access.resource))
             && match conditions_hold(&statement["Condition"], access.context) {
                 Some(holds) => holds,
-                None => deny && access.context.doubt_denies(),
+                None => deny && access.context.unknown_denies(),
             };
         match (matches, deny) {
             (true, true) => return Ruling::Denied { index, sid: statement["Sid"].as_str().map(str::to_owned) },
@@ -63,7 +64,7 @@ pub fn judge(policy: &str, access: &Access<'_>) -> Ruling {
     ruling
 }
 
-/// `NotPrincipal` is honoured in a Deny only: in an Allow it opens the bucket to everyone else, which nobody means.
+/// `NotPrincipal` counts in a Deny only. In an Allow, it would allow everybody else.
 fn principal_matches(statement: &Value, context: &Context, deny: bool) -> bool {
     match (statement.get("Principal"), statement.get("NotPrincipal")) {
         (Some(principal), None) => context.is_named(principal),
@@ -72,7 +73,7 @@ fn principal_matches(statement: &Value, context: &Context, deny: bool) -> bool {
     }
 }
 
-fn named(statement: &Value, element: &str, negated: &str, matches: impl Fn(&str) -> bool) -> bool {
+fn element_matches(statement: &Value, element: &str, negated: &str, matches: impl Fn(&str) -> bool) -> bool {
     let any = |value: &Value| one_or_many(value).iter().filter_map(|pattern| pattern.as_str()).any(&matches);
     match (statement.get(element), statement.get(negated)) {
         (Some(value), None) => any(value),
@@ -93,7 +94,7 @@ fn one_or_many(value: &Value) -> Vec<&Value> {
 pub fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
-    // Where the last `*` stood and how much it has taken so far: enough to backtrack, without recursion.
+    // The position of the last `*`, and how much it matches so far: enough to backtrack without recursion.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -106,10 +107,10 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
                 t += 1;
             }
             _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
+                Some((at, matched)) => {
+                    star = Some((at, matched + 1));
                     p = at + 1;
-                    t = taken + 1;
+                    t = matched + 1;
                 }
                 None => return false,
             },

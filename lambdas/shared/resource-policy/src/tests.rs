@@ -12,7 +12,7 @@ fn may_put(statements: Value) -> bool {
     allows(&policy, &Access { action: "s3:PutObject", resource: OBJECT, context: &context })
 }
 
-/// The statement AWS documents, with `changes` laid over it.
+/// The statement that AWS documents, with changes.
 fn statement(changes: Value) -> Value {
     let mut statement = json!({
         "Effect": "Allow",
@@ -40,13 +40,13 @@ fn deny_if(condition: Value) -> bool {
 }
 
 #[test]
-fn the_documented_statement_lets_the_service_in() {
+fn the_documented_statement_allows_the_service() {
     assert!(may_put(json!([statement(json!({}))])));
     assert!(may_put(statement(json!({}))), "a statement need not be in a list");
 }
 
 #[test]
-fn each_element_of_a_statement_can_keep_the_service_out() {
+fn each_element_of_a_statement_can_exclude_the_service() {
     for changes in [
         json!({ "Effect": "Nothing" }),
         json!({ "Principal": { "Service": "logs.eu-west-1.amazonaws.com" } }),
@@ -124,7 +124,7 @@ fn conditions_are_judged_by_operator_and_key() {
 }
 
 #[test]
-fn what_cannot_be_judged_fails_an_allow_and_fulfils_a_deny() {
+fn an_unknown_condition_fails_an_allow_and_satisfies_a_deny() {
     for condition in [
         json!({ "StringEquals": { "aws:SourceOrgID": "o-1" } }),
         json!({ "DateGreaterThan": { "aws:SourceAccount": "2026" } }),
@@ -142,9 +142,9 @@ fn what_cannot_be_judged_fails_an_allow_and_fulfils_a_deny() {
     assert!(!deny_if(surely_false), "one condition that surely fails decides");
 }
 
-/// What a function with a role may do in its own account's bucket, which its own policy allows.
+/// A function's role in its own account, whose policies allow the access.
 #[test]
-fn a_role_is_denied_only_by_what_surely_holds() {
+fn only_a_deny_that_certainly_applies_denies_a_role() {
     const ROLE: &str = "arn:aws:iam::111122223333:role/cloudwatch-logs-archive/plan";
     let context = Context::of_role(ROLE);
     let ruling = |statement: Value| {
@@ -177,7 +177,7 @@ fn a_role_is_denied_only_by_what_surely_holds() {
 }
 
 #[test]
-fn a_document_that_is_no_policy_allows_nothing() {
+fn a_document_that_is_not_a_policy_allows_nothing() {
     let context = Context::new("111122223333", "ap-northeast-1", "/ecs/web", false);
     for text in ["", "[]", "{}", "{\"Statement\":7}", "null"] {
         let access = Access { action: "s3:GetBucketAcl", resource: BUCKET, context: &context };

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use runtime_api::{Request, Response, response};
 
 use super::source::REGION;
-use crate::archive::ETAG;
+use crate::planted::ETAG;
 
 /// Keys in a page of a listing.
 const PAGE: usize = 1_000;

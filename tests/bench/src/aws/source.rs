@@ -13,8 +13,8 @@ use runtime_api::{Request, Response, TestServer, operation, response};
 use serde_json::{Value, json};
 
 use super::objects::Objects;
-use crate::archive::{S3_PREFIX, TIMEZONE};
 use crate::month;
+use crate::planted::{S3_PREFIX, TIMEZONE};
 
 pub const LOG_GROUP: &str = "/bench/stand-in";
 pub const BUCKET: &str = "bench-archive";

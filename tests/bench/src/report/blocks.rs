@@ -11,7 +11,7 @@ use local_aws::workspace::root;
 use serde_json::Value;
 
 use crate::bars::{Bar, figure};
-use crate::function_start::BARS;
+use crate::{fetch, function_start::BARS, tool};
 
 const BEGIN: &str = "<!-- performance: ";
 const END: &str = "<!-- end -->";
@@ -66,7 +66,8 @@ fn substituted(template: &str, results: &Value) -> Result<String> {
 }
 
 fn bar(path: &str) -> Result<String> {
-    let (_, bar) = BARS.into_iter().find(|(of, _)| *of == path).with_context(|| format!("{path} has no bar"))?;
+    let (_, bar) =
+        BARS.into_iter().chain(tool::BARS).chain(fetch::BARS).find(|(of, _)| *of == path).with_context(|| format!("{path} has no bar"))?;
     let (Bar::AtLeast(value) | Bar::AtMost(value)) = bar;
     Ok(value.to_string())
 }
@@ -95,7 +96,7 @@ fn with_commas(number: &str) -> String {
     grouped
 }
 
-const BLOCKS: [(&str, &str); 11] = [
+const BLOCKS: [(&str, &str); 12] = [
     ("start_and_memory", START_AND_MEMORY),
     ("machine", MACHINE),
     ("function_start", FUNCTION_START),
@@ -107,6 +108,7 @@ const BLOCKS: [(&str, &str); 11] = [
     ("stand_in", STAND_IN),
     ("compaction", COMPACTION),
     ("parsing", PARSING),
+    ("tool", TOOL),
 ];
 
 const START_AND_MEMORY: &str = "
@@ -114,6 +116,24 @@ const START_AND_MEMORY: &str = "
 |---|---:|---:|---:|
 | Process start to first answer, ms | {function_start.create.start_ms.rust} | {function_start.create.start_ms.python} | {function_start.create.start_ms.node} |
 | Peak memory, MiB | {function_start.create.peak_rss_mib.rust} | {function_start.create.peak_rss_mib.python} | {function_start.create.peak_rss_mib.node} |
+";
+
+const TOOL: &str = "
+| | Measured | Bar |
+|---|---:|---:|
+| `verify` of {tool.verify.events} events | {tool.verify.seconds} s, {tool.verify.calls} calls | |
+| the same loop in boto3 | {tool.verify.times_python}× the time | {bar tool.verify.times_python}× |
+| `verify`: peak memory, MiB | {tool.verify.peak_rss_mib} | {bar tool.verify.peak_rss_mib} |
+| `status` of {tool.status.log_group_months} log-group-months | {tool.status.calls} calls, {tool.status.seconds} s | {bar tool.status.calls} calls |
+| `fetch` of {tool.fetch.events} archived events | {tool.fetch.seconds} s | |
+| AWS CLI, `zcat` and `sort` | {tool.fetch.times_aws_cli}× the time | {bar tool.fetch.times_aws_cli}× |
+| the same with `grep`, against `--grep` | {tool.fetch.grep_times_aws_cli}× the time | {bar tool.fetch.grep_times_aws_cli}× |
+| `fetch`: peak memory, MiB | {tool.fetch.peak_rss_mib} | {bar tool.fetch.peak_rss_mib} |
+| `fetch --source`: boto3 | {tool.fetch.source_times_python}× the time | {bar tool.fetch.source_times_python}× |
+| `fetch --source`: awslogs | {tool.fetch.source_times_awslogs}× the time | {bar tool.fetch.source_times_awslogs}× |
+| `fetch --source`: peak memory, MiB | {tool.fetch.source_peak_rss_mib} | {bar tool.fetch.source_peak_rss_mib} |
+| `--help`, ms | {tool.help_ms} | {bar tool.help_ms} |
+| the binary, MB | {tool.binary_mb} | {bar tool.binary_mb} |
 ";
 
 const MACHINE: &str = "

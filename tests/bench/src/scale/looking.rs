@@ -7,11 +7,11 @@ use export_core::Month;
 use serde_json::{Map, Value, json};
 
 use super::{PREFIX, name};
-use crate::archive;
 use crate::aws::{ACCOUNT, Aws, BUCKET, Contents, LOG_GROUP, REGION, Source};
 use crate::by_hand::{self, Ran};
 use crate::candidates::Candidates;
 use crate::month;
+use crate::planted;
 use crate::stats::rounded;
 
 /// How much there is to look at.
@@ -52,11 +52,11 @@ async fn calls_beside(candidates: &Candidates, objects: usize) -> Result<u64> {
     for index in 0..objects {
         // Objects of other log groups, of other months of the same ones, and manifests of other years.
         let key = match index % 3 {
-            0 => format!("{}/log_group=/elsewhere/{index}/year=2024/month=10/task/main/000000.gz", archive::S3_PREFIX),
+            0 => format!("{}/log_group=/elsewhere/{index}/year=2024/month=10/task/main/000000.gz", planted::S3_PREFIX),
             1 => {
-                format!("{}/log_group={}/year=2020/month=01/task/main/{index:06}.gz", archive::S3_PREFIX, name(index % LOG_GROUPS_COUNTED))
+                format!("{}/log_group={}/year=2020/month=01/task/main/{index:06}.gz", planted::S3_PREFIX, name(index % LOG_GROUPS_COUNTED))
             }
-            _ => format!("{}/manifests/year=2020/month=01/{index:032x}-1577804400000-1580482799999.json", archive::S3_PREFIX),
+            _ => format!("{}/manifests/year=2020/month=01/{index:032x}-1577804400000-1580482799999.json", planted::S3_PREFIX),
         };
         aws.source().objects().put(BUCKET, &key, Bytes::new());
     }
@@ -96,10 +96,10 @@ fn used(ran: &Ran) -> Value {
 }
 
 fn plant(source: &Source, log_groups: &[String], months: &[Month]) -> Result<()> {
-    let stack = archive::stack(ACCOUNT, REGION, BUCKET)?;
+    let stack = planted::stack(ACCOUNT, REGION, BUCKET)?;
     for name in log_groups {
         for month in months {
-            for (key, body) in archive::exported(&stack, name, *month)? {
+            for (key, body) in planted::exported(&stack, name, *month)? {
                 source.objects().put(BUCKET, &key, body);
             }
         }

@@ -246,7 +246,7 @@ async fn a_run_archives_exactly_the_month_and_says_where() {
     let (subject, message) = notifications.next().await;
     assert_eq!(subject, "cloudwatch-logs-archive: 2024-10 archived, no action needed");
     assert!(message.contains(&format!("Exported: 1 (2 objects, {bytes} bytes). Empty: 0. Skipped: 0. Lost: 0.")), "{message}");
-    assert!(message.starts_with(&format!("Run {arn} looked at 2024-10 in Asia/Tokyo.\n\nNothing failed.\n\nExported: 1 ")), "{message}");
+    assert!(message.starts_with(&format!("Run {arn} compared 2024-10 in Asia/Tokyo.\n\nNothing failed.\n\nExported: 1 ")), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::archive::StoredObject;
 use crate::samples::{LogGroup, SampleLogs};
+use crate::stored_objects::StoredObject;
 
 /// Until then an event can still arrive in a month that is over.
 const LATE_EVENTS_MS: i64 = 14 * 86_400_000;

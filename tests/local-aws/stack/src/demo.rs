@@ -13,7 +13,6 @@ use chrono::Utc;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 
-use crate::archive::StoredObject;
 use crate::calendar::{Month, TIMEZONE};
 use crate::check::{self, Damaged, Evidence};
 use crate::deploy::Deployment;
@@ -22,6 +21,7 @@ use crate::progress::Progress;
 use crate::samples::{MISSING_LOG_GROUP, SampleLogs};
 use crate::set_up::set_up;
 use crate::stack::{LocalAws, Options};
+use crate::stored_objects::StoredObject;
 
 const S3_PREFIX: &str = "cloudwatch-logs";
 

@@ -3,7 +3,6 @@
 //! Everything that is started here is owned: it ends with the value that started it, and with the process that holds that value,
 //! however that process ends. Nothing uses a fixed port, so that any number of stacks run side by side.
 
-pub mod archive;
 pub mod calendar;
 pub mod cargo;
 pub mod check;
@@ -26,6 +25,7 @@ pub mod query;
 pub mod samples;
 pub mod set_up;
 pub mod stack;
+pub mod stored_objects;
 pub mod tasks;
 pub mod venv;
 mod wait;

@@ -1,11 +1,11 @@
-//! What a run leaves open, and what leaves, for one log group and windows of hours.
+//! The windows that a run opens and closes, for one log group. Windows are given in hours of October.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Month, contract::plan::Failure, decide::LogGroup, entry::Source, input::Look, manifest::Reason, missing::FoundLogGroups, place::stack,
-    time::Millis,
+    Month, contract::plan::Failure, decide::LogGroup, entry::Source, input::MonthToCompare, manifest::Reason, missing::FoundLogGroups,
+    place::stack, time::Millis,
 };
 
 const NOW: &str = "2026-11-01T04:10:00Z";
@@ -36,7 +36,7 @@ fn run(is_scheduled: bool) -> Run {
         scheduled_time: is_scheduled.then_some(start_time),
         due_month: month(),
         timezone: "Asia/Tokyo".into(),
-        looks: vec![Look { month: month(), window: hours(0, 744), after_first_covered: false }],
+        months_to_compare: vec![MonthToCompare { month: month(), window: hours(0, 744), after_first_covered: false }],
         force: false,
         compact: false,
         warnings: Vec::new(),
@@ -60,13 +60,13 @@ fn open(window: Window, changes: Value) -> OpenWindow {
     serde_json::from_value(merged(open, changes)).unwrap()
 }
 
-fn decided(window: Window, settled: Settled) -> Decided {
-    Decided { source: source(json!({})), month: month(), window, settled }
+fn decided(window: Window, outcome: WindowOutcome) -> DecidedWindow {
+    DecidedWindow { source: source(json!({})), month: month(), window, outcome }
 }
 
-fn failed() -> Settled {
+fn failed() -> WindowOutcome {
     let failure = Failure { error: "ExportTaskFailed".into(), message: "why".into() };
-    Settled::Failed { failure, tried: true, blocked_by: None }
+    WindowOutcome::Failed { failure, tried: true, blocked_by: None }
 }
 
 fn with<T>(run: &Run, groups: &[Group], open: Vec<OpenWindow>, ask: impl FnOnce(&Bookkeeping<'_>) -> T) -> T {
@@ -75,10 +75,10 @@ fn with<T>(run: &Run, groups: &[Group], open: Vec<OpenWindow>, ask: impl FnOnce(
 }
 
 #[test]
-fn what_is_not_archived_is_left_open() {
+fn each_window_that_is_not_archived_is_opened() {
     let (run, groups) = (run(true), [group(json!({"logStreamNamePrefix": "prod/"}))]);
-    let prod = Decided { source: groups[0].source.clone(), ..decided(hours(0, 744), failed()) };
-    let left = with(&run, &groups, Vec::new(), |books| books.left_open(std::slice::from_ref(&prod)));
+    let prod = DecidedWindow { source: groups[0].source.clone(), ..decided(hours(0, 744), failed()) };
+    let left = with(&run, &groups, Vec::new(), |books| books.opened(std::slice::from_ref(&prod)));
     assert_eq!(
         json!(left),
         json!([{
@@ -88,24 +88,24 @@ fn what_is_not_archived_is_left_open() {
             "window_to": hours(0, 744).to, "since": NOW, "tries": 1, "execution": run.execution, "blocked_by": null,
         }])
     );
-    let reads_back = OpenWindow::read(json!(left[0]).to_string().as_bytes(), &left[0].key(&stack()), &stack());
-    assert_eq!(reads_back.as_ref(), Ok(&left[0]));
+    let parsed = OpenWindow::parse(json!(left[0]).to_string().as_bytes(), &left[0].key(&stack()), &stack());
+    assert_eq!(parsed.as_ref(), Ok(&left[0]));
 
-    let outcome = |settled: Settled| {
-        let left = with(&run, &groups, Vec::new(), |books| books.left_open(&[decided(hours(0, 744), settled)]));
+    let opened = |outcome: WindowOutcome| {
+        let left = with(&run, &groups, Vec::new(), |books| books.opened(&[decided(hours(0, 744), outcome)]));
         left.first().map(|open| (open.outcome, open.error.clone().unwrap_or_default(), open.tries))
     };
-    for (settled, expected) in [
-        (Settled::Waiting, Some((OpenOutcome::Waiting, "RunTimeOver", 0))),
-        (Settled::Lost { reason: Reason::Damaged }, Some((OpenOutcome::Lost, "Damaged", 0))),
-        (Settled::Skipped { reason: Reason::ExpiredBeforeFirstRun }, Some((OpenOutcome::Skipped, "ExpiredBeforeFirstRun", 0))),
-        // Recorded before the report, so that there is nothing to remember.
-        (Settled::Skipped { reason: Reason::NoEventsInMonth }, None),
-        (Settled::NothingYet, None),
-        (Settled::Empty { task_id: None, seconds: 0.0 }, None),
+    for (outcome, expected) in [
+        (WindowOutcome::Waiting, Some((OpenOutcome::Waiting, "RunTimeOver", 0))),
+        (WindowOutcome::Lost { reason: Reason::Damaged }, Some((OpenOutcome::Lost, "Damaged", 0))),
+        (WindowOutcome::Skipped { reason: Reason::ExpiredBeforeFirstRun }, Some((OpenOutcome::Skipped, "ExpiredBeforeFirstRun", 0))),
+        // Recorded before the report, so no window is opened.
+        (WindowOutcome::Skipped { reason: Reason::NoEventsInMonth }, None),
+        (WindowOutcome::NothingYet, None),
+        (WindowOutcome::Empty { task_id: None, seconds: 0.0 }, None),
     ] {
-        let expected = expected.map(|(outcome, error, tries)| (outcome, error.to_owned(), tries));
-        assert_eq!(outcome(settled.clone()), expected, "{settled:?}");
+        let expected = expected.map(|(open, error, tries)| (open, error.to_owned(), tries));
+        assert_eq!(opened(outcome.clone()), expected, "{outcome:?}");
     }
 }
 
@@ -113,8 +113,8 @@ fn what_is_not_archived_is_left_open() {
 fn an_open_window_keeps_its_oldest_since_its_tries_and_its_widest_prefix() {
     let (run, groups) = (run(true), [group(json!({}))]);
     let left = |before: Vec<OpenWindow>, source: Source| {
-        let decided = Decided { source, ..decided(hours(0, 100), failed()) };
-        let left = with(&run, &groups, before, |books| books.left_open(&[decided]));
+        let decided = DecidedWindow { source, ..decided(hours(0, 100), failed()) };
+        let left = with(&run, &groups, before, |books| books.opened(&[decided]));
         (left[0].since.clone(), left[0].tries, left[0].log_stream_name_prefix.as_ref().map(ToString::to_string))
     };
     let prod = || source(json!({"logStreamNamePrefix": "prod/web"}));
@@ -125,11 +125,11 @@ fn an_open_window_keeps_its_oldest_since_its_tries_and_its_widest_prefix() {
     assert_eq!(left(vec![open(hours(0, 100), of(august, json!(null)))], prod()), kept(august, 3, None));
     assert_eq!(left(vec![open(hours(0, 100), of(august, json!("prod/db")))], prod()), kept(august, 3, Some("prod/")));
     assert_eq!(left(vec![open(hours(0, 100), of(august, json!("dev")))], prod()), kept(august, 3, None));
-    // Of windows with other bounds, only since and prefix.
+    // From windows with other bounds, only `since` and the prefix are kept.
     let two = vec![open(hours(0, 50), of(august, json!("prod/web"))), open(hours(50, 200), of(july, json!("prod/web")))];
     assert_eq!(left(two, prod()), kept(july, 1, Some("prod/web")));
     assert_eq!(left(vec![open(hours(100, 200), of(july, json!(null)))], prod()), kept(NOW, 1, Some("prod/web")));
-    // In a former place.
+    // In an earlier place.
     let moved = json!({"destination": "old/{year}/{month}", "since": july});
     assert_eq!(left(vec![open(hours(0, 100), moved)], source(json!({}))), kept(july, 1, None));
 }
@@ -139,7 +139,7 @@ fn a_window_that_failed_does_not_become_one_that_waits() {
     let (run, groups) = (run(true), [group(json!({}))]);
     let left = |outcome: &str| {
         let before = open(hours(0, 744), json!({"outcome": outcome, "blocked_by": "x", "log_stream_name_prefix": "prod/"}));
-        let left = with(&run, &groups, vec![before], |books| books.left_open(&[decided(hours(0, 744), Settled::Waiting)]));
+        let left = with(&run, &groups, vec![before], |books| books.opened(&[decided(hours(0, 744), WindowOutcome::Waiting)]));
         // The run asked for all log streams.
         assert_eq!(left[0].log_stream_name_prefix, None);
         (left[0].outcome, left[0].error.clone().unwrap(), left[0].tries, left[0].execution == run.execution.as_str())
@@ -149,7 +149,7 @@ fn a_window_that_failed_does_not_become_one_that_waits() {
 }
 
 #[test]
-fn what_is_remembered_of_a_window() {
+fn the_history_of_a_window_comes_from_open_windows_and_reports() {
     let place = group(json!({})).place;
     let found = |at: &str, name: &str| FoundLogGroups {
         names: [crate::LogGroupName::parse(name).unwrap()].into(),
@@ -177,19 +177,19 @@ fn what_is_remembered_of_a_window() {
         ),
     ] {
         let memory = Memory { open: open.into(), found: found.into_iter().collect(), ..Memory::default() };
-        let remembered = memory.of(&place, month(), hours(0, 744));
+        let history = memory.history_of(&place, month(), hours(0, 744));
         let expected = (expected.0, expected.1.map(|since| since.parse().unwrap()));
-        assert_eq!((remembered.is_open, remembered.seen_since), expected, "{name}");
+        assert_eq!((history.is_open, history.seen_since), expected, "{name}");
     }
 }
 
-/// A log group that was deleted stays to the end of the month of its deletion, in the run's time zone, whatever month is due.
+/// A deleted log group stays until the end of the month of its deletion, in the run's time zone, whatever month is due.
 #[test]
-fn what_a_report_says_was_found() {
+fn a_report_names_the_log_groups_that_the_run_found() {
     let name = |name: &str| crate::LogGroupName::parse(name).unwrap();
-    let there =
+    let present =
         LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None };
-    let groups = [Group { log_group: there, ..group(json!({"logGroupName": "/there"})) }, group(json!({"logGroupName": "/gone"}))];
+    let groups = [Group { log_group: present, ..group(json!({"logGroupName": "/there"})) }, group(json!({"logGroupName": "/gone"}))];
     for (before, scheduled, is_listed) in [
         (Some("2026-10-31T15:00:00Z"), "2026-11-30T14:59:59Z", true),
         (Some("2026-10-31T14:59:59Z"), "2026-11-30T14:59:59Z", false),
@@ -210,59 +210,87 @@ fn what_a_report_says_was_found() {
 }
 
 #[test]
-fn an_open_window_is_remembered_where_its_log_group_lands_today() {
+fn an_open_window_moves_to_the_current_place_of_its_log_group() {
     let groups = [group(json!({}))];
     let memory =
         |destination: &str| Memory { open: vec![open(hours(0, 744), json!({"destination": destination}))].into(), ..Memory::default() };
     let is_open = |run: &Run| {
-        let home = memory("old/{year}/{month}").at_home(&Homes::of(run, &groups));
-        home.of(&groups[0].place, month(), hours(0, 744)).is_open
+        let memory = memory("old/{year}/{month}").in_current_places(&CurrentGroups::new(run, &groups));
+        memory.history_of(&groups[0].place, month(), hours(0, 744)).is_open
     };
     assert_eq!((is_open(&run(true)), is_open(&run(false))), (true, false));
 }
 
 #[test]
-fn what_becomes_of_an_open_window() {
-    let (whole, own) = (hours(0, 744), || vec![group(json!({}))]);
-    let warned = Settled::Warned { warning: crate::warning::Warning::new(crate::warning::WarningName::LogClassNotExportable, "m") };
-    let not_asked = [Fate::NotAsked, Fate::Stays];
+fn an_open_window_is_closed_kept_or_marked_as_not_asked() {
+    let (whole, same_place) = (hours(0, 744), || vec![group(json!({}))]);
+    let warned = WindowOutcome::Warned { warning: crate::warning::Warning::new(crate::warning::WarningName::LogClassNotExportable, "m") };
+    let not_asked = [OpenWindowChange::MarkNotAsked, OpenWindowChange::Keep];
     // In a scheduled run, and in one by hand.
     for (name, groups, changes, covered, decided_as, expected) in [
-        ("covered", own(), json!({}), vec![whole], vec![], [Fate::Leaves; 2]),
-        ("covered in part", own(), json!({}), vec![hours(0, 743)], vec![], [Fate::Stays; 2]),
-        ("the rest failed again", own(), json!({}), vec![hours(0, 700)], vec![(hours(700, 744), failed())], [Fate::Leaves; 2]),
-        ("the rest waits", own(), json!({}), vec![hours(0, 700)], vec![(hours(700, 744), Settled::Waiting)], [Fate::Leaves; 2]),
-        ("the table takes it", own(), json!({}), vec![], vec![(whole, warned.clone())], [Fate::Leaves; 2]),
-        ("the table takes a part", own(), json!({}), vec![], vec![(hours(0, 9), warned.clone())], [Fate::Stays; 2]),
-        ("about to be lost", own(), json!({}), vec![], vec![(whole, Settled::Lost { reason: Reason::Expired })], [Fate::Leaves; 2]),
-        ("no event yet", own(), json!({}), vec![], vec![(whole, Settled::NothingYet)], [Fate::Stays; 2]),
-        ("in its new place", own(), json!({"destination": "old/{year}/{month}"}), vec![whole], vec![], [Fate::Leaves; 2]),
-        ("nobody asks, and it is covered", own(), json!({"log_group": "/gone"}), vec![whole], vec![], [Fate::Leaves; 2]),
-        ("nobody asks", own(), json!({"log_group": "/gone"}), vec![], vec![], not_asked),
-        ("nobody asks for its streams", vec![group(json!({"logStreamNamePrefix": "prod/"}))], json!({}), vec![], vec![], not_asked),
+        ("covered", same_place(), json!({}), vec![whole], vec![], [OpenWindowChange::Close; 2]),
+        ("covered in part", same_place(), json!({}), vec![hours(0, 743)], vec![], [OpenWindowChange::Keep; 2]),
+        (
+            "the rest failed again",
+            same_place(),
+            json!({}),
+            vec![hours(0, 700)],
+            vec![(hours(700, 744), failed())],
+            [OpenWindowChange::Close; 2],
+        ),
+        (
+            "the rest waits",
+            same_place(),
+            json!({}),
+            vec![hours(0, 700)],
+            vec![(hours(700, 744), WindowOutcome::Waiting)],
+            [OpenWindowChange::Close; 2],
+        ),
+        ("it cannot be exported", same_place(), json!({}), vec![], vec![(whole, warned.clone())], [OpenWindowChange::Close; 2]),
+        ("a part cannot be exported", same_place(), json!({}), vec![], vec![(hours(0, 9), warned.clone())], [OpenWindowChange::Keep; 2]),
+        (
+            "about to be lost",
+            same_place(),
+            json!({}),
+            vec![],
+            vec![(whole, WindowOutcome::Lost { reason: Reason::Expired })],
+            [OpenWindowChange::Close; 2],
+        ),
+        ("no event yet", same_place(), json!({}), vec![], vec![(whole, WindowOutcome::NothingYet)], [OpenWindowChange::Keep; 2]),
+        ("in its new place", same_place(), json!({"destination": "old/{year}/{month}"}), vec![whole], vec![], [OpenWindowChange::Close; 2]),
+        (
+            "no entry matches it, and it is covered",
+            same_place(),
+            json!({"log_group": "/gone"}),
+            vec![whole],
+            vec![],
+            [OpenWindowChange::Close; 2],
+        ),
+        ("no entry matches it", same_place(), json!({"log_group": "/gone"}), vec![], vec![], not_asked),
+        ("no entry matches all of its streams", vec![group(json!({"logStreamNamePrefix": "prod/"}))], json!({}), vec![], vec![], not_asked),
         (
             "its own streams are covered",
             vec![group(json!({"logStreamNamePrefix": "prod/"}))],
             json!({"log_stream_name_prefix": "prod/"}),
             vec![whole],
             vec![],
-            [Fate::Leaves; 2],
+            [OpenWindowChange::Close; 2],
         ),
     ] {
         let open = open(whole, changes);
         for (is_scheduled, expected) in [true, false].into_iter().zip(expected) {
-            let decided: Vec<Decided> = decided_as.iter().map(|(window, settled)| decided(*window, settled.clone())).collect();
-            let fate = with(&run(is_scheduled), &groups, vec![open.clone()], |books| {
-                books.fate(&open, &covered, &books.left_open(&decided), &decided)
+            let decided: Vec<DecidedWindow> = decided_as.iter().map(|(window, outcome)| decided(*window, outcome.clone())).collect();
+            let change = with(&run(is_scheduled), &groups, vec![open.clone()], |books| {
+                books.change_of(&open, &covered, &books.opened(&decided), &decided)
             });
-            assert_eq!(fate, expected, "{name}, scheduled: {is_scheduled}");
+            assert_eq!(change, expected, "{name}, scheduled: {is_scheduled}");
         }
     }
-    // A run that has not compared everything takes nothing off the list.
+    // A run that has not compared everything closes nothing.
     let gone = open(whole, json!({"log_group": "/gone"}));
-    let (stack, memory, run, groups) = (stack(), Memory::default(), run(true), own());
+    let (stack, memory, run, groups) = (stack(), Memory::default(), run(true), same_place());
     let books = Bookkeeping::new(&stack, &run, &groups, &memory, false, NOW.parse().unwrap());
-    assert_eq!(books.fate(&gone, &[], &[], &[]), Fate::Stays);
+    assert_eq!(books.change_of(&gone, &[], &[], &[]), OpenWindowChange::Keep);
 }
 
 #[test]
@@ -292,20 +320,20 @@ fn a_window_counts_at_once_when_it_failed_and_after_seven_days_when_it_waits() {
 }
 
 #[test]
-fn what_is_no_open_window_of_its_key_is_refused() {
+fn an_object_that_is_not_an_open_window_of_its_key_is_refused() {
     let valid = open(hours(0, 744), json!({}));
     let key = valid.key(&stack());
     for (changes, why) in [
         (json!({"schema_version": 2}), "its schema_version is 2, not 1"),
-        (json!({"since": "yesterday"}), "its since is no instant"),
-        (json!({"window_to": 5}), "its window is none"),
+        (json!({"since": "yesterday"}), "its since is not an instant"),
+        (json!({"window_to": 5}), "its window ends before it begins"),
         (json!({"log_group": "/b"}), "its content belongs to logs/missing/"),
         (json!({"window_from": 5}), "its content belongs to logs/missing/"),
         (json!({"outcome": "other"}), "unknown variant `other`"),
     ] {
         let mut json = json!(valid);
         json.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        let read = OpenWindow::read(json.to_string().as_bytes(), &key, &stack());
+        let read = OpenWindow::parse(json.to_string().as_bytes(), &key, &stack());
         assert!(read.as_ref().is_err_and(|wrong| wrong.contains(why)), "{changes}: {read:?}");
     }
 }

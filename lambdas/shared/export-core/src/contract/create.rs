@@ -1,4 +1,4 @@
-//! The event and the answer of `create-export-task` for one window.
+//! The event and the response of `create-export-task` for one window.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    BucketName, ErrorName, ExecutionArn, ExportError, Month, Prefix, StreamPrefix, TaskId, Window,
-    decide::{Remembered, Start, Verdict},
-    destination::{Destination, Template},
+    ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
+    decide::{KnownGaps, Verdict, WindowHistory},
+    destination::{Destination, DestinationTemplate},
     entry::Source,
     fields::Fields,
     input::window_of,
@@ -20,24 +20,24 @@ use crate::{
     warning::{Warning, WarningName},
 };
 
-/// `{logGroupName}` is enough; the rest has the defaults of a run's input.
+/// `{logGroupName}` is enough. The other fields have the defaults of a run's input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub source: Source,
     pub timezone: Tz,
     pub month: Option<Month>,
     pub scheduled_time: Option<DateTime<Utc>>,
-    /// A planned window; without it, the month's.
+    /// The planned window. `None`: the window of the month.
     pub window: Option<Window>,
     pub force: bool,
     pub allow_incomplete_month: bool,
-    /// When the run really started; without it, the function's own clock counts.
+    /// When the run really started. `None`: the time of this call.
     pub start_time: Option<DateTime<Utc>>,
     pub execution: Option<ExecutionArn>,
-    /// Since when the window has been at this function, retries on a busy slot included.
+    /// When the window reached this function first. Retries for a busy slot do not change it.
     pub queued_since: Option<DateTime<Utc>>,
-    /// Of a planned window: what earlier runs left says of it.
-    pub remembered: Remembered,
+    /// What earlier runs know about a planned window.
+    pub history: WindowHistory,
 }
 
 impl Request {
@@ -66,28 +66,18 @@ impl Request {
         let Some(fields) = Fields::top(event, "the event", &mut problems) else { return problems.into_result(None) };
         fields.refuse_unknown(&Self::FIELDS, &mut problems);
         fields.require("logGroupName", &mut problems);
-        let log_group_name = fields.text("logGroupName", |text| names::log_group(text, &stack.account, &stack.region), &mut problems);
-        let bucket = fields.text("s3BucketName", BucketName::parse, &mut problems);
-        let s3_prefix = fields.text("s3Prefix", Prefix::parse, &mut problems);
-        let log_stream_name_prefix = fields.text("logStreamNamePrefix", StreamPrefix::parse, &mut problems);
-        let destination_prefix = fields.text("destinationPrefix", Template::parse, &mut problems);
-        let timezone = fields.text("timezone", names::timezone, &mut problems).unwrap_or(stack.timezone);
-        let scheduled_time = fields.text("scheduledTime", names::instant, &mut problems);
-        let month = fields.text("month", names::month, &mut problems);
-        let window = read_window(&fields, month.is_some(), &mut problems);
+        let template = fields.text("destinationPrefix", DestinationTemplate::parse, &mut problems);
+        let source = Source::parse(&fields, template, stack, &mut problems);
+        let timezone = fields.text("timezone", names::parse_timezone, &mut problems).unwrap_or(stack.timezone);
+        let scheduled_time = fields.text("scheduledTime", names::parse_instant, &mut problems);
+        let month = fields.text("month", names::parse_month, &mut problems);
+        let window = parse_window(&fields, month.is_some(), &mut problems);
         let force = fields.flag("force", &mut problems);
         let allow_incomplete_month = fields.flag("allowIncompleteMonth", &mut problems);
-        let start_time = fields.text("startTime", names::instant, &mut problems);
+        let start_time = fields.text("startTime", names::parse_instant, &mut problems);
         let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
-        let queued_since = fields.text("queuedSince", names::instant, &mut problems);
-        let remembered = read_remembered(&fields, &mut problems);
-        let source = log_group_name.map(|log_group_name| Source {
-            s3_bucket_name: bucket.unwrap_or_else(|| stack.bucket.clone()),
-            s3_prefix: s3_prefix.unwrap_or_else(|| stack.s3_prefix.clone()),
-            log_group_name,
-            log_stream_name_prefix,
-            destination_prefix,
-        });
+        let queued_since = fields.text("queuedSince", names::parse_instant, &mut problems);
+        let history = parse_history(&fields, &mut problems);
         if let Some(problem) = source.as_ref().and_then(|source| source.destination().err()) {
             problems.add("logGroupName", &event["logGroupName"], problem);
         }
@@ -102,17 +92,17 @@ impl Request {
             start_time,
             execution,
             queued_since,
-            remembered,
+            history,
         });
         problems.into_result(request)
     }
 
-    /// The window that this call is about. `now` stands in for a missing `startTime`.
+    /// The window of this call. `now` replaces a missing `startTime`.
     pub fn target(&self, stack: &Stack, now: DateTime<Utc>) -> Result<Target, ExportError> {
         let start = self.start_time.unwrap_or(now);
         let month = self.month.unwrap_or_else(|| Month::due(self.scheduled_time.unwrap_or(start), self.timezone, stack.settle_days));
         let window = match self.window {
-            // Its run has waited for late events, for as long as it was told to.
+            // The run that planned the window has waited for late events already.
             Some(window) if start < window.complete_at() => {
                 let message = format!(
                     "month {month}: to is {}, and the window is complete from {} on, but the run started at {}",
@@ -129,8 +119,8 @@ impl Request {
         Ok(Target { place, stream_prefix: self.source.log_stream_name_prefix.clone(), month, window })
     }
 
-    /// Since when a manifest, or a task, is of this run.
-    pub fn run_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    /// When the run started: a later manifest or task belongs to it.
+    pub fn run_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.start_time.unwrap_or(now)
     }
 
@@ -138,17 +128,14 @@ impl Request {
         self.start_time.is_some_and(|start| now - start > limit)
     }
 
-    pub fn respond(&self, target: Target, task: Task, start: Start) -> Response {
-        let (status, task_id, reason) = match task {
-            Task::Created(task_id) => (Status::Created, Some(task_id), None),
-            Task::Adopted(task_id) => (Status::Adopted, Some(task_id), None),
-            Task::Skipped(reason) => (Status::Skipped, None, Some(reason)),
+    pub fn respond(&self, target: Target, action: TaskAction, gaps: KnownGaps) -> Response {
+        let (status, task_id, reason) = match action {
+            TaskAction::Created(task_id) => (Status::Created, Some(task_id), None),
+            TaskAction::Adopted(task_id) => (Status::Adopted, Some(task_id), None),
+            TaskAction::Skipped(reason) => (Status::Skipped, None, Some(reason)),
         };
         Response {
-            s3_bucket_name: self.source.s3_bucket_name.clone(),
-            s3_prefix: self.source.s3_prefix.clone(),
-            log_group_name: self.source.log_group_name.clone(),
-            log_stream_name_prefix: target.stream_prefix.clone(),
+            source: Source { destination_template: None, ..self.source.clone() },
             timezone: self.timezone.name().to_owned(),
             force: self.force,
             execution: self.execution.clone(),
@@ -160,20 +147,19 @@ impl Request {
             task_id,
             status,
             reason,
-            complete_from: start.complete_from,
-            warnings: start.warnings,
-            is_open: self.remembered.is_open,
-            seen_since: self.remembered.seen_since.map(format_instant),
+            complete_from: gaps.complete_from,
+            warnings: gaps.warnings,
+            history: self.history,
         }
     }
 }
 
-/// The fields of a planned window that `check-export-task` gets as well.
-pub(super) fn read_remembered(fields: &Fields, problems: &mut Problems) -> Remembered {
-    Remembered { is_open: fields.flag("isOpen", problems), seen_since: fields.text("seenSince", names::instant, problems) }
+/// The fields that the events of `create-export-task` and `check-export-task` share.
+pub(super) fn parse_history(fields: &Fields, problems: &mut Problems) -> WindowHistory {
+    WindowHistory { is_open: fields.flag("isOpen", problems), seen_since: fields.text("seenSince", names::parse_instant, problems) }
 }
 
-fn read_window(fields: &Fields, has_month: bool, problems: &mut Problems) -> Option<Window> {
+fn parse_window(fields: &Fields, has_month: bool, problems: &mut Problems) -> Option<Window> {
     let (from, to) = (fields.millis("from", problems), fields.millis("to", problems));
     if fields.has("from") != fields.has("to") || (fields.has("from") && !has_month) {
         problems.add_text(|| "from is given without to or month: give all three, or none of from and to".to_owned());
@@ -185,12 +171,13 @@ fn read_window(fields: &Fields, has_month: bool, problems: &mut Problems) -> Opt
     Some(window)
 }
 
+/// What the function did about the window's task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
+pub enum TaskAction {
     Created(TaskId),
-    /// A task of the same name and window that is there already.
+    /// A task of the same name and window exists already.
     Adopted(TaskId),
-    Skipped(Reason),
+    Skipped(SkipReason),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,26 +188,26 @@ pub enum Status {
     Skipped,
 }
 
-/// Why there is no task. A skip is an outcome with a name, never a silence.
+/// Why there is no task. Every skip has a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Reason {
+pub enum SkipReason {
     AlreadyArchived,
-    /// Part of the window is covered by now: the next round plans the rest.
+    /// Part of the window is covered meanwhile: the next round plans the rest.
     PartlyArchived,
-    /// No event yet, but one can still arrive.
+    /// There is no event yet, but one can still arrive.
     NoEventsYet,
-    /// The run has started its last window.
+    /// The run starts no more windows.
     RunTimeOver,
     LogGroupNotFound,
     LogClassNotExportable,
     NoStreamHasPrefix,
-    /// report-archive records it.
+    /// report-archive records the window with this reason.
     #[serde(untagged)]
     Recorded(manifest::Reason),
 }
 
-impl Reason {
-    /// Of the verdict on the whole window; none where it is to be exported or has failed.
+impl SkipReason {
+    /// The reason behind a verdict on the whole window. `None`: the window is to be exported, or failed.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         match verdict {
             Verdict::Archived | Verdict::Written(_) => Some(Self::AlreadyArchived),
@@ -234,15 +221,13 @@ impl Reason {
     }
 }
 
-/// The request's fields, and what was decided and done.
+/// The request's fields, and what was decided and done. The next state hands them to `check-export-task`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    pub s3_bucket_name: BucketName,
-    pub s3_prefix: Prefix,
-    pub log_group_name: crate::LogGroupName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_stream_name_prefix: Option<StreamPrefix>,
+    /// Without the template: the field `destinationPrefix` has the month's prefix.
+    #[serde(flatten)]
+    pub source: Source,
     pub timezone: String,
     pub force: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,20 +236,19 @@ pub struct Response {
     pub from: Millis,
     pub to: Millis,
     pub destination_prefix: String,
-    /// The same with `{year}` and `{month}` unfilled: it tells the place.
+    /// The destination of the place: `{year}` and `{month}` are not filled in.
     pub destination: Destination,
-    /// `null` when the window was skipped.
+    /// `null`: the window was skipped.
     pub task_id: Option<TaskId>,
     pub status: Status,
-    /// `null` when a task was created or adopted.
-    pub reason: Option<Reason>,
+    /// `null`: a task was created or adopted.
+    pub reason: Option<SkipReason>,
     /// Retention has deleted the window up to here, or is about to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub complete_from: Option<Millis>,
     pub warnings: Vec<Warning>,
-    pub is_open: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen_since: Option<String>,
+    #[serde(flatten)]
+    pub history: WindowHistory,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the functions take and answer: one file for each.
+//! The events and responses of the functions, one file each.
 
 pub mod check;
 pub mod create;

@@ -1,4 +1,4 @@
-//! The event and the answer of `plan-exports`, what it keeps between two of its calls, and what it reads of a round's results.
+//! The event and the response of `plan-exports`, what a run has decided so far, and the results of a round.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,26 +6,27 @@ use serde_json::Value;
 
 use crate::{
     ErrorName, ExecutionArn, ExportError, Month, TaskId, Window,
-    contract::create,
+    contract::create::SkipReason,
+    decide::WindowHistory,
     entry::Source,
     fields::Fields,
-    input::Look,
+    input::MonthToCompare,
     manifest::{Outcome, Reason},
     names,
     place::Stack,
-    problems::Problems,
+    problems::{Problems, quote},
     target::Target,
     time::{Millis, parse_instant},
     warning::Warning,
 };
 
-/// Windows of one round.
+/// The most windows of one round.
 pub const ROUND_SIZE: usize = 500;
 
 /// A run ends after so many rounds in which nothing was exported, split or newly compared.
-pub const IDLE_ROUNDS: u32 = 3;
+pub const MAX_IDLE_ROUNDS: u32 = 3;
 
-/// `{"execution", "startTime", "state"}`: `state` is the run's input at first, and `{"plan": ...}` with what became of it afterwards.
+/// `{"execution", "startTime", "state"}`. `state` is the run's input at first. Later it is `{"plan": ...}` with the results of the plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub execution: ExecutionArn,
@@ -43,67 +44,67 @@ impl Request {
             fields.require(name, &mut problems);
         }
         let execution = fields.text("execution", ExecutionArn::parse, &mut problems);
-        let start_time = fields.text("startTime", names::instant, &mut problems);
+        let start_time = fields.text("startTime", names::parse_instant, &mut problems);
         let state = fields.get("state").cloned();
         let request = execution.zip(start_time).zip(state);
         problems.into_result(request.map(|((execution, start_time), state)| Self { execution, start_time, state }))
     }
 
-    /// The plan that this state follows. An input of a run that has a field `plan` is an input with an unknown field.
+    /// The last plan of the run. `None`: `state` is the run's input. An input with a field `plan` and others is an invalid input.
     pub fn plan(&self) -> Option<Plan> {
         const FIELDS: [&str; 7] = ["plan", "exported", "exportError", "error", "scheduledTime", "compaction", "compactionError"];
         let state = self.state.as_object().filter(|state| state.keys().all(|name| FIELDS.contains(&name.as_str())))?;
         serde_json::from_value(state.get("plan")?.clone()).ok()
     }
 
-    /// Of a run whose first plan failed: all that is kept of its input.
+    /// The scheduled time of a run whose first plan failed. Nothing else is kept of its input.
     pub fn scheduled_time(&self) -> Option<DateTime<Utc>> {
         self.state.get("scheduledTime").and_then(Value::as_str).and_then(parse_instant)
     }
 }
 
-/// What comes next in the run.
+/// The next step of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Next {
-    /// Comparing goes on, in another invocation.
+    /// Another invocation continues the comparison.
     Plan,
     Export,
     Compact,
     Report,
 }
 
-/// The answer.
+/// The response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How many calls of `plan-exports` this run has made: what one keeps for the next lies below this number, so that a call that is
-    /// repeated begins where it began before.
+    /// How many calls of `plan-exports` this run has made. Each call keeps its state below its own number, so that a repeated call begins
+    /// with the same state.
     pub sequence: u32,
     pub next: Next,
-    pub items: Object,
-    pub results: Folder,
+    pub items: S3Object,
+    pub results: S3Folder,
     /// The months to compact, if the run is to write Parquet.
     pub compact: Vec<Month>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
+pub struct S3Object {
     pub bucket: String,
     pub key: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Folder {
+pub struct S3Folder {
     pub bucket: String,
     pub prefix: String,
 }
 
 /// The folder of a run in the work bucket.
-pub fn folder(execution: &ExecutionArn) -> String {
+pub fn work_folder(execution: &ExecutionArn) -> String {
     format!("plans/{}", execution.execution_name())
 }
 
-/// What a run is, fixed by its first plan.
+/// The facts of a run, fixed by its first plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     pub execution: ExecutionArn,
@@ -111,7 +112,8 @@ pub struct Run {
     pub scheduled_time: Option<DateTime<Utc>>,
     pub due_month: Month,
     pub timezone: String,
-    pub looks: Vec<Look>,
+    #[serde(rename = "looks")]
+    pub months_to_compare: Vec<MonthToCompare>,
     pub force: bool,
     pub compact: bool,
     pub warnings: Vec<Warning>,
@@ -122,45 +124,47 @@ impl Run {
         self.scheduled_time.is_some()
     }
 
-    /// The months that it looks at.
+    /// The months that the run compares.
     pub fn months(&self) -> impl Iterator<Item = Month> {
-        self.looks.iter().filter(|look| !look.after_first_covered).map(|look| look.month)
+        self.months_to_compare.iter().filter(|month| !month.after_first_covered).map(|month| month.month)
     }
 }
 
-/// A window that this run plans until it is settled.
+/// A window that this run plans until it has an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedWindow {
-    /// Its log group in the run's list.
+    /// The index of its log group in the run's list.
     pub group: usize,
     pub month: Month,
     pub window: Window,
-    /// What was wrong with the manifest that it replaces: the export is a repair.
+    /// What is wrong with the manifest that the export repairs.
     pub repairs: Option<String>,
-    /// What became of its last task.
-    pub last: Option<ExportError>,
+    /// The error of its last task.
+    #[serde(rename = "last")]
+    pub last_error: Option<ExportError>,
 }
 
-/// One line of what a run has decided; nothing is written down for what is archived already.
+/// A window and what a run has decided about it. A window that is archived already has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decided {
+pub struct DecidedWindow {
     pub source: Source,
     pub month: Month,
     pub window: Window,
     #[serde(flatten)]
-    pub settled: Settled,
+    pub outcome: WindowOutcome,
 }
 
-impl Decided {
+impl DecidedWindow {
     pub fn target(&self, stack: &Stack) -> Result<Target, String> {
         let Self { source, month, window, .. } = self;
         Ok(Target { place: source.place(stack)?, stream_prefix: source.log_stream_name_prefix.clone(), month: *month, window: *window })
     }
 }
 
+/// What became of a window in one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "became", rename_all = "camelCase")]
-pub enum Settled {
+pub enum WindowOutcome {
     Exported {
         task_id: Option<TaskId>,
         objects: u64,
@@ -180,22 +184,22 @@ pub enum Settled {
         reason: Reason,
     },
     NothingYet,
-    /// Its turn did not come: a later run exports it.
+    /// The run's time was over before its turn came: a later run exports it.
     Waiting,
     Warned {
         warning: Warning,
     },
     Failed {
         failure: Failure,
-        /// Whether a task was created, or tried to be, in vain.
+        /// Whether this run tried to export it.
         tried: bool,
-        /// Of SmallerExport: a fingerprint of what lies there. It is not exported again until that changes.
+        /// After SmallerExport: a fingerprint of the archived objects. The window is not exported again until the fingerprint changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocked_by: Option<String>,
     },
 }
 
-impl Settled {
+impl WindowOutcome {
     pub fn recorded(reason: Reason) -> Self {
         match reason.outcome() {
             Outcome::Lost => Self::Lost { reason },
@@ -204,7 +208,7 @@ impl Settled {
     }
 }
 
-/// Why a log-group-month is not archived, or what a run ended with: an error of this project, or one of AWS.
+/// Why a log-group-month is not archived, or why a run failed: an error of this project or of AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub error: String,
@@ -217,10 +221,10 @@ impl From<ExportError> for Failure {
     }
 }
 
-/// What one child of the map ended with, as far as it can be read.
+/// The result of one child of the map.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Child {
-    Skipped(create::Reason),
+pub enum ChildResult {
+    Skipped(SkipReason),
     Checked {
         outcome: Outcome,
         reason: Option<Reason>,
@@ -231,27 +235,27 @@ pub enum Child {
         warnings: Vec<Warning>,
     },
     Failed(ExportError),
-    /// By an error that is not one of the functions' own.
-    Broken {
+    /// The child failed with an error that no function raised.
+    OtherError {
         error: String,
         cause: String,
     },
 }
 
-impl Child {
-    /// Reads a record of the results: the window's task name, and what became of it. Fields are missing, or more, without harm.
-    pub fn read(record: &Value) -> Option<(Value, Self)> {
+impl ChildResult {
+    /// Parses a record of the results: the child's input and its result. Missing and unknown fields are accepted.
+    pub fn parse(record: &Value) -> Option<(Value, Self)> {
         let json = |field: &str| record.get(field).and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
         let input = json("Input")?;
         let output = json("Output").filter(|_| record["Status"] == "SUCCEEDED");
         let child = match output {
-            Some(output) => Self::of_output(&output),
-            None => Self::of_error(record),
+            Some(output) => Self::from_output(&output),
+            None => Self::from_error(record),
         };
         Some((input, child))
     }
 
-    fn of_output(output: &Value) -> Self {
+    fn from_output(output: &Value) -> Self {
         let field = |name: &str| output.get(name).cloned().unwrap_or(Value::Null);
         if output["status"] == "SKIPPED"
             && let Ok(reason) = serde_json::from_value(field("reason"))
@@ -270,49 +274,64 @@ impl Child {
                     .as_array()
                     .into_iter()
                     .flatten()
-                    .filter_map(|one| serde_json::from_value(one.clone()).ok())
+                    .filter_map(|warning| serde_json::from_value(warning.clone()).ok())
                     .collect(),
             },
-            Err(_) => Self::Broken {
-                error: "Unexpected".to_owned(),
-                cause: format!("a child ended with {}", crate::problems::cut(&output.to_string())),
-            },
+            Err(_) => {
+                Self::OtherError { error: "Unexpected".to_owned(), cause: format!("a child ended with {}", quote(&output.to_string())) }
+            }
         }
     }
 
-    fn of_error(record: &Value) -> Self {
+    fn from_error(record: &Value) -> Self {
         let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (error, cause) = (text("Error"), text("Cause"));
         match ErrorName::parse(&error) {
-            Some(name) => Self::Failed(ExportError::new(name, message_of(cause))),
-            // A child that was stopped, or never ran, has neither.
-            None if error.is_empty() => Self::Broken { error: text("Status"), cause: text("ExecutionArn") },
-            None => Self::Broken { error, cause: message_of(cause) },
+            Some(name) => Self::Failed(ExportError::new(name, Cause::parse(&cause).message())),
+            // A child that was stopped, or did not start, has neither an error nor a cause.
+            None if error.is_empty() => Self::OtherError { error: text("Status"), cause: text("ExecutionArn") },
+            None => Self::OtherError { error, cause: Cause::parse(&cause).message().to_owned() },
         }
     }
 
-    /// Its task came near the 24 hours after which CloudWatch Logs ends it.
+    /// Whether its task came near the 24 hours after which CloudWatch Logs ends a task.
     pub fn took_too_long(&self) -> bool {
         matches!(self, Self::Failed(error) if error.name == ErrorName::ExportTaskTimedOut)
     }
 
-    /// What it failed with, in the words of this project.
+    /// The error that it failed with. An error of AWS is `Unexpected`.
     pub fn error(&self) -> Option<ExportError> {
         match self {
             Self::Failed(error) => Some(error.clone()),
-            Self::Broken { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
+            Self::OtherError { error, cause } => Some(ExportError::new(ErrorName::Unexpected, format!("{error}: {cause}"))),
             Self::Skipped(_) | Self::Checked { .. } => None,
         }
     }
 }
 
-/// The message in a cause: Lambda's is `{"errorType", "errorMessage"}`, and every other one is a message itself.
-pub fn message_of(cause: String) -> String {
-    let message = serde_json::from_str::<Value>(&cause).ok().and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
-    message.unwrap_or(cause)
+/// The cause of an error in an execution. Lambda's is the JSON `{"errorType", "errorMessage"}`, that of a child execution is its description,
+/// and others are plain text.
+pub struct Cause {
+    text: String,
+    json: Value,
 }
 
-/// An event of `create-export-task` for a planned window.
+impl Cause {
+    pub fn parse(text: &str) -> Self {
+        Self { text: text.to_owned(), json: serde_json::from_str(text).unwrap_or_default() }
+    }
+
+    pub fn message(&self) -> &str {
+        self.json["errorMessage"].as_str().unwrap_or(&self.text)
+    }
+
+    /// A field of a JSON cause that is a text and not empty.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.json[name].as_str().filter(|text| !text.is_empty())
+    }
+}
+
+/// An event of `create-export-task` for a planned window: an item of the map.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
@@ -325,9 +344,8 @@ pub struct Item {
     pub force: bool,
     pub start_time: String,
     pub execution: ExecutionArn,
-    pub is_open: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen_since: Option<String>,
+    #[serde(flatten)]
+    pub history: WindowHistory,
 }
 
 #[cfg(test)]

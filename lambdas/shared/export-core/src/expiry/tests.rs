@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Month,
-    destination::DEFAULT,
-    manifest::Folder,
+    destination::DEFAULT_TEMPLATE,
+    manifest::FolderContents,
     place::{ManifestKey, Place, stack},
 };
 
 const NOW: &str = "2026-11-10T00:00:00Z";
-/// So late that no event of July to October can come any more.
+/// So late that no event of July to October can arrive any more.
 const SETTLED: &str = "2026-11-20T00:00:00.000Z";
 
 fn place() -> Place {
     let log_group = crate::LogGroupName::parse("/a").unwrap();
-    let destination = DEFAULT.render(&stack().s3_prefix, &log_group).unwrap();
+    let destination = DEFAULT_TEMPLATE.render(&stack().s3_prefix, &log_group).unwrap();
     stack().place(stack().bucket, log_group, destination)
 }
 
@@ -29,28 +29,28 @@ fn millis(text: &str) -> Millis {
     Millis::of(text.parse().unwrap())
 }
 
-fn folder(digest: &str) -> Folder {
-    Folder { objects: 2, bytes: 100, digest: digest.to_owned(), ..Folder::default() }
+fn folder(digest: &str) -> FolderContents {
+    FolderContents { objects: 2, bytes: 100, digest: digest.to_owned(), ..FolderContents::default() }
 }
 
 /// A manifest of a whole month, as `change` has it, with two objects of 100 bytes.
-fn month(of: &str, change: Value) -> Found {
+fn month(of: &str, change: Value) -> FoundManifest {
     with_folder(of, change, folder("d"))
 }
 
-fn with_folder(of: &str, change: Value, folder: Folder) -> Found {
+fn with_folder(of: &str, change: Value, folder: FolderContents) -> FoundManifest {
     let (month, window): (Month, Window) = (of.parse().unwrap(), window(of));
     let key = ManifestKey { place: place().hash(), month, window };
     let mut json = json!({
         "schema_version": 2, "outcome": "exported", "reason": null, "account": "111122223333", "region": "ap-northeast-1",
         "bucket": "my-archive", "log_group": "/a", "log_stream_name_prefix": null, "timezone": "Asia/Tokyo", "window_from": window.from,
-        "window_to": window.to, "complete_from": null, "destination_prefix": place().destination.prefix(month), "task_id": "t", "objects": 2,
+        "window_to": window.to, "complete_from": null, "destination_prefix": place().destination.prefix_of(month), "task_id": "t", "objects": 2,
         "hidden_objects": 0, "bytes": 100, "digest": "d", "created": SETTLED, "completed": null, "execution": null, "warnings": [],
     });
     json.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     let later = millis(SETTLED).instant().unwrap();
-    let content = Content::read(json.to_string().as_bytes(), &place(), &key, later).with_folder(folder);
-    Found { key, etag: String::new(), content }
+    let content = Content::parse(json.to_string().as_bytes(), &place(), &key, later).with_folder(folder);
+    FoundManifest { key, etag: String::new(), content }
 }
 
 fn present(created: Option<&str>, retention_in_days: Option<i32>) -> LogGroup {
@@ -69,7 +69,7 @@ fn proposal(log_group: &LogGroup) -> Proposal<'_> {
     }
 }
 
-/// "safe", or each problem, a gap with its days in Tokyo.
+/// "safe", or each problem; a gap has its days in Tokyo.
 fn told(answer: &Answer) -> String {
     let day = |at: Millis| at.instant().unwrap().with_timezone(&stack().timezone).format("%m-%d").to_string();
     let problem = |problem: &Problem| match problem {
@@ -84,12 +84,12 @@ fn told(answer: &Answer) -> String {
 
 const MONTHS: [&str; 4] = ["2026-07", "2026-08", "2026-09", "2026-10"];
 
-fn whole() -> Vec<Found> {
+fn whole() -> Vec<FoundManifest> {
     MONTHS.map(|of| month(of, json!({}))).into()
 }
 
-/// The answer where one of the months is another one; `None`: it is not archived.
-fn with(index: usize, other: Option<Found>) -> String {
+/// The answer if one of the months has another manifest. `None`: it is not archived.
+fn with(index: usize, other: Option<FoundManifest>) -> String {
     let mut found = whole();
     match other {
         Some(other) => found[index] = other,
@@ -99,10 +99,10 @@ fn with(index: usize, other: Option<Found>) -> String {
 }
 
 #[test]
-fn each_month_that_expires_has_to_be_whole() {
+fn each_month_that_expires_must_be_complete() {
     assert_eq!(with(0, Some(month("2026-07", json!({})))), "safe");
     for (index, other, expected) in [
-        // Fourteen days before it was created, events could have happened.
+        // Events can be 14 days older than the log group.
         (0, None, "07-18 to 07-31: not archived"),
         (1, None, "08-01 to 08-31: not archived"),
         // Half of September expires at once, and the rest next.
@@ -111,12 +111,12 @@ fn each_month_that_expires_has_to_be_whole() {
         (
             1,
             Some(json!({"bytes": 101})),
-            "08-01 to 08-31: the manifest counts for nothing: it states 2 objects of 101 bytes, and 2 of 100 bytes lie in its task's folder",
+            "08-01 to 08-31: the manifest is not valid: it states 2 objects of 101 bytes, but its task's folder has 2 of 100 bytes",
         ),
         (
             1,
             Some(json!({"account": "999999999999"})),
-            "08-01 to 08-31: the manifest counts for nothing: its account and Region is (\"999999999999\", \"ap-northeast-1\"), not (\"111122223333\", \"ap-northeast-1\")",
+            "08-01 to 08-31: the manifest is not valid: its account and Region is (\"999999999999\", \"ap-northeast-1\"), not (\"111122223333\", \"ap-northeast-1\")",
         ),
         (1, Some(json!({"digest": "other"})), "08-01 to 08-31: the archived objects are not those that were exported"),
         (1, Some(json!({"digest": null})), "08-01 to 08-31: the archived objects are not those that were exported"),
@@ -132,11 +132,11 @@ fn each_month_that_expires_has_to_be_whole() {
             Some(json!({"complete_from": millis("2026-08-11T15:00:00Z")})),
             "08-01 to 08-11: retention had deleted events before the export",
         ),
-        // Exported 12 hours after its end: what arrived since is not in it.
+        // Exported 12 hours after its end: later events are not in it.
         (
             1,
             Some(json!({"created": "2026-08-31T15:00:00.000Z"})),
-            "08-01 to 08-31: the manifest counts for nothing: it was created at 2026-08-31T15:00:00.000Z, before its window was complete",
+            "08-01 to 08-31: the manifest is not valid: it was created at 2026-08-31T15:00:00.000Z, before its window was complete",
         ),
         (
             1,
@@ -144,30 +144,30 @@ fn each_month_that_expires_has_to_be_whole() {
             "08-18 to 08-31: exported before the last event could arrive, which takes up to 14 days",
         ),
         (1, Some(json!({"created": "2026-09-15T03:00:00.000Z"})), "safe"),
-        // What expires next may still have late events: the next export is the schedule's.
+        // The month that expires next may still get late events: a run exports them.
         (3, Some(json!({"created": "2026-11-01T03:00:00.000Z"})), "safe"),
         (2, Some(json!({"created": "2026-10-01T03:00:00.000Z"})), "safe"),
     ] {
         assert_eq!(with(index, other.as_ref().map(|change| month(MONTHS[index], change.clone()))), expected, "{index} {other:?}");
     }
     let empty = json!({"outcome": "empty", "objects": 0, "bytes": 0, "digest": null});
-    assert_eq!(with(1, Some(with_folder("2026-08", empty, Folder::default()))), "safe");
-    let unreadable = Found { content: Content::Unreadable("GLACIER".to_owned()), ..month("2026-08", json!({})) };
+    assert_eq!(with(1, Some(with_folder("2026-08", empty, FolderContents::default()))), "safe");
+    let unreadable = FoundManifest { content: Content::Unreadable("GLACIER".to_owned()), ..month("2026-08", json!({})) };
     assert_eq!(with(1, Some(unreadable)), "08-01 to 08-31: the manifest cannot be read: GLACIER");
 }
 
 #[test]
-fn what_the_log_group_is_decides_first() {
+fn the_log_group_is_judged_before_its_months() {
     let created = Some("2026-08-01T00:00:00Z");
     let answer = |log_group: &LogGroup| told(&proposal(log_group).answer(&whole()));
     for (log_group, expected) in [
         (LogGroup::Absent, "absent"),
         (LogGroup::Gone, "absent"),
-        (present(created, Some(30)), "kept"),
-        (present(created, Some(60)), "kept"),
+        (present(created, Some(30)), "alreadyshort"),
+        (present(created, Some(60)), "alreadyshort"),
         (present(created, Some(90)), "safe"),
-        (present(None, None), "CloudWatch Logs does not tell when the log group was created"),
-        // Created before the archive begins: what its retention has kept is archived.
+        (present(None, None), "CloudWatch Logs does not say when the log group was created"),
+        // Created before the archive begins: the events that its retention kept are archived.
         (present(Some("2020-01-01T00:00:00Z"), Some(90)), "safe"),
         (present(Some("2020-01-01T00:00:00Z"), Some(150)), "06-13 to 06-30: not archived"),
         (present(None, Some(90)), "safe"),
@@ -187,7 +187,7 @@ fn what_the_log_group_is_decides_first() {
     let off = Proposal { has_all_streams: false, is_scheduled: false, ..proposal(&log_group) };
     assert_eq!(
         told(&off.answer(&whole())),
-        "the schedule is off, so that no run archives what expires next; the list's entry has a logStreamNamePrefix, so that runs archive \
+        "the schedule is off, so no run archives the events that expire next; the list's entry has a logStreamNamePrefix, so runs archive \
          only some of the log streams"
     );
 }
@@ -196,7 +196,7 @@ fn what_the_log_group_is_decides_first() {
 fn a_new_log_group_has_nothing_to_archive_yet() {
     let log_group = present(Some("2026-11-15T00:00:00Z"), None);
     assert_eq!((proposal(&log_group).exposed(), told(&proposal(&log_group).answer(&[]))), (None, "safe".to_owned()));
-    // The last days of October could be in it.
+    // It could contain the last days of October.
     let log_group = present(Some("2026-11-12T00:00:00Z"), None);
     assert_eq!(told(&proposal(&log_group).answer(&[])), "10-29 to 10-31: not archived");
 }

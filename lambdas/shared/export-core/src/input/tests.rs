@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::place::stack;
+use crate::{destination::DEFAULT_TEMPLATE_TEXT, place::stack};
 
 fn with(changes: Value) -> Value {
     let mut input = json!({"logGroups": ["/aws/lambda/orders"]});
@@ -10,7 +10,7 @@ fn with(changes: Value) -> Value {
 }
 
 #[track_caller]
-fn taken(changes: Value) -> RunInput {
+fn parsed(changes: Value) -> RunInput {
     RunInput::parse(&with(changes), &stack()).unwrap()
 }
 
@@ -22,12 +22,12 @@ fn refused(changes: Value) -> String {
 }
 
 #[test]
-fn what_the_input_leaves_out_comes_from_the_stack() {
+fn a_missing_field_of_the_input_comes_from_the_stack() {
     let entry = |name: &str| Entry {
         selector: Selector::Name(LogGroupName::parse(name).unwrap()),
         s3_prefix: None,
         log_stream_name_prefix: None,
-        destination_prefix: None,
+        destination_template: None,
     };
     let defaults = RunInput {
         bucket: stack().bucket,
@@ -42,7 +42,7 @@ fn what_the_input_leaves_out_comes_from_the_stack() {
         entries: vec![entry("/aws/lambda/orders")],
         warnings: Vec::new(),
     };
-    assert_eq!(taken(json!({})), defaults);
+    assert_eq!(parsed(json!({})), defaults);
     let all = json!({"s3BucketName": "other", "s3Prefix": "", "timezone": "UTC", "month": "2026-09", "force": true,
         "allowIncompleteMonth": true, "compact": true, "logGroups": ["arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web:*"]});
     let given = RunInput {
@@ -56,11 +56,11 @@ fn what_the_input_leaves_out_comes_from_the_stack() {
         entries: vec![entry("/ecs/web")],
         ..defaults
     };
-    assert_eq!(taken(all), given);
+    assert_eq!(parsed(all), given);
 }
 
 #[test]
-fn each_wrong_field_is_named_with_its_value_and_the_fix() {
+fn the_error_names_each_wrong_field_its_value_and_the_fix() {
     let by_hand = "a scheduled run fixes its months itself; leave one of them out";
     for (changes, message) in [
         (
@@ -100,15 +100,15 @@ fn each_wrong_field_is_named_with_its_value_and_the_fix() {
         ),
         (
             json!({"logGroups": ["/aws/lambda/*"]}),
-            "logGroups[0] is \"/aws/lambda/*\": to take every log group whose name begins so, write {\"logGroupNamePrefix\": \"/aws/lambda/\"}",
+            "logGroups[0] is \"/aws/lambda/*\": to archive all log groups with this prefix, write {\"logGroupNamePrefix\": \"/aws/lambda/\"}",
         ),
         (
             json!({"logGroups": [{"logGroupName": "/a*"}]}),
-            "logGroups[0].logGroupName is \"/a*\": to take every log group whose name begins so",
+            "logGroups[0].logGroupName is \"/a*\": to archive all log groups with this prefix",
         ),
         (
             json!({"logGroups": ["arn:aws:logs:ap-northeast-1:444455556666:log-group:/a"]}),
-            "logGroups[0] is \"arn:aws:logs:ap-northeast-1:444455556666:log-group:/a\": the log group must be of account 111122223333",
+            "logGroups[0] is \"arn:aws:logs:ap-northeast-1:444455556666:log-group:/a\": the log group must be in account 111122223333",
         ),
         (
             json!({"logGroups": [{"s3Prefix": "x"}]}),
@@ -129,7 +129,7 @@ fn each_wrong_field_is_named_with_its_value_and_the_fix() {
         (json!({"logGroups": [{"logGroupNamePrefix": "/a", "exclude": "x"}]}), "logGroups[0].exclude is \"x\": give a list"),
         (
             json!({"logGroups": [{"logGroupNamePrefix": "/a", "destinationPrefix": "{year}/{month}/{s3Prefix}"}]}),
-            "logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup} where an entry matches many",
+            "logGroups[0].destinationPrefix is \"{year}/{month}/{s3Prefix}\": it must contain {logGroup}, because the entry can match several",
         ),
     ] {
         let refused = refused(changes.clone());
@@ -141,7 +141,7 @@ fn each_wrong_field_is_named_with_its_value_and_the_fix() {
 }
 
 #[test]
-fn every_problem_is_named_at_once_and_the_cause_still_fits() {
+fn the_error_names_every_problem_and_fits_into_a_cause() {
     let message = refused(json!({"s3BucketName": "x", "timezone": "Tokyo", "since": "2026-13", "logGroups": ["a b", 1], "extra": 1}));
     for part in ["s3BucketName is", "timezone is", "since is", "logGroups[0] is", "logGroups[1] is", "extra is not"] {
         assert!(message.contains(part), "{part} in {message}");
@@ -173,9 +173,8 @@ fn an_entry_that_is_given_twice_counts_once() {
             &[],
         ),
     ] {
-        let run = taken(json!({"logGroups": entries}));
-        let message = |(index, first)| format!("logGroups[{index}] is the same as logGroups[{first}], and counts once");
-        let warnings: Vec<_> = repeated.iter().map(|pair| Warning::new(WarningName::EntryRepeated, message(*pair))).collect();
+        let run = parsed(json!({"logGroups": entries}));
+        let warnings: Vec<_> = repeated.iter().map(|(index, first)| Warning::entry_repeated(*index, *first)).collect();
         assert_eq!((run.entries.len(), run.warnings), (count, warnings), "{entries}");
     }
 }
@@ -188,7 +187,7 @@ fn two_entries_of_one_place_are_refused() {
         json!(["/a", {"logGroupName": "/a", "s3Prefix": "logs", "logStreamNamePrefix": "x"}]),
         json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "exclude": ["/ab"]}]),
         json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "s3Prefix": "logs", "logStreamNamePrefix": "x"}]),
-        json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "destinationPrefix": destination::DEFAULT_TEMPLATE, "exclude": ["/a"]}]),
+        json!([{"logGroupNamePrefix": "/a"}, {"logGroupNamePrefix": "/a", "destinationPrefix": DEFAULT_TEMPLATE_TEXT, "exclude": ["/a"]}]),
     ] {
         assert_eq!(refused(json!({"logGroups": entries})), problem, "{entries}");
     }
@@ -197,7 +196,7 @@ fn two_entries_of_one_place_are_refused() {
 }
 
 #[test]
-fn the_name_wins_and_then_the_longest_prefix() {
+fn a_name_is_better_than_a_prefix_and_a_long_prefix_better_than_a_short_one() {
     let entries = json!([
         {"logGroupNamePrefix": "/aws/"},
         "/aws/lambda/orders",
@@ -205,7 +204,7 @@ fn the_name_wins_and_then_the_longest_prefix() {
         {"logGroupNamePrefix": "/aws/lambda/", "exclude": ["/aws/lambda/debug-*"], "s3Prefix": "second"},
         {"logGroupNamePrefix": "/aws/lambda/orders"},
     ]);
-    let run = taken(json!({"logGroups": entries}));
+    let run = parsed(json!({"logGroups": entries}));
     for (name, best) in [
         ("/aws/lambda/orders", &[1][..]),
         ("/aws/lambda/orders-2", &[4]),
@@ -220,44 +219,44 @@ fn the_name_wins_and_then_the_longest_prefix() {
     }
 }
 
-/// The months that a run looks at, each with a mark: `+` only behind its first covered millisecond, `<` not to its end.
-fn looks(changes: Value, start: &str, last: Option<&str>, overtaken: bool) -> Result<String, ExportError> {
-    let mut run = taken(changes);
+/// The months that a run compares. `+`: only after the first covered millisecond. `<`: not to its end.
+fn scope(changes: Value, start: &str, last: Option<&str>, is_overtaken: bool) -> Result<String, ExportError> {
+    let mut run = parsed(changes);
     let timezone = run.timezone;
-    let looks = run.looks(start.parse().unwrap(), last.map(|last| last.parse().unwrap()), overtaken)?;
-    let mark = |look: &Look| {
-        let is_whole = look.window == Window::of(look.month, timezone);
-        format!("{}{}{}", look.month, if look.after_first_covered { "+" } else { "" }, if is_whole { "" } else { "<" })
+    let scope = run.fix_scope(start.parse().unwrap(), last.map(|last| last.parse().unwrap()), is_overtaken)?;
+    let mark = |month: &MonthToCompare| {
+        let is_whole = month.window == Window::of(month.month, timezone);
+        format!("{}{}{}", month.month, if month.after_first_covered { "+" } else { "" }, if is_whole { "" } else { "<" })
     };
-    let months: Vec<String> = looks.months.iter().map(mark).collect();
-    let kind = if looks.is_scheduled { "scheduled" } else { "by hand" };
+    let months: Vec<String> = scope.months.iter().map(mark).collect();
+    let kind = if scope.is_scheduled { "scheduled" } else { "by hand" };
     let warnings: Vec<String> = run.warnings.iter().map(|warning| format!(", {:?}", warning.name)).collect();
-    Ok(format!("{kind} for {}: {}{}", looks.due_month, months.join(" "), warnings.concat()))
+    Ok(format!("{kind} for {}: {}{}", scope.due_month, months.join(" "), warnings.concat()))
 }
 
 #[test]
-fn a_scheduled_run_looks_from_the_last_one_on() {
+fn a_scheduled_run_compares_the_months_since_the_last_one() {
     let scheduled = json!({"scheduledTime": "2026-11-01T04:00:00Z"});
     for (start, last, overtaken, expected) in [
         ("2026-11-01T04:00:07Z", None, false, "scheduled for 2026-10: 2026-10 2026-09+"),
         ("2026-11-01T04:00:07Z", Some("2026-10"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
         ("2026-11-01T04:00:07Z", Some("2026-07"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08 2026-07 2026-06+"),
         ("2026-11-01T04:00:07Z", Some("2026-11"), false, "scheduled for 2026-10: 2026-10 2026-09+"),
-        // Clocks differ by a little.
+        // Clocks differ.
         ("2026-11-01T03:55:00Z", Some("2026-09"), false, "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
         ("2026-12-05T00:00:00Z", Some("2026-11"), true, "by hand for 2026-11: 2026-11, ScheduledTimeOvertaken"),
     ] {
-        assert_eq!(looks(scheduled.clone(), start, last, overtaken).as_deref(), Ok(expected), "{start} {last:?}");
+        assert_eq!(scope(scheduled.clone(), start, last, overtaken).as_deref(), Ok(expected), "{start} {last:?}");
     }
     // A schedule at 11:00 leaves its month to the next run.
-    let early = looks(json!({"scheduledTime": "2026-11-01T02:00:00Z"}), "2026-11-01T02:00:07Z", Some("2026-09"), false);
+    let early = scope(json!({"scheduledTime": "2026-11-01T02:00:00Z"}), "2026-11-01T02:00:07Z", Some("2026-09"), false);
     assert_eq!(early.as_deref(), Ok("scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"));
-    // A time ahead of the clock would overtake every run until then.
-    let ahead = looks(scheduled.clone(), "2026-11-01T03:54:59Z", None, false).unwrap_err();
+    // With a time in the future, the run would overtake every run until then.
+    let ahead = scope(scheduled.clone(), "2026-11-01T03:54:59Z", None, false).unwrap_err();
     assert_eq!(ahead.name, ErrorName::MonthNotComplete);
     assert!(ahead.message.starts_with("scheduledTime is \"2026-11-01T04:00:00Z\": the run started before it, at 2026-11-01T03:54:59Z"));
-    let first = looks(scheduled, "2026-11-01T04:00:07Z", Some("1990-01"), false).unwrap();
-    assert_eq!(first.split_whitespace().count(), "scheduled for 2026-10:".split(' ').count() + MOST_MONTHS + 1, "{first}");
+    let first = scope(scheduled, "2026-11-01T04:00:07Z", Some("1990-01"), false).unwrap();
+    assert_eq!(first.split_whitespace().count(), "scheduled for 2026-10:".split(' ').count() + MAX_MONTHS + 1, "{first}");
 }
 
 #[test]
@@ -271,15 +270,15 @@ fn the_due_month_is_counted_in_the_time_zone() {
         ("2026-11-01T03:59:59Z", "America/New_York", "2026-09"),
         ("2026-11-01T04:00:00Z", "America/New_York", "2026-10"),
     ] {
-        let mut run = taken(json!({"scheduledTime": scheduled_time, "timezone": timezone}));
-        let looks = run.looks("2030-01-01T00:00:00Z".parse().unwrap(), None, false).unwrap();
-        assert_eq!(looks.due_month.to_string(), due, "{scheduled_time} {timezone}");
+        let mut run = parsed(json!({"scheduledTime": scheduled_time, "timezone": timezone}));
+        let scope = run.fix_scope("2030-01-01T00:00:00Z".parse().unwrap(), None, false).unwrap();
+        assert_eq!(scope.due_month.to_string(), due, "{scheduled_time} {timezone}");
     }
 }
 
 #[test]
-fn a_run_by_hand_looks_at_what_it_names() {
-    let at = |changes| looks(changes, "2026-11-15T00:00:00Z", Some("2020-01"), false);
+fn a_run_by_hand_compares_the_months_that_it_names() {
+    let at = |changes| scope(changes, "2026-11-15T00:00:00Z", Some("2020-01"), false);
     for (changes, expected) in [
         (json!({}), "by hand for 2026-10: 2026-10"),
         (json!({"month": "2025-02"}), "by hand for 2026-10: 2025-02"),
@@ -291,18 +290,18 @@ fn a_run_by_hand_looks_at_what_it_names() {
         assert_eq!(at(changes.clone()).as_deref(), Ok(expected), "{changes}");
     }
     let longest = at(json!({"since": "2016-11"})).unwrap();
-    assert_eq!(longest.split_whitespace().count(), "by hand for 2026-10:".split(' ').count() + MOST_MONTHS, "{longest}");
+    assert_eq!(longest.split_whitespace().count(), "by hand for 2026-10:".split(' ').count() + MAX_MONTHS, "{longest}");
     for (changes, name, message) in [
         (
             json!({"since": "2016-10"}),
             ErrorName::InvalidInput,
-            "since is \"2016-10\": a run looks at 120 months at most; start several, each of one month",
+            "since is \"2016-10\": a run compares 120 months at most; start several runs, each with one month",
         ),
         (json!({"since": "2026-11"}), ErrorName::MonthNotComplete, "month 2026-11 in Asia/Tokyo is complete from 2026-12-01T03:00:00Z on"),
         (
             json!({"since": "2026-11", "allowIncompleteMonth": true}),
             ErrorName::InvalidInput,
-            "since is \"2026-11\": it reaches to 2026-10, the due month; name a later month with month instead",
+            "since is \"2026-11\": it must not be later than 2026-10, the due month; to export a later month, give month instead",
         ),
         (json!({"month": "2026-11"}), ErrorName::MonthNotComplete, "month 2026-11 in Asia/Tokyo is complete from 2026-12-01T03:00:00Z on"),
     ] {
@@ -325,11 +324,11 @@ fn a_month_is_complete_twelve_hours_after_its_end() {
     let error = window("2026-10", "2026-11-01T02:59:59Z", false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from 2026-11-01T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, and data may \
-         take 12 hours to become exportable), but the run started at 2026-11-01T02:59:59Z: start the run later, name an earlier month, or set \
+        "MonthNotComplete: month 2026-10 in Asia/Tokyo is complete from 2026-11-01T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, and events \
+         may take 12 hours to become exportable), but the run started at 2026-11-01T02:59:59Z: start the run later, name an earlier month, or set \
          allowIncompleteMonth to true"
     );
-    // What has settled of it, if anything has.
+    // The complete part of it, if there is one.
     let part = |hours| Window { to: october.from + TimeDelta::hours(hours) - TimeDelta::milliseconds(1), ..october };
     assert_eq!(window("2026-10", "2026-10-01T15:00:00Z", true), Ok(part(12)));
     assert_eq!(window("2026-10", "2026-10-01T03:00:00.001Z", true), Ok(Window { to: october.from, ..october }));
@@ -341,9 +340,9 @@ fn a_month_is_complete_twelve_hours_after_its_end() {
 }
 
 #[test]
-fn a_month_settles_so_many_days_later() {
+fn a_month_is_complete_settle_days_later() {
     let october = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);
-    for settle_days in 0..=SettleDays::MOST {
+    for settle_days in 0..=SettleDays::MAX {
         let settles = october.complete_at() + TimeDelta::days(settle_days.into());
         assert_eq!(settled("2026-10", &format_instant(settles), settle_days, false), Ok(october), "{settle_days}");
         let before = settled("2026-10", &format_instant(settles - TimeDelta::milliseconds(1)), settle_days, false).unwrap_err();
@@ -353,7 +352,7 @@ fn a_month_settles_so_many_days_later() {
     let error = settled("2026-10", "2026-11-10T00:00:00Z", 15, false).unwrap_err();
     assert_eq!(
         error.message,
-        "month 2026-10 in Asia/Tokyo is complete from 2026-11-16T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, data may take 12 hours to \
+        "month 2026-10 in Asia/Tokyo is complete from 2026-11-16T03:00:00Z on (it ends at 2026-10-31T15:00:00Z, events may take 12 hours to \
          become exportable, and settleDays is 15), but the run started at 2026-11-10T00:00:00Z: start the run later, name an earlier month, \
          give fewer settleDays, or set allowIncompleteMonth to true"
     );
@@ -365,7 +364,7 @@ fn a_month_settles_so_many_days_later() {
 }
 
 #[test]
-fn settle_days_are_the_stacks_unless_the_input_gives_them() {
+fn settle_days_of_the_input_override_those_of_the_stack() {
     let fifteen = Stack { settle_days: SettleDays::new(15.0).unwrap(), ..stack() };
     let days = |stack: &Stack, changes: Value| RunInput::parse(&with(changes), stack).map(|run| run.settle_days.days());
     assert_eq!(days(&stack(), json!({})), Ok(0));
@@ -380,7 +379,7 @@ fn settle_days_are_the_stacks_unless_the_input_gives_them() {
 }
 
 #[test]
-fn the_due_month_is_counted_so_many_days_before() {
+fn the_due_month_is_that_of_settle_days_before() {
     for (scheduled_time, settle_days, timezone, expected) in [
         ("2026-11-01T04:00:00Z", 0, "Asia/Tokyo", "scheduled for 2026-10: 2026-10 2026-09+"),
         ("2026-11-01T04:00:00Z", 1, "Asia/Tokyo", "scheduled for 2026-09: 2026-09 2026-08+"),
@@ -393,10 +392,10 @@ fn the_due_month_is_counted_so_many_days_before() {
         ("2026-03-16T17:00:00Z", 15, "America/New_York", "scheduled for 2026-02: 2026-02 2026-01+"),
     ] {
         let changes = json!({"scheduledTime": scheduled_time, "settleDays": settle_days, "timezone": timezone});
-        assert_eq!(looks(changes.clone(), scheduled_time, None, false).as_deref(), Ok(expected), "{changes}");
+        assert_eq!(scope(changes.clone(), scheduled_time, None, false).as_deref(), Ok(expected), "{changes}");
     }
-    // By hand, from the start on.
-    let by_hand = |changes| looks(changes, "2026-11-10T03:00:00Z", None, false);
+    // A run by hand: from its start on.
+    let by_hand = |changes| scope(changes, "2026-11-10T03:00:00Z", None, false);
     for (changes, expected) in [
         (json!({"settleDays": 15}), "by hand for 2026-09: 2026-09"),
         (json!({"settleDays": 9}), "by hand for 2026-10: 2026-10"),
@@ -416,16 +415,16 @@ fn the_due_month_is_counted_so_many_days_before() {
 }
 
 #[test]
-fn more_settle_days_make_an_older_month_the_due_one_again() {
+fn an_increase_of_settle_days_makes_an_older_month_due_again() {
     for (scheduled_time, settle_days, last, expected) in [
         ("2026-11-05T04:00:00Z", 15, "2026-10", "scheduled for 2026-09: 2026-09 2026-08+"),
         ("2026-11-06T04:00:00Z", 0, "2026-09", "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
         ("2026-11-16T04:00:00Z", 15, "2026-09", "scheduled for 2026-10: 2026-10 2026-09 2026-08+"),
     ] {
         let changes = json!({"scheduledTime": scheduled_time, "settleDays": settle_days});
-        assert_eq!(looks(changes, scheduled_time, Some(last), false).as_deref(), Ok(expected), "{scheduled_time}");
+        assert_eq!(scope(changes, scheduled_time, Some(last), false).as_deref(), Ok(expected), "{scheduled_time}");
     }
     // The run started a day early: the month is left out.
-    let early = looks(json!({"scheduledTime": "2026-11-16T02:00:00Z", "settleDays": 15}), "2026-11-16T02:00:07Z", Some("2026-09"), false);
+    let early = scope(json!({"scheduledTime": "2026-11-16T02:00:00Z", "settleDays": 15}), "2026-11-16T02:00:07Z", Some("2026-09"), false);
     assert_eq!(early.as_deref(), Ok("scheduled for 2026-10: 2026-09 2026-08+, MonthNotComplete"));
 }

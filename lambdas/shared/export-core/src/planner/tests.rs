@@ -1,4 +1,4 @@
-//! Rounds of a run whose groups have one month each: what is planned, what is settled, and what comes next.
+//! Rounds of a run whose groups have one month each: what is planned, which outcomes there are, and what comes next.
 
 mod open_windows;
 mod parts;
@@ -8,9 +8,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     ExecutionArn, LogGroupName,
-    contract::plan::PlannedWindow,
-    decide::Start,
-    manifest::{self, Content, Folder},
+    contract::create::SkipReason,
+    decide::{Decision, KnownGaps, Verdict},
+    manifest::{self, Content, FolderContents, FoundManifest, Outcome},
+    missing::OpenWindow,
     place::stack,
     time::Millis,
     warning::WarningName,
@@ -30,7 +31,7 @@ fn run() -> Run {
         scheduled_time: None,
         due_month: month,
         timezone: "Asia/Tokyo".into(),
-        looks: vec![crate::input::Look { month, window: october(), after_first_covered: false }],
+        months_to_compare: vec![crate::input::MonthToCompare { month, window: october(), after_first_covered: false }],
         force: false,
         compact: false,
         warnings: Vec::new(),
@@ -44,43 +45,50 @@ fn groups(count: usize) -> Vec<Group> {
             s3_prefix: stack().s3_prefix,
             log_group_name: LogGroupName::parse(&format!("/g/{index}")).unwrap(),
             log_stream_name_prefix: None,
-            destination_prefix: None,
+            destination_template: None,
         };
         Group { place: source.place(&stack()).unwrap(), source, log_group: LogGroup::Absent }
     };
     (0..count).map(group).collect()
 }
 
-/// What lies in the archive of each group: at first nothing, so that everything is to be exported.
+/// What is in the archive for each group. At first nothing, so that everything is exported.
 #[derive(Default)]
-struct Archive(BTreeMap<usize, (Verdict, Vec<Found>)>);
+struct Archive(BTreeMap<usize, (Verdict, Vec<FoundManifest>)>);
 
 impl Archive {
-    fn becomes(&mut self, group: usize, verdict: Verdict, found: Vec<Found>) {
+    fn set(&mut self, group: usize, verdict: Verdict, found: Vec<FoundManifest>) {
         self.0.insert(group, (verdict, found));
     }
 
-    /// A task of `execution` wrote this window.
-    fn gets(&mut self, group: &Group, index: usize, outcome: &str, execution: &str) {
+    /// Adds the manifest of a task of `execution` for October.
+    fn add_manifest(&mut self, group: &Group, index: usize, outcome: &str, execution: &str) {
         let (window, month) = (october(), "2026-10".parse().unwrap());
         let objects = u64::from(outcome == "exported") * 2;
         let is_skipped = outcome == "skipped";
         let manifest = serde_json::from_value(json!({
             "schema_version": 2, "outcome": outcome, "reason": is_skipped.then_some("NoEventsInMonth"), "account": "111122223333",
             "region": "ap-northeast-1", "bucket": "my-archive", "log_group": group.place.log_group, "log_stream_name_prefix": null,
-            "timezone": "Asia/Tokyo", "window_from": window.from, "window_to": window.to, "destination_prefix": group.place.destination.prefix(month),
+            "timezone": "Asia/Tokyo", "window_from": window.from, "window_to": window.to, "destination_prefix": group.place.destination.prefix_of(month),
             "task_id": (!is_skipped).then_some("t-1"), "objects": objects, "hidden_objects": 0, "bytes": 7 * objects, "digest": "d",
             "created": "2026-11-01T04:01:00Z", "completed": "2026-11-01T04:01:30.500Z", "execution": execution, "warnings": [],
         }));
-        let folder = Folder { objects, bytes: 7 * objects, digest: "d".into(), ..Folder::default() };
+        let folder = FolderContents { objects, bytes: 7 * objects, digest: "d".into(), ..FolderContents::default() };
         let key = crate::place::ManifestKey { place: group.place.hash(), month, window };
         let content = Content::Manifest { manifest: Box::new(manifest.unwrap()), folder };
-        self.becomes(index, Verdict::Archived, vec![Found { key, etag: String::new(), content }]);
+        self.set(index, Verdict::Archived, vec![FoundManifest { key, etag: String::new(), content }]);
     }
 }
 
-/// One call of plan-exports. `children`: what became of the windows of the last round, where that can be read.
-fn round(run: &Run, groups: &[Group], progress: Progress, is_time_over: bool, archive: &Archive, children: &[(usize, Child)]) -> Finished {
+/// One call of plan-exports. `children`: the results of the last round, as far as they can be read.
+fn round(
+    run: &Run,
+    groups: &[Group],
+    progress: Progress,
+    is_time_over: bool,
+    archive: &Archive,
+    children: &[(usize, ChildResult)],
+) -> Round {
     round_of(run, groups, &Memory::default(), progress, is_time_over, archive, children)
 }
 
@@ -91,20 +99,20 @@ fn round_of(
     progress: Progress,
     is_time_over: bool,
     archive: &Archive,
-    children: &[(usize, Child)],
-) -> Finished {
+    children: &[(usize, ChildResult)],
+) -> Round {
     let mut planner = Planner::new(run, groups, memory, progress, is_time_over);
     let decide = |planner: &mut Planner, subject: Subject| {
-        let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export(Start::default()), Vec::new()));
-        let decision = Decision { month: subject.month, window: subject.window, verdict };
-        planner.take(&subject, vec![decision], &found, None);
+        let (verdict, found) = archive.0.get(&subject.group).cloned().unwrap_or((Verdict::Export(KnownGaps::default()), Vec::new()));
+        let decision = Decision { month: subject.target.month, window: subject.target.window, verdict };
+        planner.apply(&subject, vec![decision], &found, None);
     };
     let child = |window: &PlannedWindow| children.iter().find(|(group, _)| *group == window.group).map(|(_, child)| child.clone());
-    for subject in planner.last_round(child) {
+    for subject in planner.take_last_round(child) {
         decide(&mut planner, subject);
     }
     loop {
-        let subjects = planner.to_compare(100);
+        let subjects = planner.next_subjects(100);
         if subjects.is_empty() {
             return planner.finish(false);
         }
@@ -112,36 +120,36 @@ fn round_of(
     }
 }
 
-fn failed(name: ErrorName) -> Child {
-    Child::Failed(ExportError::new(name, format!("{name} in AWS's words")))
+fn failed(name: ErrorName) -> ChildResult {
+    ChildResult::Failed(ExportError::new(name, format!("{name} in AWS's words")))
 }
 
-fn checked(outcome: Outcome, reason: Option<manifest::Reason>) -> Child {
-    Child::Checked { outcome, reason, task_id: None, objects: 2, bytes: 14, seconds: 1.0, warnings: Vec::new() }
+fn checked(outcome: Outcome, reason: Option<manifest::Reason>) -> ChildResult {
+    ChildResult::Checked { outcome, reason, task_id: None, objects: 2, bytes: 14, seconds: 1.0, warnings: Vec::new() }
 }
 
-/// The groups of a round's items, and what was settled.
-fn shown(finished: &Finished) -> String {
+/// What comes next, the groups of the round's items, and the outcomes.
+fn describe(finished: &Round) -> String {
     let items: Vec<usize> = finished.items.iter().map(|item| item.group).collect();
-    let settled = finished.decided.iter().map(|decided| match &decided.settled {
-        Settled::Failed { failure, .. } => format!(", {} {}: {}", decided.source.log_group_name, failure.error, failure.message),
-        Settled::Warned { warning } => format!(", {} {:?}", decided.source.log_group_name, warning.name),
-        settled => format!(", {} {settled:?}", decided.source.log_group_name),
+    let outcomes = finished.decided.iter().map(|decided| match &decided.outcome {
+        WindowOutcome::Failed { failure, .. } => format!(", {} {}: {}", decided.source.log_group_name, failure.error, failure.message),
+        WindowOutcome::Warned { warning } => format!(", {} {:?}", decided.source.log_group_name, warning.name),
+        outcome => format!(", {} {outcome:?}", decided.source.log_group_name),
     });
-    format!("{:?} {items:?}{}", finished.next, settled.collect::<String>())
+    format!("{:?} {items:?}{}", finished.next, outcomes.collect::<String>())
 }
 
 #[test]
-fn a_round_has_500_windows_and_the_next_goes_on() {
+fn a_round_has_500_windows_and_the_next_round_has_the_rest() {
     let (run, groups, mut archive) = (run(), groups(1203), Archive::default());
     for index in 0..100 {
-        archive.becomes(index, Verdict::Archived, Vec::new());
+        archive.set(index, Verdict::Archived, Vec::new());
     }
     let mut progress = Progress::default();
     let mut sizes = Vec::new();
     for _ in 0..4 {
         let finished = round(&run, &groups, progress, false, &archive, &[]);
-        finished.items.iter().for_each(|item| archive.gets(&groups[item.group], item.group, "exported", EXECUTION));
+        finished.items.iter().for_each(|item| archive.add_manifest(&groups[item.group], item.group, "exported", EXECUTION));
         assert_eq!(finished.progress.planned, finished.items);
         sizes.push((finished.next, finished.items.len(), finished.decided.len()));
         progress = serde_json::from_value(json!(finished.progress)).unwrap();
@@ -154,16 +162,16 @@ fn a_round_has_500_windows_and_the_next_goes_on() {
 #[test]
 fn a_run_without_log_groups_ends_at_once() {
     let finished = round(&run(), &[], Progress::default(), false, &Archive::default(), &[]);
-    assert_eq!(shown(&finished), "Report []");
+    assert_eq!(describe(&finished), "Report []");
     assert!(finished.progress.compared_everything);
 }
 
-/// What the next call makes of one window of the last round: its child, what lies in the archive, and the time.
+/// One window of the last round, by the result of its child, the manifest in the archive, and the time.
 #[test]
-fn a_window_is_settled_or_planned_again() {
+fn a_planned_window_has_an_outcome_or_is_planned_again() {
     let (groups, over) = (groups(1), true);
     let (unseen, expired) = (manifest::Reason::ExpiredBeforeFirstRun, manifest::Reason::Expired);
-    let broken = Child::Broken { error: "States.Timeout".into(), cause: "c".into() };
+    let broken = ChildResult::OtherError { error: "States.Timeout".into(), cause: "c".into() };
     let exported = "Report [], /g/0 Exported { task_id: Some(TaskId(\"t-1\")), objects: 2, bytes: 14, seconds: 30.5, repairs: None }";
     let time_over = "Report [], /g/0 Waiting";
     for (child, manifest, is_over, expected) in [
@@ -179,7 +187,7 @@ fn a_window_is_settled_or_planned_again() {
         // Two runs adopt one task: its manifest names the other.
         (Some(checked(Outcome::Exported, None)), Some(("exported", "arn:other")), false, exported),
         (None, Some(("exported", "arn:other")), false, "Report []"),
-        (Some(Child::Skipped(Reason::AlreadyArchived)), Some(("exported", "arn:other")), false, "Report []"),
+        (Some(ChildResult::Skipped(SkipReason::AlreadyArchived)), Some(("exported", "arn:other")), false, "Report []"),
         (Some(failed(ErrorName::ExportTaskFailed)), Some(("exported", "arn:other")), false, "Report []"),
         (Some(failed(ErrorName::ExportTaskFailed)), None, false, "Export [0]"),
         (Some(failed(ErrorName::ExportTaskCancelled)), None, false, "Export [0]"),
@@ -188,27 +196,32 @@ fn a_window_is_settled_or_planned_again() {
         (Some(failed(ErrorName::SmallerExport)), None, false, "Report [], /g/0 SmallerExport: SmallerExport in AWS's words"),
         (Some(broken.clone()), None, false, "Export [0]"),
         (None, None, false, "Export [0]"),
-        (Some(Child::Skipped(Reason::PartlyArchived)), None, false, "Export [0]"),
-        // create-export-task looked later than the run began.
-        (Some(Child::Skipped(Reason::NoEventsYet)), None, false, "Report [], /g/0 NothingYet"),
+        (Some(ChildResult::Skipped(SkipReason::PartlyArchived)), None, false, "Export [0]"),
+        // create-export-task looked later than the first call of plan-exports.
+        (Some(ChildResult::Skipped(SkipReason::NoEventsYet)), None, false, "Report [], /g/0 NothingYet"),
         (
-            Some(Child::Skipped(Reason::Recorded(manifest::Reason::CreatedAfterMonth))),
+            Some(ChildResult::Skipped(SkipReason::Recorded(manifest::Reason::CreatedAfterMonth))),
             None,
             false,
             "Report [], /g/0 Skipped { reason: CreatedAfterMonth }",
         ),
-        (Some(Child::Skipped(Reason::LogGroupNotFound)), None, false, "Report [], /g/0 LogGroupNotFound"),
+        (Some(ChildResult::Skipped(SkipReason::LogGroupNotFound)), None, false, "Report [], /g/0 LogGroupNotFound"),
         (Some(checked(Outcome::Exported, None)), None, false, "Export [0]"),
         (Some(checked(Outcome::Skipped, Some(unseen))), None, false, "Report [], /g/0 Skipped { reason: ExpiredBeforeFirstRun }"),
         (Some(checked(Outcome::Lost, Some(expired))), None, false, "Report [], /g/0 Lost { reason: Expired }"),
         (
-            Some(Child::Skipped(Reason::Recorded(manifest::Reason::LogGroupDeleted))),
+            Some(ChildResult::Skipped(SkipReason::Recorded(manifest::Reason::LogGroupDeleted))),
             None,
             false,
             "Report [], /g/0 Lost { reason: LogGroupDeleted }",
         ),
-        (Some(Child::Skipped(Reason::Recorded(manifest::Reason::Damaged))), None, false, "Report [], /g/0 Lost { reason: Damaged }"),
-        (Some(Child::Skipped(Reason::RunTimeOver)), None, false, time_over),
+        (
+            Some(ChildResult::Skipped(SkipReason::Recorded(manifest::Reason::Damaged))),
+            None,
+            false,
+            "Report [], /g/0 Lost { reason: Damaged }",
+        ),
+        (Some(ChildResult::Skipped(SkipReason::RunTimeOver)), None, false, time_over),
         (Some(failed(ErrorName::ExportTaskFailed)), None, over, "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words"),
         (Some(broken.clone()), None, over, "Report [], /g/0 Unexpected: States.Timeout: c"),
         (None, None, over, time_over),
@@ -216,25 +229,25 @@ fn a_window_is_settled_or_planned_again() {
     ] {
         let mut archive = Archive::default();
         let first = round(&run(), &groups, Progress::default(), false, &archive, &[]);
-        assert_eq!(shown(&first), "Export [0]");
+        assert_eq!(describe(&first), "Export [0]");
         if let Some((outcome, execution)) = manifest {
-            archive.gets(&groups[0], 0, outcome, execution);
+            archive.add_manifest(&groups[0], 0, outcome, execution);
         }
         let children: Vec<_> = child.clone().into_iter().map(|child| (0, child)).collect();
         let finished = round(&run(), &groups, first.progress, is_over, &archive, &children);
-        assert_eq!(shown(&finished), expected, "{child:?}, {manifest:?}, over: {is_over}");
+        assert_eq!(describe(&finished), expected, "{child:?}, {manifest:?}, over: {is_over}");
     }
 }
 
 #[test]
-fn what_is_compared_when_the_time_is_over_is_not_planned() {
+fn a_window_compared_after_the_time_limit_is_not_planned() {
     let finished = round(&run(), &groups(2), Progress::default(), true, &Archive::default(), &[]);
     assert_eq!(finished.next, Next::Report);
-    assert_eq!(finished.decided.iter().filter(|decided| decided.settled == Settled::Waiting).count(), 2);
+    assert_eq!(finished.decided.iter().filter(|decided| decided.outcome == WindowOutcome::Waiting).count(), 2);
 }
 
 #[test]
-fn each_verdict_is_settled_in_its_own_way() {
+fn each_verdict_has_its_outcome() {
     let (groups, mut archive) = (groups(7), Archive::default());
     let warning = Warning::new(WarningName::LogClassNotExportable, "m");
     for (group, verdict) in [
@@ -243,14 +256,14 @@ fn each_verdict_is_settled_in_its_own_way() {
         (2, Verdict::NothingYet),
         (3, Verdict::Warn(warning)),
         (4, Verdict::Fail(ExportError::new(ErrorName::PlaceTaken, "m"))),
-        (5, Verdict::Export(Start::default())),
+        (5, Verdict::Export(KnownGaps::default())),
         (6, Verdict::Written(Outcome::Empty)),
     ] {
-        archive.becomes(group, verdict, Vec::new());
+        archive.set(group, verdict, Vec::new());
     }
     let finished = round(&run(), &groups, Progress::default(), false, &archive, &[]);
-    let settled = "/g/1 Skipped { reason: CreatedAfterMonth }, /g/2 NothingYet, /g/3 LogClassNotExportable, /g/4 PlaceTaken: m";
-    assert_eq!(shown(&finished), format!("Export [5], {settled}"));
+    let outcomes = "/g/1 Skipped { reason: CreatedAfterMonth }, /g/2 NothingYet, /g/3 LogClassNotExportable, /g/4 PlaceTaken: m";
+    assert_eq!(describe(&finished), format!("Export [5], {outcomes}"));
     assert_eq!(finished.progress.archived, BTreeMap::from([(run().due_month, 2)]));
 }
 
@@ -262,79 +275,84 @@ fn three_rounds_that_export_nothing_end_the_run() {
     let mut next = |archive: &Archive| {
         let progress = std::mem::take(&mut finished.progress);
         finished = round(&run, &groups, progress, false, archive, &task_failed);
-        shown(&finished)
+        describe(&finished)
     };
     for _ in 0..2 {
         assert_eq!(next(&archive), "Export [0, 1, 2]");
     }
-    archive.gets(&groups[2], 2, "exported", EXECUTION);
-    assert!(next(&archive).starts_with("Export [0, 1], /g/2 Exported"), "an export begins the count anew");
+    archive.add_manifest(&groups[2], 2, "exported", EXECUTION);
+    assert!(next(&archive).starts_with("Export [0, 1], /g/2 Exported"), "an export resets the count");
     for _ in 0..2 {
         assert_eq!(next(&archive), "Export [0, 1]");
     }
-    // Results that cannot be read lose no error that an earlier round told.
-    let told = "/g/0 ExportTaskFailed: ExportTaskFailed in AWS's words";
-    let untold = "/g/1 Unexpected: 3 rounds ended without an export, and their results tell no reason";
-    assert_eq!(next(&archive), format!("Report [], {told}, {untold}"));
+    // Unreadable results do not remove the error of an earlier round.
+    let known = "/g/0 ExportTaskFailed: ExportTaskFailed in AWS's words";
+    let unknown = "/g/1 Unexpected: 3 rounds ended without an export, and their results do not say why";
+    assert_eq!(next(&archive), format!("Report [], {known}, {unknown}"));
 }
 
 #[test]
-fn what_a_full_round_of_failures_kept_waiting_has_its_turn() {
+fn windows_behind_a_full_round_of_failures_have_their_turn() {
     let (run, groups, archive) = (run(), groups(ROUND_SIZE + 1), Archive::default());
     let mut finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
-    for _ in 0..IDLE_ROUNDS {
+    for _ in 0..MAX_IDLE_ROUNDS {
         assert_eq!((finished.next, finished.items.len()), (Next::Export, ROUND_SIZE));
         finished = round(&run, &groups, finished.progress, false, &archive, &[]);
     }
     assert_eq!((finished.next, finished.decided.len()), (Next::Plan, ROUND_SIZE));
     let last = round(&run, &groups, finished.progress, false, &archive, &[]);
-    assert_eq!(shown(&last), format!("Export [{ROUND_SIZE}]"));
+    assert_eq!(describe(&last), format!("Export [{ROUND_SIZE}]"));
 }
 
 #[test]
-fn the_last_error_outlives_results_that_cannot_be_read() {
+fn an_error_is_kept_if_later_results_cannot_be_read() {
     let (run, groups, archive) = (run(), groups(1), Archive::default());
     let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
     let second = round(&run, &groups, first.progress, false, &archive, &[(0, failed(ErrorName::ExportTaskFailed))]);
     let third = round(&run, &groups, second.progress, true, &archive, &[]);
-    assert_eq!(shown(&third), "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words");
+    assert_eq!(describe(&third), "Report [], /g/0 ExportTaskFailed: ExportTaskFailed in AWS's words");
 }
 
 #[test]
-fn a_call_that_is_short_of_time_goes_on_in_the_next() {
+fn a_call_that_is_short_of_time_continues_in_the_next_call() {
     let memory = Memory::default();
     let (mut run, groups) = (run(), groups(5));
-    run.looks.push(crate::input::Look { month: "2026-09".parse().unwrap(), ..run.looks[0] });
+    run.months_to_compare.push(crate::input::MonthToCompare { month: "2026-09".parse().unwrap(), ..run.months_to_compare[0] });
     let archived = |most, planner: &mut Planner| {
-        let subjects = planner.to_compare(most);
+        let subjects = planner.next_subjects(most);
         for subject in &subjects {
-            planner.take(subject, vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Archived }], &[], None);
+            planner.apply(
+                subject,
+                vec![Decision { month: subject.target.month, window: subject.target.window, verdict: Verdict::Archived }],
+                &[],
+                None,
+            );
         }
-        subjects.iter().map(|subject| format!("{}{}", subject.group, subject.month)).collect::<Vec<_>>()
+        subjects.iter().map(|subject| format!("{}{}", subject.group, subject.target.month)).collect::<Vec<_>>()
     };
     let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
     assert_eq!(archived(3, &mut planner), ["02026-10", "12026-10", "22026-10"]);
     let finished = planner.finish(true);
-    assert_eq!((shown(&finished).as_str(), finished.progress.idle_rounds), ("Plan []", 0));
+    assert_eq!((describe(&finished).as_str(), finished.progress.idle_rounds), ("Plan []", 0));
     let mut planner = Planner::new(&run, &groups, &memory, finished.progress, false);
     assert_eq!(archived(100, &mut planner), ["32026-10", "42026-10", "02026-09", "12026-09", "22026-09", "32026-09", "42026-09"]);
     let finished = planner.finish(true);
-    assert_eq!(finished.next, Next::Report, "nothing is left to go on with");
+    assert_eq!(finished.next, Next::Report, "nothing is left to compare");
     assert_eq!(finished.progress.archived.into_values().collect::<Vec<_>>(), [5, 5]);
-    // What is planned is exported first; comparing goes on afterwards.
+    // Planned windows are exported before the comparison continues.
     let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
-    let subject = planner.to_compare(1).remove(0);
-    planner.take(
+    let subject = planner.next_subjects(1).remove(0);
+    planner.apply(
         &subject,
-        vec![Decision { month: subject.month, window: subject.window, verdict: Verdict::Export(Start::default()) }],
+        vec![Decision { month: subject.target.month, window: subject.target.window, verdict: Verdict::Export(KnownGaps::default()) }],
         &[],
         None,
     );
-    assert_eq!(shown(&planner.finish(true)), "Export [0]");
+    assert_eq!(describe(&planner.finish(true)), "Export [0]");
 }
 
 #[test]
-fn force_is_settled_once_this_run_has_checked_the_window() {
+fn under_force_a_checked_window_is_an_ordinary_window() {
     let memory = Memory::default();
     let (run, groups) = (Run { force: true, ..run() }, groups(1));
     let first = round(&run, &groups, Progress::default(), false, &Archive::default(), &[]);
@@ -345,26 +363,26 @@ fn force_is_settled_once_this_run_has_checked_the_window() {
         (Some(checked(Outcome::Exported, None)), None),
     ] {
         let mut planner = Planner::new(&run, &groups, &memory, first.progress.clone(), false);
-        let subject = planner.last_round(|_| child.clone()).remove(0);
+        let subject = planner.take_last_round(|_| child.clone()).remove(0);
         assert_eq!(planner.question(&subject, now).force_since, force_since, "{child:?}");
     }
 }
 
 #[test]
-fn a_window_in_parts_stays_open_until_each_part_is_settled() {
+fn each_part_of_a_window_has_its_own_outcome() {
     let memory = Memory::default();
     let (run, groups) = (run(), groups(1));
     let half = |from: i64, to: i64| Window { from: Millis(october().from.0 + from), to: Millis(october().from.0 + to) };
     let mut planner = Planner::new(&run, &groups, &memory, Progress::default(), false);
-    let subject = planner.to_compare(1).remove(0);
+    let subject = planner.next_subjects(1).remove(0);
     let september = "2026-09".parse().unwrap();
     let part = |month, window, verdict| Decision { month, window, verdict };
     let parts = vec![
-        part(september, half(0, 9), Verdict::Export(Start::default())),
+        part(september, half(0, 9), Verdict::Export(KnownGaps::default())),
         part(run.due_month, half(10, 19), Verdict::NothingYet),
-        part(run.due_month, half(20, 29), Verdict::Export(Start::default())),
+        part(run.due_month, half(20, 29), Verdict::Export(KnownGaps::default())),
     ];
-    planner.take(&subject, parts, &[], None);
+    planner.apply(&subject, parts, &[], None);
     let finished = planner.finish(false);
     let items: Vec<_> = finished.items.iter().map(|item| (item.month, item.window)).collect();
     assert_eq!(items, [(september, half(0, 9)), (run.due_month, half(20, 29))]);
@@ -372,25 +390,25 @@ fn a_window_in_parts_stays_open_until_each_part_is_settled() {
 }
 
 #[test]
-fn changed_objects_are_a_warning_once() {
+fn changed_objects_are_one_warning() {
     let (run, groups, mut archive) = (run(), groups(1), Archive::default());
-    archive.gets(&groups[0], 0, "exported", "arn:other");
+    archive.add_manifest(&groups[0], 0, "exported", "arn:other");
     let Content::Manifest { folder, .. } = &mut archive.0.get_mut(&0).unwrap().1[0].content else { unreachable!() };
     folder.digest = "other".into();
     let finished = round(&run, &groups, Progress::default(), false, &archive, &[]);
-    assert_eq!(shown(&finished), "Report []");
+    assert_eq!(describe(&finished), "Report []");
     let [warning] = &finished.progress.warnings[..] else { panic!("{:?}", finished.progress.warnings) };
     assert_eq!(warning.name, WarningName::ObjectsChanged);
     assert!(warning.message.starts_with("the objects of manifest "), "{warning:?}");
 }
 
 #[test]
-fn the_slots_time_is_that_of_what_is_archived_of_the_due_month() {
+fn the_time_of_the_slot_is_that_of_the_archived_windows_of_the_due_month() {
     let (run, groups, mut archive) = (run(), groups(2), Archive::default());
-    archive.gets(&groups[0], 0, "exported", "arn:other");
+    archive.add_manifest(&groups[0], 0, "exported", "arn:other");
     let first = round(&run, &groups, Progress::default(), false, &archive, &[]);
     assert_eq!(first.progress.due_month_seconds, 30.5);
-    archive.gets(&groups[1], 1, "empty", EXECUTION);
+    archive.add_manifest(&groups[1], 1, "empty", EXECUTION);
     let last = round(&run, &groups, first.progress, false, &archive, &[]);
     assert_eq!(last.progress.due_month_seconds, 61.0);
 }

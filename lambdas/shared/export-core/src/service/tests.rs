@@ -16,7 +16,7 @@ fn check(error: ExportError, name: ErrorName, part: &str) {
 }
 
 #[test]
-fn bucket_problems_go_by_the_message_whatever_the_code() {
+fn bucket_problems_are_matched_by_message_whatever_the_code() {
     let acl = "GetBucketAcl call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform this operation.";
     for code in ["InvalidParameterException", "AccessDeniedException"] {
         let error = create_error(&answered(code, acl), &stack(), &bucket());
@@ -48,7 +48,7 @@ fn bucket_problems_go_by_the_message_whatever_the_code() {
 }
 
 #[test]
-fn each_refusal_of_cloudwatch_logs_has_one_name() {
+fn each_failure_of_cloudwatch_logs_has_one_name() {
     for (code, status, name) in [
         ("ThrottlingException", 400, ErrorName::LogsThrottled),
         ("TooManyRequestsException", 429, ErrorName::LogsThrottled),
@@ -73,7 +73,7 @@ fn each_refusal_of_cloudwatch_logs_has_one_name() {
 }
 
 #[test]
-fn words_in_a_log_groups_name_mean_nothing() {
+fn words_in_the_name_of_a_log_group_do_not_matter() {
     for name in ["kms-rotate", "bucket-sync", "putobject"] {
         let message = format!(
             "User: arn:aws:sts::1:role/r is not authorized to perform: logs:CreateExportTask on resource: arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/{name}"
@@ -85,7 +85,7 @@ fn words_in_a_log_groups_name_mean_nothing() {
         );
     }
     let s3 = ServiceFailure { operation: "ListObjectsV2", ..answered("AccessDenied", "no access to arn:aws:s3:::kms-archive") };
-    check(archive_error(&s3, &stack(), "my-archive", "s3:ListBucket"), ErrorName::AccessDenied, "s3:ListBucket");
+    check(s3_error(&s3, &stack(), "my-archive", None), ErrorName::AccessDenied, "s3:ListBucket");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn throttling_that_mentions_the_bucket_stays_throttling() {
 }
 
 #[test]
-fn each_refusal_of_s3_has_one_name() {
+fn each_failure_of_s3_has_one_name() {
     let s3 =
         |code: &str, status| ServiceFailure { operation: "PutObject", code: Some(code.into()), message: "m".into(), status: Some(status) };
     for (code, status, name) in [
@@ -109,13 +109,25 @@ fn each_refusal_of_s3_has_one_name() {
         ("AccessDenied", 403, ErrorName::AccessDenied),
         ("InvalidRequest", 400, ErrorName::Unexpected),
     ] {
-        assert_eq!(archive_error(&s3(code, status), &stack(), "my-archive", "s3:ListBucket").name, name, "{code}");
+        assert_eq!(s3_error(&s3(code, status), &stack(), "my-archive", Some("a/b")).name, name, "{code}");
     }
-    check(
-        archive_error(&s3("AccessDenied", 403), &stack(), "my-archive", "s3:ListBucket"),
-        ErrorName::AccessDenied,
-        "Allow s3:ListBucket in bucket \"my-archive\" to the caller's role.",
-    );
+}
+
+#[test]
+fn a_denied_call_of_s3_names_the_permission_that_it_needs() {
+    for (operation, key, fix) in [
+        ("ListObjectsV2", None, "Allow s3:ListBucket on arn:aws:s3:::my-archive to the caller's role."),
+        ("PutObject", Some("a/b"), "Allow s3:PutObject on arn:aws:s3:::my-archive/a/b to the caller's role."),
+        ("DeleteObject", Some("a/b"), "Allow s3:DeleteObject on arn:aws:s3:::my-archive/a/b to the caller's role."),
+        (
+            "GetObject",
+            Some("a/b"),
+            "Allow s3:GetObject on arn:aws:s3:::my-archive/a/b, and s3:ListBucket on arn:aws:s3:::my-archive, to the caller's role.",
+        ),
+    ] {
+        let denied = ServiceFailure { operation, ..answered("AccessDenied", "no") };
+        check(s3_error(&denied, &stack(), "my-archive", key), ErrorName::AccessDenied, fix);
+    }
 }
 
 #[test]
@@ -127,7 +139,7 @@ fn a_busy_slot_and_too_many_requests_share_a_code() {
 }
 
 #[test]
-fn every_statement_is_of_the_stacks_partition() {
+fn every_statement_has_the_partition_of_the_stack() {
     let china = Stack { partition: "aws-cn".into(), region: "cn-north-1".into(), ..stack() };
     let error = create_error(&answered("InvalidParameterException", "GetBucketAcl call on the given bucket failed."), &china, &bucket());
     check(error.clone(), ErrorName::DestinationRejected, "arn:aws-cn:s3:::my-archive");

@@ -1,11 +1,11 @@
-//! JSON of any shape, and inputs and events that are valid, for the properties to start from.
+//! JSON of any shape, and valid inputs and events, as starting points of the properties.
 
 use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::TZ_VARIANTS;
 use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
-/// Texts at the edges of the rules, and texts that have broken parsers before.
+/// Texts at the limits of the rules, and texts that broke parsers before.
 const TEXTS: [&str; 62] = [
     "",
     " ",
@@ -71,7 +71,7 @@ const TEXTS: [&str; 62] = [
     "[]; DROP",
 ];
 
-/// Lengths around every limit the rules have.
+/// Lengths around every limit of the rules.
 const LENGTHS: [usize; 12] = [2, 119, 121, 255, 256, 300, 301, 511, 512, 513, 901, 40_000];
 
 pub const FIELDS: [&str; 27] = [
@@ -165,7 +165,7 @@ pub fn wrapped(value: Value, depth: usize, name: &str) -> Value {
 /// that no two are in each other's way.
 pub fn valid_run() -> impl Strategy<Value = (Value, String)> {
     let entry = || (0u8..6, "[A-Za-z0-9._/#-]{0,20}", placement());
-    // Seldom more than a page or two: the long ones take most of the time and rarely find what short ones do not.
+    // Mostly short, because long inputs take most of the time and rarely find more.
     let entries = prop_oneof![19 => prop::collection::vec(entry(), 1..6), 1 => prop::collection::vec(entry(), 45..130)];
     let settings = (
         prop::option::of("[A-Za-z0-9._-]{3,40}"),
@@ -190,7 +190,7 @@ pub fn valid_run() -> impl Strategy<Value = (Value, String)> {
             input["settleDays"] = settle_days.into();
         }
         let first = NaiveDate::from_ymd_opt(year, month, 1).expect("a first of a month");
-        // The same month in every time zone, and the one before it has settled.
+        // The same month in every time zone, after the settleDays of the month before.
         let instant = |days| (first + TimeDelta::days(days)).format("%Y-%m-28T04:00:00Z").to_string();
         match kind {
             0 => input["scheduledTime"] = instant(45).into(),

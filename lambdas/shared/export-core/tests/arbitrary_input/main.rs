@@ -11,11 +11,12 @@ use export_core::{
     BucketName, ErrorName, ExecutionArn, ExportError, LogGroupName, Month, Prefix, SettleDays, TaskId,
     contract::{
         check,
-        create::{self, Task},
-        plan::{self, Child},
+        create::{self, TaskAction},
+        plan::{self, ChildResult},
     },
+    decide::WindowHistory,
     entry::{Entry, Selector},
-    input::{Look, RunInput, best_entries},
+    input::{MonthToCompare, RunInput, best_entries},
     month::FIRST_YEAR,
     place::Stack,
     time::{format_instant, parse_instant},
@@ -25,7 +26,7 @@ use mutation::{mutated, mutations, places};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
-/// Fails with both sides shown; shrinking goes on from there.
+/// Fails with both sides in the message, so that proptest can shrink the case.
 type Checked = Result<(), TestCaseError>;
 
 fn config() -> ProptestConfig {
@@ -53,7 +54,7 @@ fn field_names(value: &Value) -> Vec<String> {
     value.as_object().into_iter().flat_map(Map::keys).map(|name| name.chars().take(120).collect()).collect()
 }
 
-/// An error of a name that the state machine knows as final, with a message that begins with the field it is about.
+/// An error that the state machine does not retry, with a message that begins with the wrong field.
 fn assert_named(error: &ExportError, source: &Value, required: &[&str]) -> Checked {
     let message = &error.message;
     let cause = json!({"errorType": error.name.as_str(), "errorMessage": message}).to_string();
@@ -64,7 +65,7 @@ fn assert_named(error: &ExportError, source: &Value, required: &[&str]) -> Check
         ErrorName::InvalidInput => {
             let of_an_object = field_names(source).into_iter().chain(required.iter().map(|name| name.to_string()));
             let no_object = !source.is_object() && (begins_with("the input") || begins_with("the event"));
-            // A cut name is followed by dots.
+            // A shortened name ends with dots.
             no_object || of_an_object.into_iter().any(|name| begins_with(&name) || message.starts_with(&format!("{name}...")))
         }
         other => return Err(TestCaseError::fail(format!("{other}: {message}"))),
@@ -73,7 +74,7 @@ fn assert_named(error: &ExportError, source: &Value, required: &[&str]) -> Check
     Ok(())
 }
 
-/// The run that an input becomes, what it looks at, and the first window of each of its entries through create and check.
+/// The run of an input, its months, and the first window of each entry through create and check.
 fn check_run(input: &Value, start: DateTime<Utc>, must_accept: bool) -> Checked {
     let mut run = match RunInput::parse(input, &stack()) {
         Ok(run) => run,
@@ -81,22 +82,25 @@ fn check_run(input: &Value, start: DateTime<Utc>, must_accept: bool) -> Checked 
         Err(error) => return assert_named(&error, input, &["logGroups"]),
     };
     prop_assert_eq!(run.entries.len() + run.warnings.len(), input["logGroups"].as_array().map_or(0, Vec::len));
-    let looks = match run.looks(start, None, false) {
-        Ok(looks) => looks,
+    let scope = match run.fix_scope(start, None, false) {
+        Ok(scope) => scope,
         Err(error) if must_accept => return Err(TestCaseError::fail(error.to_string())),
         Err(error) => return assert_named(&error, input, &[]),
     };
-    for pair in looks.months.windows(2) {
+    for pair in scope.months.windows(2) {
         let tile = pair[1].window.to.0 + 1 == pair[0].window.from.0;
         prop_assert!(pair[1].month.next() == pair[0].month && tile, "{pair:?}");
     }
-    prop_assert!(looks.months.iter().all(|look| look.after_first_covered || look.window.settled_at(run.settle_days) <= start), "{looks:?}");
-    let Some(look) = looks.months.first() else { return Ok(()) };
-    run.entries.iter().try_for_each(|entry| check_entry(&run, entry, look, start))
+    prop_assert!(
+        scope.months.iter().all(|month| month.after_first_covered || month.window.settled_at(run.settle_days) <= start),
+        "{scope:?}"
+    );
+    let Some(month) = scope.months.first() else { return Ok(()) };
+    run.entries.iter().try_for_each(|entry| check_entry(&run, entry, month, start))
 }
 
-/// What plan-exports makes of an entry: the item of a log group that it matches, which create takes as it was planned.
-fn check_entry(run: &RunInput, entry: &Entry, look: &Look, start: DateTime<Utc>) -> Checked {
+/// The item that plan-exports makes for a log group of an entry. create-export-task uses it unchanged.
+fn check_entry(run: &RunInput, entry: &Entry, month: &MonthToCompare, start: DateTime<Utc>) -> Checked {
     let name = match &entry.selector {
         Selector::Name(name) => name.clone(),
         Selector::Prefix { log_group_name_prefix: prefix, .. } => match LogGroupName::parse(&format!("{prefix}-member")) {
@@ -115,17 +119,16 @@ fn check_entry(run: &RunInput, entry: &Entry, look: &Look, start: DateTime<Utc>)
     let item = json!(plan::Item {
         source: source.clone(),
         timezone: run.timezone.name().to_owned(),
-        month: look.month,
-        from: look.window.from,
-        to: look.window.to,
+        month: month.month,
+        from: month.window.from,
+        to: month.window.to,
         force: run.force,
         start_time: format_instant(start),
         execution: execution.clone(),
-        is_open: true,
-        seen_since: Some(format_instant(start)),
+        history: WindowHistory { is_open: true, seen_since: Some(start) },
     });
-    let Some(target) = check_create(&item, can_be_named(look.month))? else { return Ok(()) };
-    prop_assert_eq!((target.place, target.month, target.window), (place, look.month, look.window));
+    let Some(target) = check_create(&item, can_be_named(month.month))? else { return Ok(()) };
+    prop_assert_eq!((target.place, target.month, target.window), (place, month.month, month.window));
     Ok(())
 }
 
@@ -146,11 +149,11 @@ fn check_create(event: &Value, must_accept: bool) -> Result<Option<export_core::
     prop_assert!((1..=512).contains(&target.task_name().len()));
     prop_assert!(stack.manifest_key(&target.manifest_key()).len() < 1024);
     let task_id = TaskId::parse("t-1").expect("a task id");
-    let answer = json!(request.respond(target.clone(), Task::Created(task_id), Default::default()));
+    let answer = json!(request.respond(target.clone(), TaskAction::Created(task_id), Default::default()));
     match check::Request::parse(&answer, &stack) {
         Ok(check) => {
-            let expected = (Some(&target), request.timezone, request.remembered);
-            prop_assert_eq!((check.target.as_ref(), check.timezone, check.remembered), expected);
+            let expected = (Some(&target), request.timezone, request.history);
+            prop_assert_eq!((check.target.as_ref(), check.timezone, check.history), expected);
         }
         Err(error) if !can_be_named(target.month) => assert_named(&error, &answer, &[])?,
         Err(error) => return Err(TestCaseError::fail(format!("check refuses create's answer {answer}: {error}"))),
@@ -158,7 +161,7 @@ fn check_create(event: &Value, must_accept: bool) -> Result<Option<export_core::
     Ok(Some(target))
 }
 
-/// The month before one of the first `scheduledTime`s is one that no input may name: every entry is refused then, by name.
+/// An input may not name the month before one of the first `scheduledTime`s: then every entry is refused with an error name.
 fn can_be_named(month: Month) -> bool {
     month.year() >= FIRST_YEAR
 }
@@ -179,14 +182,14 @@ fn check_plan(event: &Value) -> Checked {
         Err(error) => assert_named(&error, event, &["execution", "startTime", "state"]),
         Ok(request) => {
             prop_assert_eq!(&request.state, &event["state"]);
-            // A state is an input or holds a plan, never both.
+            // A state is an input or has a plan, never both.
             prop_assert!(request.plan().is_none() || RunInput::parse(&request.state, &stack()).is_err());
             Ok(())
         }
     }
 }
 
-/// Where a value stands, as the messages write it: `logGroups[3].exclude[0]`.
+/// The path of a value as in the messages: `logGroups[3].exclude[0]`.
 fn path_of(place: &str) -> String {
     let written: String =
         place.split('/').skip(1).map(|part| if part.parse::<usize>().is_ok() { format!("[{part}]") } else { format!(".{part}") }).collect();
@@ -212,48 +215,48 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_json_is_refused_by_name_or_kept(value in any_json()) {
+    fn any_json_is_refused_with_an_error_name_or_accepted(value in any_json()) {
         check_run(&value, now(), false)?;
         check_create(&value, false)?;
         check_check(&value)?;
         check_plan(&value)?;
         check_plan(&plan_event(value.clone()))?;
-        Child::read(&value);
-        Child::read(&record(value));
+        ChildResult::parse(&value);
+        ChildResult::parse(&record(value));
     }
 
     #[test]
-    fn a_valid_run_is_taken_and_every_entry_of_it((input, start) in valid_run()) {
+    fn a_valid_run_is_accepted_with_every_entry((input, start) in valid_run()) {
         check_run(&input, parse_instant(&start).expect("an instant"), true)?;
         check_plan(&plan_event(input))?;
     }
 
     #[test]
-    fn a_run_with_mistakes_is_refused_by_name_or_kept((input, start) in valid_run(), mutations in mutations()) {
+    fn a_run_with_mistakes_is_refused_with_an_error_name_or_accepted((input, start) in valid_run(), mutations in mutations()) {
         check_run(&mutated(input.clone(), &mutations), parse_instant(&start).expect("an instant"), false)?;
         check_plan(&mutated(plan_event(input), &mutations))?;
         check_plan(&mutated(plan_event(planned()), &mutations))?;
     }
 
     #[test]
-    fn a_create_event_with_mistakes_and_its_answer_are_refused_by_name_or_kept(event in valid_create_event(), mutations in mutations()) {
+    fn a_create_event_with_mistakes_and_its_response_are_refused_with_an_error_name_or_accepted(event in valid_create_event(), mutations in mutations()) {
         let stack = stack();
         check_create(&event, true)?;
         check_create(&mutated(event.clone(), &mutations), false)?;
         let request = create::Request::parse(&event, &stack).expect("a valid event");
         let target = request.target(&stack, now()).expect("a month that is over");
-        let answer = json!(request.respond(target, Task::Adopted(TaskId::parse("t-1").expect("a task id")), Default::default()));
+        let answer = json!(request.respond(target, TaskAction::Adopted(TaskId::parse("t-1").expect("a task id")), Default::default()));
         check_check(&mutated(answer, &mutations))?;
     }
 
     #[test]
-    fn a_childs_result_with_mistakes_is_read_or_passed_over(mutations in mutations()) {
+    fn a_result_with_mistakes_is_parsed_or_ignored(mutations in mutations()) {
         let output = json!({"status": "COMPLETED", "outcome": "exported", "reason": null, "taskId": "t", "objects": 1, "bytes": 2, "seconds": 0.5, "warnings": []});
-        Child::read(&mutated(record(output.clone()), &mutations));
-        Child::read(&record(mutated(output, &mutations)));
+        ChildResult::parse(&mutated(record(output.clone()), &mutations));
+        ChildResult::parse(&record(mutated(output, &mutations)));
     }
 
-    /// The message names the one field that is wrong, by its whole path, and no other.
+    /// The message names only the wrong field, by its whole path.
     #[test]
     fn one_value_of_a_wrong_type_is_named_by_its_path((mut input, _) in valid_run(), at in any::<prop::sample::Index>(), wrong in select(vec![Value::Null, json!(7.5), json!([[]])])) {
         let places: Vec<String> = places(&input).into_iter().filter(|place| !place.is_empty()).collect();
@@ -263,7 +266,7 @@ proptest! {
         match RunInput::parse(&input, &stack()) {
             Err(error) => {
                 prop_assert_eq!(error.name, ErrorName::InvalidInput);
-                // A list where a list belongs is looked into.
+                // The elements of a list are checked too.
                 let inside = format!("{path}[0] is []: ");
                 prop_assert!(error.message.starts_with(&format!("{path} is {wrong}: ")) || error.message.starts_with(&inside), "{path}: {error}");
                 prop_assert_eq!(error.message.matches(" is ").count(), 1, "{}", error);

@@ -1,4 +1,4 @@
-//! Changes to a JSON value that keep most of its structure: what a person's edit or another version's event does to it.
+//! Changes to a JSON value that keep most of its structure, as a person's edit or another version's event does.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ pub enum Change {
     /// An element of a list, so many times more; a field, once under another name.
     Repeat(usize, String),
     Rename(String),
-    /// By what stands somewhere else in the value.
+    /// Another part of the value.
     Splice(prop::sample::Index),
     Wrap(usize, String),
-    /// Cut a text at a character, and put another text in between.
+    /// Split a text at a character, and insert another text.
     Edit(prop::sample::Index, String),
 }
 

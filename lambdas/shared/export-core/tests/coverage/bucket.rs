@@ -1,4 +1,4 @@
-//! What lies in the archive's bucket, and how a run reads and writes it: as the archive crate does.
+//! The objects of the archive's bucket, and how a run reads and writes them: as the archive crate does.
 
 use std::cmp::Reverse;
 
@@ -8,16 +8,16 @@ use export_core::{
     contract::report::Report,
     decide::Question,
     destination::task_folder,
-    manifest::{Content, Folder, Found, Manifest, is_hidden},
+    manifest::{Content, FolderContents, FoundManifest, Manifest, is_hidden},
     missing::{FoundLogGroups, Memory, OpenWindow},
     place::{ManifestKey, Place},
-    planner::Speed,
+    planner::TaskSpeed,
     time::{Millis, parse_instant},
 };
 
 use crate::world::{StoredManifest, World};
 
-/// Of the scheduled runs that have ended.
+/// What the scheduled runs that have ended reported.
 #[derive(Default)]
 pub struct LastRuns {
     pub compared_through: Option<Month>,
@@ -51,7 +51,7 @@ impl World {
         last
     }
 
-    /// By the time in the file's name.
+    /// By the start times in their names.
     pub fn reports_newest_first(&self) -> impl Iterator<Item = (&String, &Report)> {
         let mut reports: Vec<_> = self.reports.iter().collect();
         reports.sort_by_key(|(key, _)| std::cmp::Reverse(key.rsplit('/').next().unwrap().to_owned()));
@@ -64,7 +64,7 @@ impl World {
     }
 
     pub fn open_windows(&self) -> impl Iterator<Item = OpenWindow> {
-        self.missing.iter().map(|(key, bytes)| OpenWindow::read(bytes, key, &self.stack).unwrap())
+        self.missing.iter().map(|(key, bytes)| OpenWindow::parse(bytes, key, &self.stack).unwrap())
     }
 
     pub fn put_open(&mut self, open: &OpenWindow) {
@@ -79,23 +79,32 @@ impl World {
 
     pub fn oldest_task(&self, question: &Question) -> Option<DateTime<Utc>> {
         let any = Window { from: Millis(i64::MIN), to: Millis(i64::MAX) };
-        let near = self.list_manifests(question.place, question.month, any).into_iter().filter(|(key, _)| key.month <= question.month);
-        let read = near.filter_map(|(key, _)| self.read_manifest(question.place, &key));
+        let near = self
+            .list_manifests(&question.target.place, question.target.month, any)
+            .into_iter()
+            .filter(|(key, _)| key.month <= question.target.month);
+        let read = near.filter_map(|(key, _)| self.read_manifest(&question.target.place, &key));
         let tasks = read.filter(|found| found.manifest().is_some_and(|manifest| manifest.task_id.is_some()));
         tasks.filter_map(|found| found.manifest().and_then(Manifest::created_at)).min()
     }
 
-    pub fn speed(&self, question: &Question) -> Option<Speed> {
+    pub fn speed(&self, question: &Question) -> Option<TaskSpeed> {
         let any = Window { from: Millis(i64::MIN), to: Millis(i64::MAX) };
-        let before = question.month.previous();
-        let mut keys: Vec<ManifestKey> =
-            self.list_manifests(question.place, before, any).into_iter().map(|(key, _)| key).filter(|key| key.month <= before).collect();
+        let before = question.target.month.previous();
+        let mut keys: Vec<ManifestKey> = self
+            .list_manifests(&question.target.place, before, any)
+            .into_iter()
+            .map(|(key, _)| key)
+            .filter(|key| key.month <= before)
+            .collect();
         keys.sort_unstable_by_key(|key| Reverse((key.window.duration(), key.window.from)));
-        keys.iter().filter_map(|key| self.read_manifest(question.place, key)).find_map(|found| found.manifest().and_then(Speed::of))
+        keys.iter()
+            .filter_map(|key| self.read_manifest(&question.target.place, key))
+            .find_map(|found| found.manifest().and_then(TaskSpeed::of))
     }
 
-    pub fn list_folder(&self, folder: &str) -> Folder {
-        let mut listed = Folder::default();
+    pub fn list_folder(&self, folder: &str) -> FolderContents {
+        let mut listed = FolderContents::default();
         for (key, object) in self.objects.range(folder.to_owned()..).take_while(|(key, _)| key.starts_with(folder)) {
             let rest = &key[folder.len()..];
             listed.objects += 1;
@@ -107,12 +116,12 @@ impl World {
         listed
     }
 
-    /// The keys of the manifests that overlap, in the month's folder and its neighbours', each with what lies there.
+    /// The keys of the overlapping manifests, in the folders of the month and its neighbours, with their contents.
     pub fn list_manifests(&self, place: &Place, month: Month, window: Window) -> Vec<(ManifestKey, StoredManifest)> {
         let mut listed = Vec::new();
         let hash = place.hash();
         for month in [month.previous(), month, month.next()] {
-            let folder = self.stack.manifests(month);
+            let folder = self.stack.month_folder(month);
             for (key, stored) in self.manifests.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder)) {
                 let key = ManifestKey::parse(month, &key[folder.len()..]);
                 let is_own = |key: &ManifestKey| key.place == hash && key.window.overlaps(window);
@@ -122,26 +131,26 @@ impl World {
         listed
     }
 
-    /// Reads one manifest as it is now. `None`: it is not there any more.
-    pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<Found> {
+    /// Reads one manifest. `None`: it does not exist any more.
+    pub fn read_manifest(&self, place: &Place, key: &ManifestKey) -> Option<FoundManifest> {
         let stored = self.manifests.get(&self.stack.manifest_key(key))?;
-        // Another content is another manifest.
+        // With other contents, it is another manifest.
         let etag = String::from_utf8(stored.bytes.clone()).unwrap();
-        Some(Found { key: key.clone(), etag, content: self.content(place, key, stored) })
+        Some(FoundManifest { key: key.clone(), etag, content: self.content(place, key, stored) })
     }
 
     fn content(&self, place: &Place, key: &ManifestKey, stored: &StoredManifest) -> Content {
         if stored.is_unreadable {
             return Content::Unreadable("InvalidObjectState".to_owned());
         }
-        let content = Content::read(&stored.bytes, place, key, self.now);
-        match content.task_id().map(|task_id| self.list_folder(&task_folder(&place.destination.prefix(key.month), task_id))) {
+        let content = Content::parse(&stored.bytes, place, key, self.now);
+        match content.task_id().map(|task_id| self.list_folder(&task_folder(&place.destination.prefix_of(key.month), task_id))) {
             Some(folder) => content.with_folder(folder),
             None => content,
         }
     }
 
-    /// S3's conditional write: `If-None-Match: *` where nothing lay there, else `If-Match` with the entity tag of what did.
+    /// S3's conditional write: `If-None-Match: *` if there was no object, else `If-Match` with its ETag.
     pub fn put_manifest(&mut self, key: &ManifestKey, old: Option<&StoredManifest>, bytes: Vec<u8>) -> bool {
         let path = self.stack.manifest_key(key);
         if self.manifests.get(&path) != old {

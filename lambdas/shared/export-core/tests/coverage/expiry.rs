@@ -1,4 +1,4 @@
-//! What has to hold of a shorter retention that `expiry` lets pass, whatever happened before.
+//! The properties of a shorter retention that `expiry` allows.
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
@@ -8,7 +8,7 @@ use export_core::{
     decide::LogGroup,
     destination::task_folder,
     expiry::{Answer, Proposal},
-    manifest::Found,
+    manifest::FoundManifest,
     place::Place,
     time::Millis,
 };
@@ -23,10 +23,10 @@ use crate::{
 
 /// One is shorter than an operator can ask for: it reaches what has just been exported.
 const DAYS: [u32; 2] = [30, 60];
-/// As if retention had kept the log group's events so long, and no longer.
+/// The log group as if retention had kept its events for so many days.
 const KEPT: [i32; 3] = [40, 75, 1000];
 
-/// The answer on a retention of so many days, and the events that it would delete at once.
+/// The answer for a retention of so many days, and the events that it would delete at once.
 fn ask(world: &World, group: usize, days: u32, kept: i32) -> (Answer, Vec<usize>) {
     let mut log_group = world.describe(world.groups[group].name);
     if let LogGroup::Present { retention_in_days, .. } = &mut log_group {
@@ -53,26 +53,26 @@ fn places(world: &World, group: usize) -> impl Iterator<Item = &Place> {
     world.places.iter().map(|(place, _)| place).filter(move |place| world.group_of(place) == group)
 }
 
-fn found(world: &World, group: usize, exposed: Window) -> Vec<Found> {
+fn found(world: &World, group: usize, exposed: Window) -> Vec<FoundManifest> {
     let mut keys = BTreeSet::new();
     for place in places(world, group) {
-        for (month, window) in Month::parts_of(exposed, world.zone) {
+        for (month, window) in Month::split_window(exposed, world.zone) {
             keys.extend(world.list_manifests(place, month, window).into_iter().map(|(key, _)| (place, key)));
         }
     }
     keys.into_iter().filter_map(|(place, key)| world.read_manifest(place, &key)).collect()
 }
 
-/// The events in objects that lie in S3 and that valid manifests count.
+/// The events in existing objects that valid manifests state.
 fn archived(world: &World, group: usize) -> BTreeSet<usize> {
     let mut archived = BTreeSet::new();
     let all = Window { from: Millis(0), to: Millis::of(world.now) };
     for place in places(world, group) {
-        for (month, window) in Month::parts_of(all, world.zone).into_iter().rev().take(24) {
+        for (month, window) in Month::split_window(all, world.zone).into_iter().rev().take(24) {
             for (key, _) in world.list_manifests(place, month, window) {
-                let Some(found) = world.read_manifest(place, &key).filter(Found::is_valid) else { continue };
+                let Some(found) = world.read_manifest(place, &key).filter(FoundManifest::is_valid) else { continue };
                 let Some(task_id) = found.content.task_id() else { continue };
-                let folder = task_folder(&place.destination.prefix(key.month), task_id);
+                let folder = task_folder(&place.destination.prefix_of(key.month), task_id);
                 let objects = world.objects.range(folder.clone()..).take_while(|(key, _)| key.starts_with(&folder));
                 archived.extend(objects.flat_map(|(_, object)| object.events.iter().copied()));
             }
@@ -81,7 +81,7 @@ fn archived(world: &World, group: usize) -> BTreeSet<usize> {
     archived
 }
 
-/// (m) Where a retention may be set, every event that it deletes at once is in an object that a valid manifest counts.
+/// (m) If a retention is allowed, every event that it deletes at once is in an object that a valid manifest states.
 pub fn check(world: &World) -> Result<(), String> {
     for group in 0..world.groups.len() {
         if world.describe(world.groups[group].name) == LogGroup::Absent {
@@ -113,9 +113,9 @@ fn settled() -> Shared {
     world
 }
 
-/// The property is no empty one.
+/// The property is not vacuous.
 #[test]
-fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
+fn a_complete_archive_lets_the_retention_be_shortened() {
     let world = settled();
     for group in 0..2 {
         let (answer, deleted) = ask(&world.borrow(), group, 60, 1000);
@@ -125,7 +125,7 @@ fn an_archive_that_is_settled_and_whole_lets_retention_be_shortened() {
 }
 
 #[test]
-fn what_people_do_to_a_whole_archive_is_found() {
+fn damage_to_a_complete_archive_is_found() {
     let late = (0..2usize, 0..336i16).prop_map(|(group, hours_old)| Change::Late { group, hours_old });
     let change = prop_oneof![3 => person().prop_map(Change::Person), 1 => late, 1 => (1..60u8).prop_map(Change::Days)];
     crate::check(60, vec(change, 1..4), |changes| {

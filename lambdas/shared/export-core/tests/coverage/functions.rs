@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExportError, TaskId,
-    contract::{create::Reason, plan::Child},
-    decide::{Decision, Evidence, Export, LogGroup, Need, Question, Remembered, Verdict, decide},
+    contract::{create::SkipReason, plan::ChildResult},
+    decide::{CompletedExport, Decision, Evidence, LogGroup, Need, Question, Verdict, WindowHistory, decide},
     destination::task_folder,
     input::RUN_TIME_LIMIT,
-    manifest::{Found, Manifest},
+    manifest::{FoundManifest, Manifest},
     place::ManifestKey,
     target::Target,
     time::Millis,
@@ -19,42 +19,42 @@ use crate::{
     world::{Fate, StoredManifest, Withdrawn},
 };
 
-/// A manifest as a listing shows it.
+/// A manifest of a listing.
 pub type Listed = (ManifestKey, StoredManifest);
 
 pub struct Answer {
     pub decisions: Vec<Decision>,
-    pub found: Vec<Found>,
+    pub found: Vec<FoundManifest>,
     listed: Vec<Listed>,
 }
 
-/// The manifests that overlap. Between the listing and the reads, others go on.
-pub async fn look(world: &Shared, question: &Question<'_>) -> (Vec<Listed>, Vec<Found>) {
-    let listed = world.borrow().list_manifests(question.place, question.month, question.window);
+/// The overlapping manifests. Between the listing and the reads, other runs continue.
+pub async fn look(world: &Shared, question: &Question<'_>) -> (Vec<Listed>, Vec<FoundManifest>) {
+    let listed = world.borrow().list_manifests(&question.target.place, question.target.month, question.target.window);
     pause().await;
-    let found = listed.iter().filter_map(|(key, _)| world.borrow().read_manifest(question.place, key)).collect();
+    let found = listed.iter().filter_map(|(key, _)| world.borrow().read_manifest(&question.target.place, key)).collect();
     (listed, found)
 }
 
-/// Asks `decide` until it has the evidence that it needs.
+/// Asks `decide`, and adds evidence until it decides.
 pub async fn ask(world: &Shared, question: &Question<'_>, evidence: Evidence) -> Answer {
     let (listed, found) = look(world, question).await;
     let mut evidence = Evidence { manifests: Some(found.clone()), ..evidence };
-    let name = question.place.log_group.as_str();
+    let name = question.target.place.log_group.as_str();
     loop {
         match decide(question, &evidence) {
             Ok(decisions) => return Answer { decisions, found, listed },
             Err(Need::LogGroup) => evidence.log_group = Some(world.borrow().describe(name)),
             Err(Need::NewestEvent) => evidence.newest_event = Some(world.borrow().newest_event(name)),
             Err(Need::Stream) => evidence.has_stream = Some(world.borrow().has_stream(question)),
-            Err(Need::AnyEvent) => evidence.any_event = Some(world.borrow().any_event(question)),
+            Err(Need::EventSearch) => evidence.event_search = Some(world.borrow().event_search(question)),
             Err(Need::OldestTask) => evidence.oldest_task = Some(world.borrow().oldest_task(question)),
             Err(Need::Manifests) => unreachable!("they are there"),
         }
     }
 }
 
-/// The run that a window is exported for.
+/// The run that exports a window.
 #[derive(Clone)]
 pub struct Context {
     pub execution: String,
@@ -62,46 +62,47 @@ pub struct Context {
     pub force: bool,
     pub timezone: String,
     /// Of the window.
-    pub remembered: Remembered,
+    pub history: WindowHistory,
 }
 
-/// A child of the map: a task is created, followed and recorded.
-pub async fn export(world: &Shared, context: &Context, target: &Target) -> Child {
+/// A child of the map: creates a task, waits for it, and records what it wrote.
+pub async fn export(world: &Shared, context: &Context, target: &Target) -> ChildResult {
     let task_id = match create(world, context, target).await {
         Ok(task_id) => task_id,
         Err(child) => return child,
     };
     match check(world, context, target, &task_id).await {
-        // The state machine calls a function again that died.
-        Child::Broken { .. } => check(world, context, target, &task_id).await,
+        // The state machine repeats a call whose function died.
+        ChildResult::OtherError { .. } => check(world, context, target, &task_id).await,
         child => child,
     }
 }
 
-async fn create(world: &Shared, context: &Context, target: &Target) -> Result<TaskId, Child> {
+async fn create(world: &Shared, context: &Context, target: &Target) -> Result<TaskId, ChildResult> {
     loop {
         let now = world.borrow().now;
         if now - context.start > RUN_TIME_LIMIT {
-            return Err(Child::Skipped(Reason::RunTimeOver));
+            return Err(ChildResult::Skipped(SkipReason::RunTimeOver));
         }
         let question = Question {
+            force_since: context.force.then_some(context.start),
             planned_since: Some(context.start),
-            remembered: context.remembered,
-            ..target.question(context.force.then_some(context.start), now)
+            history: context.history,
+            ..Question::new(target, now)
         };
         if let Some(child) = not_exported(&ask(world, &question, Evidence::default()).await.decisions, target) {
             return Err(child);
         }
         pause().await;
         if world.borrow().describe(target.place.log_group.as_str()) == LogGroup::Absent {
-            // Deleted since it was looked at.
+            // The log group was deleted meanwhile.
             let absent = Evidence { log_group: Some(LogGroup::Absent), ..Evidence::default() };
             let decisions = ask(world, &question, absent).await.decisions;
-            return Err(not_exported(&decisions, target).unwrap_or(Child::Skipped(Reason::LogGroupNotFound)));
+            return Err(not_exported(&decisions, target).unwrap_or(ChildResult::Skipped(SkipReason::LogGroupNotFound)));
         }
         let mut world = world.borrow_mut();
-        if let Some(own) = adoptable(&world.tasks, target, context.start, Millis::of(world.now)) {
-            return Ok(own);
+        if let Some(task_id) = adoptable(&world.tasks, target, context.start, Millis::of(world.now)) {
+            return Ok(task_id);
         }
         if world.slot_is_busy() {
             world.pass(TimeDelta::hours(1));
@@ -120,29 +121,29 @@ async fn create(world: &Shared, context: &Context, target: &Target) -> Result<Ta
     }
 }
 
-/// Unless the verdict is to export exactly the window.
-fn not_exported(decisions: &[Decision], target: &Target) -> Option<Child> {
+/// `None`: the verdict is to export exactly the window.
+fn not_exported(decisions: &[Decision], target: &Target) -> Option<ChildResult> {
     let failed = decisions.iter().find_map(|one| if let Verdict::Fail(error) = &one.verdict { Some(error.clone()) } else { None });
     match decisions {
-        _ if failed.is_some() => failed.map(Child::Failed),
+        _ if failed.is_some() => failed.map(ChildResult::Failed),
         [Decision { month, window, verdict: Verdict::Export(_) }] if (*month, *window) == (target.month, target.window) => None,
         [Decision { window, verdict, .. }] if *window == target.window => {
-            Some(Child::Skipped(Reason::of(verdict).unwrap_or(Reason::PartlyArchived)))
+            Some(ChildResult::Skipped(SkipReason::of(verdict).unwrap_or(SkipReason::PartlyArchived)))
         }
-        _ => Some(Child::Skipped(Reason::PartlyArchived)),
+        _ => Some(ChildResult::Skipped(SkipReason::PartlyArchived)),
     }
 }
 
-/// Its own task: an active one, or one that was created since the run began and completed.
+/// The target's task: an active one, or a completed one that was created since the run began.
 fn adoptable(tasks: &[crate::world::Task], target: &Target, start: DateTime<Utc>, now: Millis) -> Option<TaskId> {
-    let own = tasks.iter().rev().filter(|task| task.name == target.task_name() && task.fate != Fate::Vanishes);
+    let of_target = tasks.iter().rev().filter(|task| task.name == target.task_name() && task.fate != Fate::Vanishes);
     let has_completed = |task: &crate::world::Task| matches!(task.fate, Fate::Completes | Fate::WritesNothing);
-    let mut usable = own.filter(|task| task.ends > now || (has_completed(task) && task.created >= Millis::of(start)));
+    let mut usable = of_target.filter(|task| task.ends > now || (has_completed(task) && task.created >= Millis::of(start)));
     usable.next().map(|task| task.id.clone())
 }
 
-async fn check(world: &Shared, context: &Context, target: &Target, task_id: &TaskId) -> Child {
-    let failed = |name, message: &str| Child::Failed(ExportError::new(name, message));
+async fn check(world: &Shared, context: &Context, target: &Target, task_id: &TaskId) -> ChildResult {
+    let failed = |name, message: &str| ChildResult::Failed(ExportError::new(name, message));
     let task = world.borrow().tasks.iter().find(|task| task.id == *task_id).unwrap().clone();
     loop {
         pause().await;
@@ -164,12 +165,12 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
         _ => None,
     });
     let folder = world.borrow().list_folder(&task_folder(&target.destination_prefix(), task_id));
-    let export = Export { task_id: task_id.clone(), folder: folder.clone(), created: Some(task.created) };
+    let export = CompletedExport { task_id: task_id.clone(), folder: folder.clone(), created: Some(task.created) };
     let now = world.borrow().now;
-    let question = Question { planned_since: task.created.instant(), remembered: context.remembered, ..target.question(None, now) };
+    let question = Question { planned_since: task.created.instant(), history: context.history, ..Question::new(target, now) };
     let evidence = Evidence { export: Some(export), ..Evidence::default() };
     let Answer { mut decisions, listed, .. } = ask(world, &question, evidence).await;
-    let checked = |outcome, reason| Child::Checked {
+    let checked = |outcome, reason| ChildResult::Checked {
         outcome,
         reason,
         task_id: Some(task_id.clone()),
@@ -181,7 +182,7 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
     match decisions.pop().expect("one verdict on an export").verdict {
         Verdict::Written(outcome) => checked(outcome, None),
         Verdict::Record(reason) => checked(reason.outcome(), Some(reason)),
-        Verdict::Fail(error) => Child::Failed(error),
+        Verdict::Fail(error) => ChildResult::Failed(error),
         Verdict::Write { outcome, replaces, .. } => {
             let manifest = Manifest {
                 task_id: Some(task_id.clone()),
@@ -191,7 +192,7 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
                 digest: Some(folder.digest.clone()),
                 completed: Some(task.ends.to_string()),
                 execution: Some(context.execution.clone()),
-                ..Manifest::of(target, &context.timezone, outcome, task.created)
+                ..Manifest::new(target, &context.timezone, outcome, task.created)
             };
             match record(world, target, &listed, manifest, &replaces, &mut crash).await {
                 Ok(()) => checked(outcome, None),
@@ -202,14 +203,14 @@ async fn check(world: &Shared, context: &Context, target: &Target, task_id: &Tas
     }
 }
 
-/// The function dies after so many steps, and its caller hears of nothing but that.
+/// The function dies after so many steps, and its caller learns only that.
 pub struct Crash(pub Option<u8>);
 
 impl Crash {
-    async fn step(&mut self) -> Result<(), Child> {
+    async fn step(&mut self) -> Result<(), ChildResult> {
         pause().await;
         match &mut self.0 {
-            Some(0) => Err(Child::Broken { error: "Lambda.Unknown".to_owned(), cause: "exit status 1".to_owned() }),
+            Some(0) => Err(ChildResult::OtherError { error: "Lambda.Unknown".to_owned(), cause: "exit status 1".to_owned() }),
             Some(left) => {
                 *left -= 1;
                 Ok(())
@@ -219,7 +220,7 @@ impl Crash {
     }
 }
 
-/// Puts a manifest, takes it back if another one came to lie there meanwhile, and removes those that it replaces.
+/// Writes a manifest, withdraws it if another one was written meanwhile, and removes those that it replaces.
 pub async fn record(
     world: &Shared,
     target: &Target,
@@ -227,10 +228,11 @@ pub async fn record(
     manifest: Manifest,
     replaces: &[ManifestKey],
     crash: &mut Crash,
-) -> Result<(), Child> {
+) -> Result<(), ChildResult> {
     let key = target.manifest_key();
-    let refused =
-        || Child::Failed(ExportError::new(ErrorName::OverlapRefused, format!("manifest {key} or one beside it was written meanwhile")));
+    let refused = || {
+        ChildResult::Failed(ExportError::new(ErrorName::OverlapRefused, format!("manifest {key} or one beside it was written meanwhile")))
+    };
     let at_key = |listed: &[Listed]| listed.iter().find(|(one, _)| *one == key).map(|(_, stored)| stored.clone());
     crash.step().await?;
     let old = at_key(before);

@@ -5,15 +5,15 @@
 //! |---|---|
 //! | `world.rs` | log groups, streams, events, retention, tasks with one slot |
 //! | `bucket.rs` | manifests, open windows and reports, and how a run reads them |
-//! | `run.rs` | a run, as `plan-exports` and the map make it |
+//! | `run.rs` | a run: `plan-exports` and the map |
 //! | `functions.rs` | what `create-export-task` and `check-export-task` do with one window |
 //! | `books.rs` | what `report-archive` does when a run ends |
-//! | `people.rs` | who delete, overwrite, hide, and change log groups |
+//! | `people.rs` | people who delete, overwrite and hide objects, and change log groups |
 //! | `scenario.rs` | the random steps, and the engine that plays them |
 //! | `years.rs` | scheduled runs over half a year, while the zone and the days to settle change |
-//! | `properties.rs` | what has to hold of manifests and events |
-//! | `owed.rs` | what has to hold of `missing/` |
-//! | `expiry.rs` | what has to hold of a shorter retention |
+//! | `properties.rs` | the properties of manifests and events |
+//! | `owed.rs` | the properties of `missing/` |
+//! | `expiry.rs` | the properties of a shorter retention |
 //!
 //! A run is a future that stops before each write, and between a listing and the reads that follow. There, another run goes on, somebody
 //! deletes something, or the run dies.
@@ -21,26 +21,26 @@
 //! The properties:
 //! - (a) Where a run succeeded, valid manifests leave no hole in the months that it looked at, except where it says NothingYet or
 //!   Waiting, or warns.
-//! - (b) No two manifests of a place overlap in time while no run writes.
+//! - (b) While no run writes, no two manifests of a place overlap in time.
 //! - (c) Every event that was there when its window was exported is in exactly one window of a manifest, and what that names has it; or
 //!   it is in a window that the report names as not archived, or that is recorded as lost.
-//! - (d) An archived event whose object lies in S3, and whose manifest nobody deleted, never leaves the views.
+//! - (d) An archived event whose object still exists, and whose manifest nobody deleted, never leaves the views.
 //! - (e) No run exports what was covered when it began, unless forced; without faults, no window is exported twice; and after a run that
 //!   succeeded, the next has nothing to do.
 //! - (f) Without people, the next scheduled run but one succeeds, whatever happened before: the next can fail for what is lost.
 //! - (g) At any time, each month of a log group since its first scheduled run is archived, lost, skipped, in `missing/`, in a row that
 //!   writes nothing and does not fail, or newer than the last scheduled run that compared everything.
-//! - (h) What is open leaves `missing/` only when it is archived, or by the table.
+//! - (h) An open window leaves `missing/` only when it is archived, or by the table.
 //! - (i) `since` never gets younger.
 //! - (j) A scheduled run that succeeded leaves no open window that counts.
-//! - (k) What is lost fails exactly the run that records it.
-//! - (l) What was open, and a log group that was found in the month, never ends as if nobody had known of it.
+//! - (k) A lost window fails exactly the run that records it.
+//! - (l) An open window, and a month of a log group that was found in it, never ends as if no run had seen it.
 //! - (m) At any time, a retention that may be set deletes no event at once that is not in an object that a valid manifest counts.
 //!
 //! (a), (c), (e), (h) and (l) are judged for runs during which only other runs changed something.
 //!
-//! Simpler than the real thing:
-//! - Completed tasks tell the truth, as of their creation. Retention deletes at once, and metadata of streams is never late.
+//! Simplifications:
+//! - A completed task has all events of its creation time. Retention deletes at once, and metadata of streams is never late.
 //! - The size of an object varies by 2 % as compression does, and one event is more than 5 % of its stream in a window. A stream that is
 //!   deleted never comes again by its name, and late events have streams of their own: an export of other events of the same size would
 //!   pass for the old one.
@@ -99,6 +99,6 @@ fn two_runs_at_a_time_with_faults_and_people() {
 }
 
 #[test]
-fn changed_zones_and_days_to_settle_lose_no_event() {
+fn changed_time_zones_and_settle_days_lose_no_event() {
     check(16, years::half_a_year(), |days| years::play(&days));
 }

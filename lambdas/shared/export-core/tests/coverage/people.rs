@@ -20,7 +20,7 @@ pub enum Person {
         same_size: bool,
     },
     DeleteManifest(usize),
-    /// Over a manifest that lies there, or where none does.
+    /// It replaces a manifest, or is written where there is none.
     Garbage {
         manifest: usize,
         over: bool,
@@ -149,7 +149,7 @@ pub fn act(world: &mut World, person: &Person) {
     world.version += 1;
 }
 
-/// Somebody deletes, hides or overwrites a manifest: what lies in its window may leave the views, and no run may look there again.
+/// Somebody deletes, hides or overwrites a manifest: events of its window may leave the views, and no run may compare it again.
 fn touch(world: &mut World, path: &str) {
     let key = key_of(path);
     let (place, _) = world.places.iter().find(|(_, hash)| *hash == key.place).unwrap();
@@ -162,7 +162,7 @@ fn touch(world: &mut World, path: &str) {
     world.owed.forget(&name, key.window);
 }
 
-/// Of a manifest's whole key in the bucket.
+/// From a manifest's whole key in the bucket.
 pub fn key_of(path: &str) -> ManifestKey {
     let (folder, name) = path.rsplit_once('/').unwrap();
     let parts: Vec<&str> = folder.split(['/', '=']).collect();
@@ -181,7 +181,7 @@ fn garbage(world: &mut World, pick: usize, over: bool, kind: &Garbage) {
     });
     touch(world, &path);
     let before = world.manifests.get(&path).map(|stored| serde_json::from_slice::<Value>(&stored.bytes).unwrap_or_default());
-    // Where none lies, one that would be right but for one field.
+    // Where there is none: a manifest with one wrong field.
     let mut manifest = before.filter(Value::is_object).unwrap_or_else(|| {
         let key = key_of(&path);
         let (place, _) = world.places.iter().find(|(_, hash)| *hash == key.place).unwrap();
@@ -189,7 +189,7 @@ fn garbage(world: &mut World, pick: usize, over: bool, kind: &Garbage) {
             "schema_version": 2, "outcome": "skipped", "reason": "NoEventsInMonth", "account": "111122223333",
             "region": "ap-northeast-1", "bucket": "archive", "log_group": place.log_group, "log_stream_name_prefix": null,
             "timezone": "UTC", "window_from": key.window.from, "window_to": key.window.to,
-            "destination_prefix": place.destination.prefix(key.month), "task_id": null, "objects": 0, "hidden_objects": 0,
+            "destination_prefix": place.destination.prefix_of(key.month), "task_id": null, "objects": 0, "hidden_objects": 0,
             "bytes": 0, "digest": null, "created": format_instant(world.now), "completed": null, "execution": null, "warnings": [],
         })
     });

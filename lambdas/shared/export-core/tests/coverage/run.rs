@@ -13,21 +13,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use export_core::{
     ErrorName, ExecutionArn, ExportError, LogGroupName, Month, TaskId, Window,
     contract::{
-        plan::{Child, Decided, Next, PlannedWindow, Run},
+        plan::{ChildResult, DecidedWindow, Next, PlannedWindow, Run},
         report::Report,
     },
-    decide::{Evidence, LogGroup, Remembered},
+    decide::{Evidence, LogGroup, WindowHistory},
     entry::{Entry, Selector},
     input::{RUN_TIME_LIMIT, RunInput, best_entries},
     missing::Memory,
-    planner::{Finished, Group, Homes, Planner, Progress, Subject},
+    planner::{CurrentGroups, Group, Planner, Progress, Round, Subject},
     target::Target,
     time::format_instant,
 };
 use serde_json::json;
 
 use crate::{
-    books::{Left, report_archive},
+    books::{RunState, report_archive},
     bucket::LastRuns,
     functions::{Context, ask, export},
     owed, properties,
@@ -37,7 +37,7 @@ use crate::{
 
 pub type Shared = Rc<RefCell<World>>;
 
-/// Others go on here, and here a run dies.
+/// Other runs continue here, and here a run can die.
 pub struct Pause(bool);
 
 pub fn pause() -> Pause {
@@ -52,12 +52,12 @@ impl Future for Pause {
     }
 }
 
-/// A run that came to its end.
+/// A run that ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
     pub run: Run,
     pub groups: Vec<Group>,
-    /// As `report-archive` read it.
+    /// What `report-archive` read.
     pub memory: Memory,
     pub report: Report,
     pub has_succeeded: bool,
@@ -68,14 +68,14 @@ pub struct Ended {
 pub async fn run(world: Shared, spec: RunSpec) -> Result<(), String> {
     let (context, mut left, entries) = begin(&world, &spec)?;
     let start = properties::at_start(&world.borrow(), &left.run, &left.groups);
-    let mut children: Vec<(PlannedWindow, Child)> = Vec::new();
+    let mut children: Vec<(PlannedWindow, ChildResult)> = Vec::new();
     loop {
-        // What one call leaves to the next goes through the work bucket.
+        // What one call hands to the next goes through the work bucket.
         left.run = through_json(&left.run);
         left.memory = through_json(&left.memory);
         left.progress = through_json(&left.progress);
         let finished = plan(&world, &spec, &left, &children).await;
-        left.decided.extend(through_json::<Vec<Decided>>(&finished.decided));
+        left.decided.extend(through_json::<Vec<DecidedWindow>>(&finished.decided));
         left.progress = finished.progress;
         children = match finished.next {
             Next::Plan => Vec::new(),
@@ -95,22 +95,22 @@ pub async fn run(world: Shared, spec: RunSpec) -> Result<(), String> {
     Ok(())
 }
 
-/// One call of `plan-exports`, but for the first half of the first one.
-async fn plan(world: &Shared, spec: &RunSpec, left: &Left, children: &[(PlannedWindow, Child)]) -> Finished {
-    let Left { run, groups, memory, progress, .. } = left;
+/// One call of `plan-exports`, without the first half of the first call.
+async fn plan(world: &Shared, spec: &RunSpec, left: &RunState, children: &[(PlannedWindow, ChildResult)]) -> Round {
+    let RunState { run, groups, memory, progress, .. } = left;
     let is_time_over = world.borrow().now - run.start_time > RUN_TIME_LIMIT;
     let mut planner = Planner::new(run, groups, memory, progress.clone(), is_time_over);
     let child = |planned: &PlannedWindow| {
-        let same = |own: &PlannedWindow| (own.group, own.month, own.window) == (planned.group, planned.month, planned.window);
-        children.iter().find(|(own, _)| same(own)).map(|(_, child)| child.clone())
+        let same = |other: &PlannedWindow| (other.group, other.month, other.window) == (planned.group, planned.month, planned.window);
+        children.iter().find(|(other, _)| same(other)).map(|(_, child)| child.clone())
     };
-    for subject in planner.last_round(child) {
+    for subject in planner.take_last_round(child) {
         compare(world, &mut planner, left, &subject).await;
     }
     // A small `most` stands for a short invocation.
     let is_short_of_time = spec.most < 3;
     loop {
-        let subjects = planner.to_compare(spec.most);
+        let subjects = planner.next_subjects(spec.most);
         for subject in &subjects {
             compare(world, &mut planner, left, subject).await;
         }
@@ -124,30 +124,28 @@ fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) ->
     serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }
 
-async fn compare(world: &Shared, planner: &mut Planner<'_>, left: &Left, subject: &Subject) {
+async fn compare(world: &Shared, planner: &mut Planner<'_>, left: &RunState, subject: &Subject) {
     let question = planner.question(subject, world.borrow().now);
-    // In later rounds it is looked at anew.
+    // Later rounds look it up again.
     let log_group = subject.is_new().then(|| left.groups[subject.group].log_group.clone());
     let answer = ask(world, &question, Evidence { log_group, ..Evidence::default() }).await;
     let speed = world.borrow().speed(&question);
-    planner.take(subject, answer.decisions, &answer.found, speed);
+    planner.apply(subject, answer.decisions, &answer.found, speed);
 }
 
-async fn round(world: &Shared, context: &Context, left: &Left, items: &[PlannedWindow]) -> Vec<(PlannedWindow, Child)> {
+async fn round(world: &Shared, context: &Context, left: &RunState, items: &[PlannedWindow]) -> Vec<(PlannedWindow, ChildResult)> {
     let mut children = Vec::new();
     for item in items {
-        let Group { source, place, .. } = &left.groups[item.group];
-        let stream_prefix = source.log_stream_name_prefix.clone();
-        let target = Target { place: place.clone(), stream_prefix, month: item.month, window: item.window };
-        let context = Context { remembered: left.memory.of(place, item.month, item.window), ..context.clone() };
+        let target = left.groups[item.group].target(item.month, item.window);
+        let context = Context { history: left.memory.history_of(&target.place, item.month, item.window), ..context.clone() };
         children.push((item.clone(), export(world, &context, &target).await));
     }
     let are_lost = world.borrow_mut().take_fault(|fault| matches!(fault, Fault::ResultsLost)).is_some();
     if are_lost { Vec::new() } else { children }
 }
 
-/// The first half of the first plan: the input is read, and what the run is, is fixed. A run that is refused plans nothing.
-fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), String> {
+/// The first half of the first plan: reads the input, and fixes the facts of the run. A refused run plans nothing.
+fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, RunState, Vec<Entry>), String> {
     let mut world = world.borrow_mut();
     let execution = format!("arn:aws:states:ap-northeast-1:111122223333:execution:export-logs:run-{}", world.number());
     let input = input_of(&world, spec);
@@ -158,26 +156,26 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, Left, Vec<Entry>), 
         Some(_) => world.last_runs(due_month, Window::of(due_month, input.timezone)),
         None => LastRuns::default(),
     };
-    let overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, own)| latest > own);
+    let is_overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, this)| latest > this);
     let refused = |error: ExportError| if error.name == ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() };
-    let looks = input.looks(start, last.compared_through, overtaken).map_err(refused)?;
+    let scope = input.fix_scope(start, last.compared_through, is_overtaken).map_err(refused)?;
     let memory = world.memory(last.found);
-    let seen: Vec<&LogGroupName> = memory.log_groups().filter(|_| looks.is_scheduled).collect();
+    let seen: Vec<&LogGroupName> = memory.log_groups().filter(|_| scope.is_scheduled).collect();
     let groups = expand(&world, &input, &seen);
     let run = Run {
         execution: ExecutionArn::parse(&execution).unwrap(),
         start_time: start,
-        scheduled_time: input.scheduled_time.filter(|_| looks.is_scheduled),
-        due_month: looks.due_month,
+        scheduled_time: input.scheduled_time.filter(|_| scope.is_scheduled),
+        due_month: scope.due_month,
         timezone: input.timezone.name().to_owned(),
-        looks: looks.months,
+        months_to_compare: scope.months,
         force: input.force,
         compact: false,
         warnings: input.warnings.clone(),
     };
-    let memory = memory.at_home(&Homes::of(&run, &groups));
-    let context = Context { execution, start, force: input.force, timezone: run.timezone.clone(), remembered: Remembered::default() };
-    Ok((context, Left { run, groups, memory, decided: Vec::new(), progress: Progress::default(), error: None }, input.entries))
+    let memory = memory.in_current_places(&CurrentGroups::new(&run, &groups));
+    let context = Context { execution, start, force: input.force, timezone: run.timezone.clone(), history: WindowHistory::default() };
+    Ok((context, RunState { run, groups, memory, decided: Vec::new(), progress: Progress::default(), error: None }, input.entries))
 }
 
 /// As `plan-exports` expands the entries, with the log groups that earlier runs saw.
@@ -209,7 +207,7 @@ pub const REFUSED: &str = "MonthNotComplete";
 
 fn input_of(world: &World, spec: &RunSpec) -> serde_json::Value {
     let both = json!(["/app/a", {"logGroupNamePrefix": "/app/"}]);
-    // The person who keeps the list takes an entry off it, narrows one, or moves a place.
+    // A person removes an entry from the list, narrows one, or moves a place.
     let list = match world.list {
         0 => both.clone(),
         1 => json!(["/app/a"]),
@@ -241,8 +239,8 @@ fn input_of(world: &World, spec: &RunSpec) -> serde_json::Value {
     }
 }
 
-/// What a run's tasks were for.
+/// The windows of a run's tasks.
 pub fn tasks_of(world: &World, execution: &str) -> Vec<(TaskId, Target, Window)> {
-    let own = world.tasks.iter().filter(|task| task.execution == execution);
-    own.map(|task| (task.id.clone(), task.target.clone(), task.target.window)).collect()
+    let of_run = world.tasks.iter().filter(|task| task.execution == execution);
+    of_run.map(|task| (task.id.clone(), task.target.clone(), task.target.window)).collect()
 }

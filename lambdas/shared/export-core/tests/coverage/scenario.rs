@@ -9,7 +9,7 @@ use std::{
 
 use chrono::TimeDelta;
 use export_core::{
-    contract::plan::{Decided, Settled},
+    contract::plan::{DecidedWindow, WindowOutcome},
     time::Millis,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -27,7 +27,7 @@ pub enum Step {
     Wait {
         hours: u16,
     },
-    /// Events of one log stream; of one of their own where their time was exported before.
+    /// Events of one log stream. Events of a time that was exported before have their own log stream.
     Log {
         group: usize,
         stream: &'static str,
@@ -70,7 +70,7 @@ pub enum Fault {
     SlowTask {
         hours: u8,
     },
-    /// CreateExportTask creates, and nobody hears of it.
+    /// CreateExportTask creates a task, and its response is lost.
     LostAnswer,
     ResultsLost,
     PlanFails,
@@ -84,7 +84,7 @@ pub struct RunSpec {
     pub kind: Kind,
     /// After so many steps.
     pub dies_at: Option<u16>,
-    /// Log-group-months that one call compares at a time; below three, one call compares no more.
+    /// How many log-group-months one call compares at a time. Below three, the call compares no more.
     pub most: usize,
 }
 
@@ -94,7 +94,7 @@ pub enum Kind {
     ByHand { months: HandMonths, zone: Option<usize>, force: bool, incomplete: bool, stream_prefix: Option<&'static str> },
 }
 
-/// In months back from now.
+/// In months before now.
 #[derive(Debug, Clone)]
 pub enum HandMonths {
     Due,
@@ -104,7 +104,7 @@ pub enum HandMonths {
 
 pub const SCHEDULED: RunSpec = RunSpec { kind: Kind::Scheduled { hours_late: 0 }, dies_at: None, most: 100 };
 
-/// What a scenario may have in it.
+/// The kinds of steps of a scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Adversity {
     pub faults: bool,
@@ -137,7 +137,7 @@ pub fn steps(with: Adversity) -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..16)
 }
 
-/// `None` where the scenario is to have none of it.
+/// `None`: the scenario does not have this kind.
 fn sometimes<T: Clone + std::fmt::Debug + 'static>(
     has: bool,
     probability: f64,
@@ -230,7 +230,7 @@ fn daily(world: &Shared) -> Result<(), String> {
     drive(world, vec![SCHEDULED], &[true], None)
 }
 
-/// The first run may fail for what is lost, and make a hole that the second one exports: what lies after its first covered window.
+/// The first run may fail for a lost window, and leave a gap that the second one exports: the one after its first covered window.
 fn comes_to_rest(world: &Shared, with: Adversity) -> Result<(), String> {
     let mut last: Option<Ended> = None;
     let mut exported = Vec::new();
@@ -239,8 +239,9 @@ fn comes_to_rest(world: &Shared, with: Adversity) -> Result<(), String> {
         drive(world, vec![SCHEDULED], &[true], None)?;
         let world = world.borrow();
         let ended = world.ended.last().unwrap().clone();
-        // No export has what retention deleted after another one, of other streams, was archived.
-        let is_smaller = |one: &Decided| matches!(&one.settled, Settled::Failed { failure, .. } if failure.error == "SmallerExport");
+        // No export has the events that retention deleted after other streams were archived.
+        let is_smaller =
+            |one: &DecidedWindow| matches!(&one.outcome, WindowOutcome::Failed { failure, .. } if failure.error == "SmallerExport");
         let can_be_smaller = world.events.iter().any(|event| event.is_gone) && ended.report.decided.iter().any(is_smaller);
         if round > 0 && !with.people && world.torn.is_empty() && !ended.has_succeeded && !can_be_smaller {
             return Err(format!("(f) nothing is in the way, and a run fails: {:?}", ended.report));
@@ -258,7 +259,7 @@ fn comes_to_rest(world: &Shared, with: Adversity) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes turns between the runs until all of them have ended or died.
+/// Alternates between the runs until all of them have ended or died.
 pub fn drive(world: &Shared, specs: Vec<RunSpec>, turns: &[bool], meanwhile: Option<&(u16, Person)>) -> Result<(), String> {
     let mut runs: Vec<_> = specs
         .iter()
@@ -299,7 +300,7 @@ pub fn log(world: &mut World, group: usize, stream: &str, hours_old: i16, count:
     }
     let now = Millis::of(world.now);
     let number = world.events.len() as u64;
-    // Its own stream only where the time was exported before.
+    // Its own stream only if the time was exported before.
     let at = now - TimeDelta::hours(hours_old.into());
     let is_exported =
         world.manifests.keys().any(|path| (key_of(path).window.from..=key_of(path).window.to + TimeDelta::seconds(1)).contains(&at));

@@ -1,4 +1,4 @@
-//! What AWS holds, in a model: log groups with their streams and events, export tasks with one slot, and the archive's bucket.
+//! A model of AWS: log groups with streams and events, export tasks with one slot, and the archive's bucket.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use export_core::{
     BucketName, LogGroupName, Prefix, SettleDays, StreamPrefix, TaskId, Window,
     contract::report::Report,
-    decide::{AnyEvent, LogGroup, NewestEvent, Question},
+    decide::{EventSearch, LogGroup, NewestEvent, Question},
     destination::{self, task_folder},
     place::{ManifestKey, Place, PlaceHash, Stack},
     target::Target,
@@ -18,7 +18,7 @@ use crate::{owed::Owed, properties::Seen, run::Ended, scenario::Fault};
 
 const TIME_LIMIT: TimeDelta = TimeDelta::hours(24);
 
-/// The size of an event. No stream has so many events in a window that one of them is less than what compression varies by.
+/// The size of an event. A stream has so few events in a window that one event is more than the variation of the compression.
 pub const EVENT_BYTES: u64 = 1000;
 const EVENTS_PER_OBJECT: usize = 2;
 
@@ -41,16 +41,16 @@ pub struct Group {
     pub exists: bool,
     pub created: Millis,
     pub retention: Option<i32>,
-    /// With the timestamp of the event that was put last.
+    /// Its last event has the timestamp of the event that was put last.
     pub streams: BTreeMap<String, Millis>,
-    /// A log stream that is deleted never comes again by the same name.
+    /// No log stream gets the name of a deleted one.
     pub generation: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Completes,
-    /// COMPLETED, and nothing is written whatever is there.
+    /// COMPLETED without having written anything, although there are events.
     WritesNothing,
     Fails,
     IsCancelled,
@@ -68,9 +68,9 @@ pub struct Task {
     pub ends: Millis,
     pub fate: Fate,
     pub execution: String,
-    /// What it exports.
+    /// The window that it exports.
     pub events: Vec<usize>,
-    /// Somebody deleted objects out of its folder: what `check-export-task` lists is less than the task wrote.
+    /// Somebody deleted objects of its folder: `check-export-task` lists less than the task wrote.
     pub is_touched: bool,
 }
 
@@ -97,21 +97,21 @@ pub struct Withdrawn {
 pub struct World {
     pub now: DateTime<Utc>,
     pub stack: Stack,
-    /// Of the schedule's input.
+    /// The `settleDays` of the schedule's input.
     pub settle_days: u8,
     pub zone: Tz,
     pub groups: Vec<Group>,
-    /// Where the log groups' months land, each with its hash.
+    /// The places of the log groups, each with its hash.
     pub places: Vec<(Place, PlaceHash)>,
     pub events: Vec<Event>,
     pub tasks: Vec<Task>,
     pub objects: BTreeMap<String, Object>,
     pub manifests: BTreeMap<String, StoredManifest>,
-    /// The open windows in `missing/`, as they lie there.
+    /// The objects in `missing/`.
     pub missing: BTreeMap<String, Vec<u8>>,
-    /// In `runs/`.
+    /// The reports in `runs/`.
     pub reports: BTreeMap<String, Report>,
-    /// The runs that came to their end.
+    /// The runs that ended.
     pub ended: Vec<Ended>,
     pub faults: Vec<Fault>,
     /// Every task of this log group fails until then.
@@ -127,7 +127,7 @@ pub struct World {
     pub seen: Seen,
     /// Runs that stopped in the middle of a write.
     pub torn: BTreeSet<ManifestKey>,
-    /// Windows whose manifest lay there for a moment, and which their run reports as failed.
+    /// Windows whose manifest existed for a moment. Their run reports them as failed.
     pub withdrawn: Vec<Withdrawn>,
     pub owed: Owed,
     /// Counts the changes of the bucket.
@@ -151,11 +151,11 @@ impl World {
         };
         let place = |name, s3_prefix| {
             let name = LogGroupName::parse(name).unwrap();
-            let destination = destination::DEFAULT.render(&Prefix::parse(s3_prefix).unwrap(), &name).unwrap();
+            let destination = destination::DEFAULT_TEMPLATE.render(&Prefix::parse(s3_prefix).unwrap(), &name).unwrap();
             let place = stack.place(stack.bucket.clone(), name, destination);
             (place.clone(), place.hash())
         };
-        // Of the last weeks, at the bounds of months in some of the zones.
+        // Events of the last weeks, at the bounds of months in some time zones.
         let events = [
             ("2025-11-24T10:00:00Z", "prod-a"),
             ("2025-11-30T16:00:00Z", "dev-a"),
@@ -285,11 +285,11 @@ impl World {
     }
 
     pub fn touch_task(&mut self, object: &str) {
-        let own = self.tasks.iter_mut().find(|task| object.contains(&format!("/{}/", task.id)));
-        own.unwrap().is_touched = true;
+        let task_of_object = self.tasks.iter_mut().find(|task| object.contains(&format!("/{}/", task.id)));
+        task_of_object.unwrap().is_touched = true;
     }
 
-    /// The events that lie in the log group.
+    /// The events of the log group.
     pub fn events_in(&self, group: usize, window: Window, prefix: Option<&StreamPrefix>) -> Vec<usize> {
         let events = self.events.iter().enumerate().filter(|(_, event)| {
             event.group == group
@@ -313,16 +313,19 @@ impl World {
         }
     }
 
-    pub fn any_event(&self, question: &Question) -> AnyEvent {
-        match self.events_in(self.group_of(question.place), question.window, question.stream_prefix).is_empty() {
-            true => AnyEvent::None,
-            false => AnyEvent::Found,
+    pub fn event_search(&self, question: &Question) -> EventSearch {
+        match self
+            .events_in(self.group_of(&question.target.place), question.target.window, question.target.stream_prefix.as_ref())
+            .is_empty()
+        {
+            true => EventSearch::None,
+            false => EventSearch::Found,
         }
     }
 
     pub fn has_stream(&self, question: &Question) -> bool {
-        let streams = &self.groups[self.group_of(question.place)].streams;
-        streams.keys().any(|stream| question.stream_prefix.is_none_or(|prefix| stream.starts_with(prefix.as_str())))
+        let streams = &self.groups[self.group_of(&question.target.place)].streams;
+        streams.keys().any(|stream| question.target.stream_prefix.as_ref().is_none_or(|prefix| stream.starts_with(prefix.as_str())))
     }
 
     pub fn newest_event(&self, name: &str) -> NewestEvent {

@@ -24,7 +24,7 @@ pub struct Days {
     is_on: bool,
 }
 
-/// PutLogEvents takes events that happened so long ago.
+/// PutLogEvents takes events that are up to this old.
 const MOST_HOURS_LATE: i16 = 14 * 24;
 
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub fn half_a_year() -> impl Strategy<Value = HalfAYear> {
 /// A run asks for January where it is February already, and exports nothing of it yet. Then the zone changes: the end of December was in
 /// no window, and no run looks at December any more but for that hole.
 #[test]
-fn a_zone_that_changes_with_the_month_loses_no_event() {
+fn a_time_zone_that_changes_between_months_loses_no_event() {
     let world = Rc::new(RefCell::new(World::new()));
     for (zone, instant) in [
         (chrono_tz::Pacific::Kiritimati, "2026-01-20T03:00:00Z"),
@@ -65,7 +65,7 @@ fn a_zone_that_changes_with_the_month_loses_no_event() {
         world.borrow_mut().zone = zone;
         drive(&world, vec![SCHEDULED], &[true], None).unwrap();
     }
-    let first = world.borrow().ended[0].run.looks[0].window.from;
+    let first = world.borrow().ended[0].run.months_to_compare[0].window.from;
     properties::every_event_is_archived(&world.borrow(), first).unwrap();
 }
 
@@ -73,7 +73,7 @@ pub fn play(HalfAYear { settle_days, days }: &HalfAYear) -> Result<(), String> {
     let world = Rc::new(RefCell::new(World::new()));
     world.borrow_mut().settle_days = *settle_days;
     drive(&world, vec![SCHEDULED], &[true], None)?;
-    let first = world.borrow().ended[0].run.looks[0].window.from;
+    let first = world.borrow().ended[0].run.months_to_compare[0].window.from;
     let end = world.borrow().now + TimeDelta::days(3 * days.len() as i64 + 60);
     for Days { hours, group, hours_late, zone, settle_days, is_on } in days {
         let before = TimeDelta::hours((*hours).into());

@@ -163,7 +163,7 @@ async fn a_compaction_that_fails_is_taken_up_by_the_next_run(engine: Engine) {
     let (error, cause) = archive.run_badly(&of("2026-10", "/a", true)).await;
     assert_eq!(error, "CompactionFailed");
     let said = format!(
-        "every export ended well, but the compaction to Parquet ended with CompactionFailed: 2 of 3 log-group-months are not compacted: \
+        "every export succeeded, but the compaction to Parquet ended with CompactionFailed: 2 of 3 log-group-months are not compacted: \
          /b 2026-10; s3://{0}/{unreadable} 2026-10: the manifest s3://{0}/{unreadable} cannot be read, or has values that do not fit. \
          The failed executions of the last map run say why: {{\"MapRunArn\":\"arn:aws:states:",
         archive.stack.bucket

@@ -33,7 +33,7 @@ async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports
     assert_eq!(run.error.as_deref(), Some("ArchiveIncomplete"));
     let cause = run.cause.expect("a cause");
     assert!(cause.contains("ExportIncomplete: /incomplete/a 2024-10 (since 2"), "{cause}");
-    assert!(cause.contains("is COMPLETED and wrote nothing, but an event of that time is in the log group"), "{cause}");
+    assert!(cause.contains("is COMPLETED and wrote nothing, but the log group has an event of that time"), "{cause}");
     let open = stage.open_windows().await;
     assert_eq!((open.len(), &open[0]["error"], &open[0]["tries"]), (1, &json!("ExportIncomplete"), &json!(1)), "{open:#?}");
     assert_eq!((&open[0]["window_from"], &open[0]["window_to"]), (&json!(FROM), &json!(TO)));

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::Result;
 
 use super::{Archived, Case, Evidence, Place};
-use crate::archive::{StoredObject, record, records};
 use crate::samples::SampleLogs;
+use crate::stored_objects::{StoredObject, record, records};
 
 /// Enough to see what is wrong.
 const SHOWN: usize = 3;

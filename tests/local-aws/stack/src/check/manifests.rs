@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Became, Case, Place, differing_fields};
-use crate::archive::StoredObject;
 use crate::calendar::TIMEZONE;
+use crate::stored_objects::StoredObject;
 
 /// The month's manifests of a log group, among these objects.
 pub(super) fn of<'a>(case: &Case<'_>, objects: &'a [StoredObject], log_group_name: &str) -> Vec<(&'a StoredObject, Value)> {

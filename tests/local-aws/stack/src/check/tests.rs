@@ -7,8 +7,8 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::*;
-use crate::archive::record;
 use crate::samples::{Event, LogStream};
+use crate::stored_objects::record;
 
 const EVENTS: usize = 0;
 const STRAYS: usize = 1;
@@ -229,7 +229,7 @@ fn a_faithful_repair_passes() {
 fn records_may_come_in_any_order_and_in_several_files() {
     let all = problems(|evidence| {
         let text = evidence.objects[0].gunzip().unwrap();
-        let mut records = crate::archive::records(&text);
+        let mut records = crate::stored_objects::records(&text);
         records.reverse();
         evidence.objects[0].body = gzip(&records[..2].concat());
         evidence.objects.push(StoredObject { key: format!("{PREFIX}/task-1/web-a/000001.gz"), body: gzip(&records[2..].concat()) });

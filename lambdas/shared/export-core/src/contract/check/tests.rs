@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{ErrorName, contract::create, decide::Start, place::stack};
+use crate::{ErrorName, contract::create, decide::KnownGaps, place::stack};
 
 fn refused(event: Value) -> String {
     let error = Request::parse(&event, &stack()).unwrap_err();
@@ -10,7 +10,7 @@ fn refused(event: Value) -> String {
 }
 
 #[test]
-fn a_task_id_is_enough() {
+fn an_event_with_only_a_task_id_is_valid() {
     let request = Request::parse(&json!({"taskId": "t-1", "status": "CREATED", "other": [1]}), &stack()).unwrap();
     let task_id = TaskId::parse("t-1").unwrap();
     assert_eq!(
@@ -22,13 +22,13 @@ fn a_task_id_is_enough() {
             execution: None,
             warnings: Vec::new(),
             complete_from: None,
-            remembered: Remembered::default()
+            history: WindowHistory::default()
         }
     );
 }
 
 #[test]
-fn creates_answer_is_taken_as_it_is() {
+fn the_response_of_create_export_task_is_a_valid_event() {
     for event in [
         json!({"logGroupName": "/a"}),
         json!({"logGroupName": "/a", "s3BucketName": "other", "s3Prefix": "", "timezone": "UTC", "month": "2026-09", "logStreamNamePrefix": "prod/"}),
@@ -38,13 +38,13 @@ fn creates_answer_is_taken_as_it_is() {
         let created = create::Request::parse(&event, &stack()).unwrap();
         let target = created.target(&stack(), "2026-11-02T04:00:05Z".parse().unwrap()).unwrap();
         let warning = crate::warning::Warning::new(crate::warning::WarningName::RetentionShorterThanMonth, "m");
-        let start = Start { complete_from: Some(Millis(7)), warnings: vec![warning] };
-        let answer = json!(created.respond(target.clone(), create::Task::Created(TaskId::parse("t-1").unwrap()), start));
+        let gaps = KnownGaps { complete_from: Some(Millis(7)), warnings: vec![warning] };
+        let answer = json!(created.respond(target.clone(), create::TaskAction::Created(TaskId::parse("t-1").unwrap()), gaps));
         let request = Request::parse(&answer, &stack()).unwrap();
         assert_eq!(request.target, Some(target), "{event}");
         assert_eq!(
-            (request.timezone, request.execution, request.complete_from, request.remembered),
-            (created.timezone, created.execution, Some(Millis(7)), created.remembered),
+            (request.timezone, request.execution, request.complete_from, request.history),
+            (created.timezone, created.execution, Some(Millis(7)), created.history),
             "{event}"
         );
         assert_eq!(request.warnings, [json!({"name": "RetentionShorterThanMonth", "message": "m"})], "{event}");
@@ -52,11 +52,11 @@ fn creates_answer_is_taken_as_it_is() {
 }
 
 #[test]
-fn wrong_fields_are_named() {
+fn the_error_names_each_wrong_field() {
     assert_eq!(
         refused(json!({"taskId": null, "timezone": "Tokyo", "warnings": 3})),
         "taskId is null: write it as a text in double quotes; timezone is \"Tokyo\": give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or \
-         UTC; warnings is 3: give the list that create-export-task answered with, or leave the field out"
+         UTC; warnings is 3: give the list of create-export-task's response, or leave the field out"
     );
     assert_eq!(refused(json!({})), "taskId is missing: it is required");
     assert_eq!(refused(json!([])), "the event is []: give a JSON object");

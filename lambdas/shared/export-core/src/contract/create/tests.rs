@@ -17,7 +17,7 @@ fn now() -> DateTime<Utc> {
 }
 
 #[test]
-fn the_event_of_2019_works() {
+fn the_event_of_the_2019_design_is_valid() {
     let target = target(json!({"s3BucketName": "archive", "s3Prefix": "", "logGroupName": "/ecs/web"}));
     assert_eq!(target.month.to_string(), "2026-10");
     assert_eq!(target.window, Window { from: Millis(1_790_780_400_000), to: Millis(1_793_458_799_999) });
@@ -25,14 +25,14 @@ fn the_event_of_2019_works() {
 }
 
 #[test]
-fn a_log_group_is_enough() {
+fn an_event_with_only_a_log_group_is_valid() {
     let target = target(json!({"logGroupName": "arn:aws:logs:ap-northeast-1:111122223333:log-group:/ecs/web"}));
     assert_eq!(target.place.bucket, stack().bucket);
     assert_eq!(target.destination_prefix(), "logs/log_group=/ecs/web/year=2026/month=10");
 }
 
 #[test]
-fn the_month_comes_from_the_event_else_the_schedule_else_the_start() {
+fn the_month_comes_from_the_event_or_the_schedule_or_the_start() {
     for (changes, month) in [
         (json!({"month": "2025-02", "scheduledTime": "2026-11-01T04:00:00Z"}), "2025-02"),
         (json!({"scheduledTime": "2026-08-01T04:00:00Z", "startTime": "2026-09-02T00:00:00Z"}), "2026-07"),
@@ -46,7 +46,7 @@ fn the_month_comes_from_the_event_else_the_schedule_else_the_start() {
 }
 
 #[test]
-fn a_planned_window_is_taken_as_it_is_once_it_is_complete() {
+fn a_complete_planned_window_is_used_unchanged() {
     let event = |to: i64| json!({"logGroupName": "/a", "month": "2026-10", "from": 1_790_780_400_000_i64, "to": to, "startTime": "2026-11-01T03:00:00Z"});
     assert_eq!(target(event(1_790_780_400_000)).window, Window { from: Millis(1_790_780_400_000), to: Millis(1_790_780_400_000) });
     assert_eq!(target(event(1_793_458_799_999)).window.to, Millis(1_793_458_799_999));
@@ -56,7 +56,7 @@ fn a_planned_window_is_taken_as_it_is_once_it_is_complete() {
 }
 
 #[test]
-fn settle_days_are_the_stacks_and_not_those_of_a_planned_window() {
+fn settle_days_of_the_stack_do_not_apply_to_a_planned_window() {
     let stack = Stack { settle_days: crate::SettleDays::new(15.0).unwrap(), ..stack() };
     let target = |changes: Value| {
         let mut event = json!({"logGroupName": "/a"});
@@ -101,7 +101,7 @@ fn every_problem_of_an_event_is_named() {
 }
 
 #[test]
-fn the_task_name_is_the_places_and_windows_own() {
+fn the_task_name_depends_on_the_place_and_the_window() {
     let name = |changes: Value| {
         let mut event = json!({"logGroupName": "/ecs/web", "month": "2026-09"});
         event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -111,7 +111,7 @@ fn the_task_name_is_the_places_and_windows_own() {
     assert!(first.starts_with("archive-2026-09-") && first.len() == 32, "{first}");
     for same in [
         json!({"execution": "arn:b", "scheduledTime": "2026-11-01T04:00:00Z", "force": true, "allowIncompleteMonth": true}),
-        json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "destinationPrefix": crate::destination::DEFAULT_TEMPLATE}),
+        json!({"s3BucketName": "my-archive", "s3Prefix": "logs", "destinationPrefix": crate::destination::DEFAULT_TEMPLATE_TEXT}),
         json!({"from": 1_788_188_400_000_i64, "to": 1_790_780_399_999_i64, "queuedSince": "2026-11-01T04:00:00Z"}),
     ] {
         assert_eq!(name(same.clone()), first, "{same}");
@@ -131,25 +131,25 @@ fn the_task_name_is_the_places_and_windows_own() {
 }
 
 #[test]
-fn the_answer_carries_the_requests_fields_and_the_decision() {
+fn the_response_has_the_fields_of_the_request_and_the_decision() {
     let request = request(json!({"s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "month": "2026-10", "execution": "arn:e",
         "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"}));
-    let answer = |task| json!(request.respond(request.target(&stack(), now()).unwrap(), task, Start::default()));
+    let answer = |task| json!(request.respond(request.target(&stack(), now()).unwrap(), task, KnownGaps::default()));
     let created = json!({"s3BucketName": "my-archive", "s3Prefix": "", "logGroupName": "/a", "timezone": "UTC", "force": false,
         "execution": "arn:e", "month": "2026-10", "from": 1_790_812_800_000_i64, "to": 1_793_491_199_999_i64,
         "destinationPrefix": "log_group=/a/year=2026/month=10", "destination": "log_group=/a/year={year}/month={month}",
         "taskId": "t-1", "status": "CREATED", "reason": null, "warnings": [], "isOpen": true, "seenSince": "2026-10-02T04:00:00Z"});
     let task_id = TaskId::parse("t-1").unwrap();
-    assert_eq!(answer(Task::Created(task_id.clone())), created);
-    assert_eq!(answer(Task::Adopted(task_id))["status"], "ADOPTED");
-    let skipped = answer(Task::Skipped(Reason::PartlyArchived));
+    assert_eq!(answer(TaskAction::Created(task_id.clone())), created);
+    assert_eq!(answer(TaskAction::Adopted(task_id))["status"], "ADOPTED");
+    let skipped = answer(TaskAction::Skipped(SkipReason::PartlyArchived));
     assert_eq!((&skipped["status"], &skipped["reason"], &skipped["taskId"]), (&json!("SKIPPED"), &json!("PartlyArchived"), &json!(null)));
 }
 
 #[test]
-fn the_runs_time_counts_from_its_start() {
+fn the_time_limit_counts_from_the_start_of_the_run() {
     let request = request(json!({"logGroupName": "/a", "startTime": "2026-11-01T04:00:00Z"}));
     let over = |now: &str| request.is_run_time_over(TimeDelta::hours(20), now.parse().unwrap());
     assert!(!over("2026-11-02T00:00:00Z") && over("2026-11-02T00:00:00.001Z"));
-    assert_eq!(request.run_since(now()), "2026-11-01T04:00:00Z".parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(request.run_start(now()), "2026-11-01T04:00:00Z".parse::<DateTime<Utc>>().unwrap());
 }

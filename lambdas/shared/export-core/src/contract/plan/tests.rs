@@ -1,14 +1,13 @@
 use serde_json::json;
 
 use super::*;
-use crate::decide::Remembered;
 
 fn plan() -> Plan {
     Plan {
         sequence: 3,
         next: Next::Export,
-        items: Object { bucket: "work".into(), key: "plans/one/items-3.json".into() },
-        results: Folder { bucket: "work".into(), prefix: "plans/one/results-3".into() },
+        items: S3Object { bucket: "work".into(), key: "plans/one/items-3.json".into() },
+        results: S3Folder { bucket: "work".into(), prefix: "plans/one/results-3".into() },
         compact: vec!["2026-10".parse().unwrap()],
     }
 }
@@ -19,7 +18,7 @@ fn request(state: Value) -> Request {
 }
 
 #[test]
-fn a_state_is_the_runs_input_or_its_last_plan() {
+fn a_state_is_the_input_of_the_run_or_its_last_plan() {
     let written = json!({"sequence": 3, "next": "EXPORT", "items": {"bucket": "work", "key": "plans/one/items-3.json"},
         "results": {"bucket": "work", "prefix": "plans/one/results-3"}, "compact": ["2026-10"]});
     assert_eq!(json!(plan()), written);
@@ -28,7 +27,7 @@ fn a_state_is_the_runs_input_or_its_last_plan() {
     {
         assert_eq!(request(state.clone()).plan(), Some(plan()), "{state}");
     }
-    // Inputs of a run, right or wrong: `RunInput` refuses the field.
+    // Valid and invalid inputs: `RunInput` refuses the field.
     for state in [
         json!({"logGroups": ["/a"]}),
         json!({"logGroups": ["/a"], "plan": written}),
@@ -38,7 +37,7 @@ fn a_state_is_the_runs_input_or_its_last_plan() {
     ] {
         assert_eq!(request(state.clone()).plan(), None, "{state}");
     }
-    assert_eq!(folder(&request(json!({})).execution), "plans/one");
+    assert_eq!(work_folder(&request(json!({})).execution), "plans/one");
     let error = Request::parse(&json!({"state": {}, "startTime": "now", "x": 1})).unwrap_err();
     assert_eq!(
         error.message,
@@ -48,20 +47,20 @@ fn a_state_is_the_runs_input_or_its_last_plan() {
 }
 
 #[test]
-fn results_are_read_leniently() {
-    let failed = |name, message: &str| Child::Failed(ExportError::new(name, message));
-    let broken = |error: &str, cause: &str| Child::Broken { error: error.into(), cause: cause.into() };
+fn results_with_missing_or_unknown_fields_are_accepted() {
+    let failed = |name, message: &str| ChildResult::Failed(ExportError::new(name, message));
+    let other_error = |error: &str, cause: &str| ChildResult::OtherError { error: error.into(), cause: cause.into() };
     let lambdas = json!({"errorType": "ExportTaskFailed", "errorMessage": "m", "stackTrace": []}).to_string();
     let checked = json!({"status": "COMPLETED", "outcome": "exported", "reason": null, "taskId": "t", "objects": 2, "bytes": 7, "seconds": 1.5,
         "warnings": [{"name": "HiddenFromAthena", "message": "m"}, {"name": "OfAnotherVersion", "message": "m"}, 3], "more": 1});
     let warnings = vec![Warning { name: crate::warning::WarningName::HiddenFromAthena, message: "m".into() }];
     let task_id = Some(TaskId::parse("t").unwrap());
     let nothing =
-        |outcome, reason| Child::Checked { outcome, reason, task_id: None, objects: 0, bytes: 0, seconds: 0.0, warnings: Vec::new() };
+        |outcome, reason| ChildResult::Checked { outcome, reason, task_id: None, objects: 0, bytes: 0, seconds: 0.0, warnings: Vec::new() };
     for (record, expected) in [
         (
             json!({"Output": checked.to_string()}),
-            Child::Checked { outcome: Outcome::Exported, reason: None, task_id, objects: 2, bytes: 7, seconds: 1.5, warnings },
+            ChildResult::Checked { outcome: Outcome::Exported, reason: None, task_id, objects: 2, bytes: 7, seconds: 1.5, warnings },
         ),
         (json!({"Output": json!({"outcome": "empty"}).to_string()}), nothing(Outcome::Empty, None)),
         (
@@ -69,35 +68,38 @@ fn results_are_read_leniently() {
             nothing(Outcome::Skipped, Some(Reason::ExpiredBeforeFirstRun)),
         ),
         (json!({"Output": json!({"outcome": "lost", "reason": "Damaged"}).to_string()}), nothing(Outcome::Lost, Some(Reason::Damaged))),
-        (json!({"Output": json!({"status": "SKIPPED", "reason": "RunTimeOver"}).to_string()}), Child::Skipped(create::Reason::RunTimeOver)),
+        (
+            json!({"Output": json!({"status": "SKIPPED", "reason": "RunTimeOver"}).to_string()}),
+            ChildResult::Skipped(SkipReason::RunTimeOver),
+        ),
         (
             json!({"Output": json!({"status": "SKIPPED", "reason": "Other"}).to_string()}),
-            broken("Unexpected", "a child ended with {\"reason\":\"Other\",\"status\":\"SKIPPED\"}"),
+            other_error("Unexpected", "a child ended with {\"reason\":\"Other\",\"status\":\"SKIPPED\"}"),
         ),
         (json!({"Status": "FAILED", "Error": "ExportTaskFailed", "Cause": lambdas}), failed(ErrorName::ExportTaskFailed, "m")),
         (json!({"Status": "FAILED", "Error": "AccessDenied", "Cause": "not JSON"}), failed(ErrorName::AccessDenied, "not JSON")),
-        (json!({"Status": "FAILED", "Error": "States.Timeout", "Cause": "c", "Output": "{}"}), broken("States.Timeout", "c")),
-        (json!({"Status": "TIMED_OUT"}), broken("TIMED_OUT", "arn")),
-        (json!({"Output": "{"}), broken("SUCCEEDED", "arn")),
+        (json!({"Status": "FAILED", "Error": "States.Timeout", "Cause": "c", "Output": "{}"}), other_error("States.Timeout", "c")),
+        (json!({"Status": "TIMED_OUT"}), other_error("TIMED_OUT", "arn")),
+        (json!({"Output": "{"}), other_error("SUCCEEDED", "arn")),
     ] {
         let mut whole = json!({"ExecutionArn": "arn", "Input": "{\"from\": 1}", "Status": "SUCCEEDED", "StartDate": 1});
         whole.as_object_mut().unwrap().extend(record.as_object().unwrap().clone());
-        assert_eq!(Child::read(&whole), Some((json!({"from": 1}), expected)), "{record}");
+        assert_eq!(ChildResult::parse(&whole), Some((json!({"from": 1}), expected)), "{record}");
     }
     for record in [json!(null), json!([]), json!({"Status": "SUCCEEDED"}), json!({"Input": "{"}), json!({"Input": {"from": 1}})] {
-        assert_eq!(Child::read(&record), None, "{record}");
+        assert_eq!(ChildResult::parse(&record), None, "{record}");
     }
 }
 
 #[test]
-fn the_next_round_plans_only_what_a_new_task_can_help() {
-    let error = |name| Child::Failed(ExportError::new(name, "m")).error().map(|error| error.name);
+fn the_next_round_plans_only_errors_that_a_new_task_can_help() {
+    let error = |name| ChildResult::Failed(ExportError::new(name, "m")).error().map(|error| error.name);
     assert_eq!(error(ErrorName::ExportTaskFailed), Some(ErrorName::ExportTaskFailed));
     assert_eq!(
-        Child::Broken { error: "States.Timeout".into(), cause: "c".into() }.error(),
+        ChildResult::OtherError { error: "States.Timeout".into(), cause: "c".into() }.error(),
         Some(ExportError::new(ErrorName::Unexpected, "States.Timeout: c"))
     );
-    assert_eq!(Child::Skipped(create::Reason::RunTimeOver).error(), None);
+    assert_eq!(ChildResult::Skipped(SkipReason::RunTimeOver).error(), None);
 }
 
 #[test]
@@ -116,12 +118,11 @@ fn a_planned_window_is_an_event_of_create_export_task() {
         force: true,
         start_time: crate::time::format_instant(request.start_time),
         execution: request.execution.clone(),
-        is_open: true,
-        seen_since: Some("2026-10-02T04:00:00Z".into()),
+        history: WindowHistory { is_open: true, seen_since: "2026-10-02T04:00:00Z".parse().ok() },
     };
     let read = super::super::create::Request::parse(&json!(item), &stack).unwrap();
     let window = Some(Window { from: Millis(1), to: Millis(2) });
     let (timezone, start_time, execution) = (chrono_tz::UTC, Some(request.start_time), Some(request.execution.clone()));
-    let remembered = Remembered { is_open: true, seen_since: "2026-10-02T04:00:00Z".parse().ok() };
-    assert_eq!(read, super::super::create::Request { window, timezone, start_time, execution, force: true, remembered, ..created });
+    let history = WindowHistory { is_open: true, seen_since: "2026-10-02T04:00:00Z".parse().ok() };
+    assert_eq!(read, super::super::create::Request { window, timezone, start_time, execution, force: true, history, ..created });
 }

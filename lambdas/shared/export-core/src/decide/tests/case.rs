@@ -1,9 +1,16 @@
-//! A case: what is known of October 2026 in Tokyo, and its verdicts as one text.
+//! A case: the evidence for October 2026 in Tokyo, and its verdicts as one text.
 
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::{manifest::Content, place::stack};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    StreamPrefix, TaskId,
+    manifest::{Content, FolderContents},
+    place::{Place, stack},
+    target::Target,
+};
 
 pub const NO_LIMIT: LogGroup =
     LogGroup::Present { created: None, retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None };
@@ -19,7 +26,7 @@ pub fn october() -> Window {
     Window::of("2026-10".parse().unwrap(), stack().timezone)
 }
 
-/// Hours after the month's start; the last one excluded. October has 744.
+/// From one hour after the month's start to another, which is excluded. October has 744 hours.
 pub fn hours(from: i64, to: i64) -> Window {
     let at = |hours| october().from + TimeDelta::hours(hours);
     Window { from: at(from), to: Millis(at(to).0 - 1) }
@@ -27,7 +34,7 @@ pub fn hours(from: i64, to: i64) -> Window {
 
 pub fn place() -> Place {
     let log_group = crate::LogGroupName::parse("/a").unwrap();
-    let destination = crate::destination::DEFAULT.render(&stack().s3_prefix, &log_group).unwrap();
+    let destination = crate::destination::DEFAULT_TEMPLATE.render(&stack().s3_prefix, &log_group).unwrap();
     stack().place(stack().bucket, log_group, destination)
 }
 
@@ -35,26 +42,26 @@ pub fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn folder(streams: Streams) -> Folder {
+fn folder(streams: Streams) -> FolderContents {
     let bytes = streams.iter().map(|(_, bytes)| bytes).sum();
     let streams = streams.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes)).collect();
-    Folder { objects: if bytes == 0 { 0 } else { 2 }, hidden_objects: 0, bytes, digest: "d".into(), streams }
+    FolderContents { objects: if bytes == 0 { 0 } else { 2 }, hidden_objects: 0, bytes, digest: "d".into(), streams }
 }
 
 pub fn created(at: Millis) -> LogGroup {
     LogGroup::Present { created: Some(at), retention_in_days: None, retention_policy: None, is_exportable: true, stored_bytes: None }
 }
 
-/// A manifest as it lies in the archive, with its task's folder.
-pub struct Lying {
+/// A manifest in the archive, with its task's folder.
+pub struct StoredManifest {
     month: &'static str,
     window: Window,
     json: Value,
-    folder: Folder,
+    folder: FolderContents,
 }
 
-/// Valid, of a task that wrote these streams: none is `empty`.
-pub fn wrote(from: i64, to: i64, streams: Streams) -> Lying {
+/// A valid manifest of a task that wrote these streams; without streams, it is `empty`.
+pub fn wrote(from: i64, to: i64, streams: Streams) -> StoredManifest {
     let (window, folder) = (hours(from, to), folder(streams));
     let json = json!({
         "schema_version": 2, "outcome": if streams.is_empty() { "empty" } else { "exported" }, "reason": null, "account": "111122223333",
@@ -63,37 +70,37 @@ pub fn wrote(from: i64, to: i64, streams: Streams) -> Lying {
         "objects": folder.objects, "hidden_objects": 0, "bytes": folder.bytes, "digest": "d", "created": "2026-11-01T04:00:00.000Z",
         "completed": "2026-11-01T04:01:00.000Z", "execution": "arn:other", "warnings": [{"name": "NewInAnotherVersion", "message": "m"}],
     });
-    Lying { month: "2026-10", window, json, folder }
+    StoredManifest { month: "2026-10", window, json, folder }
 }
 
-pub fn exported() -> Lying {
+pub fn exported() -> StoredManifest {
     wrote(0, 744, &[("a", 1000)])
 }
 
-pub fn empty() -> Lying {
+pub fn empty() -> StoredManifest {
     wrote(0, 744, &[])
 }
 
-/// All that still lies there of a month that is lost.
-pub fn lost_damaged(streams: Streams) -> Lying {
+/// A lost month with these remaining objects.
+pub fn lost_damaged(streams: Streams) -> StoredManifest {
     wrote(0, 744, streams).with(json!({"outcome": "lost", "reason": "Damaged"}))
 }
 
-pub fn lost() -> Lying {
+pub fn lost() -> StoredManifest {
     empty().with(json!({"outcome": "lost", "reason": "Expired", "task_id": null}))
 }
 
-pub fn skipped() -> Lying {
+pub fn skipped() -> StoredManifest {
     empty().with(json!({"outcome": "skipped", "reason": "NoEventsInMonth", "task_id": null}))
 }
 
-impl Lying {
+impl StoredManifest {
     pub fn with(mut self, changes: Value) -> Self {
         self.json.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         self
     }
 
-    /// What lies in the task's folder by now.
+    /// The task's folder has only this now.
     pub fn damaged(self, streams: Streams) -> Self {
         Self { folder: folder(streams), ..self }
     }
@@ -114,18 +121,18 @@ impl Lying {
         ManifestKey { place: place().hash(), month: self.month.parse().unwrap(), window: self.window }
     }
 
-    pub fn found(self, now: DateTime<Utc>) -> Found {
+    pub fn found(self, now: DateTime<Utc>) -> FoundManifest {
         let key = self.key();
         let content = match self.json {
             Value::Null => Content::Unreadable("GetObject answered AccessDenied: no".into()),
-            json => Content::read(json.to_string().as_bytes(), &place(), &key, now).with_folder(self.folder),
+            json => Content::parse(json.to_string().as_bytes(), &place(), &key, now).with_folder(self.folder),
         };
-        Found { key, etag: String::new(), content }
+        FoundManifest { key, etag: String::new(), content }
     }
 }
 
-pub fn denied() -> Lying {
-    Lying { json: Value::Null, ..exported() }
+pub fn denied() -> StoredManifest {
+    StoredManifest { json: Value::Null, ..exported() }
 }
 
 pub struct Case {
@@ -133,12 +140,12 @@ pub struct Case {
     force_since: Option<&'static str>,
     after_first_covered: bool,
     planned_since: Option<&'static str>,
-    remembered: Remembered,
+    history: WindowHistory,
     now: &'static str,
     pub evidence: Evidence,
 }
 
-pub fn lie<const N: usize>(manifests: [Lying; N]) -> Case {
+pub fn given<const N: usize>(manifests: [StoredManifest; N]) -> Case {
     let found = manifests.into_iter().map(|manifest| manifest.found(instant("2026-11-02T00:00:00Z"))).collect();
     let evidence = Evidence { manifests: Some(found), ..Evidence::default() };
     Case {
@@ -146,15 +153,15 @@ pub fn lie<const N: usize>(manifests: [Lying; N]) -> Case {
         force_since: None,
         after_first_covered: false,
         planned_since: None,
-        remembered: Remembered::default(),
+        history: WindowHistory::default(),
         now: "2026-11-02T00:00:00Z",
         evidence,
     }
 }
 
-/// Events may lie in the window, and no run has seen it.
-pub fn open<const N: usize>(manifests: [Lying; N]) -> Case {
-    lie(manifests).group(NO_LIMIT).newest(NewestEvent::Unknown).unseen()
+/// The window may have events, and no run has seen the log group.
+pub fn given_events<const N: usize>(manifests: [StoredManifest; N]) -> Case {
+    given(manifests).group(NO_LIMIT).newest(NewestEvent::Unknown).unseen()
 }
 
 impl Case {
@@ -173,21 +180,21 @@ impl Case {
         self
     }
 
-    /// By a task's manifest.
+    /// A task's manifest proves it.
     pub fn seen_since(mut self, since: &str) -> Self {
         self.evidence.oldest_task = Some(Some(instant(since)));
         self
     }
 
-    /// By the report of a scheduled run.
+    /// The report of a scheduled run proves it.
     pub fn found_at(mut self, at: &str) -> Self {
-        self.remembered.seen_since = Some(instant(at));
+        self.history.seen_since = Some(instant(at));
         self.unseen()
     }
 
     /// An open window of an earlier run.
     pub fn open_since(mut self, since: &str) -> Self {
-        self.remembered = Remembered { is_open: true, seen_since: Some(instant(since)) };
+        self.history = WindowHistory { is_open: true, seen_since: Some(instant(since)) };
         self.unseen()
     }
 
@@ -200,19 +207,19 @@ impl Case {
         self
     }
 
-    pub fn any_event(mut self, any_event: AnyEvent) -> Self {
-        self.evidence.any_event = Some(any_event);
+    pub fn event_search(mut self, event_search: EventSearch) -> Self {
+        self.evidence.event_search = Some(event_search);
         self
     }
 
-    /// Task t-new is COMPLETED, and no event is left in the window where it wrote nothing.
+    /// Task t-new is COMPLETED. If it wrote nothing, the window has no event.
     pub fn exports(self, streams: Streams) -> Self {
-        self.exports_as("t-new", streams).any_event(AnyEvent::None)
+        self.exports_as("t-new", streams).event_search(EventSearch::None)
     }
 
     pub fn exports_as(mut self, task_id: &str, streams: Streams) -> Self {
         let created = Some(Millis::of(instant("2026-11-01T05:00:00Z")));
-        self.evidence.export = Some(Export { task_id: TaskId::parse(task_id).unwrap(), folder: folder(streams), created });
+        self.evidence.export = Some(CompletedExport { task_id: TaskId::parse(task_id).unwrap(), folder: folder(streams), created });
         self
     }
 
@@ -232,31 +239,32 @@ impl Case {
         Self { now, ..self }
     }
 
-    pub fn question<'a>(&'a self, place: &'a Place) -> Question<'a> {
+    pub fn target(&self) -> Target {
+        Target { place: place(), stream_prefix: self.stream_prefix.clone(), month: "2026-10".parse().unwrap(), window: october() }
+    }
+
+    pub fn question<'a>(&self, target: &'a Target) -> Question<'a> {
         Question {
-            place,
-            stream_prefix: self.stream_prefix.as_ref(),
-            month: "2026-10".parse().unwrap(),
-            window: october(),
+            target,
             after_first_covered: self.after_first_covered,
             force_since: self.force_since.map(instant),
             planned_since: self.planned_since.map(instant),
-            remembered: self.remembered,
+            history: self.history,
             now: instant(self.now),
         }
     }
 
     fn verdicts(&self) -> String {
-        let place = place();
-        match decide(&self.question(&place), &self.evidence) {
-            Ok(decisions) => decisions.iter().map(shown).collect::<Vec<_>>().join(" | "),
+        let target = self.target();
+        match decide(&self.question(&target), &self.evidence) {
+            Ok(decisions) => decisions.iter().map(describe).collect::<Vec<_>>().join(" | "),
             Err(need) => format!("needs {need:?}"),
         }
     }
 }
 
-/// The whole of October 2026 goes without saying.
-fn shown(decision: &Decision) -> String {
+/// Describes a decision. October 2026 as a whole is not named.
+fn describe(decision: &Decision) -> String {
     let hour = |at: Millis| (at - october().from).num_hours();
     let range = |window: Window| format!("{}..{}", hour(window.from), hour(Millis(window.to.0 + 1)));
     let verdict = match &decision.verdict {
@@ -265,7 +273,7 @@ fn shown(decision: &Decision) -> String {
             let warnings = warnings.iter().map(|warning| format!(", {:?}: {}", warning.name, warning.message));
             format!("Write({outcome:?}){}", replaces.chain(warnings).collect::<String>())
         }
-        Verdict::Export(Start { warnings, .. }) => {
+        Verdict::Export(KnownGaps { warnings, .. }) => {
             let warnings = warnings.iter().map(|warning| format!(", {:?}: {}", warning.name, warning.message));
             format!("Export{}", warnings.collect::<String>())
         }

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use e2e::Stage;
 use export_core::{
     BucketName, LogGroupName, Month, Prefix, SettleDays, Window,
-    destination::DEFAULT,
+    destination::DEFAULT_TEMPLATE,
     manifest::{Manifest, Outcome, Reason},
     missing::{OpenOutcome, OpenWindow},
     place::Stack,
@@ -33,7 +33,7 @@ pub fn stack(stage: &Stage) -> Stack {
 /// A whole month of a log group.
 pub fn target(stack: &Stack, log_group: &str, of: &str) -> Target {
     let log_group = LogGroupName::parse(log_group).expect("a name");
-    let destination = DEFAULT.render(&stack.s3_prefix, &log_group).expect("it is short");
+    let destination = DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).expect("it is short");
     let window = Window::of(month(of), stack.timezone);
     Target { place: stack.place(stack.bucket.clone(), log_group, destination), stream_prefix: None, month: month(of), window }
 }
@@ -46,7 +46,7 @@ pub async fn put(stage: &Stage, key: &str, value: &impl Serialize) {
 pub fn manifest(target: &Target, outcome: Outcome, reason: Option<Reason>, objects: u64) -> Manifest {
     let task = matches!(outcome, Outcome::Exported | Outcome::Empty).then(|| "task-1".to_owned().try_into().expect("an id"));
     let created = Millis::of(target.window.complete_at());
-    Manifest { reason, objects, bytes: objects * 100, task_id: task, ..Manifest::of(target, "Asia/Tokyo", outcome, created) }
+    Manifest { reason, objects, bytes: objects * 100, task_id: task, ..Manifest::new(target, "Asia/Tokyo", outcome, created) }
 }
 
 pub async fn settle(stage: &Stage, target: &Target, outcome: Outcome, reason: Option<Reason>, objects: u64) {
@@ -60,12 +60,8 @@ pub fn open_window(target: &Target, outcome: OpenOutcome, days_ago: i64) -> Open
         outcome,
         error: (outcome == OpenOutcome::Failed).then(|| "AccessDenied".to_owned()),
         message: "as AWS says <b>it</b>".to_owned(),
-        account: target.place.account.clone(),
-        region: target.place.region.clone(),
-        bucket: target.place.bucket.clone(),
-        log_group: target.place.log_group.clone(),
+        place: target.place.clone(),
         log_stream_name_prefix: None,
-        destination: target.place.destination.clone(),
         timezone: "Asia/Tokyo".to_owned(),
         month: target.month,
         window_from: target.window.from,

@@ -37,7 +37,7 @@ pub fn stack(account: &str, region: &str, bucket: &str) -> Result<Stack> {
 /// What the export of one log-group-month leaves, by key: its manifest and one object.
 pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String, Bytes); 2]> {
     let log_group = LogGroupName::parse(log_group).map_err(|fix| anyhow!("{log_group}: {fix}"))?;
-    let destination = destination::DEFAULT.render(&stack.s3_prefix, &log_group).map_err(|problem| anyhow!(problem))?;
+    let destination = destination::DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).map_err(|problem| anyhow!(problem))?;
     let place = stack.place(stack.bucket.clone(), log_group.clone(), destination);
     let window = Window::of(month, stack.timezone);
     let target = Target { place, stream_prefix: None, month, window };
@@ -107,5 +107,5 @@ pub fn scheduled_report(stack: &Stack) -> (String, Bytes) {
         "counts": export_core::contract::report::Counts::default(), "missing_count": 0, "slot_hours_used": 0.0, "slot_hours_needed": 0.0, "error": null,
         "compaction_error": null, "warnings": [], "told": true, "decided": [], "missing": [], "found": [],
     });
-    (format!("{}year=2999/month=12/planted.json", stack.reports()), Bytes::from(report.to_string()))
+    (format!("{}year=2999/month=12/planted.json", stack.reports_folder()), Bytes::from(report.to_string()))
 }

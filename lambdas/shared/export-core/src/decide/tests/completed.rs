@@ -1,18 +1,20 @@
-//! What the archive records of a task that is COMPLETED: t-new, of all of October.
+//! What the archive records of the COMPLETED task t-new for all of October.
 
 use serde_json::json;
 
+use chrono::TimeDelta;
+
 use super::{super::*, case::*};
 
-/// Each replacement rule of the manifest, by what lies there and what task t-new wrote in all of October.
+/// Each replacement rule of manifests, by the old manifest and what task t-new wrote for all of October.
 #[test]
-fn what_an_export_replaces() {
-    let lasting = |manifests: [Lying; 1]| lie(manifests).group(NO_LIMIT);
-    let expiring = |manifests: [Lying; 1]| lie(manifests).group(ONE_DAY);
+fn an_export_replaces_a_manifest_by_the_rules_of_replacement() {
+    let lasting = |manifests: [StoredManifest; 1]| given(manifests).group(NO_LIMIT);
+    let expiring = |manifests: [StoredManifest; 1]| given(manifests).group(ONE_DAY);
     let (some, none): (Streams, Streams) = (&[("a", 1000)], &[]);
     check([
-        ("nothing", lie([]).group(NO_LIMIT).exports(some), "Write(Exported)"),
-        ("nothing, by nothing", lie([]).group(NO_LIMIT).exports(none), "Write(Empty)"),
+        ("nothing", given([]).group(NO_LIMIT).exports(some), "Write(Exported)"),
+        ("nothing, by nothing", given([]).group(NO_LIMIT).exports(none), "Write(Empty)"),
         ("skipped", lasting([skipped()]).exports(some), "Write(Exported), replaces 0..744"),
         ("skipped, by nothing", lasting([skipped()]).exports(none), "Written(Empty)"),
         ("skipped, by nothing in fewer streams", lasting([skipped()]).of_streams("prod/").exports(none), "Written(Empty)"),
@@ -45,7 +47,7 @@ fn what_an_export_replaces() {
         (
             "damaged, inside",
             lasting([wrote(9, 744, &[("a", 2000)]).damaged(some)]).exports(some),
-            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... stated 2000 bytes of task t-old, and the new task t-new wrote 1000",
+            "Write(Exported), replaces 9..744, SmallerThanBefore: manifest ... states 2000 bytes of task t-old, but the new task t-new wrote 1000 bytes",
         ),
         ("damaged, beyond the window", lasting([wrote(9, 745, some).damaged(none)]).exports(some), "OverlapRefused: ..."),
         (
@@ -65,7 +67,7 @@ fn what_an_export_replaces() {
         (
             "95 % of a stream",
             lasting([exported()]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1000 bytes of task t-old, and the new task t-new wrote 950",
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...states 1000 bytes of task t-old, but the new task t-new wrote 950 bytes",
         ),
         (
             "less",
@@ -81,16 +83,16 @@ fn what_an_export_replaces() {
         (
             "less than stated, as much as still lies there",
             lasting([wrote(0, 744, &[("a", 1000), ("b", 1)]).damaged(some)]).exports(&[("a", 950)]),
-            "Write(Exported), replaces 0..744, SmallerThanBefore: ...stated 1001 bytes...",
+            "Write(Exported), replaces 0..744, SmallerThanBefore: ...states 1001 bytes...",
         ),
         ("under retention, all of it", expiring([exported()]).exports(some), "Write(Exported), replaces 0..744"),
         ("under retention, one byte less", expiring([exported()]).exports(&[("a", 999)]), "SmallerExport: ..."),
-        ("a deleted log group, one byte less", lie([exported()]).group(LogGroup::Absent).exports(&[("a", 999)]), "SmallerExport: ..."),
+        ("a deleted log group, one byte less", given([exported()]).group(LogGroup::Absent).exports(&[("a", 999)]), "SmallerExport: ..."),
     ]);
 }
 
 #[test]
-fn a_task_that_wrote_nothing_goes_by_the_log_group() {
+fn a_task_that_wrote_nothing_is_decided_by_the_log_group() {
     let kept = |days, task_created| {
         let log_group = LogGroup::Present {
             created: None,
@@ -99,13 +101,13 @@ fn a_task_that_wrote_nothing_goes_by_the_log_group() {
             is_exportable: true,
             stored_bytes: None,
         };
-        let mut case = lie([]).group(log_group).exports(&[]);
+        let mut case = given([]).group(log_group).exports(&[]);
         case.evidence.export.as_mut().unwrap().created = task_created;
         case
     };
     let after_32_days = october().from + TimeDelta::days(32);
     let later = after_32_days + TimeDelta::milliseconds(1);
-    let absent = || lie([]).group(LogGroup::Absent).exports(&[]);
+    let absent = || given([]).group(LogGroup::Absent).exports(&[]);
     check([
         ("retention kept all of it", kept(32, Some(after_32_days)), "Write(Empty)"),
         ("retention may have deleted some", kept(32, Some(later)).unseen(), "Record(ExpiredBeforeFirstRun)"),
@@ -117,31 +119,36 @@ fn a_task_that_wrote_nothing_goes_by_the_log_group() {
 }
 
 #[test]
-fn a_task_that_wrote_nothing_is_believed_only_where_no_event_is_there() {
-    let damaged = || lie([exported().damaged(&[("a", 9)])]).group(ONE_DAY).exports(&[]);
+fn a_task_that_wrote_nothing_is_empty_only_if_the_window_has_no_event() {
+    let damaged = || given([exported().damaged(&[("a", 9)])]).group(ONE_DAY).exports(&[]);
     let window = "ExportIncomplete: export task t-new of log group /a for 2026-09-30T15:00:00.000Z to 2026-10-31T14:59:59.999Z is COMPLETED and wrote nothing, but";
-    let found = format!("{window} an event of that time is in the log group");
-    let unknown = format!("{window} FilterLogEvents came to no end, so an event of that time may be in the log group");
+    let found = format!("{window} the log group has an event of that time");
+    let unknown = format!("{window} FilterLogEvents did not come to an end, so the log group may have an event of that time");
     check([
-        ("none", lie([]).group(NO_LIMIT).exports(&[]), "Write(Empty)"),
-        ("one", lie([]).group(NO_LIMIT).exports(&[]).any_event(AnyEvent::Found), &found),
-        ("perhaps one", lie([]).group(NO_LIMIT).exports(&[]).any_event(AnyEvent::Unknown), &unknown),
-        ("one, under a retention", lie([]).group(ONE_DAY).exports(&[]).any_event(AnyEvent::Found), &found),
-        ("one, and a record says there is none", lie([skipped()]).exports(&[]).any_event(AnyEvent::Found), &found),
-        ("one of a damaged month that no export may bring back", damaged().any_event(AnyEvent::Found), &found),
+        ("none", given([]).group(NO_LIMIT).exports(&[]), "Write(Empty)"),
+        ("one", given([]).group(NO_LIMIT).exports(&[]).event_search(EventSearch::Found), &found),
+        ("perhaps one", given([]).group(NO_LIMIT).exports(&[]).event_search(EventSearch::Unknown), &unknown),
+        ("one, under a retention", given([]).group(ONE_DAY).exports(&[]).event_search(EventSearch::Found), &found),
+        ("one, and a record says there is none", given([skipped()]).exports(&[]).event_search(EventSearch::Found), &found),
+        ("one of a damaged month that no export may bring back", damaged().event_search(EventSearch::Found), &found),
         ("none of it", damaged(), "Record(Damaged)"),
-        ("the task wrote some", lie([]).exports(&[("a", 1)]).any_event(AnyEvent::Found), "Write(Exported)"),
+        ("the task wrote some", given([]).exports(&[("a", 1)]).event_search(EventSearch::Found), "Write(Exported)"),
     ]);
 }
 
 #[test]
-fn a_log_group_that_was_created_anew_while_its_task_ran_has_lost_its_events() {
+fn a_log_group_that_was_recreated_while_its_task_ran_has_lost_its_events() {
     // The task was created at 2026-11-01T05:00:00Z.
-    let anew = |at: &str| lie([]).group(created(Millis::of(instant(at)))).exports(&[]).unseen().planned_since("2026-11-01T05:00:00Z");
+    let recreated =
+        |at: &str| given([]).group(created(Millis::of(instant(at)))).exports(&[]).unseen().planned_since("2026-11-01T05:00:00Z");
     check([
-        ("while it ran", anew("2026-11-01T05:00:00.001Z"), "Record(LogGroupDeleted)"),
-        ("before it was planned", anew("2026-11-01T04:00:00Z"), "Write(Empty)"),
-        ("before, and an older task is known", anew("2026-11-01T04:00:00Z").seen_since("2026-10-01T04:00:00Z"), "Record(LogGroupDeleted)"),
-        ("inside the window", anew("2026-10-15T00:00:00Z"), "Write(Empty)"),
+        ("while it ran", recreated("2026-11-01T05:00:00.001Z"), "Record(LogGroupDeleted)"),
+        ("before it was planned", recreated("2026-11-01T04:00:00Z"), "Write(Empty)"),
+        (
+            "before, and an older task is known",
+            recreated("2026-11-01T04:00:00Z").seen_since("2026-10-01T04:00:00Z"),
+            "Record(LogGroupDeleted)",
+        ),
+        ("inside the window", recreated("2026-10-15T00:00:00Z"), "Write(Empty)"),
     ]);
 }

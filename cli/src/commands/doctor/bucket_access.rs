@@ -20,7 +20,7 @@ use crate::{context::Context, failure::Failure, output::note, shell::quoted, sta
 const POLICY: &str = "ArchiveBucketPolicy";
 const MANAGED_BY_AWS: &str = "The bucket encrypts with the AWS managed key aws/s3: its policy cannot admit CloudWatch Logs.";
 
-pub struct Destination<'a> {
+pub struct BucketAccess<'a> {
     pub context: &'a Context,
     pub stack: &'a DeployedStack,
     pub deployment: &'a Deployment,
@@ -33,7 +33,7 @@ struct Export {
     key: String,
 }
 
-impl Destination<'_> {
+impl BucketAccess<'_> {
     /// `groups`: the log groups that are archived; `None`, if that is not known.
     pub async fn check(&self, is_usable: bool, groups: Option<&[Group]>, findings: &mut Findings) -> Result<(), Failure> {
         let role_needs = |arn: &str| granted::needs(self.roles, arn, |role| Request::of_role(&role.arn));
@@ -58,7 +58,7 @@ impl Destination<'_> {
         let archived = groups.iter().filter(|group| group.place.bucket == of.bucket && matches!(group.log_group, LogGroup::Present { .. }));
         let export = |log_group: String, prefix: String| Export { log_group, key: format!("{prefix}/aws-logs-write-test") };
         let mut exports: Vec<Export> =
-            archived.map(|group| export(group.place.log_group.to_string(), group.place.destination.prefix(month))).collect();
+            archived.map(|group| export(group.place.log_group.to_string(), group.place.destination.prefix_of(month))).collect();
         if exports.is_empty() {
             exports.push(export("/any".to_owned(), of.s3_prefix.join("log_group=/any")));
         }

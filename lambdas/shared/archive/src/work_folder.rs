@@ -1,8 +1,9 @@
-//! What a run keeps in the work bucket from step to step, below `plans/<execution>/`. `plan-exports` writes it; `report-archive` reads it.
+//! The state of a run in the work bucket, below `plans/<execution>/`. Each call of `plan-exports` is a step and writes its state.
+//! `report-archive` reads it.
 
 use export_core::{
     ErrorName, ExecutionArn, ExportError, Month,
-    contract::plan::{Decided, Folder, Item, Next, Object, Plan, Run, folder},
+    contract::plan::{DecidedWindow, Item, Next, Plan, Run, S3Folder, S3Object, work_folder},
     decide::LogGroup,
     entry::Source,
     missing::Memory,
@@ -10,22 +11,16 @@ use export_core::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    Archive,
-    objects::{Permissions, json},
-};
+use crate::{Archive, objects::to_json};
 
-const READ: Permissions = "s3:GetObject and s3:ListBucket on plans/";
-const WRITE: Permissions = "s3:PutObject on plans/";
-
-/// One run's folder.
-pub struct Work<'a> {
+/// The folder of one run.
+pub struct WorkFolder<'a> {
     archive: &'a Archive,
     bucket: &'a str,
     execution: &'a ExecutionArn,
 }
 
-/// What a step begins with.
+/// The state with which a step begins.
 pub struct Step {
     pub run: Run,
     pub groups: Vec<Group>,
@@ -33,34 +28,34 @@ pub struct Step {
     pub progress: Progress,
 }
 
-impl<'a> Work<'a> {
+impl<'a> WorkFolder<'a> {
     pub fn new(archive: &'a Archive, bucket: &'a str, execution: &'a ExecutionArn) -> Self {
         Self { archive, bucket, execution }
     }
 
     fn key(&self, name: &str) -> String {
-        format!("{}/{name}", folder(self.execution))
+        format!("{}/{name}", work_folder(self.execution))
     }
 
-    fn key_of_step(&self, sequence: u32, name: &str) -> String {
+    fn step_key(&self, sequence: u32, name: &str) -> String {
         self.key(&format!("{sequence:04}/{name}"))
     }
 
-    /// A step that a state refers to and that is not there: somebody removed it, or the state is no plan's.
+    /// If the object does not exist, somebody removed it, or the state was not made by a plan.
     async fn read<T: DeserializeOwned>(&self, key: String) -> Result<T, ExportError> {
-        let value = self.archive.read_json(self.bucket, &key, READ).await?;
+        let value = self.archive.read_json(self.bucket, &key).await?;
         value.ok_or_else(|| {
             let message =
-                format!("plan is not a known field of a run's input, and no plan of this run lies at {key} of bucket {}", self.bucket);
+                format!("plan is not a known field of a run's input, and bucket {} has no plan of this run at {key}", self.bucket);
             ExportError::new(ErrorName::InvalidInput, message)
         })
     }
 
     async fn write(&self, key: String, value: &impl Serialize) -> Result<(), ExportError> {
-        self.archive.write_json(self.bucket, &key, value, WRITE).await
+        self.archive.write_json(self.bucket, &key, value).await
     }
 
-    /// What the first step fixes: once, also where it is called twice, because later steps count in these lists.
+    /// Fixes the facts of a run. If the first step is repeated, the facts of the first call count, because later steps use indexes in them.
     pub async fn fix_run(&self, run: Run, groups: Vec<Group>, memory: Memory) -> Result<Step, ExportError> {
         let listed: Vec<(&Source, &LogGroup)> = groups.iter().map(|group| (&group.source, &group.log_group)).collect();
         let is_first = self.write_once(self.key("log-groups.json"), &listed).await?;
@@ -72,9 +67,9 @@ impl<'a> Work<'a> {
         Ok(Step { run, groups, memory, progress: Progress::default() })
     }
 
-    /// False where it is there already.
+    /// `false`: the object exists already.
     async fn write_once(&self, key: String, value: &impl Serialize) -> Result<bool, ExportError> {
-        Ok(self.archive.write_if_unchanged(self.bucket, &key, json(&key, value)?, None, WRITE).await?.is_some())
+        Ok(self.archive.write_if_unchanged(self.bucket, &key, to_json(&key, value)?, None).await?.is_some())
     }
 
     pub async fn read_run(&self) -> Result<Run, ExportError> {
@@ -82,10 +77,10 @@ impl<'a> Work<'a> {
     }
 
     pub async fn read_progress(&self, sequence: u32) -> Result<Progress, ExportError> {
-        self.read(self.key_of_step(sequence, "progress.json")).await
+        self.read(self.step_key(sequence, "progress.json")).await
     }
 
-    /// The end of step `sequence`, which the next one begins with.
+    /// The end of step `sequence`, with which the next step begins.
     pub async fn read_step(&self, sequence: u32) -> Result<Step, ExportError> {
         let progress = self.read_progress(sequence).await?;
         Ok(Step { run: self.read_run().await?, groups: self.read_groups().await?, memory: self.read_memory().await?, progress })
@@ -104,40 +99,40 @@ impl<'a> Work<'a> {
         groups.into_iter().map(group).collect()
     }
 
-    /// What a run has decided up to a step.
-    pub async fn read_decided(&self, sequence: u32) -> Result<Vec<Decided>, ExportError> {
+    /// Everything that a run has decided up to a step.
+    pub async fn read_decided(&self, sequence: u32) -> Result<Vec<DecidedWindow>, ExportError> {
         let mut decided = Vec::new();
         for sequence in 1..=sequence {
-            decided.extend(self.read::<Vec<Decided>>(self.key_of_step(sequence, "decided.json")).await?);
+            decided.extend(self.read::<Vec<DecidedWindow>>(self.step_key(sequence, "decided.json")).await?);
         }
         Ok(decided)
     }
 
-    /// Writes a step; its progress last, so that a step that is read is whole.
+    /// Writes a step. Its progress is last, so that a step with progress is complete.
     pub async fn write_step(
         &self,
         sequence: u32,
         next: Next,
         compact: Vec<Month>,
         items: &[Item],
-        decided: &[Decided],
+        decided: &[DecidedWindow],
         progress: &Progress,
     ) -> Result<Plan, ExportError> {
-        let items_key = self.key_of_step(sequence, "windows.json");
+        let items_key = self.step_key(sequence, "windows.json");
         self.write(items_key.clone(), &items).await?;
-        self.write(self.key_of_step(sequence, "decided.json"), &decided).await?;
-        self.write(self.key_of_step(sequence, "progress.json"), progress).await?;
+        self.write(self.step_key(sequence, "decided.json"), &decided).await?;
+        self.write(self.step_key(sequence, "progress.json"), progress).await?;
         Ok(Plan {
             sequence,
             next,
-            items: Object { bucket: self.bucket.to_owned(), key: items_key },
-            results: Folder { bucket: self.bucket.to_owned(), prefix: self.key_of_step(sequence, "results") },
+            items: S3Object { bucket: self.bucket.to_owned(), key: items_key },
+            results: S3Folder { bucket: self.bucket.to_owned(), prefix: self.step_key(sequence, "results") },
             compact,
         })
     }
 
-    /// An object that Step Functions wrote; `None` where there is none.
+    /// An object that Step Functions wrote. `None`: it does not exist.
     pub async fn read_result<T: DeserializeOwned>(&self, bucket: &str, key: &str) -> Result<Option<T>, ExportError> {
-        self.archive.read_json(bucket, key, READ).await
+        self.archive.read_json(bucket, key).await
     }
 }
