@@ -89,7 +89,7 @@ async fn a_plan_that_is_lost_is_reported(engine: Engine) {
     stage.let_tasks_go().await;
     let (error, cause) = e2e::badly(stage.wait(&arn).await);
     assert_eq!(error, "InvalidInput", "{cause}");
-    assert!(cause.contains("no plan of this run lies at plans/"), "{cause}");
+    assert!(cause.contains("has no plan of this run at plans/"), "{cause}");
     assert_eq!(stage.report(&arn).await["compared_everything"], false);
     // What was exported is in the archive.
     assert_counts(&stage.run_well(&stage.input(json!(["/plan/lost"]))).await, json!({"alreadyArchived": 1}));
