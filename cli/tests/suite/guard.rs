@@ -40,7 +40,7 @@ async fn what_no_run_takes_is_refused_at_the_deployment() {
             r#"["/aws/lambda/*"]"#,
             r#"to archive all log groups with this prefix, write {"logGroupNamePrefix": "/aws/lambda/"}"#,
         ),
-        ("LogGroups", r#"["/a" "/b"]"#, "the input is no JSON (expected `,` or `]`): check the commas and quotes of logGroups"),
+        ("LogGroups", r#"["/a" "/b"]"#, "the input is not JSON (expected `,` or `]`): check the commas and quotes of logGroups"),
         ("LogGroups", "/a,/b,/a", "logGroups[2] is the same as logGroups[0], and counts once: leave it out"),
     ] {
         let error = refused(&archive, &[(name, value)]).await;

@@ -24,7 +24,7 @@ pub fn input(log_groups: &[String]) -> Value {
     json!({"month": MONTH, "logGroups": log_groups})
 }
 
-/// With every log group whose name begins so.
+/// All log groups with this prefix.
 pub fn input_of_prefix(prefix: &str) -> Value {
     json!({"month": MONTH, "logGroups": [{"logGroupNamePrefix": prefix}]})
 }

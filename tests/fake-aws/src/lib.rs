@@ -59,7 +59,7 @@ enum Times {
 type Event = Box<dyn FnOnce(&mut State) + Send>;
 
 impl State {
-    /// Every call whose name begins so is refused from now on, with an HTTP status, a code and a message.
+    /// Every call whose operation has this prefix is refused from now on, with an HTTP status, a code and a message.
     pub fn refuse(&mut self, call: &str, status: u16, code: &'static str, message: &'static str) {
         self.refusals.push((call.to_owned(), (status, code, message), Times::Always));
     }
@@ -68,7 +68,7 @@ impl State {
         self.refusals.push((call.to_owned(), (status, code, message), Times::Once));
     }
 
-    /// Something else happens, once, just before a call whose name begins so is answered.
+    /// Something else happens, once, just before a call whose operation has this prefix is answered.
     pub fn before(&mut self, call: &str, event: impl FnOnce(&mut Self) + Send + 'static) {
         self.events.push((call.to_owned(), Box::new(event)));
     }
@@ -258,7 +258,7 @@ impl Aws {
         calls.iter().map(|call| call.name.clone()).filter(|name| of.iter().any(|beginning| name.starts_with(beginning))).collect()
     }
 
-    /// What the calls whose name begins so brought.
+    /// What the calls whose operation has this prefix brought.
     pub fn bodies(&self, of: &str) -> Vec<Value> {
         self.state().calls.iter().filter(|call| call.name.starts_with(of)).map(|call| call.body.clone()).collect()
     }

@@ -43,7 +43,7 @@ async fn a_deployment_that_no_run_could_use_is_refused() {
     for (new, says) in [
         (schedule(r#"["/a"]"#), ""),
         (zone("Tokyo"), r#"TimeZone is "Tokyo": give an IANA time zone name"#),
-        (schedule(r#"["/a" "/b"]"#), "the input is no JSON"),
+        (schedule(r#"["/a" "/b"]"#), "the input is not JSON"),
         (schedule(r#"["/aws/*"]"#), r#"logGroups[0] is "/aws/*": to take every log group"#),
         (schedule(r#"["/a", "/a"]"#), "logGroups[1] is the same as logGroups[0], and counts once: leave it out"),
     ] {

@@ -25,7 +25,7 @@ pub fn parse(input: &str, stack: &Stack) -> Result<RunInput, ExportError> {
         // The place in the input is no place in the list that a person wrote.
         let error = error.to_string();
         let problem = error.split(" at line ").next().unwrap_or_default();
-        ExportError::new(ErrorName::InvalidInput, format!("the input is no JSON ({problem}): check the commas and quotes of logGroups"))
+        ExportError::new(ErrorName::InvalidInput, format!("the input is not JSON ({problem}): check the commas and quotes of logGroups"))
     })?;
     RunInput::parse(&value, stack)
 }

@@ -10,8 +10,8 @@ fn an_input_of_the_schedule_is_judged_as_a_run_judges_it() {
     let run = parse(&input(r#"["/a", {"logGroupNamePrefix": "/b/"}]"#), &stack()).unwrap();
     assert_eq!((run.entries.len(), run.scheduled_time.is_some()), (2, true));
     for (list, says) in [
-        (r#"["/aws/lambda/*"]"#, r#"logGroups[0] is "/aws/lambda/*": to take every log group whose name begins so, write"#),
-        (r#"["/a" "/b"]"#, "the input is no JSON (expected `,` or `]`): check the commas and quotes of logGroups"),
+        (r#"["/aws/lambda/*"]"#, r#"logGroups[0] is "/aws/lambda/*": to archive all log groups with this prefix, write"#),
+        (r#"["/a" "/b"]"#, "the input is not JSON (expected `,` or `]`): check the commas and quotes of logGroups"),
         (r#"[{"name": "/a"}]"#, "give exactly one of logGroupName and logGroupNamePrefix"),
     ] {
         let error = parse(&input(list), &stack()).unwrap_err();
