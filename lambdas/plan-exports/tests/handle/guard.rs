@@ -44,7 +44,7 @@ async fn a_deployment_that_no_run_could_use_is_refused() {
         (schedule(r#"["/a"]"#), ""),
         (zone("Tokyo"), r#"TimeZone is "Tokyo": give an IANA time zone name"#),
         (schedule(r#"["/a" "/b"]"#), "the input is not JSON"),
-        (schedule(r#"["/aws/*"]"#), r#"logGroups[0] is "/aws/*": to take every log group"#),
+        (schedule(r#"["/aws/*"]"#), r#"logGroups[0] is "/aws/*": to archive all log groups"#),
         (schedule(r#"["/a", "/a"]"#), "logGroups[1] is the same as logGroups[0], and counts once: leave it out"),
     ] {
         let reason = reason(&Aws::default(), &event("Create", new, json!({}))).await;
