@@ -1,20 +1,13 @@
 //! Downloads that break off.
 
-use std::{
-    net::Ipv4Addr,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
-use archive::http_client;
-use aws_sdk_s3::{
-    Client,
-    config::{BehaviorVersion, Builder, Credentials, Region},
-};
+use archive::s3_client;
+use aws_sdk_s3::Client;
 use logs_archive::events::{exported::records, records::Record};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
-};
+use tokio::io::{AsyncWriteExt, BufReader};
+
+use crate::endpoint::{listen, read_headers, sdk_config};
 
 const ETAG: &str = "\"0123\"";
 const TEXT: &str = "2026-10-04T00:00:00.001Z one\n2026-10-04T00:00:00.002Z two\n2026-10-04T00:00:00.003Z three\n";
@@ -22,24 +15,15 @@ const TEXT: &str = "2026-10-04T00:00:00.001Z one\n2026-10-04T00:00:00.002Z two\n
 /// An S3 with one object. It sends as many bytes for each request as told, and then closes the connection. Returns a client, and what
 /// each request asked for: its `Range` and `If-Match`.
 async fn breaking_s3(sends: &'static [usize], is_replaced: bool) -> (Client, Arc<Mutex<Vec<[String; 2]>>>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let (listener, endpoint) = listen().await;
     let requests: Arc<Mutex<Vec<[String; 2]>>> = Arc::default();
     let asked = Arc::clone(&requests);
     tokio::spawn(async move {
         for sends in sends {
             let (connection, _) = listener.accept().await.expect("a connection");
             let mut connection = BufReader::new(connection);
-            let (mut line, mut conditions) = (String::new(), [String::new(), String::new()]);
-            while connection.read_line(&mut line).await.is_ok_and(|bytes| bytes > 2) {
-                let (name, value) = line.trim().split_once(": ").unwrap_or_default();
-                match name.to_ascii_lowercase().as_str() {
-                    "range" => value.clone_into(&mut conditions[0]),
-                    "if-match" => value.clone_into(&mut conditions[1]),
-                    _ => {}
-                }
-                line.clear();
-            }
+            let headers = read_headers(&mut connection).await;
+            let conditions = ["range", "if-match"].map(|name| headers.get(name).cloned().unwrap_or_default());
             let from = conditions[0].trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap_or(0);
             let is_refused = is_replaced && from > 0;
             asked.lock().expect("no test has panicked").push(conditions);
@@ -50,14 +34,7 @@ async fn breaking_s3(sends: &'static [usize], is_replaced: bool) -> (Client, Arc
             connection.write_all(&answer).await.expect("the client reads");
         }
     });
-    let config = Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        .force_path_style(true)
-        .http_client(http_client())
-        .endpoint_url(endpoint);
-    (Client::from_conf(config.build()), requests)
+    (s3_client(&sdk_config(endpoint)), requests)
 }
 
 /// The messages of the object, and what is wrong.

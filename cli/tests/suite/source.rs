@@ -2,16 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use archive::http_client;
-use aws_sdk_cloudwatchlogs::{
-    Client,
-    config::{BehaviorVersion, Builder, Credentials, Region},
-};
+use aws_sdk_cloudwatchlogs::Client;
 use export_core::{LogGroupName, Window, time::Millis};
 use logs_archive::events::source::{End, events, events_of_log_group};
 use serde_json::{Value, json};
 
-use crate::endpoint::endpoint;
+use crate::endpoint::{endpoint, sdk_config};
 
 const WINDOW: Window = Window { from: Millis(10), to: Millis(19) };
 
@@ -30,13 +26,7 @@ async fn pages(token_field: &'static str, pages: &'static [Page]) -> (Client, Ar
         (200, json!({"events": events, token_field: token}))
     })
     .await;
-    let config = Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        .http_client(http_client())
-        .endpoint_url(endpoint);
-    (Client::from_conf(config.build()), tokens)
+    (Client::new(&sdk_config(endpoint)), tokens)
 }
 
 /// An empty page ends nothing: only the token that was sent does.

@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use export_core::{
     ErrorName, ExportError,
     place::Stack,
-    schedule::{check_time_zone, digest, entries, is_same_entry, parameter_of, parse, sam_override},
+    schedule::{check_time_zone, digest, entries, meaning, parameter_of, parse, sam_override},
     warning::WarningName,
 };
 use serde_json::{Value, json};
@@ -98,9 +98,9 @@ async fn input_of(schedule: &str, config: &SdkConfig) -> Result<Option<String>, 
 }
 
 fn keeps_what_was_added(live: &str, new: &str, old: &str, stack: &Stack) -> Result<(), String> {
-    let (mut kept, old) = (entries(new), entries(old));
-    let is_in = |entry: &Value, list: &[Value]| list.iter().any(|one| is_same_entry(entry, one, stack));
-    let lost: Vec<Value> = entries(live).into_iter().filter(|entry| !is_in(entry, &kept) && !is_in(entry, &old)).collect();
+    let mut kept = entries(new);
+    let known: Vec<_> = kept.iter().chain(&entries(old)).map(|entry| meaning(entry, stack)).collect();
+    let lost: Vec<Value> = entries(live).into_iter().filter(|entry| !known.contains(&meaning(entry, stack))).collect();
     if lost.is_empty() {
         return Ok(());
     }

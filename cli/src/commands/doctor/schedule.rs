@@ -4,7 +4,7 @@ use aws_sdk_scheduler::types::ScheduleState;
 use aws_sdk_sqs::types::QueueAttributeName;
 use export_core::{
     place::Stack,
-    schedule::{is_same_entry, parameter_of},
+    schedule::{meaning, parameter_of},
 };
 use serde_json::{Value, json};
 
@@ -167,13 +167,16 @@ fn input(stack: &DeployedStack, schedule: &Schedule, arn: &str, findings: &mut F
 
 /// The guard of the schedule refuses an entry that is given twice.
 fn distinct(entries: &[Value], stack: &Stack) -> Vec<Value> {
-    let mut distinct: Vec<Value> = Vec::new();
-    for entry in entries {
-        if !distinct.iter().any(|one| is_same_entry(one, entry, stack)) {
-            distinct.push(entry.clone());
+    let mut meanings = Vec::new();
+    let is_first = |entry: &&Value| {
+        let meaning = meaning(entry, stack);
+        let is_new = !meanings.contains(&meaning);
+        if is_new {
+            meanings.push(meaning);
         }
-    }
-    distinct
+        is_new
+    };
+    entries.iter().filter(is_first).cloned().collect()
 }
 
 /// An input that a run takes: of the list what can stay, else the stack's own.

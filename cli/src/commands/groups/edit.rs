@@ -4,7 +4,7 @@ use export_core::{
     decide::{LogGroup, NOT_EXPORTABLE},
     entry::Selector,
     input::RunInput,
-    schedule::{PARAMETER_LIMIT, cloudformation_override, is_same_entry, parameter_of, sam_override},
+    schedule::{PARAMETER_LIMIT, cloudformation_override, meaning, parameter_of, sam_override},
     warning::WarningName,
 };
 use serde::Serialize;
@@ -48,19 +48,20 @@ pub async fn remove(context: &Context, old: &[String], yes: bool) -> Result<Verd
     let name = schedule.name();
     let entries = schedule.entries()?;
     let values: Vec<Value> = entries.iter().map(|entry| serde_json::from_str(entry.get()).expect("it was read")).collect();
+    let meanings = |list: &[Value]| list.iter().map(|entry| meaning(entry, &stack.stack)).collect::<Vec<_>>();
+    let (meant, listed) = (meanings(&named), meanings(&values));
     let unknown: Vec<String> =
-        named.iter().filter(|one| !values.iter().any(|value| is_same_entry(value, one, &stack.stack))).map(Value::to_string).collect();
+        named.iter().zip(&meant).filter(|(_, meant)| !listed.contains(meant)).map(|(named, _)| named.to_string()).collect();
     if !unknown.is_empty() {
         return Err(Failure::Usage(format!(
             "the list of schedule {name} has no entry {}: `logs-archive groups list` shows the entries",
             unknown.join(", ")
         )));
     }
-    let goes = |value: &Value| named.iter().any(|one| is_same_entry(value, one, &stack.stack));
-    let kept: Vec<&str> = entries.iter().zip(&values).filter(|(_, value)| !goes(value)).map(|(entry, _)| entry.get()).collect();
+    let kept: Vec<&str> = entries.iter().zip(&listed).filter(|(_, entry)| !meant.contains(entry)).map(|(entry, _)| entry.get()).collect();
     let input = schedule.input_with(&kept)?;
     schedule::parse(&input, &stack.stack).map_err(|error| Failure::Usage(error.message))?;
-    let removed = values.into_iter().filter(goes).collect();
+    let removed = values.into_iter().zip(&listed).filter(|(_, entry)| meant.contains(entry)).map(|(value, _)| value).collect();
     apply(context, &stack, schedule, input, Change { added: Vec::new(), removed }, yes).await
 }
 

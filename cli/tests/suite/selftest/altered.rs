@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io::{Read, Write},
-    net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
 
@@ -20,7 +19,8 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
 };
-use tokio::net::TcpListener;
+
+use crate::endpoint::listen;
 
 type Alter = Arc<Mutex<dyn FnMut(String) -> String + Send>>;
 
@@ -43,8 +43,7 @@ pub async fn keeping_s3(endpoint: &str) -> String {
 }
 
 async fn serve(endpoint: &str, alter: Alter, renamed: Option<Renamed>, deletes: bool) -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let own = format!("http://{}", listener.local_addr().expect("an address"));
+    let (listener, altered) = listen().await;
     let endpoint = endpoint.to_owned();
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
@@ -62,7 +61,7 @@ async fn serve(endpoint: &str, alter: Alter, renamed: Option<Renamed>, deletes: 
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), serve));
         }
     });
-    own
+    altered
 }
 
 fn denied() -> Response<Full<Bytes>> {

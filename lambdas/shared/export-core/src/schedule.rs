@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ErrorName, ExportError, LogGroupName,
+    entry::Entry,
     input::RunInput,
     names,
     place::{Stack, hexadecimal},
@@ -41,11 +42,10 @@ pub fn entries(input: &str) -> Vec<Value> {
     input["logGroups"].as_array().cloned().unwrap_or_default()
 }
 
-/// Whether a run takes both for the same entry: a name, its ARN and an object with nothing but the name are.
-pub fn is_same_entry(one: &Value, other: &Value, stack: &Stack) -> bool {
-    let read = |entry: &Value| RunInput::parse(&json!({ "logGroups": [entry] }), stack).ok().map(|input| input.entries);
-    // What no run can read is the same as its own text.
-    one == other || read(one).is_some_and(|entries| Some(entries) == read(other))
+/// What a run takes an entry for: a name, its ARN and an object with nothing but the name are equal. `Err`: no run can read it, and it is
+/// equal to the same value only.
+pub fn meaning(entry: &Value, stack: &Stack) -> Result<Vec<Entry>, Value> {
+    RunInput::parse(&json!({ "logGroups": [entry] }), stack).map(|input| input.entries).map_err(|_| entry.clone())
 }
 
 /// The entries that a value of the parameter stands for: names separated by commas, or a JSON list. `None`: it is neither.
