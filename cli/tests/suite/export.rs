@@ -1,7 +1,6 @@
 //! `export`: one task, to a folder of its own, beside the archive.
 
 use e2e::{DAY, FROM, Stage};
-use local_aws::Engine;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -15,7 +14,7 @@ use crate::{
 };
 
 async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let tool = Tool::of(&stage.local);
     (stage, tool)
 }
@@ -186,7 +185,7 @@ async fn what_may_be_missing_is_told() {
     for says in ["warning: retention has deleted events before ", "warning: an event can take 12 hours to become exportable"] {
         assert!(ran.stderr.contains(says), "{ran:#?}");
     }
-    let journal: Vec<Value> = stage.calls("CreateExportTask").await;
+    let journal: Vec<Value> = stage.create_calls(name).await;
     let request = &journal.last().expect("a call")["request"];
     assert!(request["taskName"].as_str().is_some_and(|name| name.starts_with("by-hand-")), "{request}");
 }

@@ -7,7 +7,6 @@ use export_core::{
     manifest::{Outcome, Reason},
     missing::OpenOutcome,
 };
-use local_aws::Engine;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -25,7 +24,7 @@ use crate::{
 pub const PERIOD: [&str; 4] = ["--since", "2024-10-01", "--until", "2024-11-01"];
 
 pub async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let tool = Tool::of(&stage.local);
     (stage, tool)
 }

@@ -8,7 +8,6 @@ use aws_smithy_types::DateTime;
 use e2e::{Archive, Stage};
 use futures_util::{StreamExt, stream};
 use hyper::Method;
-use local_aws::Engine;
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
 };
 
 async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let tool = Tool::of(&stage.local);
     // A stage that another scenario has left has it.
     let _ = stage.logs().create_log_group().log_group_name("/aws/lambda/orders").send().await;

@@ -11,7 +11,7 @@ use crate::tool::Tool;
 
 /// A stage whose schedule has this list, and the tool for it.
 pub async fn stage(engine: Engine, log_groups: Value) -> (Stage, Tool) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let scheduler = aws_sdk_scheduler::Client::new(&stage.local.sdk_config());
     let listed = scheduler.list_schedules().send().await.expect("a list");
     let [schedule] = listed.schedules() else { panic!("one schedule, not {listed:?}") };

@@ -8,7 +8,6 @@ use std::{
 
 use e2e::{MONTH, Stage};
 use export_core::{manifest::Outcome, missing::OpenOutcome};
-use local_aws::Engine;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -45,7 +44,7 @@ async fn browser() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_sorts_filters_and_tells_details_without_a_network() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let stack = stack(&stage);
     let of = |name: &str| target(&stack, &format!("/page/{name}"), MONTH);
     settle(&stage, &of("small"), Outcome::Exported, None, 1).await;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use e2e::Stage;
-use local_aws::Engine;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -17,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use crate::{endpoint::endpoint, tool::Tool};
 
 async fn stage(log_group: &str) -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     stage.logs().create_log_group().log_group_name(log_group).send().await.expect("a log group");
     let tool = Tool::of(&stage.local);
     (stage, tool)

@@ -6,10 +6,7 @@ use aws_sdk_scheduler::types::ScheduleState;
 use chrono::{TimeDelta, Utc};
 use e2e::Stage;
 use export_core::{Month, place::ManifestKey};
-use local_aws::{
-    Engine,
-    samples::{Event, LogGroup, LogStream},
-};
+use local_aws::samples::{Event, LogGroup, LogStream};
 use serde_json::{Value, json};
 
 use crate::{
@@ -23,7 +20,7 @@ use crate::{
 const AGE_DAYS: i64 = 130;
 
 async fn stage(list: Value) -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     put_list(&stage, list).await;
     update(&stage, |_| {}, |request| request.state(ScheduleState::Enabled)).await;
     let tool = Tool::of(&stage.local);

@@ -10,7 +10,7 @@ use export_core::{
     missing::OpenOutcome,
 };
 use hyper::Method;
-use local_aws::{Engine, wait_for};
+use local_aws::wait_for;
 use logs_archive::stack::OUTPUTS;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let tool = Tool::of(&stage.local);
     (stage, tool)
 }

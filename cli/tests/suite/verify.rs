@@ -5,7 +5,6 @@ use std::io::Write;
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, place};
 use export_core::{manifest::Outcome, missing::OpenOutcome};
 use flate2::{Compression, write::GzEncoder};
-use local_aws::Engine;
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
 };
 
 async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let tool = Tool::of(&stage.local);
     (stage, tool)
 }

@@ -16,6 +16,7 @@ use local_aws::{
     DeployOptions, Deployment, Engine, Execution, LocalAws, Options,
     samples::{Event, LogGroup, LogStream},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 pub use bucket::decided;
@@ -34,7 +35,8 @@ pub const S3_PREFIX: &str = "cloudwatch-logs";
 /// No run of the tests comes near it; it ends those that hang.
 const RUN_LIMIT: Duration = Duration::from_secs(900);
 
-/// Makes each scenario, an `async fn(Engine)`, a test on both Step Functions engines.
+/// Makes each scenario, an `async fn(Engine)`, a test on both Step Functions engines: those that depend on how an engine reads the
+/// definition, its retries, catches, maps and choices. What a function decides is the same on each.
 #[macro_export]
 macro_rules! on_both_engines {
     ($($scenario:ident),+ $(,)?) => {
@@ -172,18 +174,24 @@ impl Archive {
         was["Timeout"].clone()
     }
 
-    /// The calls of an export operation that the stand-in has answered, the oldest first.
-    pub async fn calls(&self, operation: &str) -> Vec<Value> {
-        let state = self.local.call(Method::GET, "/_local/export-tasks", None).await.expect("the stand-in's state");
-        let journal = state["journal"].as_array().expect("a journal");
-        journal.iter().filter(|call| call["operation"] == operation).cloned().collect()
+    /// The calls of an export operation whose request has this value in this field, or lacks the field where the value is empty; the
+    /// oldest first.
+    pub async fn calls(&self, operation: &str, field: &str, value: &str) -> Vec<Value> {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let path = format!("/_local/export-tasks/journal?operation={operation}&{field}={value}");
+        let answer = self.local.call(Method::GET, &path, None).await.expect("the stand-in's journal");
+        answer["journal"].as_array().expect("a journal").clone()
+    }
+
+    /// The calls of CreateExportTask for a log group, the oldest first.
+    pub async fn create_calls(&self, log_group: &str) -> Vec<Value> {
+        self.calls("CreateExportTask", "logGroupName", log_group).await
     }
 
     /// The ids of the tasks created for a log group, the oldest first, those included whose answer was lost.
     pub async fn created(&self, log_group: &str) -> Vec<String> {
-        let calls = self.calls("CreateExportTask").await;
-        let of_log_group = calls.iter().filter(|call| call["request"]["logGroupName"] == log_group);
-        of_log_group.filter_map(|call| Some(call["outcome"]["response"]["taskId"].as_str()?.to_owned())).collect()
+        let calls = self.create_calls(log_group).await;
+        calls.iter().filter_map(|call| Some(call["outcome"]["response"]["taskId"].as_str()?.to_owned())).collect()
     }
 
     /// The status of every task of a log group that CloudWatch Logs shows, the newest first.

@@ -39,7 +39,12 @@ impl Drop for Stage {
 
 impl Stage {
     /// A stack without faults, whose export tasks take no time, and in which no scheduled run has been.
-    pub async fn take(engine: Engine) -> Self {
+    pub async fn take() -> Self {
+        Self::take_on(Engine::Ministack).await
+    }
+
+    /// The same, with the workflow run by this engine.
+    pub async fn take_on(engine: Engine) -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).extract_if(.., |archive| archive.local.engine() == engine).next();
         let Some(archive) = free else {
             // The workflow's seconds become thousandths.
@@ -65,7 +70,7 @@ impl Archive {
 
     /// The faults on order that have not struck yet.
     pub async fn faults_left(&self) -> Value {
-        let state = self.local.call(Method::GET, "/_local/export-tasks", None).await.expect("the stand-in's state");
+        let state = self.local.call(Method::GET, "/_local/export-tasks/faults", None).await.expect("the stand-in's faults");
         state["faults"].clone()
     }
 
@@ -126,14 +131,14 @@ impl Archive {
     /// Waits until check-export-task has asked for a task: only it asks by id.
     pub async fn wait_for_check(&self, task_id: &str) {
         wait_for(&format!("a look at task {task_id}"), async || {
-            self.calls("DescribeExportTasks").await.iter().find(|call| call["request"]["taskId"] == task_id).map(drop)
+            (!self.calls("DescribeExportTasks", "taskId", task_id).await.is_empty()).then_some(())
         })
         .await;
     }
 
     /// How often create-export-task has looked for a task of its own: it alone looks at all.
     pub async fn task_searches(&self) -> usize {
-        self.calls("DescribeExportTasks").await.iter().filter(|call| call["request"]["taskId"].is_null()).count()
+        self.calls("DescribeExportTasks", "taskId", "").await.len()
     }
 
     pub async fn wait_for_task_search(&self, before: usize) {
@@ -146,9 +151,6 @@ impl Archive {
     }
 
     async fn refusals(&self, log_group: &str) -> usize {
-        let calls = self.calls("CreateExportTask").await;
-        let is_refusal =
-            |call: &&Value| call["request"]["logGroupName"] == log_group && call["outcome"]["error"] == "LimitExceededException";
-        calls.iter().filter(is_refusal).count()
+        self.create_calls(log_group).await.iter().filter(|call| call["outcome"]["error"] == "LimitExceededException").count()
     }
 }

@@ -10,7 +10,7 @@ e2e::on_both_engines! {
 }
 
 async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello("/refused").await;
     let notifications = stage.subscribe().await;
     let valid = stage.input(json!(["/refused"]));
@@ -58,7 +58,7 @@ async fn what_the_input_shows_to_be_wrong_is_refused_before_any_export(engine: E
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_cloudwatch_refuses_names_the_statement_to_add() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     stage.hello("/rejected").await;
     let location = aws_sdk_s3::types::BucketLocationConstraint::from(stage.local.region());
     let configuration = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();

@@ -4,15 +4,10 @@ use e2e::{FROM, MONTH, S3_PREFIX, Stage, assert_counts, decided, place};
 use local_aws::Engine;
 use serde_json::json;
 
-e2e::on_both_engines! {
-    a_prefix_entry_matches_page_by_page_and_the_named_one_wins,
-    an_entry_can_have_a_place_and_a_stream_prefix_of_its_own,
-    log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended,
-}
-
 /// A log group named beside its prefix is exported once, by the named entry.
-async fn a_prefix_entry_matches_page_by_page_and_the_named_one_wins(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_entry_matches_page_by_page_and_the_named_one_wins() {
+    let stage = Stage::take().await;
     let names: Vec<String> = (0..53).map(|n| format!("/app/{n:03}")).collect();
     for name in names.iter().map(String::as_str).chain(["/app/debug-1", "/app/debug-2", "/application"]) {
         stage.hello(name).await;
@@ -53,8 +48,9 @@ async fn a_prefix_entry_matches_page_by_page_and_the_named_one_wins(engine: Engi
     }
 }
 
-async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own() {
+    let stage = Stage::take().await;
     stage.log_group_of_streams("/own/web", &[("prod/1", &[(FROM, "in")]), ("test/1", &[(FROM, "out")])]).await;
     stage.log_group("/own/old", &[(FROM, "2019")]).await;
     let entries = json!([
@@ -75,9 +71,10 @@ async fn an_entry_can_have_a_place_and_a_stream_prefix_of_its_own(engine: Engine
     assert_counts(&stage.run_well(&stage.input(entries)).await, json!({"alreadyArchived": 2}));
 }
 
-async fn log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended(engine: Engine) {
+#[tokio::test(flavor = "multi_thread")]
+async fn log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended() {
     const COUNT: usize = 120;
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take().await;
     let names: Vec<String> = (0..COUNT).map(|n| format!("/many/{n:03}")).collect();
     for name in &names {
         stage.hello(name).await;
@@ -105,7 +102,7 @@ async fn log_groups_whose_bucket_policy_is_wrong_are_archived_once_it_is_mended(
     for name in &names {
         assert_eq!(stage.created(name).await.len(), 1, "{name}");
     }
-    if engine == Engine::Moto {
+    if Engine::Ministack == Engine::Moto {
         let events = stage.local.history(&arn).await.expect("a history").events.len();
         assert!(events <= 40, "{events} events in the parent's history");
     }

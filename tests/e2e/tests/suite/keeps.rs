@@ -2,19 +2,11 @@
 
 use aws_sdk_s3::types::StorageClass;
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, assert_counts, place};
-use local_aws::Engine;
 use serde_json::{Value, json};
 
-e2e::on_both_engines! {
-    a_second_run_exports_nothing_and_force_exports_anew,
-    no_later_run_by_hand_shrinks_the_view,
-    what_was_damaged_is_exported_again,
-    a_manifest_that_does_not_fit_is_not_believed,
-    a_manifest_in_glacier_is_left_alone,
-}
-
-async fn a_second_run_exports_nothing_and_force_exports_anew(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_exports_nothing_and_force_exports_anew() {
+    let stage = Stage::take().await;
     stage.hello("/again").await;
     let mut input = stage.input(json!(["/again"]));
     assert_counts(&stage.run_well(&input).await, json!({"exported": 1}));
@@ -31,8 +23,9 @@ async fn a_second_run_exports_nothing_and_force_exports_anew(engine: Engine) {
 }
 
 /// After a good export of two log streams, each a run by hand that once replaced the manifest.
-async fn no_later_run_by_hand_shrinks_the_view(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn no_later_run_by_hand_shrinks_the_view() {
+    let stage = Stage::take().await;
     let of_a: &[(i64, &str)] = &[(FROM, "first")];
     let of_b: &[(i64, &str)] = &[(TO, "last")];
     let cases = [
@@ -90,9 +83,10 @@ async fn no_later_run_by_hand_shrinks_the_view(engine: Engine) {
     assert_eq!(stage.manifests(log_group).await.len(), 1);
 }
 
-async fn what_was_damaged_is_exported_again(engine: Engine) {
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_damaged_is_exported_again() {
     const STREAMS: [&str; 6] = ["1", "2", "3", "4", "5", "6"];
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take().await;
     let damages = ["five of six deleted", "all deleted", "last overwritten", "manifest deleted"];
     let log_groups = damages.map(|damage| format!("/damaged/{}", damage.replace(' ', "-")));
     let events = STREAMS.map(|stream| [(FROM, stream)]);
@@ -148,8 +142,9 @@ async fn what_was_damaged_is_exported_again(engine: Engine) {
     assert_eq!(output["warnings"][0]["name"], "ObjectsChanged", "{output:#}");
 }
 
-async fn a_manifest_that_does_not_fit_is_not_believed(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_does_not_fit_is_not_believed() {
+    let stage = Stage::take().await;
     let with = |field: &'static str, value: Value| {
         move |mut manifest: Value| {
             manifest[field] = value;
@@ -205,8 +200,9 @@ async fn a_manifest_that_does_not_fit_is_not_believed(engine: Engine) {
     assert_counts(&stage.run_well(&stage.input(json!(["/forged/right"]))).await, json!({"alreadyArchived": 1}));
 }
 
-async fn a_manifest_in_glacier_is_left_alone(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_in_glacier_is_left_alone() {
+    let stage = Stage::take().await;
     stage.hello("/glacier").await;
     stage.run_exports(&["/glacier"]).await;
     let (key, manifest) = stage.manifest("/glacier").await;

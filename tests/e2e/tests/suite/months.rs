@@ -6,12 +6,7 @@ use local_aws::{Engine, calendar::Month};
 use serde_json::{Value, json};
 
 e2e::on_both_engines! {
-    a_time_zone_that_changes_loses_no_event_and_shows_none_twice,
-    a_backfill_of_24_months_beside_a_scheduled_run_exports_each_month_once,
     a_scheduled_run_makes_up_for_those_that_did_not_run,
-    what_certainly_has_nothing_is_skipped_with_its_reason,
-    an_event_that_is_put_late_is_archived_once_its_month_has_settled,
-    days_to_settle_that_change_export_each_month_once,
 }
 
 /// `2024-09-01T00:00:00Z` and so on.
@@ -21,8 +16,9 @@ const NOVEMBER: i64 = 1_730_419_200_000;
 const DECEMBER: i64 = 1_733_011_200_000;
 const NINE_HOURS: i64 = 9 * 3_600_000;
 
-async fn a_time_zone_that_changes_loses_no_event_and_shows_none_twice(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_zone_that_changes_loses_no_event_and_shows_none_twice() {
+    let stage = Stage::take().await;
     // The windows that each run exports: its due month, and what the other zone left of the month before.
     for (log_group, zones, windows) in [
         ("/zone/tokyo-first", ["Asia/Tokyo", "UTC", "Asia/Tokyo"], [1, 2, 1]),
@@ -60,8 +56,9 @@ fn window(manifest: &Value) -> (i64, i64) {
 }
 
 /// One event in the middle of each month, and 24 months back from the last that is complete.
-async fn a_backfill_of_24_months_beside_a_scheduled_run_exports_each_month_once(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_of_24_months_beside_a_scheduled_run_exports_each_month_once() {
+    let stage = Stage::take().await;
     let mut month = Month::latest_complete(Utc::now()).unwrap();
     let mut months = Vec::new();
     for _ in 0..24 {
@@ -95,7 +92,7 @@ async fn a_backfill_of_24_months_beside_a_scheduled_run_exports_each_month_once(
 
 /// It looks from the due month of the last one that compared everything on.
 async fn a_scheduled_run_makes_up_for_those_that_did_not_run(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let events: &[(i64, &str)] = &[(FROM - DAY, "September"), (FROM, "October"), (TO + 1, "November"), (TO + 40 * DAY, "December")];
     stage.log_group("/makes-up", events).await;
     let input = |scheduled_time: &str| json!({"scheduledTime": scheduled_time, "logGroups": ["/makes-up"]});
@@ -111,8 +108,9 @@ async fn a_scheduled_run_makes_up_for_those_that_did_not_run(engine: Engine) {
     assert_eq!((&overtaken["exported"], &overtaken["warnings"][0]["name"]), (&json!(0), &json!("ScheduledTimeOvertaken")));
 }
 
-async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_certainly_has_nothing_is_skipped_with_its_reason() {
+    let stage = Stage::take().await;
     stage.log_group("/nothing/made-late", &[(TO + 15 * DAY, "x")]).await;
     stage.overlay("/nothing/made-late", |overlay| overlay.creation_time = Some(TO + 14 * DAY + 1)).await;
     stage.log_group("/nothing/infrequent", &[(FROM, "x")]).await;
@@ -150,8 +148,9 @@ async fn what_certainly_has_nothing_is_skipped_with_its_reason(engine: Engine) {
 }
 
 /// On the 10th an event of the last day of October is put.
-async fn an_event_that_is_put_late_is_archived_once_its_month_has_settled(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_put_late_is_archived_once_its_month_has_settled() {
+    let stage = Stage::take().await;
     for (settle_days, dues, archived) in
         [(0, ["2024-10", "2024-10", "2024-10"], vec!["in time"]), (15, ["2024-09", "2024-09", "2024-10"], vec!["in time", "late"])]
     {
@@ -172,8 +171,9 @@ async fn an_event_that_is_put_late_is_archived_once_its_month_has_settled(engine
 }
 
 /// More days to settle make an older month the due one again.
-async fn days_to_settle_that_change_export_each_month_once(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn days_to_settle_that_change_export_each_month_once() {
+    let stage = Stage::take().await;
     let events: &[(i64, &str)] = &[(FROM - DAY, "September"), (FROM, "October"), (TO, "its end"), (TO + 1, "November")];
     stage.log_group("/settles/changes", events).await;
     for (scheduled_time, settle_days, due, counts) in [
@@ -196,7 +196,7 @@ async fn days_to_settle_that_change_export_each_month_once(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_archives_exactly_the_month_and_says_where() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let notifications = stage.subscribe().await;
     let trace = "java.lang.IllegalStateException: 注文\n\tat a.B.c(B.java:1)\r\n\tat d.E.f(E.java:2)\n";
     let streams: [(&str, &[(i64, &str)]); 3] = [
@@ -251,7 +251,7 @@ async fn a_run_archives_exactly_the_month_and_says_where() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_month_is_the_one_before_the_scheduled_time_in_the_time_zone() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     for (number, (scheduled_time, timezone, month, from, to)) in [
         ("2024-10-31T15:30:00Z", "Asia/Tokyo", "2024-10", FROM, TO),
         ("2024-10-31T14:59:59Z", "Asia/Tokyo", "2024-09", 1_725_116_400_000, FROM - 1),
@@ -275,7 +275,7 @@ async fn the_month_is_the_one_before_the_scheduled_time_in_the_time_zone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_functions_take_the_events_of_2019() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     stage.hello("/of/2019").await;
     let invoke = async |function: &str, event: &Value| stage.local.invoke(function, event).await.expect("the function answers");
     let Archive { stack, .. } = &*stage;
@@ -304,7 +304,7 @@ async fn the_functions_take_the_events_of_2019() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedules_own_input_is_one_that_runs() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let scheduler = aws_sdk_scheduler::Client::new(&stage.local.sdk_config());
     let schedules = scheduler.list_schedules().send().await.unwrap();
     let [schedule] = schedules.schedules() else { panic!("one schedule, not {schedules:?}") };

@@ -10,7 +10,7 @@ const PAYLOAD: usize = 256 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_history_nor_payloads_grow_with_the_number_of_log_groups() {
-    let stage = Stage::take(Engine::Moto).await;
+    let stage = Stage::take_on(Engine::Moto).await;
     let mut measured = Vec::new();
     for count in [10, 1_000] {
         // Long names; that the log groups exist or not is the same to the parent.

@@ -3,13 +3,15 @@
 mod fault;
 
 use anyhow::{Result, ensure};
+use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::body::{Body, control_json};
-use crate::local::{Local, Settings};
+use crate::local::{Call, Local, Settings};
 use crate::overlay::Overlay;
+use crate::s3::query_pairs;
 
 /// Retention periods CloudWatch Logs knows.
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
@@ -18,10 +20,13 @@ const MAX_HOURS_PER_DAY: f64 = 10_000.0;
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 
 /// Answers a control request.
-pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -> Response<Body> {
+pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Body> {
+    let (method, path) = (&parts.method, parts.uri.path());
     let done = match (method.as_str(), path) {
         ("GET", "/_local/export-tasks") => Ok(show(local)),
         ("PUT", "/_local/export-tasks") => change_settings(local, body),
+        ("GET", "/_local/export-tasks/journal") => Ok(journal(local, parts)),
+        ("GET", "/_local/export-tasks/faults") => Ok(json!({ "faults": local.state().faults.list() })),
         ("POST", "/_local/export-tasks/faults") => fault::read(body).map(|fault| {
             let mut state = local.state();
             state.faults.add(fault);
@@ -43,8 +48,8 @@ pub(crate) fn respond(local: &Local, method: &Method, path: &str, body: &[u8]) -
 
 fn no_such_control(method: &Method, path: &str) -> Response<Body> {
     let message = format!(
-        "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, POST and DELETE \
-         /_local/export-tasks/faults, PUT /_local/log-groups, GET /_local/requests."
+        "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, GET, POST and DELETE \
+         /_local/export-tasks/faults, GET /_local/export-tasks/journal, PUT /_local/log-groups, GET /_local/requests."
     );
     control_json(StatusCode::NOT_FOUND, &json!({ "message": message }))
 }
@@ -57,8 +62,20 @@ fn show(local: &Local) -> Value {
         "faults": state.faults.list(),
         "logGroups": state.overlays,
         "tasks": state.tasks.iter().map(|task| task.inspect()).collect::<Vec<_>>(),
-        "journal": state.journal,
     })
+}
+
+/// The calls whose operation and request have what the query names; an empty value stands for a field that is absent. A test that waits
+/// for a call asks often, and the whole journal is long.
+fn journal(local: &Local, parts: &Parts) -> Value {
+    let wanted = query_pairs(parts);
+    let matches = |call: &&Call| {
+        wanted.iter().all(|(name, value)| {
+            let found = if name == "operation" { Some(call.operation.as_str()) } else { call.request[name].as_str() };
+            found.unwrap_or_default() == value
+        })
+    };
+    json!({ "journal": local.state().journal.iter().filter(matches).collect::<Vec<_>>() })
 }
 
 /// What stays away stays as it is.

@@ -68,10 +68,15 @@ pub(crate) fn place(parts: &Parts) -> (Option<String>, Option<String>) {
     (named(bucket), named(key))
 }
 
+/// The parameters of the query, decoded.
+pub(crate) fn query_pairs(parts: &Parts) -> Vec<(String, String)> {
+    let pairs = parts.uri.query().unwrap_or_default().split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decode(name), decode(value))).collect()
+}
+
 /// A parameter of the query, decoded.
 pub(crate) fn parameter(parts: &Parts, name: &str) -> Option<String> {
-    let pairs = parts.uri.query().unwrap_or_default().split('&');
-    pairs.filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| decode(value))
+    query_pairs(parts).into_iter().find_map(|(found, value)| (found == name).then_some(value))
 }
 
 /// An error as S3 gives it: XML, and no body at all for HEAD.

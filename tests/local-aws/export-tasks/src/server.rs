@@ -105,7 +105,7 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
     // The caller has gone: nobody waits for a response.
     let Ok(body) = body.collect().await.map(Collected::to_bytes) else { return Err(DropConnection) };
     if parts.uri.path().starts_with("/_local/") {
-        return Ok(control::respond(local, &parts.method, parts.uri.path(), &body));
+        return Ok(control::respond(local, &parts, &body));
     }
     let recorded = Recorded::read(&parts, &body);
     local.state().requests.record(recorded);

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::deploy::Deployment;
 use crate::stack::LocalAws;
 
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// A run takes a second or more, and each look at it costs the local AWS several milliseconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// An execution that has ended.
 #[derive(Clone, Debug, PartialEq)]

@@ -140,8 +140,6 @@ async fn every_query_answers_on_what_runs_have_archived() {
 
 e2e::on_both_engines! {
     a_compaction_that_fails_is_taken_up_by_the_next_run,
-    a_month_that_is_exported_again_gets_new_parquet,
-    what_lies_outside_of_the_tables_is_not_compacted,
     months_are_compacted_by_hand,
 }
 
@@ -208,8 +206,9 @@ async fn map_run_failures(archive: &Archive, map_run_arn: &str) -> Vec<(String, 
     failures
 }
 
-async fn a_month_that_is_exported_again_gets_new_parquet(engine: Engine) {
-    let archive = Archive::deploy(engine, 0.001).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_is_exported_again_gets_new_parquet() {
+    let archive = Archive::deploy(Engine::Ministack, 0.001).await;
     archive.log_group("/a", &[(FIRST, "x"), (MORNING, STACK_TRACE)]).await;
     let input = |more: Value| {
         let mut input = json!({"month": "2026-10", "compact": true, "logGroups": ["/a"]});
@@ -237,8 +236,9 @@ async fn a_month_that_is_exported_again_gets_new_parquet(engine: Engine) {
     assert_ne!(lines(&archive, "compacted_logs", "/a", 10).await[0][0], second[0][0]);
 }
 
-async fn what_lies_outside_of_the_tables_is_not_compacted(engine: Engine) {
-    let archive = Archive::deploy(engine, 0.001).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_outside_of_the_tables_is_not_compacted() {
+    let archive = Archive::deploy(Engine::Ministack, 0.001).await;
     archive.log_group("/a", &[(FIRST, "x")]).await;
     archive.log_group("/b", &[(FIRST, "y")]).await;
     let log_groups = json!(["/a", {"logGroupName": "/b", "s3Prefix": "elsewhere"}]);
@@ -283,7 +283,7 @@ async fn months_are_compacted_by_hand(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_meant_is_refused() {
-    let stage = Stage::take(Engine::Ministack).await;
+    let stage = Stage::take().await;
     let without_log_group = "SELECT * FROM logs WHERE year = 2026 AND month = 10";
     let error = stage.local.query(&stage.stack, without_log_group).await.unwrap_err();
     assert!(error.to_string().contains("CONSTRAINT_VIOLATION: For the injected projected partition column log_group"), "{error}");

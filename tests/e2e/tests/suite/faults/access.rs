@@ -11,7 +11,7 @@ e2e::on_both_engines! {
 }
 
 async fn a_call_that_the_archive_denies_fails_the_log_group_month_or_the_run(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let manifest = format!("-{FROM}-{TO}.json");
     stage.hello("/denied").await;
     // The listing is the first of all: without it, nothing is known of the runs before.
@@ -44,7 +44,7 @@ async fn a_call_that_the_archive_denies_fails_the_log_group_month_or_the_run(eng
 }
 
 async fn results_that_cannot_be_written_or_read_cost_nothing_but_the_reasons(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     for (log_group, operation, key, said) in [
         ("/results/unwritten", "PutObject", "/SUCCEEDED_0.json", "the map ended with "),
         ("/results/unsigned", "PutObject", "/manifest.json", "the map ended with "),
@@ -79,7 +79,7 @@ async fn results_that_cannot_be_written_or_read_cost_nothing_but_the_reasons(eng
 }
 
 async fn a_plan_that_is_lost_is_reported(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello("/plan/lost").await;
     stage.hold_tasks().await;
     let arn = stage.start(json!(["/plan/lost"])).await;

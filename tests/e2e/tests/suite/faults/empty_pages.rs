@@ -1,19 +1,15 @@
 //! A page of a listing may be empty and not be the last: it ends no search.
 
 use e2e::{Stage, assert_counts};
-use local_aws::Engine;
 use serde_json::json;
 
 const LISTINGS: [&str; 4] = ["DescribeExportTasks", "DescribeLogGroups", "DescribeLogStreams", "ListObjectsV2"];
 /// More than two runs list.
 const TIMES: u64 = 10_000;
 
-e2e::on_both_engines! {
-    empty_pages_before_each_page_of_every_listing_change_nothing,
-}
-
-async fn empty_pages_before_each_page_of_every_listing_change_nothing(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_pages_before_each_page_of_every_listing_change_nothing() {
+    let stage = Stage::take().await;
     let log_groups = ["/empty-pages/a", "/empty-pages/b"];
     for log_group in log_groups {
         stage.hello(log_group).await;

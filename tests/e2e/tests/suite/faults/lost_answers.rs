@@ -6,14 +6,9 @@ use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
 
-e2e::on_both_engines! {
-    a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way,
-    dropped_answers_of_the_other_calls_change_nothing,
-    a_function_runs_out_of_time_after_its_call,
-}
-
-async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way() {
+    let stage = Stage::take().await;
     stage.hello("/dropped/active").await;
     stage.hold_tasks().await;
     stage.fault(json!({"operation": "CreateExportTask", "dropResponse": true})).await;
@@ -26,8 +21,9 @@ async fn a_dropped_answer_of_create_is_made_up_for_while_the_task_is_under_way(e
     stage.assert_archived_once("/dropped/active").await;
 }
 
-async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_answers_of_the_other_calls_change_nothing() {
+    let stage = Stage::take().await;
     stage.hello("/dropped/others").await;
     for call in ["DescribeLogGroups", "DescribeLogStreams", "DescribeExportTasks", "GetObject", "ListObjectsV2", "PutObject"] {
         stage.fault(json!({"operation": call, "dropResponse": true})).await;
@@ -38,8 +34,9 @@ async fn dropped_answers_of_the_other_calls_change_nothing(engine: Engine) {
     stage.assert_archived_once("/dropped/others").await;
 }
 
-async fn a_function_runs_out_of_time_after_its_call(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_runs_out_of_time_after_its_call() {
+    let stage = Stage::take().await;
     let manifest = format!("-{FROM}-{TO}.json");
     let stack = &stage.stack;
     for (log_group, function, fault) in [
@@ -83,7 +80,7 @@ mod crash {
     }
 
     async fn each_function_crashes_after_its_call(engine: Engine) {
-        let stage = Stage::take(engine).await;
+        let stage = Stage::take_on(engine).await;
         let manifest = format!("-{FROM}-{TO}.json");
         let stack = &stage.stack;
         let work = |key: &str| (stack.work_bucket.as_str(), key.to_owned());

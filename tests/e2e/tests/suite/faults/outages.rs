@@ -10,8 +10,6 @@ const S3: [&str; 3] = ["GetObject", "ListObjectsV2", "PutObject"];
 
 e2e::on_both_engines! {
     five_times_throttled_on_each_call,
-    three_times_out_of_service_on_each_call,
-    a_limit_that_speaks_of_the_rate_is_throttling,
     a_function_that_runs_out_of_time_is_tried_four_times,
 }
 
@@ -19,13 +17,14 @@ async fn five_times_throttled_on_each_call(engine: Engine) {
     refuse_each(engine, "/throttled", "ThrottlingException", "SlowDown", 5).await;
 }
 
-async fn three_times_out_of_service_on_each_call(engine: Engine) {
-    refuse_each(engine, "/out-of-service", "ServiceUnavailableException", "InternalError", 3).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn three_times_out_of_service_on_each_call() {
+    refuse_each(Engine::Ministack, "/out-of-service", "ServiceUnavailableException", "InternalError", 3).await;
 }
 
 /// Each call is refused so many times: more often than a function tries by itself, so that the workflow's own patience is needed.
 async fn refuse_each(engine: Engine, log_group: &str, of_logs: &str, of_s3: &str, times: u32) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello(log_group).await;
     for (call, error) in LOGS.map(|call| (call, of_logs)).into_iter().chain(S3.map(|call| (call, of_s3))) {
         stage.fault(json!({"operation": call, "error": error, "times": times})).await;
@@ -37,9 +36,10 @@ async fn refuse_each(engine: Engine, log_group: &str, of_logs: &str, of_s3: &str
 }
 
 /// A busy slot has 1,000 retries, and waits for up to 20 h.
-async fn a_limit_that_speaks_of_the_rate_is_throttling(engine: Engine) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_speaks_of_the_rate_is_throttling() {
     const SAID: &str = "CreateExportTask answered LimitExceededException: Rate exceeded";
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take().await;
     stage.hello("/rate").await;
     stage.fault(json!({"operation": "CreateExportTask", "error": "LimitExceededException", "message": "Rate exceeded", "times": 3})).await;
     let arn = stage.start(json!(["/rate"])).await;
@@ -55,7 +55,7 @@ async fn a_limit_that_speaks_of_the_rate_is_throttling(engine: Engine) {
 
 /// An attempt can take minutes, so there are few.
 async fn a_function_that_runs_out_of_time_is_tried_four_times(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello("/timeouts").await;
     let function = &stage.stack.plan_function_name;
     let was = stage.set_timeout(function, &json!(1)).await;

@@ -7,18 +7,13 @@ use serde_json::{Value, json};
 
 e2e::on_both_engines! {
     a_task_that_fails_is_created_again_in_the_next_round,
-    a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_the_next_run_exports,
-    a_task_that_a_person_cancels_is_created_again,
     a_task_that_is_never_done_is_cancelled_and_its_window_exported_in_halves,
-    what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names,
-    a_bucket_policy_taken_away_half_way_names_the_statement_to_add,
-    log_groups_that_go_and_come_during_a_run,
     a_slot_that_another_tool_holds_is_waited_for,
     one_failing_log_group_fails_the_run_and_stops_no_other,
 }
 
 async fn a_task_that_fails_is_created_again_in_the_next_round(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let log_groups = ["/once/failed", "/twice/failed", "/once/cancelled", "/once/vanished"];
     for log_group in log_groups {
         stage.hello(log_group).await;
@@ -45,8 +40,9 @@ async fn a_task_that_fails_is_created_again_in_the_next_round(engine: Engine) {
     assert_eq!(stage.created("/once/vanished").await.len(), 2);
 }
 
-async fn a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_the_next_run_exports(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_the_next_run_exports() {
+    let stage = Stage::take().await;
     for (log_group, status, times, error) in [
         ("/always/failed", "FAILED", 3, "ExportTaskFailed"),
         ("/always/cancelled", "CANCELLED", 3, "ExportTaskCancelled"),
@@ -70,8 +66,9 @@ async fn a_task_that_always_ends_otherwise_is_given_up_after_three_rounds_and_th
     }
 }
 
-async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_a_person_cancels_is_created_again() {
+    let stage = Stage::take().await;
     stage.hello("/cancelled/by-hand").await;
     // Only this task sticks; the next goes its way.
     stage.fault(json!({"logGroupName": "/cancelled/by-hand", "status": "RUNNING"})).await;
@@ -86,7 +83,7 @@ async fn a_task_that_a_person_cancels_is_created_again(engine: Engine) {
 }
 
 async fn a_task_that_is_never_done_is_cancelled_and_its_window_exported_in_halves(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     for log_group in ["/stuck/first", "/stuck/next"] {
         stage.hello(log_group).await;
     }
@@ -102,8 +99,9 @@ async fn a_task_that_is_never_done_is_cancelled_and_its_window_exported_in_halve
     stage.assert_no_faults_left().await;
 }
 
-async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names() {
+    let stage = Stage::take().await;
     let event = |message: &'static str| [(FROM, message)];
     stage.log_group_of_streams("/partial", &[("a", &event("in a")), ("b", &event("in b"))]).await;
     let policy = policy(&stage).await;
@@ -127,8 +125,9 @@ async fn what_failed_tasks_had_written_stays_apart_from_what_the_manifest_names(
     assert_eq!((&manifest["task_id"], &manifest["objects"]), (&json!(stage.created("/partial").await[3]), &json!(2)));
 }
 
-async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add() {
+    let stage = Stage::take().await;
     stage.hello("/policy").await;
     let policy = policy(&stage).await;
     stage.hold_tasks().await;
@@ -149,8 +148,9 @@ async fn a_bucket_policy_taken_away_half_way_names_the_statement_to_add(engine: 
     stage.assert_archived_once("/policy").await;
 }
 
-async fn log_groups_that_go_and_come_during_a_run(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn log_groups_that_go_and_come_during_a_run() {
+    let stage = Stage::take().await;
     for log_group in ["/goes/running", "/goes/waiting", "/goes/stays"] {
         stage.hello(log_group).await;
     }
@@ -184,7 +184,7 @@ async fn log_groups_that_go_and_come_during_a_run(engine: Engine) {
 }
 
 async fn a_slot_that_another_tool_holds_is_waited_for(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     for log_group in ["/slot/mine", "/slot/theirs"] {
         stage.hello(log_group).await;
     }
@@ -200,7 +200,7 @@ async fn a_slot_that_another_tool_holds_is_waited_for(engine: Engine) {
 }
 
 async fn one_failing_log_group_fails_the_run_and_stops_no_other(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let notifications = stage.subscribe().await;
     for name in ["/one/bad", "/one/good", "/one/good-too"] {
         stage.hello(name).await;

@@ -10,12 +10,10 @@ use serde_json::json;
 e2e::on_both_engines! {
     a_missing_topic_fails_the_run_after_everything_is_archived,
     a_report_that_cannot_be_written_fails_the_run_after_everything_is_archived,
-    a_run_that_is_stopped_and_started_again_exports_each_log_group_once,
-    the_same_run_started_twice_exports_each_log_group_once,
 }
 
 async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello("/told-nobody").await;
     let sns = aws_sdk_sns::Client::new(&stage.local.sdk_config());
     let topic_arn = stage.stack.topic_arn.as_str();
@@ -41,7 +39,7 @@ async fn a_missing_topic_fails_the_run_after_everything_is_archived(engine: Engi
 }
 
 async fn a_report_that_cannot_be_written_fails_the_run_after_everything_is_archived(engine: Engine) {
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     stage.hello("/unreported").await;
     stage.hold_tasks().await;
     let arn = stage.start(json!(["/unreported"])).await;
@@ -56,8 +54,9 @@ async fn a_report_that_cannot_be_written_fails_the_run_after_everything_is_archi
     assert_counts(&stage.run_well(&stage.input(json!(["/unreported"]))).await, json!({"alreadyArchived": 1}));
 }
 
-async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once() {
+    let stage = Stage::take().await;
     let log_groups = ["/stopped/1", "/stopped/2", "/stopped/3"];
     for name in log_groups {
         stage.hello(name).await;
@@ -81,8 +80,9 @@ async fn a_run_that_is_stopped_and_started_again_exports_each_log_group_once(eng
 }
 
 /// The schedule may do it. Which of the two checks a task is a matter of chance; both say that all is archived.
-async fn the_same_run_started_twice_exports_each_log_group_once(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_run_started_twice_exports_each_log_group_once() {
+    let stage = Stage::take().await;
     let log_groups = ["/twice/1", "/twice/2"];
     for name in log_groups {
         stage.hello(name).await;

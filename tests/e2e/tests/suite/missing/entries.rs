@@ -1,18 +1,13 @@
 //! The list of log groups changes while windows are open.
 
 use e2e::{S3_PREFIX, Stage};
-use local_aws::Engine;
 use serde_json::json;
 
 use super::{deny, every_month, requests, scheduled, since};
 
-e2e::on_both_engines! {
-    an_entry_that_is_taken_off_the_list_for_days_is_not_asked_for,
-    open_windows_move_with_their_entry,
-}
-
-async fn an_entry_that_is_taken_off_the_list_for_days_is_not_asked_for(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_is_taken_off_the_list_for_days_is_not_asked_for() {
+    let stage = Stage::take().await;
     for log_group in ["/listed/always", "/listed/again"] {
         stage.hello(log_group).await;
     }
@@ -41,8 +36,9 @@ async fn an_entry_that_is_taken_off_the_list_for_days_is_not_asked_for(engine: E
     stage.assert_archived_once("/listed/again").await;
 }
 
-async fn open_windows_move_with_their_entry(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn open_windows_move_with_their_entry() {
+    let stage = Stage::take().await;
     every_month(&stage, "/moves").await;
     let (here, there) = (json!(["/moves"]), json!([{"logGroupName": "/moves", "s3Prefix": "elsewhere"}]));
     deny(&stage, "/moves", 6).await;

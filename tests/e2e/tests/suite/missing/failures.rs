@@ -1,18 +1,13 @@
 //! A window that failed is exported by a later run, or named by it.
 
 use e2e::{FROM, MONTH, S3_PREFIX, Stage, TO, assert_counts, badly, place};
-use local_aws::Engine;
 use serde_json::json;
 
 use super::{deny, ended, every_month, input, requests, scheduled, since, text};
 
-e2e::on_both_engines! {
-    what_fails_in_three_months_is_exported_once_it_can_be,
-    an_export_smaller_than_what_lies_there_waits_for_a_change,
-}
-
-async fn what_fails_in_three_months_is_exported_once_it_can_be(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_three_months_is_exported_once_it_can_be() {
+    let stage = Stage::take().await;
     let log_groups = json!(["/fails/a", "/fails/b"]);
     for log_group in ["/fails/a", "/fails/b"] {
         every_month(&stage, log_group).await;
@@ -89,8 +84,9 @@ async fn what_fails_in_three_months_is_exported_once_it_can_be(engine: Engine) {
     }
 }
 
-async fn an_export_smaller_than_what_lies_there_waits_for_a_change(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_smaller_than_what_lies_there_waits_for_a_change() {
+    let stage = Stage::take().await;
     let log_group = "/smaller";
     let log_groups = json!([log_group]);
     stage.hello(log_group).await;

@@ -2,19 +2,13 @@
 
 use chrono::Utc;
 use e2e::{FROM, Stage};
-use local_aws::Engine;
 use serde_json::{Value, json};
 
 use super::{delete_log_group, deny, every_month, requests, scheduled};
 
-e2e::on_both_engines! {
-    what_no_entry_reaches_and_what_was_deleted_is_told,
-    a_failure_that_lasts_until_the_events_expire_fails_one_more_run,
-    a_log_group_that_was_deleted_and_created_again_lost_its_events,
-}
-
-async fn what_no_entry_reaches_and_what_was_deleted_is_told(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_entry_reaches_and_what_was_deleted_is_told() {
+    let stage = Stage::take().await;
     for log_group in ["/told/deleted", "/told/excluded", "/told/infrequent"] {
         every_month(&stage, log_group).await;
     }
@@ -58,8 +52,9 @@ async fn what_no_entry_reaches_and_what_was_deleted_is_told(engine: Engine) {
     }
 }
 
-async fn a_failure_that_lasts_until_the_events_expire_fails_one_more_run(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_lasts_until_the_events_expire_fails_one_more_run() {
+    let stage = Stage::take().await;
     let log_groups = json!(["/expires"]);
     stage.hello("/expires").await;
     let failed = ["FAILED ArchiveIncomplete", "/expires 2024-10 failed AccessDenied"];
@@ -76,8 +71,9 @@ async fn a_failure_that_lasts_until_the_events_expire_fails_one_more_run(engine:
     assert_eq!(requests(&stage, "/expires").await, 3);
 }
 
-async fn a_log_group_that_was_deleted_and_created_again_lost_its_events(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_group_that_was_deleted_and_created_again_lost_its_events() {
+    let stage = Stage::take().await;
     let log_groups = json!([{"logGroupNamePrefix": "/again/"}]);
     for log_group in ["/again/archived", "/again/open"] {
         every_month(&stage, log_group).await;

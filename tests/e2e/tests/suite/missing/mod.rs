@@ -79,5 +79,5 @@ pub(crate) async fn delete_log_group(stage: &Stage, log_group: &str) {
 
 /// How often CreateExportTask was called for a log group.
 pub(crate) async fn requests(stage: &Stage, log_group: &str) -> usize {
-    stage.calls("CreateExportTask").await.iter().filter(|call| call["request"]["logGroupName"] == log_group).count()
+    stage.create_calls(log_group).await.len()
 }

@@ -9,12 +9,11 @@ use super::{ended, input, scheduled, since, text};
 
 e2e::on_both_engines! {
     windows_that_take_three_runs_wait_for_their_turn,
-    a_backfill_by_hand_is_finished_by_the_scheduled_runs,
 }
 
 async fn windows_that_take_three_runs_wait_for_their_turn(engine: Engine) {
     const IN_A_RUN: usize = 4;
-    let stage = Stage::take(engine).await;
+    let stage = Stage::take_on(engine).await;
     let names: Vec<String> = (0..3 * IN_A_RUN).map(|number| format!("/turns/{number:02}")).collect();
     for name in &names {
         stage.hello(name).await;
@@ -59,8 +58,9 @@ async fn windows_that_take_three_runs_wait_for_their_turn(engine: Engine) {
 }
 
 /// A run by hand looks back from the month before its start.
-async fn a_backfill_by_hand_is_finished_by_the_scheduled_runs(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_by_hand_is_finished_by_the_scheduled_runs() {
+    let stage = Stage::take().await;
     let due = Month::latest_complete(Utc::now()).unwrap();
     let before =
         |month: Month| if month.month() == 1 { Month::new(month.year() - 1, 12) } else { Month::new(month.year(), month.month() - 1) };

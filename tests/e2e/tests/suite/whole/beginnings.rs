@@ -2,17 +2,10 @@
 
 use chrono::DateTime;
 use e2e::{DAY, FROM, Stage};
-use local_aws::Engine;
 use serde_json::{Value, json};
 
 use super::{requests, scheduled, text, warnings};
 use crate::missing::{delete_log_group, ended, every_month, input};
-
-e2e::on_both_engines! {
-    a_manifest_states_from_when_on_it_is_complete,
-    a_log_group_created_inside_the_month_is_told,
-    an_earlier_log_group_of_the_same_name_is_told_as_lost,
-}
 
 fn warning_names(manifest: &Value) -> Vec<&str> {
     manifest["warnings"].as_array().expect("a list").iter().map(|warning| text(&warning["name"])).collect()
@@ -23,8 +16,9 @@ fn millis(instant: &Value) -> i64 {
 }
 
 /// Retention deletes nothing in the local AWS, so that the task has something to write.
-async fn a_manifest_states_from_when_on_it_is_complete(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_states_from_when_on_it_is_complete() {
+    let stage = Stage::take().await;
     for (log_group, days, policy) in [
         ("/retention/own", Some(30), None),
         ("/retention/account", Some(7), Some("a-week")),
@@ -71,8 +65,9 @@ async fn a_manifest_states_from_when_on_it_is_complete(engine: Engine) {
     }
 }
 
-async fn a_log_group_created_inside_the_month_is_told(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_group_created_inside_the_month_is_told() {
+    let stage = Stage::take().await;
     let (log_group, created) = ("/young", FROM + 14 * DAY);
     stage.log_group(log_group, &[(created, "hello")]).await;
     stage.overlay(log_group, |overlay| overlay.creation_time = Some(created)).await;
@@ -89,8 +84,9 @@ async fn a_log_group_created_inside_the_month_is_told(engine: Engine) {
     assert_eq!(lines, ["SUCCEEDED"]);
 }
 
-async fn an_earlier_log_group_of_the_same_name_is_told_as_lost(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_log_group_of_the_same_name_is_told_as_lost() {
+    let stage = Stage::take().await;
     let log_group = "/second-life";
     every_month(&stage, log_group).await;
     let log_groups = json!([log_group]);

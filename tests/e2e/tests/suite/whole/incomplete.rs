@@ -1,20 +1,10 @@
 //! A task that is COMPLETED and wrote nothing proves nothing: an event of its window fails the window, and the next run exports it.
 
 use e2e::{DAY, FROM, Stage, TO};
-use local_aws::Engine;
 use serde_json::{Value, json};
 
 use super::{requests, scheduled, searches, text, warnings};
 use crate::missing::{delete_log_group, input};
-
-e2e::on_both_engines! {
-    a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports_it,
-    only_events_that_were_asked_for_count,
-    empty_pages_prove_nothing_until_they_end,
-    a_search_that_is_refused_fails_the_window,
-    a_stream_prefix_that_no_stream_has_is_a_warning,
-    a_log_group_created_anew_while_its_task_ran_is_lost,
-}
 
 const FAILED: &str = "FAILED ArchiveIncomplete";
 
@@ -23,8 +13,9 @@ async fn leave_events_out(stage: &Stage, log_group: &str) {
     stage.fault(json!({"logGroupName": log_group, "status": "COMPLETED", "message": "Completed successfully"})).await;
 }
 
-async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports_it(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports_it() {
+    let stage = Stage::take().await;
     let log_groups = json!(["/incomplete/a", "/incomplete/b"]);
     stage.log_group("/incomplete/a", &[(TO, "secret")]).await;
     stage.hello("/incomplete/b").await;
@@ -53,8 +44,9 @@ async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports
     assert_eq!(scheduled(&stage, "2024-11-03", &log_groups).await, ["SUCCEEDED"]);
 }
 
-async fn only_events_that_were_asked_for_count(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn only_events_that_were_asked_for_count() {
+    let stage = Stage::take().await;
     stage.log_group("/asked/edges", &[(FROM - 1, "before"), (TO + 1, "after")]).await;
     let streams: [(&str, &[(i64, &str)]); 2] = [("prod/a", &[(FROM - 1, "x")]), ("test/a", &[(FROM, "x")])];
     stage.log_group_of_streams("/asked/streams", &streams).await;
@@ -68,8 +60,9 @@ async fn only_events_that_were_asked_for_count(engine: Engine) {
     }
 }
 
-async fn empty_pages_prove_nothing_until_they_end(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_pages_prove_nothing_until_they_end() {
+    let stage = Stage::take().await;
     let empty_pages = |log_group: &str, times: u32| json!({"operation": "FilterLogEvents", "logGroupName": log_group, "emptyPage": true, "inARow": true, "times": times});
     let log_groups = json!(["/pages/event", "/pages/none", "/pages/endless"]);
     stage.hello("/pages/event").await;
@@ -98,8 +91,9 @@ async fn empty_pages_prove_nothing_until_they_end(engine: Engine) {
     assert_eq!(lines, ["SUCCEEDED", "/pages/endless 2024-10 empty", "/pages/event 2024-10 exported"]);
 }
 
-async fn a_search_that_is_refused_fails_the_window(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_is_refused_fails_the_window() {
+    let stage = Stage::take().await;
     let log_groups = json!(["/refused/throttled", "/refused/denied"]);
     for (log_group, error, times) in [("/refused/throttled", "ThrottlingException", 5), ("/refused/denied", "AccessDeniedException", 1)] {
         stage.log_group(log_group, &[(FROM - 1, "before")]).await;
@@ -118,8 +112,9 @@ async fn a_search_that_is_refused_fails_the_window(engine: Engine) {
     assert_eq!(scheduled(&stage, "2024-11-02", &log_groups).await, ["SUCCEEDED", "/refused/denied 2024-10 empty"]);
 }
 
-async fn a_stream_prefix_that_no_stream_has_is_a_warning(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_prefix_that_no_stream_has_is_a_warning() {
+    let stage = Stage::take().await;
     let log_group = "/aws/lambda/prefixed";
     let streams: [(&str, &[(i64, &str)]); 2] =
         [("2024/10/01/[$LATEST]0a1b", &[(FROM, "hello")]), ("2025/01/01/[$LATEST]2c3d", &[(FROM + DAY, "x")])];
@@ -140,8 +135,9 @@ async fn a_stream_prefix_that_no_stream_has_is_a_warning(engine: Engine) {
     assert_eq!((&manifest["log_stream_name_prefix"], &manifest["warnings"]), (&json!("2024/"), &json!([])));
 }
 
-async fn a_log_group_created_anew_while_its_task_ran_is_lost(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_group_created_anew_while_its_task_ran_is_lost() {
+    let stage = Stage::take().await;
     let log_group = "/created/anew";
     stage.hello(log_group).await;
     stage.hold_tasks().await;

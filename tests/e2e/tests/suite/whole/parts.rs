@@ -1,7 +1,7 @@
 //! A month that takes longer than CloudWatch Logs gives a task is exported in parts.
 
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, assert_counts, place};
-use local_aws::{Engine, Execution};
+use local_aws::Execution;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,19 +10,14 @@ use super::{
 };
 use crate::missing::{deny, ended, input, since};
 
-e2e::on_both_engines! {
-    a_month_that_times_out_is_exported_in_halves_and_the_next_starts_in_parts,
-    halves_that_time_out_are_halved_again,
-    of_31_parts_the_one_that_failed_is_exported_by_the_next_run,
-}
-
 const OCTOBER: Bounds = (FROM, TO);
 const NOVEMBER: Bounds = (TO + 1, TO + 30 * DAY);
 const SEPTEMBER: Bounds = (FROM - 30 * DAY, FROM - 1);
 const HOUR: i64 = 3_600_000;
 
-async fn a_month_that_times_out_is_exported_in_halves_and_the_next_starts_in_parts(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_times_out_is_exported_in_halves_and_the_next_starts_in_parts() {
+    let stage = Stage::take().await;
     let log_group = "/parts/slow";
     let log_groups = json!([log_group]);
     let (october, november) = (parts(OCTOBER, 2), parts(NOVEMBER, 2));
@@ -129,8 +124,9 @@ fn took(manifest: &Value) -> i64 {
     (at("completed") - at("created")).num_milliseconds()
 }
 
-async fn halves_that_time_out_are_halved_again(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn halves_that_time_out_are_halved_again() {
+    let stage = Stage::take().await;
     let log_group = "/parts/slower";
     let log_groups = json!([log_group]);
     let quarters = parts(OCTOBER, 4);
@@ -150,8 +146,9 @@ async fn halves_that_time_out_are_halved_again(engine: Engine) {
 }
 
 /// The days of September are archived one by one, as runs leave a month that was halved down to days.
-async fn of_31_parts_the_one_that_failed_is_exported_by_the_next_run(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn of_31_parts_the_one_that_failed_is_exported_by_the_next_run() {
+    let stage = Stage::take().await;
     let log_group = "/parts/days";
     let log_groups = json!([log_group]);
     let (september, october) = (parts(SEPTEMBER, 30), parts(OCTOBER, 31));

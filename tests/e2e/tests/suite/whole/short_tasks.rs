@@ -1,21 +1,16 @@
 //! Which tasks count as too long, and which window is too short to be halved.
 
 use e2e::{DAY, FROM, Stage, TO};
-use local_aws::Engine;
 use serde_json::json;
 
 use super::{archived_bounds, counted, cut_open_window, ended_in, open_bounds, parts, requests, scheduled, tasks};
 use crate::missing::deny;
 
-e2e::on_both_engines! {
-    a_task_of_20_hours_that_did_not_complete_is_too_long,
-    a_day_is_not_halved,
-}
-
 const HOUR: i64 = 3_600_000;
 
-async fn a_task_of_20_hours_that_did_not_complete_is_too_long(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_of_20_hours_that_did_not_complete_is_too_long() {
+    let stage = Stage::take().await;
     let cases = [("failed", "FAILED", 21), ("cancelled", "CANCELLED", 21), ("running", "RUNNING", 27), ("short", "FAILED", 19)];
     for (name, status, hours) in cases {
         let log_group = format!("/too-long/{name}");
@@ -51,8 +46,9 @@ async fn a_task_of_20_hours_that_did_not_complete_is_too_long(engine: Engine) {
     }
 }
 
-async fn a_day_is_not_halved(engine: Engine) {
-    let stage = Stage::take(engine).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_not_halved() {
+    let stage = Stage::take().await;
     let log_group = "/too-short";
     let log_groups = json!([log_group]);
     stage.log_group(log_group, &[(FROM, "first"), (TO, "last")]).await;

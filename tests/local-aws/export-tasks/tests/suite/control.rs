@@ -92,7 +92,7 @@ async fn the_journal_tells_every_call_its_request_and_its_outcome() {
     let none = unique("/none-");
     export().log_group_name(&none).send().await.unwrap_err();
 
-    let journal = stand_in.inspect().await["journal"].clone();
+    let journal = stand_in.journal().await;
     let task = stand_in.inspect().await["tasks"][0].clone();
     // DescribeExportTasks hides it.
     assert_eq!(task["logStreamNamePrefix"], "web");
@@ -112,4 +112,15 @@ async fn the_journal_tells_every_call_its_request_and_its_outcome() {
     }
     assert_eq!((&journal[0]["request"], &journal[1]["request"]), (&request, &request));
     assert_eq!(journal[2]["request"]["logGroupName"], none);
+    let path = |query: &str| format!("/_local/export-tasks/journal?{query}");
+    let none = none.replace('/', "%2F");
+    for (query, expected) in [
+        (format!("operation=CreateExportTask&logGroupName={none}"), json!([journal[2]])),
+        ("operation=DescribeExportTasks".to_owned(), json!([])),
+        ("destinationPrefix=".to_owned(), journal.clone()),
+        ("taskName=".to_owned(), json!([])),
+    ] {
+        let (_, answer) = stand_in.control(Method::GET, &path(&query), &json!(null)).await;
+        assert_eq!(answer, json!({ "journal": expected }), "{query}");
+    }
 }

@@ -99,8 +99,8 @@ async fn a_task_echoes_its_request_but_not_the_stream_prefix() {
     assert_eq!(task.destination(), Some(bucket.as_str()));
     assert_eq!(task.destination_prefix(), Some("logs"));
     // The SDK has no member for the stream prefix, so only the wire can show that it is not there.
-    let journal = stand_in.inspect().await["journal"].as_array().unwrap().clone();
-    let shown = &journal.last().unwrap()["outcome"]["response"]["exportTasks"][0];
+    let journal = stand_in.journal().await;
+    let shown = &journal.as_array().unwrap().last().unwrap()["outcome"]["response"]["exportTasks"][0];
     let mut members: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
     let expected = ["destination", "destinationPrefix", "executionInfo", "from", "logGroupName", "status", "taskId", "taskName", "to"];

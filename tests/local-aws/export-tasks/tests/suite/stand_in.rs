@@ -140,6 +140,13 @@ impl StandIn {
         answer
     }
 
+    /// The calls of export operations so far, the oldest first.
+    pub async fn journal(&self) -> Value {
+        let (status, answer) = self.control(Method::GET, "/_local/export-tasks/journal", &Value::Null).await;
+        assert_eq!(status, StatusCode::OK);
+        answer["journal"].clone()
+    }
+
     /// A new log group.
     pub async fn log_group(&self) -> String {
         let name = unique("/test/group-");

@@ -72,7 +72,7 @@ async fn a_session_acts_in_the_account_of_its_role() {
 async fn any_other_key_acts_in_the_default_account() {
     let stand_in = StandIn::start().await;
     stand_in.logs_as("AKIAIOSFODNN7EXAMPLE", "us-west-2").describe_export_tasks().send().await.unwrap();
-    let journal = &stand_in.inspect().await["journal"];
+    let journal = stand_in.journal().await;
     assert_eq!((&journal[0]["accountId"], &journal[0]["region"]), (&json!(DEFAULT_ACCOUNT), &json!("us-west-2")));
 }
 
