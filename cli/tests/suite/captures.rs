@@ -1,4 +1,4 @@
-//! What docs/operations.md shows of the tool is what a terminal shows.
+//! What docs/tool.md shows of the tool is what a terminal shows.
 
 use chrono::TimeDelta;
 use e2e::{DAY, FROM, MONTH, Stage, TO};
@@ -18,7 +18,7 @@ use crate::{
 };
 
 const COLUMNS: u16 = 150;
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tool.md");
 const TASK: &str = "4f2c8a10-6f1e-4c6d-9a55-0d1b7e3c2f68";
 
 /// The end of a capture's line, after what differs from run to run: how long, and which task.

@@ -85,8 +85,8 @@ fn every_output_and_resource_that_a_document_asks_for_is_one_of_the_stack() {
 
 #[test]
 fn the_documented_input_of_a_run_is_valid() {
-    let document = read("docs/run-input.md");
-    let [input] = code_blocks(&document, "json")[..] else { panic!("one JSON block in docs/run-input.md") };
+    let document = read("docs/runs.md");
+    let [input] = code_blocks(&document, "json")[..] else { panic!("one JSON block in docs/runs.md") };
     let input = serde_json::from_str(input).expect("the document's input is JSON");
     let stack = Stack {
         account: "111122223333".to_owned(),

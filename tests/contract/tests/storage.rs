@@ -18,17 +18,15 @@ fn template(file: &str, values: &[(&str, &str)]) -> Template {
     Template::new(file, pseudo.iter().chain(values).copied())
 }
 
-/// Each parameter of the storage with the values that are tried: all that it may have, or an empty and another one.
-fn choices() -> [(&'static str, Vec<String>); 4] {
+/// Each parameter of the storage with the values that are tried: all that it may have, or none and a bucket.
+fn choices() -> [(&'static str, Vec<String>); 3] {
     let document = load(ARCHIVE);
     let allowed = |name: &str| -> Vec<String> {
         let values = document["Parameters"][name]["AllowedValues"].as_sequence().expect("allowed values").iter();
         values.map(|value| value.as_str().expect("a text").to_owned()).collect()
     };
-    let given = |value: &str| vec![String::new(), value.to_owned()];
     [
-        ("ExistingBucketName", given("their-bucket")),
-        ("ExistingBucketOwnerAccountId", given("999999999999")),
+        ("ExistingBucket", vec![String::new(), "their-bucket:999999999999".to_owned()]),
         ("Storage", allowed("Storage")),
         ("ObjectLock", allowed("ObjectLock")),
     ]
@@ -69,11 +67,10 @@ fn a_preset_does_what_its_name_says() {
     assert_eq!((mapped("Storage"), mapped("ObjectLock")), (storages, locks));
 }
 
-fn is_contradiction([bucket, owner, storage, lock]: [&str; 4]) -> bool {
+fn is_contradiction([bucket, storage, lock]: [&str; 3]) -> bool {
     let changes_their_bucket = !bucket.is_empty() && (storage != "STANDARD" || lock != "NONE");
-    let nobodys_owner = !owner.is_empty() && bucket.is_empty();
     let expiration = days("Storage", storage, "Expiration");
-    changes_their_bucket || nobodys_owner || (expiration != 0.0 && expiration < days("ObjectLock", lock, "Days"))
+    changes_their_bucket || (expiration != 0.0 && expiration < days("ObjectLock", lock, "Days"))
 }
 
 #[test]
@@ -93,8 +90,9 @@ fn rules_refuse_every_contradiction_and_nothing_else() {
     }
 }
 
-const DEFAULTS: [(&str, &str); 5] =
-    [("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", ""), ("KmsKeyArn", ""), ("Storage", "STANDARD"), ("ObjectLock", "NONE")];
+/// Of the stack, and what the nested stack of the archive gets for `ExistingBucket`.
+const DEFAULTS: [(&str, &str); 4] = [("ExistingBucket", ""), ("KmsKeyArn", ""), ("Storage", "STANDARD"), ("ObjectLock", "NONE")];
+const NO_BUCKET: [(&str, &str); 2] = [("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", "")];
 
 #[test]
 fn by_default_nothing_is_moved_locked_or_expires() {
@@ -106,7 +104,7 @@ fn by_default_nothing_is_moved_locked_or_expires() {
 
 /// The bucket that the stack makes, for parameters that differ from the defaults.
 fn bucket(changes: &[(&str, &str)]) -> Value {
-    let values = [&[("S3PrefixSlash", "cloudwatch-logs/")], &DEFAULTS[..], changes].concat();
+    let values = [&[("S3PrefixSlash", "cloudwatch-logs/")], &NO_BUCKET[..], &DEFAULTS[..], changes].concat();
     let template = template(STORAGE, &values);
     template.json(&template.document["Resources"]["ArchiveBucket"]["Properties"])
 }
@@ -258,17 +256,19 @@ fn an_existing_bucket_lets_cloudwatch_logs_in_as_the_stacks_own_does() {
 /// The document's statements are those of such a folder.
 #[test]
 fn only_an_account_that_is_not_the_buckets_owner_has_a_folder_of_its_own() {
-    for (bucket, owner, prefix) in [
-        ("central-log-archive", "999999999999", "cloudwatch-logs/account=111122223333"),
-        ("central-log-archive", "111122223333", "cloudwatch-logs"),
-        ("their-bucket", "", "cloudwatch-logs"),
-        ("", "", "cloudwatch-logs"),
+    for (existing, bucket, prefix) in [
+        ("central-log-archive:999999999999", "central-log-archive", "cloudwatch-logs/account=111122223333"),
+        ("central-log-archive:111122223333", "central-log-archive", "cloudwatch-logs"),
+        ("their-bucket", "their-bucket", "cloudwatch-logs"),
+        ("", "made-bucket", "cloudwatch-logs"),
     ] {
-        let template = storage(bucket, owner);
-        assert_eq!(output(&template, "S3Prefix"), prefix, "{bucket} {owner}");
-        assert_eq!(output(&template, "S3PrefixSlash"), format!("{prefix}/"), "{bucket} {owner}");
-        let name = if bucket.is_empty() { "made-bucket" } else { bucket };
-        assert_eq!(output(&template, "BucketArn"), format!("arn:aws:s3:::{name}"));
+        let stack = template(ARCHIVE, &[("ExistingBucket", existing)]);
+        let given = &stack.document["Resources"]["Archive"]["Properties"]["Parameters"];
+        let [name, owner] = NO_BUCKET.map(|(parameter, _)| stack.text(&given[parameter]));
+        let template = storage(&name, &owner);
+        assert_eq!(output(&template, "S3Prefix"), prefix, "{existing}");
+        assert_eq!(output(&template, "S3PrefixSlash"), format!("{prefix}/"), "{existing}");
+        assert_eq!(output(&template, "BucketArn"), format!("arn:aws:s3:::{bucket}"), "{existing}");
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{context::Context, failure::Failure, output::note, shell::quoted, sta
 pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<bool, Failure> {
     let account = &stack.stack.account;
     is_usable(context, stack, &Bucket { name: stack.work_bucket(), owner: account, is_made: true, is_foreign: false }, findings).await?;
-    let parameter = |name| stack.parameters.get(name).filter(|value: &&String| !value.is_empty());
-    let owner = parameter("ExistingBucketOwnerAccountId").unwrap_or(account);
-    let is_made = parameter("ExistingBucketName").is_none();
+    // `<name>` or `<name>:<owner's account>`; empty if the stack made the bucket.
+    let existing = stack.parameters.get("ExistingBucket").map_or("", String::as_str);
+    let owner = existing.split_once(':').map_or(account.as_str(), |(_, owner)| owner);
+    let is_made = existing.is_empty();
     let bucket = Bucket { name: stack.stack.bucket.as_str(), owner, is_made, is_foreign: owner != account };
     if !is_usable(context, stack, &bucket, findings).await? {
         return Ok(false);
@@ -103,7 +104,7 @@ fn replace(stack: &DeployedStack, bucket: &Bucket, what: &str) -> (String, Strin
         }
         false => (
             format!("{what} The command lets the stack make a bucket of its own. The archive in it is empty."),
-            fix::set_parameters(stack, &[("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", "")]),
+            fix::set_parameters(stack, &[("ExistingBucket", "")]),
         ),
     }
 }

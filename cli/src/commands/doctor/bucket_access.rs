@@ -83,7 +83,7 @@ impl BucketAccess<'_> {
 
     /// What the policy of the archive bucket has to have: that of the stack's own bucket, or what the owner of an existing one adds.
     fn statements(&self, findings: &mut Findings) -> Vec<Value> {
-        if self.stack.parameters.get("ExistingBucketName").is_none_or(String::is_empty) {
+        if self.stack.parameters.get("ExistingBucket").is_none_or(String::is_empty) {
             let document = self.deployment.archive.property(POLICY, "PolicyDocument").unwrap_or_default();
             return document["Statement"].as_array().cloned().unwrap_or_default();
         }

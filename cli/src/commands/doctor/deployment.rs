@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::{
     Client,
     types::{ResourceStatus, StackResourceSummary, StackStatus},
 };
+use serde_json::Value as Json;
 
 use super::{
     finding::{Asked, Call, Findings, Name},
@@ -46,9 +47,10 @@ impl Deployment {
         let mut values = values(resources.unwrap_or_default(), &common);
         values.extend(stack.parameters.clone());
         values.extend(of_root(stack));
+        let root = Template::new(template::ROOT, values);
         let deployment = Self {
-            root: Template::new(template::ROOT, values),
-            archive: Template::new(template::ARCHIVE, of_archive(stack, common)),
+            archive: Template::new(template::ARCHIVE, of_archive(stack, &root, common)),
+            root,
             monitoring: nested.remove("MonitoringStack"),
             functions: nested.remove("Functions"),
         };
@@ -103,11 +105,14 @@ fn of_root(stack: &DeployedStack) -> Vec<(String, String)> {
     values
 }
 
-fn of_archive(stack: &DeployedStack, common: BTreeMap<String, String>) -> BTreeMap<String, String> {
+/// The parameters that the root template gives it, and its buckets.
+fn of_archive(stack: &DeployedStack, root: &Template, common: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let bucket = stack.stack.bucket.as_str();
     let arn = format!("arn:{}:s3:::{bucket}", stack.stack.partition);
     let mut values = common;
-    values.extend(stack.parameters.clone());
+    let parameters = root.property("Archive", "Parameters");
+    let parameters = parameters.iter().filter_map(Json::as_object).flatten();
+    values.extend(parameters.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))));
     let work = stack.work_bucket();
     values.extend([
         ("ArchiveBucket".to_owned(), bucket.to_owned()),

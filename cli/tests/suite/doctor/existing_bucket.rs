@@ -36,8 +36,7 @@ async fn of_another_account() {
     let local = start().await;
     let theirs = s3(&local, OWNER, local.region());
     create(&theirs, "central").await;
-    let parameters = [("ExistingBucketName", "central"), ("ExistingBucketOwnerAccountId", OWNER)];
-    let (archive, tool) = deploy(local, &parameters).await;
+    let (archive, tool) = deploy(local, &[("ExistingBucket", &format!("central:{OWNER}"))]).await;
     // The owner lets in the roles alone: nothing is wrong.
     let ran = tool.run(&["doctor"]).await;
     let note = "Only account 999999999999 can check the policy, the encryption and the lifecycle of bucket central. \
@@ -59,11 +58,11 @@ async fn of_another_region_and_of_this_account() {
     let local = start().await;
     create(&s3(&local, local.account_id(), "eu-west-1"), "far-away").await;
     create(&s3(&local, local.account_id(), local.region()), "mine").await;
-    let (archive, tool) = deploy(local, &[("ExistingBucketName", "far-away")]).await;
+    let (archive, tool) = deploy(local, &[("ExistingBucket", "far-away")]).await;
     let what = "The bucket is in eu-west-1, and the stack in ap-northeast-1. The command lets the stack make a bucket of its own.";
     finds_and_mends(&archive, &tool, &[("BucketInOtherRegion", what)]).await;
 
-    use_bucket(&archive, &[("ExistingBucketName", "mine")]).await;
+    use_bucket(&archive, &[("ExistingBucket", "mine")]).await;
     let expected = [
         ("PublicAccessNotBlocked", ""),
         ("VersioningOff", ""),
