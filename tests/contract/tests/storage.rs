@@ -1,5 +1,7 @@
 //! The storage: presets, contradictory parameters, the policy statements for owners of buckets and keys, and forbidden permissions.
 
+use std::sync::LazyLock;
+
 use contract::{
     documents::code_blocks,
     read,
@@ -36,7 +38,8 @@ fn choices() -> [(&'static str, Vec<String>); 4] {
 
 /// An entry of the template's mappings.
 fn preset(parameter: &str, value: &str, name: &str) -> String {
-    load(STORAGE)["Mappings"][parameter][value][name].as_str().unwrap_or_else(|| panic!("{parameter} has no preset {value}")).to_owned()
+    static MAPPINGS: LazyLock<serde_norway::Value> = LazyLock::new(|| load(STORAGE)["Mappings"].clone());
+    MAPPINGS[parameter][value][name].as_str().unwrap_or_else(|| panic!("{parameter} has no preset {value}")).to_owned()
 }
 
 fn days(parameter: &str, value: &str, name: &str) -> f64 {

@@ -7,6 +7,7 @@ It refuses all SQL that it does not support, and all SQL whose result would diff
 """
 
 import base64
+import functools
 import gzip
 import itertools
 import json
@@ -186,6 +187,10 @@ def parse(sql):
     return tree
 
 
+# translate() does not change the tree.
+parse_view = functools.cache(parse)
+
+
 def quoted(name):
     return '"' + name.replace('"', '""') + '"'
 
@@ -200,6 +205,7 @@ def split(path):
     return bucket, key if key.endswith("/") else key + "/"
 
 
+@functools.cache
 def duckdb_type(hive):
     return exp.DataType.build(hive, dialect="hive").sql("duckdb").replace("TEXT", "VARCHAR") if hive != "timestamp" else "TIMESTAMP_MS"
 
@@ -352,7 +358,7 @@ class Query:
         table = self.require(name)
         if table.get("TableType") == "VIRTUAL_VIEW":
             view = json.loads(base64.b64decode(table["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")))
-            self.db.execute(f"CREATE VIEW {quoted(name)} AS {self.translate(parse(view['originalSql']))}")
+            self.db.execute(f"CREATE VIEW {quoted(name)} AS {self.translate(parse_view(view['originalSql']))}")
             found = [(column[0], trino_type(column[1])) for column in self.db.execute(f"DESCRIBE {quoted(name)}").fetchall()]
             if found != (declared := [(column["name"], column["type"]) for column in view["columns"]]):
                 raise QueryError("INVALID_VIEW", f"View '{name}' is stale: it has {found} and declares {declared}")

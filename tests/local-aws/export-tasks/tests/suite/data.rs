@@ -121,13 +121,18 @@ async fn a_stream_prefix_selects_streams() {
 #[tokio::test]
 async fn streams_beyond_one_page_of_the_listing_are_exported() {
     let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
-    let names: Vec<_> = (0..120).map(|i| format!("stream-{i:03}")).collect();
-    for name in &names {
+    // A page has 50 streams. The first and the last stream of each of three pages have an event.
+    let names: Vec<_> = (0..101).map(|i| format!("stream-{i:03}")).collect();
+    let (with_event, without_event): (Vec<_>, Vec<_>) = names.iter().enumerate().partition(|(i, _)| [0, 1, 49].contains(&(i % 50)));
+    for (_, name) in &without_event {
+        stand_in.put(&group, name, &[]).await;
+    }
+    for (_, name) in &with_event {
         stand_in.put(&group, name, &[(FROM, name)]).await;
     }
     let task_id = stand_in.export_and_wait(&group, &bucket).await;
-    let expected: Vec<_> =
-        names.iter().map(|name| file(&format!("{name}/000000.gz"), &format!("2026-09-30T15:00:00.000Z {name}\n"))).collect();
+    let line = |name: &String| file(&format!("{name}/000000.gz"), &format!("2026-09-30T15:00:00.000Z {name}\n"));
+    let expected: Vec<_> = with_event.into_iter().map(|(_, name)| line(name)).collect();
     assert_eq!(text(stand_in.files(&bucket, &task_id).await), expected);
 }
 

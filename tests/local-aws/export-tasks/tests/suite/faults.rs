@@ -250,6 +250,7 @@ async fn an_empty_page_can_precede_each_page_of_a_listing() {
 
 #[tokio::test]
 async fn many_empty_pages_can_come_in_a_row() {
+    const EMPTY_PAGES: usize = 12;
     let stand_in = StandIn::start().await;
     let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
     for stream in ["other", "web/1", "web/2"] {
@@ -259,7 +260,7 @@ async fn many_empty_pages_can_come_in_a_row() {
         stand_in.put_object(&bucket, key, Vec::new()).await;
     }
     for operation in ["FilterLogEvents", "DescribeLogStreams", "ListObjectsV2"] {
-        stand_in.inject_fault(&json!({ "operation": operation, "emptyPage": true, "inARow": true, "times": 200 })).await;
+        stand_in.inject_fault(&json!({ "operation": operation, "emptyPage": true, "inARow": true, "times": EMPTY_PAGES })).await;
     }
     // The paginator would stop at a repeated token.
     let logs = stand_in.logs();
@@ -270,11 +271,11 @@ async fn many_empty_pages_can_come_in_a_row() {
         found.push(page.events().iter().filter_map(|event| event.message()).collect::<Vec<_>>().join(","));
         tokens.push(page.next_token);
     }
-    assert_eq!(found, [&vec![""; 200][..], &["web/1", "web/2"]].concat());
+    assert_eq!(found, [&vec![""; EMPTY_PAGES][..], &["web/1", "web/2"]].concat());
     let token = |number: usize| tokens[number].as_deref();
     assert_eq!(
-        (token(0), token(1), token(199)),
-        (Some("after-an-empty-page."), Some("after-2-empty-pages."), Some("after-200-empty-pages."))
+        (token(0), token(1), token(EMPTY_PAGES - 1)),
+        (Some("after-an-empty-page."), Some("after-2-empty-pages."), Some("after-12-empty-pages."))
     );
 
     let mut found = Vec::new();
@@ -282,13 +283,13 @@ async fn many_empty_pages_can_come_in_a_row() {
     while let Some(page) = pages.next().await {
         found.push(page.unwrap().log_streams().iter().filter_map(|stream| stream.log_stream_name()).collect::<Vec<_>>().join(","));
     }
-    assert_eq!(found, [&vec![""; 200][..], &["web/1", "web/2"]].concat());
+    assert_eq!(found, [&vec![""; EMPTY_PAGES][..], &["web/1", "web/2"]].concat());
     let mut pages = stand_in.s3().list_objects_v2().bucket(&bucket).prefix("x/").max_keys(1).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         found.push(page.unwrap().contents().iter().filter_map(|object| object.key()).collect::<Vec<_>>().join(","));
     }
-    assert_eq!(found, [&vec![""; 200][..], &["x/1", "x/2"]].concat());
+    assert_eq!(found, [&vec![""; EMPTY_PAGES][..], &["x/1", "x/2"]].concat());
     assert_eq!(stand_in.inspect().await["faults"], json!([]));
 }
 

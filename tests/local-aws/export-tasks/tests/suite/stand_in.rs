@@ -57,6 +57,8 @@ pub fn unique_name(prefix: &str) -> String {
 pub struct StandIn {
     pub addr: SocketAddr,
     pub account: String,
+    logs: logs::Client,
+    s3: s3::Client,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -82,32 +84,28 @@ impl StandIn {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let server = tokio::spawn(export_tasks::serve(listener, upstream, None));
-        let stand_in = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
+        let account = ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string();
+        let (logs, s3) = (logs_client(addr, &account, REGION), s3_client(addr, &account, REGION));
+        let stand_in = Self { addr, account, logs, s3, server };
         stand_in.set_timing(0, 0).await;
         stand_in
     }
 
-    /// A client of this test's account. Without retries, each call is one request.
-    pub fn logs(&self) -> logs::Client {
-        self.logs_as(&self.account, REGION)
+    /// The client of this test's account.
+    pub fn logs(&self) -> &logs::Client {
+        &self.logs
     }
 
     pub fn logs_as(&self, access_key: &str, region: &str) -> logs::Client {
-        logs::Client::from_conf(self.logs_config(access_key, region).build())
+        logs_client(self.addr, access_key, region)
     }
 
-    pub fn logs_config(&self, access_key: &str, region: &str) -> logs::config::Builder {
-        logs::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key))
-            .retry_config(logs::config::retry::RetryConfig::disabled())
-    }
-
-    pub fn s3(&self) -> s3::Client {
-        self.s3_as(&self.account, REGION)
+    pub fn s3(&self) -> &s3::Client {
+        &self.s3
     }
 
     pub fn s3_as(&self, access_key: &str, region: &str) -> s3::Client {
-        let config = s3::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key));
-        s3::Client::from_conf(config.force_path_style(true).retry_config(s3::config::retry::RetryConfig::disabled()).build())
+        s3_client(self.addr, access_key, region)
     }
 
     /// Calls a control endpoint.
@@ -171,7 +169,7 @@ impl StandIn {
     }
 
     pub async fn bucket_without_policy(&self) -> String {
-        self.bucket_in(&self.s3(), REGION).await
+        self.bucket_in(self.s3(), REGION).await
     }
 
     pub async fn bucket_in(&self, s3: &s3::Client, region: &str) -> String {
@@ -273,7 +271,12 @@ impl StandIn {
     }
 
     pub async fn keys(&self, bucket: &str) -> Vec<String> {
-        self.objects(bucket).await.into_keys().collect()
+        let mut keys = Vec::new();
+        let mut pages = self.s3().list_objects_v2().bucket(bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.unwrap().contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+        }
+        keys
     }
 
     pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) {
@@ -289,6 +292,17 @@ impl StandIn {
             .filter_map(|(key, body)| Some((key.strip_prefix(&base)?.to_owned(), gunzip(&body))))
             .collect()
     }
+}
+
+/// Without retries, each call is one request.
+fn logs_client(addr: SocketAddr, access_key: &str, region: &str) -> logs::Client {
+    let config = logs::config::Builder::from(&sdk_config(&format!("http://{addr}"), region, access_key));
+    logs::Client::from_conf(config.retry_config(logs::config::retry::RetryConfig::disabled()).build())
+}
+
+fn s3_client(addr: SocketAddr, access_key: &str, region: &str) -> s3::Client {
+    let config = s3::config::Builder::from(&sdk_config(&format!("http://{addr}"), region, access_key));
+    s3::Client::from_conf(config.force_path_style(true).retry_config(s3::config::retry::RetryConfig::disabled()).build())
 }
 
 pub fn status_code(task: &ExportTask) -> &str {

@@ -58,7 +58,7 @@ async fn a_session_acts_in_the_account_of_its_role() {
     let key = element("AccessKeyId");
     assert!(key.starts_with("ASIA"), "{key}");
     let session = Credentials::new(&key, element("SecretAccessKey"), Some(element("SessionToken")), None, "test");
-    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand_in.logs_config(&key, REGION).credentials_provider(session).build());
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand_in.logs().config().to_builder().credentials_provider(session).build());
 
     let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
     let create = logs.create_export_task().log_group_name(&group).destination(&bucket).from(0).to(1);
