@@ -1,6 +1,6 @@
-// Walks a state machine of this folder, its expressions evaluated by the reference JSONata in the version that AWS names.
+// Walks a state machine of this folder with the reference JSONata, in AWS's version.
 //
-// It knows as much of the States Language as these files use. It is no engine: retries, timeouts and limits are not here.
+// It has only the parts of the States Language that these files use. It has no retries, timeouts or limits.
 
 'use strict'
 
@@ -12,11 +12,8 @@ const jsonata = require('jsonata')
 
 const context = { State: { EnteredTime: '2026-11-01T05:00:00Z' } }
 
-// Placeholders without a value stay as they are.
-const definitionOf = (name, values = {}) => {
-  const text = readFileSync(join(__dirname, `${name}.asl.json`), 'utf8')
-  return JSON.parse(text.replace(/\$\{(\w+)\}/g, (placeholder, key) => values[key] ?? placeholder))
-}
+// The definition keeps its placeholders.
+const readDefinition = name => JSON.parse(readFileSync(join(__dirname, `${name}.asl.json`), 'utf8'))
 
 const copy = value => JSON.parse(JSON.stringify(value))
 
@@ -29,14 +26,13 @@ async function evaluate (template, variables, states) {
   const expression = typeof template === 'string' && template.match(/^\{%([\s\S]*)%\}$/)
   if (!expression) return template
   const compiled = jsonata(expression[1])
-  compiled.registerFunction('parse', text => JSON.parse(text), '<s:x>')
   compiled.registerFunction('uuid', () => randomUUID(), '<:s>')
   const value = await compiled.evaluate(null, { ...copy(variables), states: copy(states) })
   assert.notEqual(value, undefined, `Step Functions fails on an undefined value: ${expression[1]}`)
   return copy(value)
 }
 
-// `tasks` answer by state name; what they throw is an AWS error, `{ Error, Cause }`.
+// `tasks` has a function for each Task state, by name. It can throw an AWS error: `{ Error, Cause }`.
 async function walk (scope, input, tasks, visited = []) {
   const variables = {}
   let name = scope.StartAt
@@ -79,13 +75,13 @@ async function walk (scope, input, tasks, visited = []) {
   }
 }
 
-// `tasks.items` is what lies where the reader looks; a map that fails has its error as its result.
+// `tasks.items` returns the items. The result of a failed map is its error.
 async function map (state, data, tasks) {
   if (tasks.mapError) return tasks.mapError
   const ends = []
   for (const item of tasks.items(data)) ends.push(await walk(state.ItemProcessor, item, tasks))
-  tasks.ended?.(ends)
+  tasks.onMapEnd?.(ends)
   return { MapRunArn: 'arn:of:the:map:run' }
 }
 
-module.exports = { context, definitionOf, evaluate, walk }
+module.exports = { readDefinition, walk }

@@ -1,6 +1,6 @@
-"""Every deployment that a document shows, read by the SAM CLI's own parser: the template must take each value as it arrives.
+"""Checks the deployments in the documents: the template must accept each parameter as the SAM CLI's parser reads it.
 
-The SAM CLI cuts a value at its first quote unless the whole value is quoted, and says nothing. Run by the step `template` of `.ci/run`.
+The SAM CLI silently truncates a value at its first quote, unless the whole value is quoted. The step `template` of `.ci/run` runs this.
 """
 
 import os
@@ -13,13 +13,13 @@ from samcli.commands.deploy.command import cli
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = {"target", "node_modules"}
-# Both ask for answers and write them to samconfig.toml: a later `sam deploy` puts them back, whatever was deployed since.
-SAVING = {"--guided", "-g", "--save-params"}
+GENERATED_FOLDERS = {"target", "node_modules"}
+# These options save the parameters in samconfig.toml. A later `sam deploy` would restore them.
+SAVING_OPTIONS = {"--guided", "-g", "--save-params"}
 
 
 def commands(document: str):
-    """The words of each command of its shell blocks."""
+    """The words of each command in the shell blocks."""
     for block in re.findall(r"^```sh\n(.*?)^```", document, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words: list[str] = []
@@ -34,41 +34,41 @@ def commands(document: str):
 
 
 def parameters(words: list[str]) -> dict | None:
-    """What a command gives to the template. None: it deploys nothing."""
+    """The parameters of a deployment. None: the command deploys nothing."""
     words = [re.sub(r"\$\w+", "variable", word) for word in words]
     while words and re.match(r"\w+=", words[0]):
         words = words[1:]
     if words[:2] == ["sam", "deploy"]:
-        if saving := SAVING.intersection(words):
-            raise ValueError(f"{saving} saves the parameters")
+        if saving := SAVING_OPTIONS.intersection(words):
+            raise ValueError(f"{saving} saves the parameters: give them with --parameter-overrides")
         return cli.make_context("deploy", words[2:]).params["parameter_overrides"]
     if "create-stack-set" in words:
-        given = [word for word in words if word.startswith("ParameterKey=")]
-        return cli.make_context("deploy", ["--parameter-overrides", *given]).params["parameter_overrides"]
+        overrides = [word for word in words if word.startswith("ParameterKey=")]
+        return cli.make_context("deploy", ["--parameter-overrides", *overrides]).params["parameter_overrides"]
     return None
 
 
-def problems(template: dict, given: dict):
-    known = template["Parameters"]
-    for name, value in given.items():
-        rules = known.get(name)
+def problems(template: dict, overrides: dict):
+    parameters = template["Parameters"]
+    for name, value in overrides.items():
+        rules = parameters.get(name)
         if rules is None:
             yield f"the template has no parameter {name}"
         elif value not in map(str, rules.get("AllowedValues", [value])):
             yield f"{name} is {value!r}: {rules['AllowedValues']}"
         elif not re.fullmatch(rules.get("AllowedPattern", ".*"), value):
             yield f"{name} is {value!r}: {rules.get('ConstraintDescription')}"
-    # A first deployment: later ones name what changes.
-    if "NotificationEmail" in given:
-        yield from (f"{name} is not given" for name, rules in known.items() if "Default" not in rules and name not in given)
-    values = {name: str(rules.get("Default", "")) for name, rules in known.items()} | given
+    # A first deployment needs every parameter without a default. A later one gives only the changes.
+    if "NotificationEmail" in overrides:
+        yield from (f"{name} is missing" for name, rules in parameters.items() if "Default" not in rules and name not in overrides)
+    values = {name: str(rules.get("Default", "")) for name, rules in parameters.items()} | overrides
     for rule in template["Rules"].values():
         if evaluate(rule.get("RuleCondition", True), values):
             yield from (each["AssertDescription"] for each in rule["Assertions"] if not evaluate(each["Assert"], values))
 
 
 def evaluate(value: object, values: dict) -> object:
-    """A condition of a rule, with its functions carried out."""
+    """The value of a rule's condition."""
     if isinstance(value, list):
         return [evaluate(each, values) for each in value]
     if not isinstance(value, dict):
@@ -84,26 +84,26 @@ def evaluate(value: object, values: dict) -> object:
             return not arguments[0]
         case "Contains":
             return arguments[1] in arguments[0]
-    raise ValueError(f"{function} is not known here")
+    raise ValueError(f"{function} is not supported: add it to evaluate()")
 
 
 def main() -> None:
-    # Where samconfig.toml is.
+    # The SAM CLI reads samconfig.toml from this folder.
     os.chdir(ROOT / "infra")
     template = yaml_parse(Path("template.yaml").read_text(encoding="utf-8"))
-    files = [path for path in ROOT.rglob("*.md") if not INSTALLED.intersection(path.relative_to(ROOT).parts)]
-    deployments, found = 0, []
+    files = [path for path in ROOT.rglob("*.md") if not GENERATED_FOLDERS.intersection(path.relative_to(ROOT).parts)]
+    deployments, errors = 0, []
     for path in sorted(files):
         for words in commands(path.read_text(encoding="utf-8")):
             try:
-                given = parameters(words)
-                if given is not None:
+                overrides = parameters(words)
+                if overrides is not None:
                     deployments += 1
-                    found += [f"{path.relative_to(ROOT)}: {problem}\n  {shlex.join(words)}" for problem in problems(template, given)]
+                    errors += [f"{path.relative_to(ROOT)}: {problem}\n  {shlex.join(words)}" for problem in problems(template, overrides)]
             except Exception as error:
-                found.append(f"{path.relative_to(ROOT)}: {error}\n  {shlex.join(words)}")
-    print("\n".join(found) or f"{deployments} deployments in the documents, each as the template takes it")
-    sys.exit(bool(found) or deployments == 0)
+                errors.append(f"{path.relative_to(ROOT)}: {error}\n  {shlex.join(words)}")
+    print("\n".join(errors) or f"the template accepts all {deployments} deployments in the documents")
+    sys.exit(bool(errors) or deployments == 0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-//! `infra/athena/*.sql` as CloudFormation resources: the views in `infra/athena.yaml`, the saved queries in
-//! `infra/saved-queries.yaml`. The SQL files are the source; these are written from them.
+//! Generates CloudFormation resources from `infra/athena/*.sql`: the views in `infra/athena.yaml`, and the saved queries in
+//! `infra/saved-queries.yaml`.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -23,7 +23,7 @@ const LINES: &[(&str, &str)] = &[
     ("month", "integer"),
 ];
 
-/// The columns of each view, as SELECT lists them, with their types in Trino.
+/// The columns of each view in the order of its SELECT, with their Trino types.
 const COLUMNS: [(&str, &[(&str, &str)]); 4] = [
     ("exported_lines", LINES),
     ("logs", LINES),
@@ -71,7 +71,7 @@ fn statement(text: &str) -> &str {
     text[comments..].trim_end()
 }
 
-/// Every file that is no view of the template's, in the order of their names.
+/// All files that are not views of the template, sorted by name.
 pub fn saved_queries() -> Result<Vec<Query>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(crate::path(FOLDER)).context(FOLDER)? {
@@ -84,24 +84,24 @@ pub fn saved_queries() -> Result<Vec<Query>> {
 
 fn query(file: String) -> Result<Query> {
     let text = crate::read(&format!("{FOLDER}/{file}.sql"))?;
-    let header = |what: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(&format!("-- {what}: ")));
-        line.map(str::to_owned).with_context(|| format!("{FOLDER}/{file}.sql has no line that begins with `-- {what}: `"))
+    let header = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("-- {key}: ")));
+        line.map(str::to_owned).with_context(|| format!("{FOLDER}/{file}.sql has no line with the prefix `-- {key}: `"))
     };
     Ok(Query { name: header("Name")?, description: header("Description")?, sql: statement(&text).to_owned(), file })
 }
 
-/// `infra/athena.yaml` with the views that the SQL files say.
-pub fn with_views(template: &str) -> Result<String> {
+/// `infra/athena.yaml` with the views of the SQL files.
+pub fn replace_views(template: &str) -> Result<String> {
     let views: Result<Vec<String>> = COLUMNS.iter().map(|(name, columns)| view_resource(name, columns)).collect();
     crate::replace_between(template, BEGIN, END, &views?.join("\n"))
 }
 
-/// A view is a table of the catalog whose text is the JSON that Athena's own CREATE VIEW would have put there.
+/// A view is a table of the catalog. Its text is the JSON that Athena's CREATE VIEW writes.
 fn view_resource(name: &str, columns: &[(&str, &str)]) -> Result<String> {
     let typed: Vec<_> = columns.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
-    let sql = serde_json::to_string(&substituted(statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))?)))?;
-    ensure!(!sql.contains("${!"), "{name}: a view has no values of rows");
+    let sql = serde_json::to_string(&substitute(statement(&crate::read(&format!("{FOLDER}/view-{name}.sql"))?)))?;
+    ensure!(!sql.contains("${!"), "{name}: a view cannot contain `${{...}}`, except the placeholders");
     let text =
         format!(r#"{{"originalSql": {sql}, "catalog": "awsdatacatalog", "schema": "${{DatabaseName}}", "columns": {}}}"#, json!(typed));
     let mut resource = format!(
@@ -148,14 +148,14 @@ fn hive_type(trino: &str) -> &str {
 }
 
 /// `infra/saved-queries.yaml` with a resource for each query.
-pub fn saved_queries_template(template: &str) -> Result<String> {
-    let (before, _) = template.split_once(RESOURCES).context("there are no Resources")?;
+pub fn replace_saved_queries(template: &str) -> Result<String> {
+    let (before, _) = template.split_once(RESOURCES).context("the template has no Resources")?;
     let resources: Vec<String> = saved_queries()?.iter().map(query_resource).collect();
     Ok(format!("{before}{RESOURCES}{}", resources.join("\n")))
 }
 
 fn query_resource(query: &Query) -> String {
-    let sql = substituted(&query.sql);
+    let sql = substitute(&query.sql);
     let mut resource = format!(
         "  {}Query:
     Type: AWS::Athena::NamedQuery
@@ -178,8 +178,8 @@ fn query_resource(query: &Query) -> String {
     resource
 }
 
-/// The placeholders of the SQL files become the template's; every other `${...}` is the query's own text.
-fn substituted(sql: &str) -> String {
+/// Converts the placeholders of the SQL files to the template's. Every other `${...}` is text of the query.
+fn substitute(sql: &str) -> String {
     sql.replace("${", "${!").replace("${!Bucket}", "${ArchiveBucketName}").replace("${!S3PrefixSlash}", "${S3PrefixSlash}")
 }
 

@@ -1,20 +1,20 @@
-//! A workflow's definition as it is deployed: JSON made of the commented YAML beside it.
+//! A workflow's deployed definition: JSON, generated from the YAML with comments in the same folder.
 
 use anyhow::{Context, Result};
 use serde_norway::Value;
 
-/// Aliases are resolved. Each expression is on one line, because asl-validator refuses line breaks in it.
-pub fn of(workflow: &str) -> Result<String> {
+/// Resolves aliases. Joins the lines of each expression, because asl-validator refuses line breaks in it.
+pub fn to_json(workflow: &str) -> Result<String> {
     let file = format!("statemachine/{workflow}.asl.yaml");
     let mut definition: Value = serde_norway::from_str(&crate::read(&file)?).context(file)?;
-    fold(&mut definition);
+    join_expressions(&mut definition);
     Ok(serde_json::to_string_pretty(&definition)? + "\n")
 }
 
-fn fold(value: &mut Value) {
+fn join_expressions(value: &mut Value) {
     match value {
-        Value::Mapping(mapping) => mapping.values_mut().for_each(fold),
-        Value::Sequence(items) => items.iter_mut().for_each(fold),
+        Value::Mapping(mapping) => mapping.values_mut().for_each(join_expressions),
+        Value::Sequence(items) => items.iter_mut().for_each(join_expressions),
         Value::String(text) if text.starts_with("{%") => *text = text.lines().map(str::trim).collect::<Vec<_>>().join(" "),
         _ => {}
     }

@@ -1,10 +1,10 @@
-//! A workflow's graph as a Mermaid diagram in its description.
+//! A workflow's graph as a Mermaid diagram in its document.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-pub fn with_diagram(document: &str, workflow: &str) -> Result<String> {
-    let definition: Value = serde_json::from_str(&crate::definition::of(workflow)?).context(workflow.to_owned())?;
+pub fn replace_diagram(document: &str, workflow: &str) -> Result<String> {
+    let definition: Value = serde_json::from_str(&crate::definition::to_json(workflow)?).context(workflow.to_owned())?;
     let mut lines = vec!["stateDiagram-v2".to_owned()];
     draw(&definition, "    ", &mut lines);
     crate::replace_between(document, "```mermaid\n", "\n```", &lines.join("\n"))
@@ -12,13 +12,13 @@ pub fn with_diagram(document: &str, workflow: &str) -> Result<String> {
 
 fn draw(scope: &Value, indent: &str, lines: &mut Vec<String>) {
     lines.push(format!("{indent}[*] --> {}", text(&scope["StartAt"])));
-    for (name, state) in in_order(scope) {
+    for (name, state) in states_in_order(scope) {
         if let Some(processor) = state.get("ItemProcessor") {
             lines.push(format!("{indent}state {name} {{"));
             draw(processor, &format!("{indent}    "), lines);
             lines.push(format!("{indent}}}"));
         }
-        // The queue for the slot and the polling are loops of the workflow; what is retried after a fault is the same everywhere.
+        // Waiting for the slot and polling are loops of the workflow. All other retries are for faults, and not in the diagram.
         for names in list(&state["Retry"]).map(errors).filter(|names| names[0].starts_with("Export")) {
             lines.push(format!("{indent}{name} --> {name}: {}", names.join(", ")));
         }
@@ -32,29 +32,29 @@ fn draw(scope: &Value, indent: &str, lines: &mut Vec<String>) {
     }
 }
 
-/// The states in the order in which a run can come to them, the way without errors first.
-fn in_order(scope: &Value) -> Vec<(&str, &Value)> {
-    let mut left: Map<String, Value> = scope["States"].as_object().cloned().unwrap_or_default();
+/// The states in the order in which a run can reach them. The path without errors comes first.
+fn states_in_order(scope: &Value) -> Vec<(&str, &Value)> {
+    let mut remaining: Map<String, Value> = scope["States"].as_object().cloned().unwrap_or_default();
     let mut ordered = Vec::new();
-    let mut due = vec![text(&scope["StartAt"])];
-    while let Some(name) = due.pop() {
-        if left.remove(name).is_some() {
+    let mut next = vec![text(&scope["StartAt"])];
+    while let Some(name) = next.pop() {
+        if remaining.remove(name).is_some() {
             let state = &scope["States"][name];
-            due.extend(transitions(state).into_iter().rev().map(|(next, _)| next));
+            next.extend(transitions(state).into_iter().rev().map(|(target, _)| target));
             ordered.push((name, state));
         }
     }
     ordered
 }
 
-/// Where a state can go, each with its reason where there is one.
+/// The targets of a state, with the conditions or errors that lead to them.
 fn transitions(state: &Value) -> Vec<(&str, Option<String>)> {
     let choices = list(&state["Choices"]).map(|choice| (text(&choice["Next"]), Some(text(&choice["Condition"]).to_owned())));
     let default = state.get("Default").map(|next| (text(next), Some("otherwise".to_owned())));
     let next = state.get("Next").map(|next| (text(next), None));
     let catches = list(&state["Catch"]).map(|catcher| (text(&catcher["Next"]), Some(errors(catcher).join(", "))));
-    // An error that changes nothing about the way needs no arrow of its own.
-    let catches = catches.filter(|(caught, _)| *caught != text(&state["Next"]));
+    // A catcher with the same target as the state needs no arrow.
+    let catches = catches.filter(|(target, _)| *target != text(&state["Next"]));
     choices.chain(default).chain(next).chain(catches).collect()
 }
 
@@ -70,7 +70,7 @@ fn errors(rule: &Value) -> Vec<&str> {
     list(&rule["ErrorEquals"]).map(text).collect()
 }
 
-/// Mermaid reads `;` `:` `#` and braces in a label as syntax; its codes stand for them.
+/// A condition as a label. Mermaid reads `;` `:` `#` and braces as syntax, so they are escaped.
 fn label(reason: &str) -> String {
     let condition =
         reason.trim_start_matches("{% ").trim_end_matches(" %}").replace("$states.input.", "").replace("States.ALL", "any error");
@@ -78,9 +78,9 @@ fn label(reason: &str) -> String {
     let mut characters = condition.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
-            // The mark of a variable or function says nothing in a picture; that of a regular expression's end does.
+            // The diagram omits the `$` of variables and functions, but not the `$` at the end of a regular expression.
             '$' if characters.peek().is_some_and(|next| next.is_alphabetic()) => {}
-            // A substitution of the template's.
+            // A placeholder becomes its name.
             '$' if characters.next_if_eq(&'{').is_some() => label.extend(characters.by_ref().take_while(|next| *next != '}')),
             '{' | '}' | ';' | ':' | '#' => label += &format!("#{};", u32::from(character)),
             other => label.push(other),

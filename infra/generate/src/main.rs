@@ -1,4 +1,4 @@
-//! `cargo generate-infra`: writes the files of the product that are made of others.
+//! `cargo generate-infra`: writes the generated files of the product.
 
 use std::process::ExitCode;
 
@@ -7,8 +7,8 @@ use anyhow::Result;
 const USAGE: &str = "\
 Usage: cargo generate-infra [--check]
 
-Writes the files of the product that are made of others: the views and saved queries, the time zones of the input's schema, the workflows'
-definitions and their diagrams. With --check it writes nothing, and exits with 1 after naming what is out of step.";
+Writes the generated files of the product: the views and saved queries, the time zones of the input's schema, the workflows' definitions and
+their diagrams. With --check, it writes nothing, and exits with 1 if a file is out of date.";
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +27,7 @@ fn main() -> Result<ExitCode> {
     let stale = generate_infra::stale()?;
     for (file, text) in &stale {
         if check {
-            eprintln!("{file} is out of step: run cargo generate-infra");
+            eprintln!("{file} is out of date: run cargo generate-infra");
         } else {
             generate_infra::write(file, text)?;
             eprintln!("wrote {file}");

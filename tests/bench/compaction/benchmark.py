@@ -1,6 +1,6 @@
-"""Makes a month, compacts it, runs the queries on every layout, and prints as JSON what each scanned and how long it took.
+"""Writes a month, compacts it, runs the queries on every layout, and prints the scanned bytes and the times as JSON.
 
-benchmark.py <an empty folder> <number of gz objects>
+Usage: benchmark.py <an empty folder> <number of gz objects>
 """
 
 import json
@@ -17,8 +17,8 @@ from queries import QUERIES, bytes_scanned
 ROUNDS = 3
 SEED = 1
 MEGABYTE = 1024**2
-# Athena bills by the terabyte scanned, rounded up to a megabyte, 10 MB at least.
-BILLED_AT_LEAST = 10 * MEGABYTE
+# Athena rounds the scanned bytes up to a megabyte, and bills at least 10 MB.
+MIN_BILLED = 10 * MEGABYTE
 TEMPLATE = Path(__file__).resolve().parents[3] / "infra/athena.yaml"
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     for round_number in range(ROUNDS):
         for query in QUERIES:
             answers = []
-            # Layouts in turn, each time another first: what else this machine does then falls on all of them.
+            # Each round begins with another layout, so that other load on the machine affects all of them.
             for layout in made[round_number:] + made[:round_number]:
                 started = time.perf_counter()
                 answers.append(connection.execute(query.sql.format(layout.relation)).fetchall())
@@ -46,10 +46,10 @@ def main() -> None:
     for query in QUERIES:
         scanned = {layout.name: bytes_scanned(connection, query, layout) for layout in made}
         times = {layout.name: statistics.median(seconds[query.name, layout.name]) for layout in made}
-        found = {
+        results = {
             layout.name: {
                 "bytesScanned": scanned[layout.name],
-                "bytesBilled": max(BILLED_AT_LEAST, -(-scanned[layout.name] // MEGABYTE) * MEGABYTE),
+                "bytesBilled": max(MIN_BILLED, -(-scanned[layout.name] // MEGABYTE) * MEGABYTE),
                 "objectsRead": len(layout.files),
                 "seconds": round(times[layout.name], 4),
                 "gzBytesRatio": round(scanned["gz"] / scanned[layout.name], 2),
@@ -57,9 +57,9 @@ def main() -> None:
             }
             for layout in made
         }
-        queries.append({"name": query.name, "layouts": found})
-    about = {"objects": written.objects, "lines": written.lines, "textBytes": written.text_bytes, "gzBytes": written.gz_bytes}
-    print(json.dumps({"month": about, "queries": queries}))
+        queries.append({"name": query.name, "layouts": results})
+    month_figures = {"objects": written.objects, "lines": written.lines, "textBytes": written.text_bytes, "gzBytes": written.gz_bytes}
+    print(json.dumps({"month": month_figures, "queries": queries}))
 
 
 if __name__ == "__main__":

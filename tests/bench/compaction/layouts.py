@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 from month import LOG_GROUP, MONTH, YEAR
 
-# How DuckDB reads gz objects as the table does, a row for each line: a delimiter that no line contains, no quotes, no header. An empty line
-# comes as NULL. One pattern for all objects: DuckDB would take the brackets in each single name for a pattern, and list the folder for each.
+# DuckDB reads gz objects as the table does, one row per line: no line contains the delimiter, and there are no quotes and no header. An empty
+# line is NULL. One pattern names all objects, because DuckDB reads the brackets in a name as a pattern, and lists the folder for each.
 _LOG_LINES = r"""
 CREATE VIEW log_lines AS
 SELECT filename AS object, regexp_extract(coalesce(text, ''), getvariable('regex'), ['event_time', 'message']) AS columns
@@ -16,7 +16,7 @@ FROM read_csv(
   new_line = '\n', compression = 'gzip', filename = true, hive_partitioning = false)
 """
 
-# Numbered as read, which DuckDB keeps in the objects' order.
+# DuckDB keeps the objects' order, so the row numbers are line numbers.
 _LOGS = """
 CREATE VIEW logs AS
 SELECT
@@ -30,7 +30,7 @@ SELECT
 FROM (SELECT *, row_number() OVER () AS number FROM log_lines)
 """
 
-# What UNLOAD promises about order without ORDER BY: none. Objects in the order of a hash stand for many workers that write what they happen to read.
+# UNLOAD without ORDER BY promises no order. Objects sorted by a hash stand for many workers that write in any order.
 _UNSORTED = "SELECT * FROM logs ORDER BY hash(object), line"
 # A continuation line stays with its event.
 _BY_TIME = "SELECT * FROM logs ORDER BY max(event_time) OVER (PARTITION BY object ORDER BY line), object, line"
@@ -46,7 +46,7 @@ class Layout:
 
 def connect(root: Path, regex: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    # RE2 wants DOTALL in the pattern; RegexSerDe sets it by itself.
+    # RegexSerDe sets DOTALL. RE2 needs it in the pattern.
     connection.execute("SET VARIABLE regex = ?", [f"(?s){regex}"])
     connection.execute("SET VARIABLE objects = ?", [f"{root}/log_group={LOG_GROUP}/year={YEAR}/month={MONTH:02}/*/*/*.gz"])
     connection.execute("SET VARIABLE root_length = ?", [len(str(root))])
@@ -60,7 +60,7 @@ def make(connection: duckdb.DuckDBPyConnection, root: Path) -> list[Layout]:
     layouts = [Layout("gz", "logs", sorted(root.rglob("*.gz")), is_parquet=False)]
     for name, view, query in (("parquet", "unsorted", _UNSORTED), ("parquet by time", "by_time", _BY_TIME)):
         file = root / f"{view}.parquet"
-        # The level that Athena takes unless told otherwise.
+        # Athena's default level.
         connection.execute(f"COPY ({query}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3)")
         connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet('{_quoted(file)}')")
         layouts.append(Layout(name, view, [file], is_parquet=True))
@@ -68,7 +68,7 @@ def make(connection: duckdb.DuckDBPyConnection, root: Path) -> list[Layout]:
 
 
 def verify(connection: duckdb.DuckDBPyConnection, layouts: list[Layout], lines: int) -> None:
-    """Every layout has each line that was written once, and the same text in it; ends the program otherwise."""
+    """Ends the program unless every layout has each written line exactly once, with the same text."""
     checksum = "count(*), sum(hash(object, line, event_time::TIMESTAMP, message, is_continuation)::HUGEINT), count(DISTINCT (object, line))"
     found = {layout.name: connection.execute(f"SELECT {checksum} FROM {layout.relation}").fetchone() for layout in layouts}
     for name, result in found.items():

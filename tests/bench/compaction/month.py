@@ -1,7 +1,6 @@
-"""A busy Lambda function's month as the archive holds it: thousands of small gz objects, one per log stream.
+"""Writes the month of a busy Lambda function as the archive has it: thousands of small gz objects, one per log stream.
 
-Seeded: the same arguments write the same bytes. Nothing repeats that would not repeat in real logs (ids, durations, payloads are random),
-so that compression is neither helped nor hindered.
+The same arguments write the same bytes. Ids, durations and payloads are random, so that the logs compress like real ones.
 """
 
 import gzip
@@ -17,7 +16,7 @@ YEAR, MONTH, DAYS = 2026, 10, 31
 TASK_ID = "5f1c0a52-9d0e-4b6e-8f0a-3c1d2e4f5a6b"
 
 _START = datetime(YEAR, MONTH, 1, tzinfo=timezone.utc)
-# Requests per hour of a day, in proportion: a shop that sleeps at night in Tokyo.
+# The relative number of requests in each hour: those of a shop in Tokyo, with few at night.
 _HOURS_UTC = (9, 10, 11, 12, 12, 10, 10, 11, 12, 13, 14, 15, 16, 14, 10, 6, 3, 2, 2, 2, 3, 4, 6, 8)
 _INVOCATIONS_MEDIAN, _INVOCATIONS_SPREAD = 14, 0.8
 
@@ -76,7 +75,7 @@ class _Clock:
     def __init__(self, source: random.Random, begin: datetime) -> None:
         self._source = source
         self._seconds = begin.timestamp()
-        # An environment lives for two hours or so, and never into the next month here.
+        # No event is in the next month.
         self._end = (_START + timedelta(days=DAYS)).timestamp() - 1
 
     def now(self) -> str:

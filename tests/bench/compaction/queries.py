@@ -1,4 +1,4 @@
-"""The queries, and what an engine has to read of a layout for each."""
+"""The queries, and the bytes that an engine must read of a layout for each."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ HOUR_BEGIN, HOUR_END = "2026-10-05 01:00:00", "2026-10-05 02:00:00"
 class Query:
     name: str
     sql: str
-    # Of event_time, where the query asks for an interval: [from, to)
+    # The interval of event_time that the query selects: [from, to).
     interval: tuple[datetime, datetime] | None = None
 
 
@@ -40,7 +40,7 @@ QUERIES = [
 
 
 def bytes_scanned(connection: duckdb.DuckDBPyConnection, query: Query, layout: Layout) -> int:
-    """gz: every object, whole. Parquet: the query's columns in the row groups that the statistics do not rule out, and the footer."""
+    """gz: all objects. Parquet: the footer, and the query's columns in the row groups that the statistics do not exclude."""
     if not layout.is_parquet:
         return sum(file.stat().st_size for file in layout.files)
     columns = _columns_read(connection, query, layout)
@@ -63,7 +63,7 @@ def _may_contain(query: Query, low: str | None, high: str | None) -> bool:
 
 
 def _columns_read(connection: duckdb.DuckDBPyConnection, query: Query, layout: Layout) -> set[str]:
-    """What the plan's scan reads, not what the query seems to need."""
+    """The columns that the plan's scan reads."""
     row = connection.execute(f"EXPLAIN (FORMAT json) {query.sql.format(layout.relation)}").fetchone()
     if row is None:
         raise SystemExit(f"no plan for {query.name}")
@@ -75,7 +75,7 @@ def _columns_read(connection: duckdb.DuckDBPyConnection, query: Query, layout: L
             columns.update([projections] if isinstance(projections, str) else projections)
             filters = str(scan["extra_info"].get("Filters", ""))
             columns.update(column for column in ("event_time", "message") if column in filters)
-    # The file's statistics can rule out every row group already when the query is planned.
+    # When it plans, DuckDB can exclude every row group by the statistics.
     if not columns and not any(node["name"].strip() == "EMPTY_RESULT" for node in nodes):
         raise SystemExit(f"the plan of {query.name} names no Parquet column")
     return columns
@@ -88,5 +88,5 @@ def _nodes(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _footer_size(file: str) -> int:
     with open(file, "rb") as content:
         content.seek(-8, 2)
-        # The footer's length and the magic number end a Parquet file.
+        # A Parquet file ends with the footer's length and the magic number, four bytes each.
         return int.from_bytes(content.read(4), "little") + 8

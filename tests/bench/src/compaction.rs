@@ -1,4 +1,4 @@
-//! What compaction saves: the same queries on gz and on Parquet, measured by `tests/bench/compaction`.
+//! The savings of compaction: `tests/bench/compaction` measures the same queries on gz objects and on Parquet.
 
 use std::process::Stdio;
 
@@ -14,11 +14,10 @@ const PROGRAM: &str = "tests/bench/compaction/benchmark.py";
 
 pub const QUERIES: [&str; 4] = ["errors_per_day", "full_text_search", "one_hour_events", "events_per_day"];
 
-/// With so many gz objects.
-pub async fn measure(objects: usize) -> Result<Value> {
+pub async fn measure(gz_objects: usize) -> Result<Value> {
     let month = tempfile::tempdir_in(root().join("target")).context("cannot create a folder for the month")?;
     let mut command = Command::new(venv::python(&venv::MINISTACK).await?);
-    command.current_dir(root()).args(["-B", PROGRAM]).arg(month.path()).arg(objects.to_string()).stdin(Stdio::null());
+    command.current_dir(root()).args(["-B", PROGRAM]).arg(month.path()).arg(gz_objects.to_string()).stdin(Stdio::null());
     let run = command.kill_on_drop(true).output().await.with_context(|| format!("cannot run {PROGRAM}"))?;
     ensure!(run.status.success(), "{PROGRAM} failed.\n{}", String::from_utf8_lossy(&run.stderr));
     figures(&serde_json::from_slice(&run.stdout).with_context(|| format!("the results of {PROGRAM} are not JSON"))?)
@@ -29,7 +28,7 @@ fn figures(results: &Value) -> Result<Value> {
     let mut queries = Map::new();
     for query in results["queries"].as_array().context("results without queries")? {
         let layouts = query["layouts"].as_object().context("a query without layouts")?;
-        let layouts = layouts.iter().map(|(name, found)| Ok((key(name), layout(found)?))).collect::<Result<Map<_, _>>>()?;
+        let layouts = layouts.iter().map(|(name, result)| Ok((key(name), layout(result)?))).collect::<Result<Map<_, _>>>()?;
         queries.insert(key(query["name"].as_str().context("a query without a name")?), Value::Object(layouts));
     }
     Ok(json!({
@@ -38,17 +37,17 @@ fn figures(results: &Value) -> Result<Value> {
     }))
 }
 
-/// The same names in the form of this file's other keys.
+/// A name in snake case, as all keys of the results.
 fn key(name: &str) -> String {
     name.to_lowercase().replace("'s", "").replace(' ', "_")
 }
 
-fn layout(found: &Value) -> Result<Value> {
-    let figure = |name: &str| anyhow::Ok(rounded(number(&found[name]).with_context(|| format!("a layout without {name}"))?));
+fn layout(result: &Value) -> Result<Value> {
+    let figure = |name: &str| anyhow::Ok(rounded(number(&result[name]).with_context(|| format!("a layout without {name}"))?));
     Ok(json!({
-        "objects": found["objectsRead"],
-        "mb_scanned": megabytes(&found["bytesScanned"])?,
-        "mb_billed": megabytes(&found["bytesBilled"])?,
+        "objects": result["objectsRead"],
+        "mb_scanned": megabytes(&result["bytesScanned"])?,
+        "mb_billed": megabytes(&result["bytesBilled"])?,
         "seconds": figure("seconds")?,
         "bytes_gz_vs_this": figure("gzBytesRatio")?,
         "time_gz_vs_this": figure("gzSecondsRatio")?,
@@ -60,7 +59,7 @@ fn megabytes(bytes: &Value) -> Result<Value> {
 }
 
 fn number(value: &Value) -> Result<f64> {
-    value.as_f64().with_context(|| format!("{value} is no number"))
+    value.as_f64().with_context(|| format!("{value} is not a number"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `logs-archive fetch` beside what people do by hand: the AWS CLI, zcat and sort for the archive; boto3 and awslogs for the source.
+//! `logs-archive fetch` compared with the usual tools: the AWS CLI, zcat and sort for the archive; boto3 and awslogs for the source.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -9,19 +9,18 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, BUCKET, Contents, LOG_GROUP};
 use crate::bars::Bar;
-use crate::by_hand;
-use crate::candidates::Candidates;
+use crate::direct_run;
+use crate::fixtures;
 use crate::memory::peak_until_exit;
 use crate::month;
-use crate::planted;
+use crate::programs::{Program, Programs};
 use crate::stats::{median, rounded};
-use crate::tool::{credentials, tool_command};
+use crate::tool::{tool_command, with_credentials};
 
-/// Events, and how often each program is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     pub events: usize,
-    pub runs: usize,
+    pub repetitions: usize,
 }
 
 pub const BARS: [(&str, Bar); 6] = [
@@ -34,126 +33,126 @@ pub const BARS: [(&str, Bar); 6] = [
 ];
 
 const STREAMS: usize = 40;
-/// About one event of a thousand has it.
+/// About one event in a thousand has this text.
 const PATTERN: &str = "duration=0999ms";
 const PERIOD: [&str; 4] = ["--since", "2024-10-01", "--until", "2024-11-01"];
-/// Read from the source at most: awslogs takes minutes for more.
-const SOURCE_EVENTS: usize = 100_000;
+/// awslogs takes minutes for more events.
+const MAX_SOURCE_EVENTS: usize = 100_000;
 
-/// What a program took, and how many lines it wrote.
-struct Ran {
+struct Sample {
     seconds: f64,
     peak_mib: f64,
     lines: usize,
 }
 
-pub async fn measure(candidates: &Candidates, effort: Effort) -> Result<Value> {
+pub async fn measure(programs: &Programs, effort: Effort) -> Result<Value> {
     let settings = json!({"pendingMs": 0, "runningMs": 0});
-    let per_stream = effort.events / STREAMS;
-    // Spread over the month.
-    let step = (month::TO - month::FROM) / per_stream as i64;
-    let contents = Contents { streams: STREAMS, step, ..Contents::one_log_group(effort.events) };
-    let aws = Aws::start(candidates, contents, &settings).await?;
+    // The events cover the whole month.
+    let event_interval = (month::TO - month::FROM) / (effort.events / STREAMS) as i64;
+    let contents = Contents { streams: STREAMS, event_interval, ..Contents::one_log_group(effort.events) };
+    let aws = Aws::start(programs, contents, &settings).await?;
     let input = month::input(&[LOG_GROUP.to_owned()]);
-    let ran = tokio::task::block_in_place(|| by_hand::run(candidates, aws.addr(), aws.source(), input))?;
-    month::require_outcome(&ran.output, "exported", 1)?;
-    let lines = aws.source().written_lines()?;
+    let export = tokio::task::block_in_place(|| direct_run::run(programs, aws.addr(), aws.source(), input))?;
+    month::require_outcome(&export.output, "exported", 1)?;
+    let lines = aws.source().count_lines()?;
     ensure!(lines == effort.events, "{lines} of {} events were exported", effort.events);
-    tokio::task::block_in_place(|| compare(candidates, &aws, effort))
+    tokio::task::block_in_place(|| compare(programs, &aws, event_interval, effort))
 }
 
-fn compare(candidates: &Candidates, aws: &Aws, effort: Effort) -> Result<Value> {
+fn compare(programs: &Programs, aws: &Aws, event_interval: i64, effort: Effort) -> Result<Value> {
     let address = aws.source().addr();
     let endpoint = format!("http://{address}");
-    let ours = |arguments: &[&str]| {
-        let mut command = tool_command(candidates.tool(), address);
-        command.args(["fetch", LOG_GROUP]).args(PERIOD).args(arguments);
+    let (tool, aws_cli_folder) = (programs.path(Program::Tool)?, programs.path(Program::AwsCli)?);
+    let fetch = |arguments: &[&str]| {
+        let mut command = tool_command(tool, address);
+        command.args(["fetch", LOG_GROUP]).args(arguments);
         command
     };
     let folder = tempfile::tempdir()?;
-    // Sorted by bytes, which is much quicker than by a language.
-    let by_hand = |then: &str| {
-        let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", planted::S3_PREFIX);
+    let aws_cli = |filter: &str| {
+        let prefix = format!("{}/log_group={LOG_GROUP}/year=2024/month=10/", fixtures::S3_PREFIX);
+        // Sorting by bytes is much faster than by the rules of a language.
         let script = format!(
             "set -e; rm -rf events; \"$AWS\" --endpoint-url {endpoint} s3 cp --quiet --recursive 's3://{BUCKET}/{prefix}' events
-             find events -name '*.gz' -print0 | xargs -0 zcat | LC_ALL=C sort{then}"
+             find events -name '*.gz' -print0 | xargs -0 zcat | LC_ALL=C sort{filter}"
         );
         let mut command = Command::new("sh");
-        credentials(&mut command).args(["-c", &script]).current_dir(&folder).env("AWS", candidates.script("aws"));
+        with_credentials(&mut command).args(["-c", &script]).current_dir(&folder).env("AWS", aws_cli_folder.join("aws"));
         command
     };
-    let source_events = effort.events.min(SOURCE_EVENTS);
-    let step = (month::TO - month::FROM) / (effort.events / STREAMS) as i64;
-    let until = month::FROM + (source_events / STREAMS) as i64 * step;
-    let (since_text, until_text) = (Millis(month::FROM).to_string(), Millis(until).to_string());
-    let from_source = || {
-        let mut command = tool_command(candidates.tool(), address);
-        command.args(["fetch", LOG_GROUP, "--source", "--since", &since_text, "--until", &until_text]);
-        command
-    };
+    let source_events = effort.events.min(MAX_SOURCE_EVENTS);
+    let source_end = month::FROM + (source_events / STREAMS) as i64 * event_interval;
+    let [since, until, last] = [month::FROM, source_end, source_end - 1].map(|millis| Millis(millis).to_string());
     let python = || {
-        let mut command = candidates.python_script("fetch.py");
-        credentials(&mut command).args([&endpoint, LOG_GROUP, &month::FROM.to_string(), &(until - 1).to_string()]);
-        command
+        let mut command = programs.python_script("fetch.py")?;
+        with_credentials(&mut command).args([&endpoint, LOG_GROUP, &month::FROM.to_string(), &(source_end - 1).to_string()]);
+        anyhow::Ok(command)
     };
     let awslogs = || {
-        let mut command = Command::new(candidates.script("awslogs"));
-        let end = Millis(until - 1).to_string();
-        let period = ["--start", &since_text, "--end", &end, "--timestamp", "--color", "never"];
-        credentials(&mut command).env("AWS_ENDPOINT_URL", &endpoint).args(["get", LOG_GROUP, "ALL"]).args(period);
+        let mut command = Command::new(aws_cli_folder.join("awslogs"));
+        let period = ["--start", &since, "--end", &last, "--timestamp", "--color", "never"];
+        with_credentials(&mut command).env("AWS_ENDPOINT_URL", &endpoint).args(["get", LOG_GROUP, "ALL"]).args(period);
         command
     };
-    let grep = format!(" | grep {PATTERN}");
-    let (mut all, mut matching, mut source) = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![], vec![]]);
-    for _ in 0..effort.runs {
-        all[0].push(run(ours(&[]))?);
-        all[1].push(run(by_hand(""))?);
-        matching[0].push(run(ours(&["--grep", PATTERN]))?);
-        matching[1].push(run(by_hand(&grep))?);
-        source[0].push(run(from_source())?);
-        source[1].push(run(python())?);
-        source[2].push(run(awslogs())?);
-    }
-    let names = ["fetch", "the AWS CLI", "fetch --source", "boto3", "awslogs"];
-    for (index, (name, runs)) in names.into_iter().zip(all.iter().chain(&source)).enumerate() {
-        let events = if index < all.len() { effort.events } else { source_events };
-        for ran in runs {
-            ensure!(ran.lines == events, "{name}: {} lines of {events} events", ran.lines);
+    let mut samples: [Vec<Sample>; 7] = Default::default();
+    for _ in 0..effort.repetitions {
+        let commands = [
+            fetch(&PERIOD),
+            aws_cli(""),
+            fetch(&[&PERIOD[..], &["--grep", PATTERN]].concat()),
+            aws_cli(&format!(" | grep {PATTERN}")),
+            fetch(&["--source", "--since", &since, "--until", &until]),
+            python()?,
+            awslogs(),
+        ];
+        for (samples, command) in samples.iter_mut().zip(commands) {
+            samples.push(run(command)?);
         }
     }
-    let lines: Vec<usize> = matching.iter().flatten().map(|ran| ran.lines).collect();
-    ensure!(lines[0] > 0 && lines.iter().all(|number| *number == lines[0]), "not the same matches: {lines:?}");
+    let matches = samples[2][0].lines;
+    ensure!(matches > 0, "fetch --grep found nothing");
+    let expected = [effort.events, effort.events, matches, matches, source_events, source_events, source_events];
+    for (index, (samples, expected)) in samples.iter().zip(expected).enumerate() {
+        for sample in samples {
+            ensure!(sample.lines == expected, "command {index} wrote {} lines, not {expected}", sample.lines);
+        }
+    }
 
-    let [all, matching] = [all, matching].map(|candidates| candidates.map(seconds_and_peak));
-    let source = source.map(seconds_and_peak);
+    let [fetch, aws_cli, grep, aws_cli_grep, source, python, awslogs] = samples.map(summarize);
     Ok(json!({
         "events": effort.events,
-        "seconds": rounded(all[0].0), "aws_cli_seconds": rounded(all[1].0), "times_aws_cli": rounded(all[1].0 / all[0].0),
-        "peak_rss_mib": rounded(all[0].1),
-        "grep_seconds": rounded(matching[0].0), "grep_times_aws_cli": rounded(matching[1].0 / matching[0].0),
-        "source_seconds": rounded(source[0].0), "source_times_python": rounded(source[1].0 / source[0].0),
-        "source_times_awslogs": rounded(source[2].0 / source[0].0), "source_peak_rss_mib": rounded(source[0].1),
+        "seconds": rounded(fetch.seconds), "aws_cli_seconds": rounded(aws_cli.seconds),
+        "times_aws_cli": rounded(aws_cli.seconds / fetch.seconds), "peak_rss_mib": rounded(fetch.peak_mib),
+        "grep_seconds": rounded(grep.seconds), "grep_times_aws_cli": rounded(aws_cli_grep.seconds / grep.seconds),
+        "source_seconds": rounded(source.seconds), "source_times_python": rounded(python.seconds / source.seconds),
+        "source_times_awslogs": rounded(awslogs.seconds / source.seconds), "source_peak_rss_mib": rounded(source.peak_mib),
     }))
 }
 
-/// The median of the seconds, and the largest peak.
-fn seconds_and_peak(runs: Vec<Ran>) -> (f64, f64) {
-    let seconds: Vec<f64> = runs.iter().map(|ran| ran.seconds).collect();
-    (median(&seconds), runs.iter().map(|ran| ran.peak_mib).fold(0.0, f64::max))
+struct Summary {
+    /// The median.
+    seconds: f64,
+    /// The maximum.
+    peak_mib: f64,
 }
 
-/// Its lines are counted by another program, as they would be read.
-fn run(mut command: Command) -> Result<Ran> {
+fn summarize(samples: Vec<Sample>) -> Summary {
+    let seconds: Vec<f64> = samples.iter().map(|sample| sample.seconds).collect();
+    Summary { seconds: median(&seconds), peak_mib: samples.iter().map(|sample| sample.peak_mib).fold(0.0, f64::max) }
+}
+
+/// Runs a command whose output another program reads, and counts the lines.
+fn run(mut command: Command) -> Result<Sample> {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(|| format!("cannot run {command:?}"))?;
     let stdout = child.stdout.take().context("no stdout")?;
     let counter = Command::new("wc").arg("-l").stdin(stdout).stdout(Stdio::piped()).spawn().context("cannot run wc")?;
     let pid = child.id();
-    let watched = std::thread::spawn(move || peak_until_exit(pid));
-    let counted = counter.wait_with_output()?;
+    let peak = std::thread::spawn(move || peak_until_exit(pid));
+    let count = counter.wait_with_output()?;
     let status = child.wait()?;
     let seconds = started.elapsed().as_secs_f64();
     ensure!(status.success(), "{command:?} ended with {status}");
-    let peak_mib = watched.join().map_err(|_| anyhow::anyhow!("the thread that reads the memory panicked"))??;
-    Ok(Ran { seconds, peak_mib, lines: String::from_utf8(counted.stdout)?.trim().parse()? })
+    let peak_mib = peak.join().map_err(|_| anyhow::anyhow!("the thread that reads the memory panicked"))??;
+    Ok(Sample { seconds, peak_mib, lines: String::from_utf8(count.stdout)?.trim().parse()? })
 }

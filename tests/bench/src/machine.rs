@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine that measures.
 
 use std::fs;
 
@@ -29,24 +29,24 @@ pub fn describe() -> Value {
     })
 }
 
-/// Keeps this thread, and what it starts from now on, on the first processor that it may use.
+/// Pins this thread, and all threads and processes that it starts, to the first processor that it may use.
 #[cfg(target_os = "linux")]
-pub fn stay_on_one_processor() -> Result<()> {
+pub fn pin_to_one_processor() -> Result<()> {
     const THIS_THREAD: Pid = Pid::from_raw(0);
     let allowed = sched_getaffinity(THIS_THREAD)?;
     let first = (0..CpuSet::count()).find(|processor| allowed.is_set(*processor) == Ok(true)).context("no processor to run on")?;
     let mut only = CpuSet::new();
     only.set(first)?;
-    sched_setaffinity(THIS_THREAD, &only).context("cannot stay on one processor")
+    sched_setaffinity(THIS_THREAD, &only).context("cannot pin the thread to one processor")
 }
 
-/// The benchmark says at its start that it needs Linux; its package is built elsewhere, too.
+/// The benchmark runs only on Linux, but its package builds on other systems too.
 #[cfg(not(target_os = "linux"))]
-pub fn stay_on_one_processor() -> Result<()> {
-    anyhow::bail!("staying on one processor needs Linux")
+pub fn pin_to_one_processor() -> Result<()> {
+    anyhow::bail!("pinning a thread to one processor needs Linux")
 }
 
-/// What comes after the number is a distribution's or a provider's own name for its build.
+/// The version without the distribution's suffix.
 fn version(release: &str) -> &str {
     release.trim().split('-').next().unwrap_or_default()
 }

@@ -1,12 +1,12 @@
-//! The month that the runs of the benchmark archive, and what they share.
+//! The month that the benchmark's runs archive: its window, a log group with an event in it, a run's input, and checks of a run's output.
 
 use anyhow::{Context, Result, ensure};
 use local_aws::samples::{Event, LogGroup, LogStream};
 use local_aws::{Execution, LocalAws};
 use serde_json::{Value, json};
 
-/// Over whenever this runs; its window in Tokyo.
 pub const MONTH: &str = "2024-10";
+/// Its window in Tokyo.
 pub const FROM: i64 = 1_727_708_400_000;
 pub const TO: i64 = 1_730_386_799_999;
 
@@ -24,25 +24,24 @@ pub fn input(log_groups: &[String]) -> Value {
     json!({"month": MONTH, "logGroups": log_groups})
 }
 
-/// All log groups with this prefix.
-pub fn input_of_prefix(prefix: &str) -> Value {
+pub fn input_with_prefix(prefix: &str) -> Value {
     json!({"month": MONTH, "logGroups": [{"logGroupNamePrefix": prefix}]})
 }
 
-/// What can become of a log-group-month in a run's output.
+/// The outcomes of log-group-months in a run's output.
 const OUTCOMES: [&str; 7] = ["alreadyArchived", "exported", "empty", "skipped", "nothingYet", "warned", "failed"];
 
-/// What is measured must have happened: so many log-group-months with this outcome, and none with another.
+/// Checks that all log-group-months have this outcome. Otherwise the benchmark would have measured something else.
 pub fn require_outcome(output: &Value, outcome: &str, count: usize) -> Result<()> {
     for other in OUTCOMES {
-        let wanted = if other == outcome { count } else { 0 };
-        ensure!(output[other] == wanted, "{wanted} log-group-months were to become {other}: {output}");
+        let expected = if other == outcome { count } else { 0 };
+        ensure!(output[other] == expected, "the output must have {expected} for {other}: {output}");
     }
     Ok(())
 }
 
-/// The same of a run that is to have ended well.
-pub fn require_run(execution: &Execution, outcome: &str, count: usize) -> Result<()> {
+/// Checks that the execution succeeded with this outcome.
+pub fn require_success(execution: &Execution, outcome: &str, count: usize) -> Result<()> {
     let Execution { status, output, error, cause, .. } = execution;
     let output = output.as_ref().with_context(|| format!("the run ended as {status:?} with {error:?}: {cause:?}"))?;
     require_outcome(output, outcome, count)

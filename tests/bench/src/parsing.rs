@@ -1,6 +1,7 @@
-//! What the functions do before any call, as multiples of what it is made of: the fastest samples of `cargo bench -p export-core`.
-//! Another program on the machine lengthens a sample of milliseconds more often than one of microseconds, and so would change the multiple
-//! of two medians; some of a hundred samples are always undisturbed.
+//! The work of the functions before their first call, as a multiple of a baseline: the fastest samples of `cargo bench -p export-core`.
+//!
+//! The fastest of a hundred samples is undisturbed by other programs. The median is not: long samples are disturbed more often than short
+//! ones, which would change the ratio.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::bars::Bar;
 use crate::stats::rounded;
 
-/// A key, the benchmark, and its baseline in the same run.
+/// The key of a result, its benchmark, and its baseline.
 const PAIRS: [(&str, &str, &str); 6] = [
     ("window_tokyo", "window_of_a_month/Asia/Tokyo", "baseline/two_local_midnights/Asia/Tokyo"),
     ("window_berlin", "window_of_a_month/Europe/Berlin", "baseline/two_local_midnights/Europe/Berlin"),
@@ -21,7 +22,7 @@ const PAIRS: [(&str, &str, &str); 6] = [
     ("place", "place_of_a_log_group", "baseline/json_of_a_run/1"),
 ];
 
-/// Some one and a half times what they are, so that other processors hold them, too.
+/// About 1.5 times the measured figures, because other processors differ.
 pub const BARS: [(&str, Bar); 6] = [
     ("parsing.window_tokyo.times_baseline", Bar::AtMost(2.0)),
     ("parsing.window_berlin.times_baseline", Bar::AtMost(2.0)),
@@ -43,16 +44,16 @@ fn figures(samples: &BTreeMap<String, f64>) -> Result<Value> {
     let sample = |name: &str| samples.get(name).copied().with_context(|| format!("`cargo bench` has no {name}"));
     let mut figures = Map::new();
     for (key, name, baseline) in PAIRS {
-        let (own, baseline) = (sample(name)?, sample(baseline)?);
+        let (time, baseline) = (sample(name)?, sample(baseline)?);
         let figure = json!({
-            "microseconds": rounded(own), "baseline_microseconds": rounded(baseline), "times_baseline": rounded(own / baseline),
+            "microseconds": rounded(time), "baseline_microseconds": rounded(baseline), "times_baseline": rounded(time / baseline),
         });
         figures.insert(key.to_owned(), figure);
     }
     Ok(Value::Object(figures))
 }
 
-/// Microseconds by path, from the tree that divan prints: `│  ├─ 100   41.46 µs   │ 71.55 µs   │ 42.69 µs   │ ...`, the fastest first.
+/// Microseconds by path, from divan's tree: `│  ├─ 100   41.46 µs   │ 71.55 µs   │ 42.69 µs   │ ...`. The first column is the fastest.
 fn fastest_samples(output: &str) -> Result<BTreeMap<String, f64>> {
     let mut samples = BTreeMap::new();
     let mut path: Vec<&str> = Vec::new();
@@ -61,7 +62,7 @@ fn fastest_samples(output: &str) -> Result<BTreeMap<String, f64>> {
         let (name, time) = rest.split('│').next().and_then(|column| column.split_once(' ')).context("a benchmark without a name")?;
         path.truncate(branches.chars().count() / 3);
         path.push(name);
-        // A group of benchmarks has none.
+        // A group of benchmarks has no time.
         if !time.trim().is_empty() {
             samples.insert(path.join("/"), microseconds(time.trim()).with_context(|| format!("no time: {line}"))?);
         }

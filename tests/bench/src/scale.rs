@@ -1,9 +1,9 @@
-//! Many log groups: whether an export takes longer in a longer run, and what a log-group-month costs that is archived already.
+//! Runs with many log groups. Does an export take longer in a longer run? What does an archived log-group-month cost?
 //!
-//! Whole runs on the second engine, whose history is like AWS's, with tasks of milliseconds and no waits. Calls and memory are those of the
-//! functions alone.
+//! The runs use moto, whose history is like AWS's, with tasks of a millisecond and without waits. The module `comparison` measures calls and
+//! memory of the functions without an engine.
 
-mod looking;
+mod comparison;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,34 +14,34 @@ use local_aws::{DeployOptions, Deployment, Engine, LocalAws, Options};
 use serde_json::{Value, json};
 
 use crate::bars::Bar;
-use crate::candidates::Candidates;
-use crate::memory::{group_peaks, peak_rss_mib, reset_own_peak};
+use crate::fixtures;
+use crate::memory::{group_peaks, peak_rss_mib, reset_peak_of_this_process};
 use crate::month;
-use crate::planted;
+use crate::programs::Programs;
 use crate::stats::rounded;
 
-const TASK: Duration = Duration::from_millis(1);
+const TASK_LENGTH: Duration = Duration::from_millis(1);
 const RUN_LIMIT: Duration = Duration::from_secs(1500);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Log groups of each of the three runs.
+    /// The log groups of the three runs.
     log_groups: [usize; 3],
-    /// Log groups of one more run, in which nothing is to be exported.
+    /// The log groups of a run that exports nothing.
     archived: usize,
-    looking: looking::Sizes,
+    comparison: comparison::Sizes,
 }
 
 impl Sizes {
     pub const FULL: Self = Self {
         log_groups: [100, 500, 2_000],
         archived: 10_000,
-        looking: looking::Sizes { log_groups: 2_500, months: 12, objects_elsewhere: 100_000 },
+        comparison: comparison::Sizes { log_groups: 2_500, months: 12, other_objects: 100_000 },
     };
     pub const QUICK: Self = Self {
         log_groups: [20, 50, 100],
         archived: 300,
-        looking: looking::Sizes { log_groups: 250, months: 12, objects_elsewhere: 10_000 },
+        comparison: comparison::Sizes { log_groups: 250, months: 12, other_objects: 10_000 },
     };
 }
 
@@ -50,7 +50,7 @@ pub const KEYS: [&str; 3] = ["n100", "n500", "n2000"];
 pub const BARS: [(&str, Bar); 8] = [
     ("scale.n2000_vs_n100", Bar::AtMost(1.3)),
     ("scale.archived_vs_child", Bar::AtMost(0.1)),
-    // PlanExports, RoutePlan, ReportArchive: none is left for a log group.
+    // PlanExports, RoutePlan, ReportArchive. A log group adds none.
     ("scale.n10000.transitions", Bar::AtMost(3.0)),
     ("scale.n10000.events", Bar::AtMost(40.0)),
     ("scale.n2000.events", Bar::AtMost(120.0)),
@@ -59,21 +59,21 @@ pub const BARS: [(&str, Bar); 8] = [
     ("scale.memory.skipped.plan_mib", Bar::AtMost(256.0)),
 ];
 
-pub async fn measure(candidates: &Candidates, sizes: Sizes) -> Result<Value> {
-    let mut results = looking::measure(candidates, sizes.looking).await?;
+pub async fn measure(programs: &Programs, sizes: Sizes) -> Result<Value> {
+    let mut results = comparison::measure(programs, sizes.comparison).await?;
     for (key, size) in KEYS.iter().zip(sizes.log_groups) {
         let local = LocalAws::start(&Options { engine: Engine::Moto, wait_scale: 0.0, ..Options::default() }).await?;
         let stack = local.deploy(&DeployOptions::default()).await?;
         results.insert((*key).to_owned(), run(&local, &stack, size).await.with_context(|| format!("{size} log groups"))?);
         if *key == KEYS[2] {
             let names: Vec<String> = (size..sizes.archived).map(name).collect();
-            planted::plant(&local, &stack.bucket, &names, month::MONTH.parse()?).await?;
+            fixtures::create_archived(&local, &stack.bucket, &names, month::MONTH.parse()?).await?;
             results.insert("n10000".to_owned(), figures(&local, &stack, "alreadyArchived", sizes.archived).await?);
         }
     }
     let figure = |key: &str, path: &str| results[key].pointer(path).and_then(Value::as_f64).with_context(|| format!("{key} has no {path}"));
     let growth = figure(KEYS[2], "/seconds_each")? / figure(KEYS[0], "/seconds_each")?;
-    // The run of exports compares, too: without that, what is left is its children's.
+    // A run with exports compares too. The rest of its time is that of its children.
     let archived = figure(KEYS[2], "/again/seconds")?;
     let children = figure(KEYS[2], "/seconds")? - archived;
     results.insert("n2000_vs_n100".to_owned(), rounded(growth));
@@ -83,15 +83,15 @@ pub async fn measure(candidates: &Candidates, sizes: Sizes) -> Result<Value> {
 
 const PREFIX: &str = "/aws/lambda/production-order-service-";
 
-/// As long as names are in practice.
+/// A name as long as real names are.
 fn name(index: usize) -> String {
     format!("{PREFIX}{index:05}-handler")
 }
 
-/// Exports so many log groups, and looks at them once more.
+/// Exports the log groups, and compares them in a second run.
 async fn run(local: &LocalAws, stack: &Deployment, size: usize) -> Result<Value> {
-    reset_own_peak()?;
-    local.set_task_timing(TASK, TASK).await?;
+    reset_peak_of_this_process()?;
+    local.set_task_timing(TASK_LENGTH, TASK_LENGTH).await?;
     for index in 0..size {
         month::load(local, &name(index)).await?;
     }
@@ -101,12 +101,12 @@ async fn run(local: &LocalAws, stack: &Deployment, size: usize) -> Result<Value>
     Ok(result)
 }
 
-/// One run over all log groups: its time, and its own history.
+/// Runs once with all log groups. Returns the time, and figures of the parent's history.
 async fn figures(local: &LocalAws, stack: &Deployment, outcome: &str, log_groups: usize) -> Result<Value> {
     let started = Instant::now();
-    let execution = local.run_execution(stack, &month::input_of_prefix(PREFIX), RUN_LIMIT).await?;
+    let execution = local.run_execution(stack, &month::input_with_prefix(PREFIX), RUN_LIMIT).await?;
     let seconds = started.elapsed().as_secs_f64();
-    month::require_run(&execution, outcome, log_groups)?;
+    month::require_success(&execution, outcome, log_groups)?;
     let history = local.history(&execution.arn).await?;
     let states = history.events.iter().filter(|event| event.state_entered_event_details().is_some()).count();
     Ok(json!({
@@ -114,13 +114,13 @@ async fn figures(local: &LocalAws, stack: &Deployment, outcome: &str, log_groups
         "seconds": rounded(seconds),
         "seconds_each": rounded(seconds / log_groups as f64),
         "events": history.events.len(),
-        // A failure is retried, which counts as one more.
+        // A failure is retried, and Step Functions counts the retry as a transition.
         "transitions": states + history.count(&HistoryEventType::TaskFailed),
         "largest_payload_bytes": history.largest_payload().context("a history without a payload")?.bytes,
     }))
 }
 
-/// Of this process, which holds the stand-in, of both engines, and of the functions' processes.
+/// The peak memory of this process with its stand-in, of both engines, and of the functions.
 fn peaks(local: &LocalAws) -> Result<Value> {
     let ministack = local.ministack().pid();
     let mut peaks = BTreeMap::from([("bench-all with the stand-in".to_owned(), peak_rss_mib(std::process::id())?)]);

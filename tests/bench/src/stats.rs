@@ -1,8 +1,8 @@
-//! The few statistics that the benchmarks need.
+//! The median, and rounding.
 
 use serde_json::{Value, json};
 
-/// The middle value; of an even number of values, the mean of the two in the middle. Not a number where there is none.
+/// NaN if there are no values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -13,7 +13,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Rounded to three significant digits: nothing here is known more exactly.
+/// Rounds to three significant digits, because no figure is more accurate.
 pub fn rounded(value: f64) -> Value {
     if value == 0.0 || !value.is_finite() {
         return json!(value);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_are_kept() {
+    fn three_significant_digits_remain() {
         let rounded = [0.012_345, 1.234_5, 123.45, 12_345.6].map(rounded);
         assert_eq!(rounded, [json!(0.0123), json!(1.23), json!(123), json!(12_300)]);
     }

@@ -1,4 +1,4 @@
-//! Reads the artifacts that must agree: workflows, templates, documents and policies. Each test in `tests/` holds two of them together.
+//! Readers for the artifacts that must agree: workflows, templates, documents and policies. Each test in `tests/` compares two of them.
 
 pub mod documents;
 pub mod policy;
@@ -22,7 +22,7 @@ pub fn read_json(relative: &str) -> Value {
     serde_json::from_str(&read(relative)).unwrap_or_else(|error| panic!("{relative} is not JSON: {error}"))
 }
 
-/// The files below a folder with this extension, hidden folders and what is installed or built left out.
+/// The files below a folder with this extension, without hidden and generated folders.
 pub fn files(folder: &str, extension: &str) -> Vec<String> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path(folder)).unwrap_or_else(|error| panic!("{folder}: {error}")) {

@@ -1,16 +1,16 @@
-//! The policies of a role against what is done under it: what is not permitted, and what is permitted and never done.
+//! Compares the policies of a role with the permissions that its work needs: finds missing permissions and superfluous grants.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// One permission that is needed, as IAM is asked for it.
+/// A needed permission, as a request to IAM.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     pub action: String,
-    /// An ARN, or `*` where the action knows no resources.
+    /// An ARN, or `*` if the action has no resources.
     pub resource: String,
-    /// The condition keys of the request, as far as policies use them.
+    /// The condition keys of the request.
     pub context: Vec<(String, String)>,
 }
 
@@ -32,17 +32,17 @@ impl fmt::Display for Need {
     }
 }
 
-/// A statement that allows.
+/// A statement with the effect Allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     pub sid: String,
     pub actions: Vec<String>,
     pub resources: Vec<String>,
-    /// Keys and their values, all of them under `StringEquals`.
+    /// The keys and values of `StringEquals`, the only supported operator.
     pub conditions: Vec<(String, String)>,
 }
 
-/// The smallest thing that can be taken out of a policy: one action of a statement on one of its resources.
+/// The smallest removable part of a policy: one action of a statement on one of its resources.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     pub sid: String,
@@ -53,7 +53,7 @@ pub struct Grant {
 
 impl Grant {
     fn permits(&self, need: &Need) -> bool {
-        // The one resource that only the wildcard covers is that of actions which know none.
+        // An action without resources needs the wildcard.
         let covers = if need.resource == "*" { self.resource == "*" } else { matches(&self.resource, &need.resource) };
         covers && self.action.eq_ignore_ascii_case(&need.action) && self.conditions.iter().all(|pair| need.context.contains(pair))
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Grant {
     }
 }
 
-/// The statements of a policy document, which must all allow.
+/// The statements of a policy document. Each must have the effect Allow.
 pub fn statements(document: &Value) -> Vec<Statement> {
     document["Statement"].as_array().unwrap_or_else(|| panic!("no list of statements: {document}")).iter().map(statement).collect()
 }
@@ -73,11 +73,11 @@ pub fn statements(document: &Value) -> Vec<Statement> {
 fn statement(statement: &Value) -> Statement {
     assert_eq!(statement["Effect"], "Allow", "{statement}");
     let members: Vec<&str> = statement.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let known = |name: &&str| ["Sid", "Effect", "Action", "Resource", "Condition"].contains(name);
-    assert!(members.iter().all(known), "not understood: {members:?} of {statement}");
+    let is_supported = |name: &&str| ["Sid", "Effect", "Action", "Resource", "Condition"].contains(name);
+    assert!(members.iter().all(is_supported), "{members:?} of {statement} are not supported");
     let mut conditions = Vec::new();
     for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
-        assert_eq!(operator, "StringEquals", "not understood: {statement}");
+        assert_eq!(operator, "StringEquals", "the condition of {statement} is not supported");
         let pairs = keys.as_object().into_iter().flatten();
         conditions.extend(pairs.map(|(key, value)| (key.clone(), value.as_str().expect("one value").to_owned())));
     }
@@ -90,11 +90,11 @@ fn statement(statement: &Value) -> Statement {
 }
 
 fn one_or_more(value: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
+    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned();
     value.as_array().map_or_else(|| vec![text(value)], |values| values.iter().map(text).collect())
 }
 
-/// Whether an ARN is one that the pattern stands for.
+/// Whether a pattern with `*` matches a text.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -107,7 +107,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 fn grants(statements: &[Statement]) -> Vec<Grant> {
-    let of = |statement: &Statement| {
+    let grants_of = |statement: &Statement| {
         let pairs = statement.actions.iter().flat_map(|action| statement.resources.iter().map(move |resource| (action, resource)));
         let grant = |(action, resource): (&String, &String)| Grant {
             sid: statement.sid.clone(),
@@ -117,10 +117,10 @@ fn grants(statements: &[Statement]) -> Vec<Grant> {
         };
         pairs.map(grant).collect::<Vec<_>>()
     };
-    statements.iter().flat_map(of).collect()
+    statements.iter().flat_map(grants_of).collect()
 }
 
-/// The needs that no statement permits, each once.
+/// The distinct needs that no statement permits.
 pub fn lacking(statements: &[Statement], needs: &[Need]) -> Vec<Need> {
     let grants = grants(statements);
     let mut lacking: Vec<_> = needs.iter().filter(|need| !grants.iter().any(|grant| grant.permits(need))).cloned().collect();
@@ -129,12 +129,12 @@ pub fn lacking(statements: &[Statement], needs: &[Need]) -> Vec<Need> {
     lacking
 }
 
-/// The grants without which every need would still be permitted.
+/// The grants without which all needs are still permitted.
 pub fn superfluous(statements: &[Statement], needs: &[Need]) -> Vec<Grant> {
     let grants = grants(statements);
-    let indispensable = |at: usize| {
+    let is_indispensable = |at: usize| {
         let others = || grants.iter().enumerate().filter(move |(other, _)| *other != at).map(|(_, grant)| grant);
         needs.iter().any(|need| grants[at].permits(need) && !others().any(|other| other.permits(need)))
     };
-    (0..grants.len()).filter(|at| !indispensable(*at)).map(|at| grants[at].clone()).collect()
+    (0..grants.len()).filter(|at| !is_indispensable(*at)).map(|at| grants[at].clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! A state machine of `statemachine/` as a list of states, those inside the map included.
+//! A state machine of `statemachine/` as a list of states, including those of the map.
 
 use serde_json::{Map, Value};
 
@@ -30,8 +30,8 @@ impl State {
 
     /// The retrier for this error.
     pub fn retrier(&self, error: &str) -> Value {
-        let found = self.retriers().into_iter().find(|retrier| error_equals(retrier).iter().any(|name| name == error));
-        found.unwrap_or_else(|| panic!("{} does not retry {error}", self.name))
+        let retrier = self.retriers().into_iter().find(|retrier| error_equals(retrier).iter().any(|name| name == error));
+        retrier.unwrap_or_else(|| panic!("{} does not retry {error}", self.name))
     }
 }
 
@@ -50,15 +50,5 @@ pub fn states(definition: &Value) -> Vec<State> {
 }
 
 pub fn state(definition: &Value, name: &str) -> State {
-    states(definition).into_iter().find(|state| state.name == name).unwrap_or_else(|| panic!("there is no state {name}"))
-}
-
-/// Every JSONata expression.
-pub fn expressions(value: &Value) -> Vec<&str> {
-    match value {
-        Value::Object(fields) => fields.values().flat_map(expressions).collect(),
-        Value::Array(items) => items.iter().flat_map(expressions).collect(),
-        Value::String(text) if text.starts_with("{%") => vec![text],
-        _ => Vec::new(),
-    }
+    states(definition).into_iter().find(|state| state.name == name).unwrap_or_else(|| panic!("the state {name} does not exist"))
 }

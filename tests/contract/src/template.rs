@@ -1,4 +1,4 @@
-//! The templates of `infra/`, and CloudFormation's functions as far as they use them.
+//! The templates of `infra/`, and an evaluator for the CloudFormation functions that they use.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,11 @@ use serde_norway::value::TaggedValue;
 
 pub const ARCHIVE: &str = "infra/template.yaml";
 
-/// The templates' files.
 pub fn files() -> Vec<String> {
     crate::files("infra", "yaml")
 }
 
-/// With CloudFormation's tags kept as they are written; indexing goes through them.
+/// The result keeps CloudFormation's tags. Indexing ignores them.
 pub fn load(file: &str) -> Value {
     serde_norway::from_str(&crate::read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
@@ -23,14 +22,14 @@ pub fn keys(value: &Value) -> Vec<String> {
     mapping.filter_map(|key| key.as_str().map(str::to_owned)).collect()
 }
 
-/// The resources of a type, each with its properties.
+/// The resources of a type, with their properties.
 pub fn resources<'a>(template: &'a Value, kind: &str) -> Vec<(String, &'a Value)> {
-    let all = &template["Resources"];
-    let names = keys(all).into_iter().filter(|name| all[name.as_str()]["Type"].as_str() == Some(kind));
-    names.map(|name| (name.clone(), &all[name.as_str()]["Properties"])).collect()
+    let resources = &template["Resources"];
+    let names = keys(resources).into_iter().filter(|name| resources[name.as_str()]["Type"].as_str() == Some(kind));
+    names.map(|name| (name.clone(), &resources[name.as_str()]["Properties"])).collect()
 }
 
-/// Calls back for every mapping of a document.
+/// Visits every mapping of a document.
 pub fn each_mapping(value: &Value, visit: &mut impl FnMut(&Value)) {
     match value {
         Value::Mapping(mapping) => {
@@ -43,10 +42,10 @@ pub fn each_mapping(value: &Value, visit: &mut impl FnMut(&Value)) {
     }
 }
 
-/// A template whose functions can be carried out.
+/// A template with values for its functions.
 pub struct Template {
     pub document: Value,
-    /// Parameters, pseudo parameters, and what `Ref` or `Fn::GetAtt` give for resources.
+    /// The values of parameters, pseudo parameters, and resources in `Ref` and `Fn::GetAtt`.
     pub values: BTreeMap<String, String>,
 }
 
@@ -56,47 +55,47 @@ impl Template {
         Self { document: load(file), values: values.collect() }
     }
 
-    /// The assertion that refuses these parameters, if a rule has one.
-    pub fn refusal(&self) -> Option<String> {
+    /// The message of a failed assertion, if a rule refuses these parameters.
+    pub fn failed_assertion(&self) -> Option<String> {
         let rules = self.document["Rules"].as_mapping().expect("the template has rules").values();
         let applies = |rule: &&Value| rule.get("RuleCondition").is_none_or(|condition| self.json(condition) == true);
         let mut assertions = rules.filter(applies).flat_map(|rule| rule["Assertions"].as_sequence().expect("assertions"));
-        let refusal = assertions.find(|assertion| self.json(&assertion["Assert"]) == false);
-        refusal.map(|assertion| assertion["AssertDescription"].as_str().expect("a message").to_owned())
+        let failed = assertions.find(|assertion| self.json(&assertion["Assert"]) == false);
+        failed.map(|assertion| assertion["AssertDescription"].as_str().expect("a message").to_owned())
     }
 
     pub fn text(&self, value: &Value) -> String {
-        self.json(value).as_str().unwrap_or_else(|| panic!("no text: {value:?}")).to_owned()
+        self.json(value).as_str().unwrap_or_else(|| panic!("not a string: {value:?}")).to_owned()
     }
 
-    /// A value with every function carried out.
+    /// A value with all functions evaluated.
     pub fn json(&self, value: &Value) -> Json {
-        self.evaluated(value).unwrap_or_else(|| panic!("AWS::NoValue, where nothing can be left out"))
+        self.evaluate(value).unwrap_or_else(|| panic!("AWS::NoValue in place of a required value"))
     }
 
-    /// None for `AWS::NoValue`, which takes a member or an item out.
-    fn evaluated(&self, value: &Value) -> Option<Json> {
+    /// None for `AWS::NoValue`, which removes a member or an item.
+    fn evaluate(&self, value: &Value) -> Option<Json> {
         Some(match value {
             Value::Mapping(mapping) => {
                 let name = |key: &Value| key.as_str().expect("a name").to_owned();
-                Json::Object(mapping.iter().filter_map(|(key, value)| Some((name(key), self.evaluated(value)?))).collect())
+                Json::Object(mapping.iter().filter_map(|(key, value)| Some((name(key), self.evaluate(value)?))).collect())
             }
-            Value::Sequence(items) => items.iter().filter_map(|item| self.evaluated(item)).collect(),
-            Value::Tagged(tagged) => return self.called(tagged),
+            Value::Sequence(items) => items.iter().filter_map(|item| self.evaluate(item)).collect(),
+            Value::Tagged(tagged) => return self.call(tagged),
             other => serde_json::to_value(other).expect("a value of JSON"),
         })
     }
 
-    fn called(&self, function: &TaggedValue) -> Option<Json> {
+    fn call(&self, function: &TaggedValue) -> Option<Json> {
         let argument = &function.value;
         let nth = |index: usize| &argument[index];
         let list = || argument.as_sequence().expect("arguments");
         Some(match function.tag.to_string().trim_start_matches('!') {
             "Ref" if argument == "AWS::NoValue" => return None,
             "Ref" | "GetAtt" => self.value(argument.as_str().expect("a name")).into(),
-            "Sub" if argument.is_string() => self.substituted(argument.as_str().unwrap_or_default(), &Value::Null).into(),
-            "Sub" => self.substituted(nth(0).as_str().expect("a text"), nth(1)).into(),
-            "If" => return self.evaluated(nth(if self.condition(nth(0)) { 1 } else { 2 })),
+            "Sub" if argument.is_string() => self.substitute(argument.as_str().unwrap_or_default(), &Value::Null).into(),
+            "Sub" => self.substitute(nth(0).as_str().expect("a text"), nth(1)).into(),
+            "If" => return self.evaluate(nth(if self.condition(nth(0)) { 1 } else { 2 })),
             "Join" => {
                 let parts = self.json(nth(1));
                 let parts: Vec<&str> = parts.as_array().expect("a list").iter().filter_map(Json::as_str).collect();
@@ -113,11 +112,11 @@ impl Template {
             }
             "Equals" => (self.json(nth(0)) == self.json(nth(1))).into(),
             "Not" => (self.json(nth(0)) == false).into(),
-            "And" => list().iter().all(|one| self.json(one) == true).into(),
-            "Or" => list().iter().any(|one| self.json(one) == true).into(),
+            "And" => list().iter().all(|item| self.json(item) == true).into(),
+            "Or" => list().iter().any(|item| self.json(item) == true).into(),
             "Contains" => self.json(nth(0)).as_array().expect("a list").contains(&self.json(nth(1))).into(),
             "Condition" => self.condition(argument).into(),
-            other => panic!("{other} is not evaluated here"),
+            other => panic!("{other} is not supported"),
         })
     }
 
@@ -129,12 +128,12 @@ impl Template {
         self.values.get(name).unwrap_or_else(|| panic!("{name} has no value")).clone()
     }
 
-    fn substituted(&self, text: &str, own: &Value) -> String {
+    fn substitute(&self, text: &str, variables: &Value) -> String {
         let mut parts = text.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap_or_else(|| panic!("no end: {part}"));
-            result += &own.get(name).map_or_else(|| self.value(name), |value| self.text(value));
+            result += &variables.get(name).map_or_else(|| self.value(name), |value| self.text(value));
             result += rest;
         }
         result

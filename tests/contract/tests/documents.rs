@@ -1,4 +1,4 @@
-//! The documents against the code, the stack, and what CI runs.
+//! Compares the documents with the code, the stack and CI.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use contract::{
 };
 use export_core::{BucketName, ErrorName, Prefix, SettleDays, input::RunInput, place::Stack};
 
-/// The README's shell commands, each with the line of a step of `.ci/run` that carries it out.
+/// The README's shell commands, each with a part of the line of `.ci/run` that executes it.
 const COMMANDS: [(&str, &str); 5] = [
     ("cargo demo", "coproc DEMO { exec cargo demo --stay"),
     ("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test", "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \"${look[@]}\""),
@@ -22,7 +22,7 @@ const COMMANDS: [(&str, &str); 5] = [
     ("sam build", "sam build --build-dir"),
 ];
 
-/// Needs a real account. What it deploys is what `cargo demo` deploys to the local CloudFormation, and `deploy_lines.py` reads it.
+/// This command needs a real account. `deploy_lines.py` checks its parameters.
 const NOT_RUN: &str =
     "sam deploy --region ap-northeast-1 --parameter-overrides LogGroups=/aws/lambda/orders,/ecs/web NotificationEmail=ops@example.com";
 
@@ -30,21 +30,24 @@ const NOT_RUN: &str =
 fn every_command_of_the_readme_is_run_by_ci() {
     let ci = read(".ci/run");
     for line in code_blocks(&read("README.md"), "sh").into_iter().flat_map(str::lines).filter(|line| *line != NOT_RUN) {
-        let (_, step) = COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("nobody runs `{line}`"));
+        let (_, step) =
+            COMMANDS.iter().find(|(command, _)| *command == line).unwrap_or_else(|| panic!("CI does not run `{line}`: add it to COMMANDS"));
         assert!(ci.lines().any(|line| line.contains(step)), ".ci/run has no line `{step}`");
     }
 }
 
 #[test]
-fn every_link_into_the_repository_leads_to_a_file_and_a_heading_of_it() {
+fn every_link_into_the_repository_has_a_target() {
     for file in files("", "md") {
         let folder = path(&file).parent().expect("a folder").to_owned();
         for link in local_links(&read(&file)) {
             let (name, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if name.is_empty() { path(&file) } else { folder.join(name) };
             assert!(target.exists(), "{file} links to {link}");
-            let text = if anchor.is_empty() { String::new() } else { std::fs::read_to_string(target).expect("a document") };
-            assert!(anchor.is_empty() || anchors(&text).iter().any(|known| known == anchor), "{file} links to {link}");
+            if !anchor.is_empty() {
+                let text = std::fs::read_to_string(target).expect("a document");
+                assert!(anchors(&text).iter().any(|heading| heading == anchor), "{file} links to {link}");
+            }
         }
     }
 }
@@ -68,16 +71,16 @@ fn every_decision_is_in_the_index() {
     }
 }
 
-/// `$(output Name)` is a function that the documents define; its own definition asks for `$1`.
+/// The documents define the shell function `$(output Name)`. Its definition contains `$1`.
 #[test]
-fn every_output_and_resource_that_a_document_asks_for_is_one_of_the_stack() {
+fn the_stack_has_every_output_and_resource_that_a_document_reads() {
     let stack = load(ARCHIVE);
-    for (beginning, known) in [("$(output ", "Outputs"), ("OutputKey=='", "Outputs"), ("--logical-resource-id ", "Resources")] {
-        let known = keys(&stack[known]);
+    for (prefix, section) in [("$(output ", "Outputs"), ("OutputKey=='", "Outputs"), ("--logical-resource-id ", "Resources")] {
+        let names = keys(&stack[section]);
         for file in files("", "md") {
-            for rest in read(&file).split(beginning).skip(1).filter(|rest| !rest.starts_with("$1")) {
+            for rest in read(&file).split(prefix).skip(1).filter(|rest| !rest.starts_with("$1")) {
                 let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-                assert!(known.contains(&name), "{file} asks for {beginning}{name}");
+                assert!(names.contains(&name), "{file} reads {prefix}{name}");
             }
         }
     }
@@ -101,8 +104,7 @@ fn the_documented_input_of_a_run_is_valid() {
     assert!(jsonschema::is_valid(&read_json("statemachine/input.schema.json"), &input));
 }
 
-/// Names beside the errors that an execution, a report, a manifest, an open window or a child shows: outcomes, reasons, warnings, and
-/// AWS's own ends. The variants of these enums are read from the code, so that a new one needs a row.
+/// The enums of outcomes, reasons and warnings. The test reads their variants from the code, so that a new one needs a row.
 const ENUMS: [(&str, &str); 5] = [
     ("lambdas/shared/export-core/src/manifest.rs", "Outcome"),
     ("lambdas/shared/export-core/src/manifest.rs", "Reason"),
@@ -111,7 +113,7 @@ const ENUMS: [(&str, &str); 5] = [
     ("lambdas/shared/export-core/src/warning.rs", "WarningName"),
 ];
 
-/// Ends of an execution that no catcher of the workflow can take, or that come from outside it. AWS's own names.
+/// AWS's names for ends of an execution that the workflow cannot catch.
 const UNCAUGHT: [&str; 5] = ["States.DataLimitExceeded", "States.QueryEvaluationError", "States.Runtime", "TIMED_OUT", "ABORTED"];
 
 fn variants(file: &str, name: &str) -> Vec<String> {
@@ -125,7 +127,7 @@ fn variants(file: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// As the outcomes are written.
+/// The manifests write outcomes in snake case.
 fn snake_case(variant: &str) -> String {
     let words = variant.char_indices().map(|(at, letter)| match letter.is_ascii_uppercase() && at > 0 {
         true => format!("_{}", letter.to_ascii_lowercase()),
@@ -134,30 +136,30 @@ fn snake_case(variant: &str) -> String {
     words.collect()
 }
 
-/// What the Fail states of the compaction end an execution with.
-fn ends_of_the_compaction() -> Vec<String> {
+/// The errors of the workflows' Fail states.
+fn errors_of_fail_states() -> Vec<String> {
     let states = [EXPORT_LOGS, COMPACT_LOGS].iter().flat_map(|file| states(&read_json(file)));
     let errors = states.filter_map(|state| state.fields.get("Error")?.as_str().map(str::to_owned));
     errors.filter(|error| !error.starts_with("{%")).collect()
 }
 
-/// An entry is a row of a table below `## Names`; its first cell has the name.
+/// An entry is a row of a table below `## Names`. Its first cell has the name.
 #[test]
-fn operations_has_one_entry_for_every_name_that_an_operator_can_meet() {
+fn operations_has_one_entry_for_every_name_in_a_report_or_an_execution() {
     let document = read("docs/operations.md");
     let names_section = section(&document, "## Names");
     let entries: Vec<(String, String)> =
         rows(names_section).iter().flat_map(|row| code(row[0]).into_iter().map(|name| (name, row.join("|")))).collect();
-    let mut names: BTreeSet<String> = ends_of_the_compaction().into_iter().collect();
+    let mut names: BTreeSet<String> = errors_of_fail_states().into_iter().collect();
     names.extend(ErrorName::ALL.iter().map(|name| name.to_string()));
     for (file, name) in ENUMS {
         let variants = variants(file, name).into_iter();
         names.extend(variants.map(|variant| if name.ends_with("Outcome") { snake_case(&variant) } else { variant }));
     }
     names.extend(UNCAUGHT.map(str::to_owned));
-    let mut entered: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
-    entered.sort();
-    assert_eq!(entered, names.into_iter().collect::<Vec<_>>());
+    let mut documented: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
+    documented.sort();
+    assert_eq!(documented, names.into_iter().collect::<Vec<_>>());
     for name in ErrorName::ALL {
         let (_, row) = entries.iter().find(|(entry, _)| entry == name.as_str()).expect("a row");
         assert!(row.contains(name.advice()), "docs/operations.md does not give the advice on {name}: {}", name.advice());
@@ -167,7 +169,7 @@ fn operations_has_one_entry_for_every_name_that_an_operator_can_meet() {
 #[test]
 fn monitoring_names_the_errors_that_the_metric_counts() {
     let document = read("docs/monitoring.md");
-    let (_, faults) = document.split_once("\n- *Faults of the functions* ").expect("what the dashboard counts");
+    let (_, faults) = document.split_once("\n- *Faults of the functions* ").expect("the list of faults");
     let faults = faults.split("\n- ").next().unwrap_or_default();
     for name in ErrorName::ALL {
         assert_eq!(faults.contains(&format!("`{name}`")), name.is_fault(), "{name}");

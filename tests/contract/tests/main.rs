@@ -1,4 +1,4 @@
-//! The artifacts against one another.
+//! Compares the project's artifacts with one another.
 
 mod documents;
 mod input_schema;

@@ -1,4 +1,4 @@
-//! The archive's SQL against the tables that the template makes, and against the workflow that uses them.
+//! Compares the tables in the template with the SQL, the workflow of the compaction and the code.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use serde_norway::Value;
 fn table(name: &str) -> Value {
     let template = load("infra/athena.yaml");
     let tables = resources(&template, "AWS::Glue::Table").into_iter().map(|(_, properties)| properties["TableInput"].clone());
-    tables.into_iter().find(|table| table["Name"].as_str() == Some(name)).unwrap_or_else(|| panic!("there is no table {name}"))
+    tables.into_iter().find(|table| table["Name"].as_str() == Some(name)).unwrap_or_else(|| panic!("the table {name} does not exist"))
 }
 
 fn names(columns: &Value) -> Vec<String> {
@@ -24,7 +24,7 @@ fn one_line(sql: &str) -> String {
     sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
-/// The compaction reads what the view `logs` reads, and writes its columns in the table's order; only so do the two have the same rows.
+/// The compaction reads the same lines as the view `logs`, and writes its columns in the table's order. So both have the same rows.
 #[test]
 fn the_compaction_selects_the_columns_of_the_view_and_the_tables_have_them() {
     let compacted = table("compacted_logs");
@@ -40,9 +40,9 @@ fn the_compaction_selects_the_columns_of_the_view_and_the_tables_have_them() {
     assert!(view.contains(" FROM exported_lines AS exported JOIN manifests "), "{view}");
 }
 
-/// What one attempt writes is the folder that the table `written_parquet` has for it.
+/// The table `written_parquet` reads the folder of an attempt.
 #[test]
-fn the_compaction_writes_where_its_count_looks() {
+fn the_compaction_counts_the_rows_that_it_has_written() {
     let prepare = state(&read_json(COMPACT_LOGS), "PrepareLogGroup");
     let folder = prepare.fields["Assign"]["folder"].as_str().expect("an expression");
     let template = &table("written_parquet")["Parameters"]["storage.location.template"];
@@ -54,7 +54,7 @@ fn the_compaction_writes_where_its_count_looks() {
     assert!(folder.contains(before), "{folder} is not below {before}");
 }
 
-/// The keys of a struct's JSON object, read from the code. A field `place` is flattened.
+/// The keys of a struct's JSON object, from the code. A field `place` is flattened.
 fn keys_of(file: &str, name: &str) -> BTreeSet<String> {
     let code = read(&format!("lambdas/shared/export-core/src/{file}"));
     let (_, rest) = code.split_once(&format!("pub struct {name} {{\n")).expect("the struct");
@@ -63,16 +63,16 @@ fn keys_of(file: &str, name: &str) -> BTreeSet<String> {
     fields.flat_map(|field| if field == "place" { keys_of("place.rs", "Place") } else { [field.to_owned()].into() }).collect()
 }
 
-/// A row of the tables is an object in the archive: every key is a column, and every column is a key.
+/// A row of these tables is an object in the archive.
 #[test]
-fn the_tables_of_the_archives_folders_have_the_keys_of_their_objects() {
-    for (name, file, of) in [("manifests", "manifest.rs", "Manifest"), ("missing", "missing.rs", "OpenWindow")] {
+fn the_columns_of_a_table_are_the_keys_of_its_objects() {
+    for (name, file, structure) in [("manifests", "manifest.rs", "Manifest"), ("missing", "missing.rs", "OpenWindow")] {
         let columns: BTreeSet<String> = names(&table(name)["StorageDescriptor"]["Columns"]).into_iter().collect();
-        assert_eq!(columns, keys_of(file, of), "{name}");
+        assert_eq!(columns, keys_of(file, structure), "{name}");
     }
 }
 
-/// Athena reads no table without it, not even a view: "Table storage descriptor is missing SerDe info".
+/// Without a SerDe, Athena fails even on a view: "Table storage descriptor is missing SerDe info".
 #[test]
 fn every_table_has_a_serde() {
     for (name, table) in resources(&load("infra/athena.yaml"), "AWS::Glue::Table") {

@@ -1,4 +1,6 @@
-//! The storage: contradictory parameters, what the owners of buckets and keys are told, and what no policy permits.
+//! The storage: presets, contradictory parameters, the policy statements for owners of buckets and keys, and forbidden permissions.
+
+use std::sync::LazyLock;
 
 use contract::{
     documents::code_blocks,
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 const STORAGE: &str = "infra/archive.yaml";
 
-/// Shortest times that are paid for: in Glacier Instant Retrieval, and in Glacier Deep Archive.
+/// AWS bills an object in these classes for at least this number of days.
 const INSTANT_RETRIEVAL_DAYS: f64 = 90.0;
 const DEEP_ARCHIVE_DAYS: f64 = 180.0;
 
@@ -18,7 +20,7 @@ fn template(file: &str, values: &[(&str, &str)]) -> Template {
     Template::new(file, pseudo.iter().chain(values).copied())
 }
 
-/// Each parameter of the storage with the values that are tried: all that it may have, or none and a bucket.
+/// The parameters of the storage with their allowed values. A free text is empty or a bucket with its owner.
 fn choices() -> [(&'static str, Vec<String>); 3] {
     let document = load(ARCHIVE);
     let allowed = |name: &str| -> Vec<String> {
@@ -32,18 +34,19 @@ fn choices() -> [(&'static str, Vec<String>); 3] {
     ]
 }
 
-/// What the mapping has for a value of a parameter.
+/// An entry of the template's mappings.
 fn preset(parameter: &str, value: &str, name: &str) -> String {
-    load(STORAGE)["Mappings"][parameter][value][name].as_str().unwrap_or_else(|| panic!("no {parameter} {value}")).to_owned()
+    static MAPPINGS: LazyLock<serde_norway::Value> = LazyLock::new(|| load(STORAGE)["Mappings"].clone());
+    MAPPINGS[parameter][value][name].as_str().unwrap_or_else(|| panic!("{parameter} has no preset {value}")).to_owned()
 }
 
 fn days(parameter: &str, value: &str, name: &str) -> f64 {
     preset(parameter, value, name).parse().expect("days")
 }
 
-/// Its name says what a preset does, and none pays for days in a class that an object has left.
+/// No preset moves an object before the billed days of its class have passed.
 #[test]
-fn a_preset_does_what_its_name_says() {
+fn a_preset_matches_its_name() {
     let [.., (_, storages), (_, locks)] = choices();
     let years = |value: &str| {
         let (_, rest) = value.trim_end_matches('S').strip_suffix("-YEAR")?.rsplit_once('-')?;
@@ -55,7 +58,7 @@ fn a_preset_does_what_its_name_says() {
         assert_eq!(instant > 0.0, !value.starts_with("STANDARD"), "{value}");
         assert_eq!(deep > 0.0, value.starts_with("DEEP-ARCHIVE"), "{value}");
         assert_eq!(expiration, as_days(years(value)), "{value}");
-        let fits = |days: f64, next: f64, shortest: f64| days == 0.0 || next == 0.0 || next >= days + shortest;
+        let fits = |days: f64, next: f64, billed: f64| days == 0.0 || next == 0.0 || next >= days + billed;
         assert!(fits(instant, if deep == 0.0 { expiration } else { deep }, INSTANT_RETRIEVAL_DAYS), "{value}");
         assert!(fits(deep, expiration, DEEP_ARCHIVE_DAYS), "{value}");
     }
@@ -63,18 +66,18 @@ fn a_preset_does_what_its_name_says() {
         assert_eq!(days("ObjectLock", value, "Days"), as_days(years(value)), "{value}");
         assert!(value.starts_with(&preset("ObjectLock", value, "Mode")), "{value}");
     }
-    let mapped = |name: &str| keys(&load(STORAGE)["Mappings"][name]);
-    assert_eq!((mapped("Storage"), mapped("ObjectLock")), (storages, locks));
+    let presets = |name: &str| keys(&load(STORAGE)["Mappings"][name]);
+    assert_eq!((presets("Storage"), presets("ObjectLock")), (storages, locks));
 }
 
 fn is_contradiction([bucket, storage, lock]: [&str; 3]) -> bool {
-    let changes_their_bucket = !bucket.is_empty() && (storage != "STANDARD" || lock != "NONE");
+    let changes_existing_bucket = !bucket.is_empty() && (storage != "STANDARD" || lock != "NONE");
     let expiration = days("Storage", storage, "Expiration");
-    changes_their_bucket || (expiration != 0.0 && expiration < days("ObjectLock", lock, "Days"))
+    changes_existing_bucket || (expiration != 0.0 && expiration < days("ObjectLock", lock, "Days"))
 }
 
 #[test]
-fn rules_refuse_every_contradiction_and_nothing_else() {
+fn rules_refuse_exactly_the_contradictions() {
     let choices = choices();
     let mut template = template(ARCHIVE, &[]);
     let combinations: usize = choices.iter().map(|(_, values)| values.len()).product();
@@ -86,7 +89,8 @@ fn rules_refuse_every_contradiction_and_nothing_else() {
             value
         });
         template.values.extend(choices.iter().zip(chosen).map(|((name, _), value)| ((*name).to_owned(), value.to_owned())));
-        assert_eq!(template.refusal().is_some(), is_contradiction(chosen), "{:?}: {:?}", template.values, template.refusal());
+        let failed = template.failed_assertion();
+        assert_eq!(failed.is_some(), is_contradiction(chosen), "{:?}: {failed:?}", template.values);
     }
 }
 
@@ -95,31 +99,31 @@ const DEFAULTS: [(&str, &str); 4] = [("ExistingBucket", ""), ("KmsKeyArn", ""), 
 const NO_BUCKET: [(&str, &str); 2] = [("ExistingBucketName", ""), ("ExistingBucketOwnerAccountId", "")];
 
 #[test]
-fn by_default_nothing_is_moved_locked_or_expires() {
+fn the_defaults_move_lock_and_delete_nothing() {
     let document = load(ARCHIVE);
     for (name, value) in DEFAULTS {
         assert_eq!(document["Parameters"][name]["Default"].as_str(), Some(value), "{name}");
     }
 }
 
-/// The bucket that the stack makes, for parameters that differ from the defaults.
+/// The stack's bucket, with changes to the default parameters.
 fn bucket(changes: &[(&str, &str)]) -> Value {
     let values = [&[("S3PrefixSlash", "cloudwatch-logs/")], &NO_BUCKET[..], &DEFAULTS[..], changes].concat();
     let template = template(STORAGE, &values);
     template.json(&template.document["Resources"]["ArchiveBucket"]["Properties"])
 }
 
-/// Exports alone are moved, and only large ones. Exports and Parquet alone expire: no rule takes away a current object of `manifests/`,
-/// `missing/` or `runs/`.
+/// Only large exports change their class. Only exports and Parquet expire: no rule deletes a current object of `manifests/`, `missing/` or
+/// `runs/`.
 #[test]
-fn the_bucket_does_what_its_parameters_say() {
+fn the_bucket_has_the_rules_of_its_parameters() {
     let rules = |bucket: &Value| bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules").clone();
     let by_default = bucket(&[]);
     let encryption = |bucket: &Value| bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0].clone();
     assert_eq!(encryption(&by_default), json!({"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}));
     assert_eq!(by_default["OwnershipControls"]["Rules"], json!([{"ObjectOwnership": "BucketOwnerEnforced"}]));
-    // Daily runs replace these objects. The current ones stay.
-    let of_missing = |prefix: &str| {
+    // Daily runs replace these objects. The current versions stay.
+    let expire_open_windows = |prefix: &str| {
         json!({"Id": "ExpireOldOpenWindows", "Status": "Enabled", "Prefix": format!("{prefix}missing/"),
             "NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": true})
     };
@@ -128,7 +132,7 @@ fn the_bucket_does_what_its_parameters_say() {
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}),
         json!({"Id": "NoncurrentVersionsToGlacier", "Status": "Enabled",
             "NoncurrentVersionTransitions": [{"StorageClass": "GLACIER", "TransitionInDays": 30}]}),
-        of_missing("cloudwatch-logs/"),
+        expire_open_windows("cloudwatch-logs/"),
     ];
     assert_eq!(rules(&by_default), always);
     let moves = |prefix: &str, transitions: Value| {
@@ -158,20 +162,20 @@ fn the_bucket_does_what_its_parameters_say() {
         assert_eq!(rules(&bucket(&[("Storage", storage)])), [&always[..], &added].concat(), "{storage}");
     }
     let at_the_root = bucket(&[("S3PrefixSlash", ""), ("Storage", "INSTANT-RETRIEVAL")]);
-    assert_eq!(rules(&at_the_root)[2..], [of_missing(""), instant("")]);
+    assert_eq!(rules(&at_the_root)[2..], [expire_open_windows(""), instant("")]);
     for mode in ["GOVERNANCE", "COMPLIANCE"] {
         let locked = bucket(&[("ObjectLock", &format!("{mode}-1-YEAR"))]);
         assert_eq!(locked["ObjectLockEnabled"], true);
         assert_eq!(locked["ObjectLockConfiguration"]["Rule"]["DefaultRetention"], json!({"Mode": mode, "Days": "366"}));
     }
-    let of_key = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
-    let expected = json!({"ServerSideEncryptionByDefault": of_key, "BucketKeyEnabled": true});
+    let kms = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"});
+    let expected = json!({"ServerSideEncryptionByDefault": kms, "BucketKeyEnabled": true});
     assert_eq!(encryption(&bucket(&[("KmsKeyArn", "arn:key")])), expected);
 }
 
-/// Plans, results and answers: gone after a month, and encrypted without `KmsKeyArn`, which Step Functions has no leave to use.
+/// The work bucket does not use `KmsKeyArn`, because Step Functions has no permission to use that key.
 #[test]
-fn the_work_bucket_empties_itself_and_uses_no_key() {
+fn all_objects_of_the_work_bucket_expire_and_use_no_key() {
     let template = template(STORAGE, &[("KmsKeyArn", "arn:key")]);
     let bucket = template.json(&template.document["Resources"]["WorkBucket"]["Properties"]);
     let rules = json!([{"Id": "ExpireEverything", "Status": "Enabled", "ExpirationInDays": 30,
@@ -182,11 +186,11 @@ fn the_work_bucket_empties_itself_and_uses_no_key() {
 }
 
 #[test]
-fn a_key_of_another_region_is_refused() {
+fn a_key_in_another_region_is_refused() {
     let pattern = load(STORAGE)["Parameters"]["KmsKeyAndStackRegion"]["AllowedPattern"].as_str().expect("a pattern").to_owned();
-    // CloudFormation's patterns are Java's: this one refers back to its first part, which jsonschema's engine can as well.
+    // CloudFormation uses Java's patterns. This one has a back reference, which jsonschema's engine supports too.
     let passes = |value: &str| jsonschema::is_valid(&json!({"type": "string", "pattern": pattern}), &json!(value));
-    for (key, right) in [
+    for (key, accepted) in [
         ("", true),
         ("arn:aws:kms:ap-northeast-1:999999999999:key/1234", true),
         ("arn:aws:kms:ap-northeast-3:999999999999:key/1234", false),
@@ -195,14 +199,14 @@ fn a_key_of_another_region_is_refused() {
         let template = template(ARCHIVE, &[("KmsKeyArn", key)]);
         let parameter = &template.document["Resources"]["Archive"]["Properties"]["Parameters"]["KmsKeyAndStackRegion"];
         let value = template.text(parameter);
-        assert_eq!(passes(&value), right, "{key}: {value}");
-        // Without a key, too: that CloudFormation leaves the branch alone that is not taken is said nowhere.
+        assert_eq!(passes(&value), accepted, "{key}: {value}");
+        // AWS does not document that CloudFormation ignores the other branch, so that branch is valid too.
         assert!(template.text(&parameter[1]).ends_with(" ap-northeast-1"), "{key}");
     }
     assert!(!passes("ap-northeast-1 ap-northeast-10") && !passes(" "));
 }
 
-// ---- what owners are told -------------------------------------------------------------------------------------------
+// ---- statements for owners -------------------------------------------------------------------------------------------
 
 fn storage(bucket: &str, owner: &str) -> Template {
     let values = [
@@ -226,21 +230,21 @@ fn statements(template: &Template, name: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_document_shows_the_statements_that_the_stack_puts_out() {
+fn the_document_shows_the_statements_of_the_stacks_outputs() {
     let template = storage("central-log-archive", "999999999999");
     let document = read("docs/central-bucket.md");
     let [bucket_policy, key_policy] = code_blocks(&document, "json")[..] else { panic!("two JSON blocks") };
     for (block, name) in [(bucket_policy, "BucketPolicyStatements"), (key_policy, "KeyPolicyStatements")] {
-        let shown: Vec<Value> = serde_json::from_str(block).expect("the block is JSON");
-        assert_eq!(shown, statements(&template, name), "{name}");
+        let documented: Vec<Value> = serde_json::from_str(block).expect("the block is JSON");
+        assert_eq!(documented, statements(&template, name), "{name}");
     }
 }
 
-/// In a bucket that others use as well, the archive's prefix alone.
+/// The statements for an existing bucket are limited to the archive's prefix, because others can use the bucket.
 #[test]
-fn an_existing_bucket_lets_cloudwatch_logs_in_as_the_stacks_own_does() {
-    let own = storage("", "");
-    let policy = own.json(&own.document["Resources"]["ArchiveBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]);
+fn an_existing_bucket_needs_the_statements_of_the_stacks_bucket() {
+    let template = storage("", "");
+    let policy = template.json(&template.document["Resources"]["ArchiveBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]);
     assert_eq!(policy.as_array().map(Vec::len), Some(3));
     let mut expected = policy.as_array().expect("statements")[..2].to_vec();
     for statement in &mut expected {
@@ -253,9 +257,9 @@ fn an_existing_bucket_lets_cloudwatch_logs_in_as_the_stacks_own_does() {
     assert_eq!(policy[2]["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
 }
 
-/// The document's statements are those of such a folder.
+/// An archive in another account's bucket has a folder for its account.
 #[test]
-fn only_an_account_that_is_not_the_buckets_owner_has_a_folder_of_its_own() {
+fn only_an_account_that_does_not_own_the_bucket_has_its_own_folder() {
     for (existing, bucket, prefix) in [
         ("central-log-archive:999999999999", "central-log-archive", "cloudwatch-logs/account=111122223333"),
         ("central-log-archive:111122223333", "central-log-archive", "cloudwatch-logs"),
@@ -272,10 +276,9 @@ fn only_an_account_that_is_not_the_buckets_owner_has_a_folder_of_its_own() {
     }
 }
 
-// ---- what no policy permits -----------------------------------------------------------------------------------------
+// ---- forbidden permissions -----------------------------------------------------------------------------------------
 
-/// What deletes or reads logs, or weakens the bucket, in whichever service's words. `tests/e2e` holds that check-export-task alone may
-/// ask FilterLogEvents for one event.
+/// Actions that delete or read logs, or weaken the bucket's protection. `tests/e2e` proves that only check-export-task calls FilterLogEvents.
 const FORBIDDEN: [&str; 13] = [
     "logs:PutRetentionPolicy",
     "logs:GetLogEvents",
@@ -292,19 +295,18 @@ const FORBIDDEN: [&str; 13] = [
     "s3:PutObjectRetention",
 ];
 
-/// What may be deleted: a manifest that a new one replaces, and a window that is open no more. In the versioned bucket that is a marker,
-/// since nobody may delete a version.
-fn deletes_from_memory_alone(action: &str, statement: &serde_norway::Value) -> bool {
+/// Functions may delete replaced manifests and closed windows. The bucket is versioned, and no role may delete a version.
+fn deletes_only_from_memory(action: &str, statement: &serde_norway::Value) -> bool {
     let resource = &statement["Resource"];
     let resources = resource.as_sequence().cloned().unwrap_or_else(|| vec![resource.clone()]);
-    let of_memory = ["manifests", "missing"].map(|folder| format!("${{BucketArn}}/${{S3PrefixSlash}}{folder}/*"));
-    let known =
-        |resource: &serde_norway::Value| resource.as_str().is_some_and(|resource| of_memory.iter().any(|folder| folder == resource));
-    action == "s3:DeleteObject" && resources.iter().all(known)
+    let folders = ["manifests", "missing"].map(|folder| format!("${{BucketArn}}/${{S3PrefixSlash}}{folder}/*"));
+    let is_in_memory =
+        |resource: &serde_norway::Value| resource.as_str().is_some_and(|resource| folders.iter().any(|folder| folder == resource));
+    action == "s3:DeleteObject" && resources.iter().all(is_in_memory)
 }
 
 #[test]
-fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
+fn no_policy_allows_to_delete_or_change_a_log_or_an_object() {
     for file in files() {
         each_mapping(&load(&file), &mut |statement| {
             if statement.get("Effect").and_then(|effect| effect.as_str()) != Some("Allow") {
@@ -314,9 +316,9 @@ fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
             let actions = statement["Action"].as_sequence().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
             for action in actions.iter().map(|action| action.as_str().expect("an action's name")) {
                 let (service, call) = action.split_once(':').expect("service:action");
-                // DeleteLogDelivery is the delivery of the workflow's own log.
+                // DeleteLogDelivery is for the workflow's log.
                 let deletes = call.starts_with("Delete") && call != "DeleteLogDelivery" || call.starts_with("Remove");
-                let deletes = deletes && !deletes_from_memory_alone(action, statement);
+                let deletes = deletes && !deletes_only_from_memory(action, statement);
                 assert!(!(deletes && ["s3", "logs", "kms", "iam"].contains(&service)), "{file}: {action}");
                 assert!(!action.contains('*') && !FORBIDDEN.contains(&action), "{file}: {action}");
             }
@@ -324,17 +326,16 @@ fn no_policy_permits_to_delete_or_change_a_log_or_an_object() {
     }
 }
 
-/// The partitions of China and GovCloud have ARNs of their own. The functions' tests, in files of their own or at the end of a source, may name
-/// one.
+/// The partitions of China and GovCloud have other ARNs. Only the functions' tests may name a partition.
 #[test]
-fn nothing_that_is_deployed_names_a_partition() {
+fn no_deployed_file_names_a_partition() {
     let sources = contract::files("lambdas", "rs")
         .into_iter()
         .filter(|file| !["/tests/", "/tests.rs", "/benches/"].iter().any(|part| file.contains(part)));
     let deployed = [("infra", "yaml"), ("infra", "sql"), ("statemachine", "yaml"), ("statemachine", "json")];
     let deployed: Vec<String> = deployed.iter().flat_map(|(folder, extension)| contract::files(folder, extension)).chain(sources).collect();
-    for sought in ["infra/template.yaml", "statemachine/export-logs.asl.json", "lambdas/shared/export-core/src/service.rs"] {
-        assert!(deployed.iter().any(|file| file == sought), "{sought} is looked at");
+    for file in ["infra/template.yaml", "statemachine/export-logs.asl.json", "lambdas/shared/export-core/src/service.rs"] {
+        assert!(deployed.iter().any(|other| other == file), "{file} is not among the deployed files");
     }
     for file in deployed {
         let text = read(&file);

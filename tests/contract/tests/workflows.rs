@@ -1,11 +1,11 @@
-//! The workflows against the error names of the code, AWS's names, the templates and their own descriptions.
+//! Compares the workflows with the error names of the code and of AWS, with the templates and with the documents.
 
 use std::collections::BTreeSet;
 
 use contract::{
     documents::{code, headings, rows},
     read, read_json,
-    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, error_equals, expressions, state, states},
+    state_machine::{COMPACT_LOGS, EXPORT_LOGS, State, error_equals, state, states},
     template::{ARCHIVE, keys, load},
 };
 use export_core::{ErrorName, error::Retry};
@@ -20,7 +20,7 @@ const WORKFLOWS: [(&str, &str, &str, &str, &str); 2] = [
 const PENDING: [&str; 3] = ["ExportTaskPending", "ExportTaskRunning", "ExportTaskCancelling"];
 const SERVICE_FAULTS: [&str; 3] = ["LogsThrottled", "LogsUnavailable", "DestinationUnavailable"];
 
-/// The states that call a function, with the function and the retryable errors that only it answers with.
+/// The states that call a function, with the function and its own retryable errors.
 const CALLS: [(&str, &str, &[&str]); 4] = [
     ("PlanExports", "PlanExportsFunction", &[]),
     ("CreateExportTask", "CreateExportTaskFunction", &["ExportSlotBusy"]),
@@ -28,7 +28,7 @@ const CALLS: [(&str, &str, &[&str]); 4] = [
     ("ReportArchive", "ReportArchiveFunction", &[]),
 ];
 
-/// Those that Lambda's documentation says to retry on every function, and a crash.
+/// The errors that Lambda's documentation says to retry, and a crash.
 const LAMBDA_FAULTS: [&str; 6] = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -38,10 +38,10 @@ const LAMBDA_FAULTS: [&str; 6] = [
     "Runtime.ExitError",
 ];
 
-/// An attempt that ends so can have taken minutes.
+/// Errors of attempts that can have taken minutes.
 const TIMEOUTS: [&str; 4] = ["Sandbox.Timedout", "Lambda.Unknown", "Runtime.OutOfMemory", "States.Timeout"];
 
-/// The other names that AWS gives to errors, as far as the workflows may use them.
+/// AWS's other error names that the workflows use.
 const AWS_NAMES: [&str; 9] = [
     "States.ALL",
     "States.TaskFailed",
@@ -54,10 +54,6 @@ const AWS_NAMES: [&str; 9] = [
     "StepFunctions.SdkClientException",
 ];
 
-fn source(definition: &str) -> String {
-    read(&definition.replace(".json", ".yaml"))
-}
-
 fn export_state(name: &str) -> State {
     state(&read_json(EXPORT_LOGS), name)
 }
@@ -67,37 +63,13 @@ fn names(rules: &[Value]) -> Vec<String> {
 }
 
 fn is_of_code(name: &str) -> bool {
-    ErrorName::ALL.iter().any(|known| known.as_str() == name)
+    ErrorName::ALL.iter().any(|error| error.as_str() == name)
 }
 
-// ---- sources and descriptions ---------------------------------------------------------------------------------------
+// ---- templates and documents ------------------------------------------------------------------------------------------
 
 #[test]
-fn a_source_is_readable() {
-    for (definition, ..) in WORKFLOWS {
-        let source = source(definition);
-        for (number, line) in source.lines().enumerate() {
-            assert!(line.chars().count() <= 120, "{definition}: line {} of the source is too long", number + 1);
-        }
-    }
-    for (file, longest) in [(EXPORT_LOGS, 260), (COMPACT_LOGS, 340)] {
-        for expression in expressions(&read_json(file)) {
-            assert!(expression.chars().count() <= longest, "logic belongs in functions and views: {expression}");
-        }
-    }
-}
-
-#[test]
-fn each_retry_policy_is_written_once() {
-    for (definition, ..) in WORKFLOWS {
-        let policies: BTreeSet<String> =
-            states(&read_json(definition)).iter().flat_map(State::retriers).map(|retrier| retrier.to_string()).collect();
-        assert_eq!(source(definition).matches("MaxAttempts:").count(), policies.len(), "{definition}");
-    }
-}
-
-#[test]
-fn the_template_substitutes_every_placeholder_and_no_other() {
+fn the_template_substitutes_exactly_the_placeholders() {
     for (definition, _, file, resource, uri) in WORKFLOWS {
         let text = read(definition);
         let placeholders = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned());
@@ -111,7 +83,7 @@ fn the_template_substitutes_every_placeholder_and_no_other() {
 
 /// A section or a row of a table begins with the state's name.
 #[test]
-fn the_description_has_every_state() {
+fn the_document_describes_every_state() {
     for (definition, document, ..) in WORKFLOWS {
         let text = read(document);
         let described: BTreeSet<String> = headings(&text, 3).into_iter().chain(rows(&text).iter().flat_map(|row| code(row[0]))).collect();
@@ -127,8 +99,8 @@ fn the_description_has_every_state() {
 fn every_error_name_is_one_of_the_code_or_of_aws() {
     for state in WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))) {
         for name in names(&state.retriers()).into_iter().chain(names(&state.catchers())) {
-            let of_aws = AWS_NAMES.iter().chain(&LAMBDA_FAULTS).chain(&TIMEOUTS).any(|known| *known == name);
-            assert!(of_aws || is_of_code(&name), "{}: nobody answers with {name}", state.name);
+            let is_of_aws = AWS_NAMES.iter().chain(&LAMBDA_FAULTS).chain(&TIMEOUTS).any(|error| *error == name);
+            assert!(is_of_aws || is_of_code(&name), "{}: {name} does not exist", state.name);
         }
     }
 }
@@ -136,40 +108,41 @@ fn every_error_name_is_one_of_the_code_or_of_aws() {
 #[test]
 fn retryable_errors_are_retried_where_they_occur_and_terminal_ones_nowhere() {
     for state in states(&read_json(EXPORT_LOGS)) {
-        let expected = CALLS.iter().find(|(call, ..)| *call == state.name).map(|(.., own)| [*own, &SERVICE_FAULTS].concat());
+        let expected = CALLS.iter().find(|(call, ..)| *call == state.name).map(|(.., errors)| [*errors, &SERVICE_FAULTS].concat());
         let retried: Vec<String> = names(&state.retriers()).into_iter().filter(|name| is_of_code(name)).collect();
         assert_eq!(retried, expected.unwrap_or_default(), "{}", state.name);
     }
-    let occur: BTreeSet<&str> = CALLS.iter().flat_map(|(.., own)| *own).chain(&SERVICE_FAULTS).copied().collect();
-    // What the next round plans again has failed in this one.
+    let retried: BTreeSet<&str> = CALLS.iter().flat_map(|(.., errors)| *errors).chain(&SERVICE_FAULTS).copied().collect();
+    // An error for the next round fails the child in this one.
     let is_retried = |name: &&ErrorName| !matches!(name.retry(), Retry::InNextRound | Retry::Never);
     let retryable: BTreeSet<&str> = ErrorName::ALL.iter().filter(is_retried).map(|name| name.as_str()).collect();
-    assert_eq!(occur, retryable);
+    assert_eq!(retried, retryable);
 }
 
-/// Every other error ends in a report. The error of a child is in the map's results, that of `ReportArchive` ends the run.
+/// All other states catch every error, so that the run ends with a report. A child's error is in the map's results. An error of
+/// `ReportArchive` ends the run.
 #[test]
-fn only_children_and_the_report_let_errors_through() {
+fn only_children_and_the_report_do_not_catch_every_error() {
     let all: Vec<State> = WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))).collect();
-    let mut through: Vec<&str> = Vec::new();
+    let mut uncaught: Vec<&str> = Vec::new();
     for state in all.iter().filter(|state| ["Task", "Map"].contains(&state.kind())) {
         if state.catchers().last().map(error_equals) != Some(vec!["States.ALL".to_owned()]) {
-            through.push(&state.name);
+            uncaught.push(&state.name);
         }
     }
-    through.sort_unstable();
+    uncaught.sort_unstable();
     let of_exports = ["CheckExportTask", "CreateExportTask", "ReportArchive"];
     let of_compaction = ["AddPartition", "CountRows", "MovePartition", "ReadCounts", "RemovePartition", "WriteParquet"];
     let mut expected = [&of_exports[..], &of_compaction].concat();
     expected.sort_unstable();
-    assert_eq!(through, expected);
+    assert_eq!(uncaught, expected);
 }
 
 // ---- waiting --------------------------------------------------------------------------------------------------------
 
-/// A day of waiting has room for hiccups, and not for timeouts of five minutes each.
+/// A state can wait for a day, and meet many short faults. A timeout takes minutes, so few are retried.
 #[test]
-fn faults_are_retried_often_and_timeouts_three_times() {
+fn faults_are_retried_40_times_and_timeouts_three_times() {
     for (name, ..) in CALLS {
         let state = export_state(name);
         for error in SERVICE_FAULTS.iter().chain(&LAMBDA_FAULTS) {
@@ -182,16 +155,16 @@ fn faults_are_retried_often_and_timeouts_three_times() {
     }
 }
 
-/// The hours that a retrier waits in all; full jitter waits half of them on average.
+/// The total hours of a retrier's delays. Full jitter halves them on average.
 fn hours(retrier: &Value) -> f64 {
     let number = |field: &str| retrier[field].as_f64().unwrap_or_else(|| panic!("no {field}: {retrier}"));
     let delay = |attempt| (number("IntervalSeconds") * number("BackoffRate").powi(attempt)).min(number("MaxDelaySeconds"));
-    let longest = (0..number("MaxAttempts") as i32).map(delay).sum::<f64>() / 3600.0;
-    if retrier["JitterStrategy"] == "FULL" { longest / 2.0 } else { longest }
+    let maximum = (0..number("MaxAttempts") as i32).map(delay).sum::<f64>() / 3600.0;
+    if retrier["JitterStrategy"] == "FULL" { maximum / 2.0 } else { maximum }
 }
 
 #[test]
-fn a_busy_slot_is_waited_for_20_hours_and_a_task_for_26() {
+fn a_run_waits_20_hours_for_the_slot_and_26_hours_for_a_task() {
     for (name, errors, least) in [("CreateExportTask", &["ExportSlotBusy"][..], 20.0), ("CheckExportTask", &PENDING, 26.0)] {
         // One retrier counts all attempts.
         let retrier = export_state(name).retriers().remove(0);
@@ -200,7 +173,7 @@ fn a_busy_slot_is_waited_for_20_hours_and_a_task_for_26() {
     }
 }
 
-/// A function's own timeout must come first, so that its error has the function's name and not States.Timeout.
+/// The function's timeout must end first. Then the error is the function's, and not States.Timeout.
 #[test]
 fn states_wait_longer_than_the_functions_they_call() {
     let template = load("infra/functions.yaml");

@@ -1,4 +1,4 @@
-//! One archive, and October 2026 of one log group in it.
+//! Test data: one archive, and October 2026 of its log groups.
 
 use export_core::{BucketName, LogGroupName, Prefix, SettleDays, Window, destination, place::Stack, target::Target, time::Millis};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ pub const EXECUTION: &str = "arn:aws:states:ap-northeast-1:123456789012:executio
 pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
-/// The environment of a function's program. The program looks at the real clock, so a run may take a hundred years.
+/// The environment of a function's process. The process reads the real clock, so the run's time limit is a hundred years.
 pub const STACK: [(&str, &str); 10] = [
     ("ARCHIVE_NAME", "archive"),
     ("ACCOUNT_ID", "123456789012"),
@@ -47,12 +47,12 @@ pub fn october(log_group: &str) -> Target {
     }
 }
 
-/// Bucket and key of a target's manifest.
+/// The bucket and key of a target's manifest.
 pub fn path_of(target: &Target) -> String {
     format!("archive/{}", stack().manifest_key(&target.manifest_key()))
 }
 
-/// The manifest of `task-0`, which wrote one object of three bytes, with changes.
+/// The manifest of `task-0`, which wrote one object of three bytes.
 pub fn manifest(target: &Target, changes: Value) -> Value {
     let manifest = json!({
         "schema_version": 2, "outcome": "exported", "reason": null, "account": "123456789012", "region": "ap-northeast-1", "bucket": "archive",
@@ -64,12 +64,12 @@ pub fn manifest(target: &Target, changes: Value) -> Value {
     merged(manifest, changes)
 }
 
-/// Bucket and key of a target's open window.
+/// The bucket and key of a target's open window.
 pub fn open_path_of(target: &Target) -> String {
     format!("archive/{}", stack().missing_key(&target.place.hash(), target.window))
 }
 
-/// The open window of a target that an earlier run left, with changes.
+/// An open window that an earlier run left.
 pub fn open_window(target: &Target, changes: Value) -> Value {
     let open = json!({
         "schema_version": 1, "outcome": "failed", "error": "ExportTaskFailed", "message": "in AWS's words.", "account": "123456789012",
@@ -81,7 +81,7 @@ pub fn open_window(target: &Target, changes: Value) -> Value {
     merged(open, changes)
 }
 
-/// A part of October, of so many days from its first.
+/// The part of October from the day `first` to the day `last`. Days start at 0.
 pub fn days(log_group: &str, first: i64, last: i64) -> Target {
     const DAY: i64 = 86_400_000;
     let mut target = october(log_group);
@@ -89,7 +89,7 @@ pub fn days(log_group: &str, first: i64, last: i64) -> Target {
     target
 }
 
-/// The export task that create-export-task makes for a target, with changes.
+/// The export task that create-export-task creates for a target.
 pub fn task(target: &Target, changes: Value) -> Value {
     let task = json!({
         "taskId": "task-1", "taskName": target.task_name(), "logGroupName": target.place.log_group, "from": target.window.from,
@@ -100,6 +100,7 @@ pub fn task(target: &Target, changes: Value) -> Value {
     merged(task, changes)
 }
 
+/// The object with some of its members replaced.
 pub fn merged(mut object: Value, changes: Value) -> Value {
     for (name, value) in changes.as_object().into_iter().flatten() {
         object[name] = value.clone();

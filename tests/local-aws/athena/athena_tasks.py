@@ -1,6 +1,6 @@
-"""Athena as a state machine calls it: `athena:startQueryExecution`, with `.sync` or without, `getQueryExecution` and `getQueryResults`.
+"""Athena's tasks of a state machine: `athena:startQueryExecution`, with and without `.sync`, `getQueryExecution` and `getQueryResults`.
 
-Neither engine has it. Both hand the call over to this module, with a boto3 client of the stack.
+Neither Step Functions engine has them. Both call this module, with a boto3 client of the stack.
 """
 
 import datetime
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.05
 
 
 class TaskFailed(Exception):
-    """The error and the cause that the state fails with."""
+    """The error and cause of the failed state."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(f"{error}: {cause}")
@@ -30,13 +30,13 @@ class TaskFailed(Exception):
         self.cause = cause
 
 
-def run(client: Any, action: str, sync: bool, parameters: dict, wanted: Callable[[], bool] = lambda: True) -> dict:
-    """The result of the task. `wanted` says whether its state still waits for it."""
+def run(client: Any, action: str, sync: bool, parameters: dict, is_waiting: Callable[[], bool] = lambda: True) -> dict:
+    """The result of the task. `is_waiting` returns whether its state still waits for it."""
     started = _call(client, action, parameters)
     if not sync:
         return started
     request = {"QueryExecutionId": started["QueryExecutionId"]}
-    while wanted():
+    while is_waiting():
         execution = _call(client, "getQueryExecution", request)
         state = execution["QueryExecution"]["Status"]["State"]
         if state == "SUCCEEDED":
@@ -44,7 +44,7 @@ def run(client: Any, action: str, sync: bool, parameters: dict, wanted: Callable
         if state in ("FAILED", "CANCELLED"):
             raise TaskFailed("States.TaskFailed", json.dumps(execution["QueryExecution"]))
         time.sleep(POLL_SECONDS)
-    # A state that has timed out, or an execution that was stopped, takes its query with it.
+    # The state has timed out, or the execution was stopped.
     _call(client, "stopQueryExecution", request)
     raise TaskFailed("States.TaskFailed", json.dumps(request))
 

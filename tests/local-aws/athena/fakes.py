@@ -1,4 +1,4 @@
-"""Glue and S3 in memory: the methods that the engine calls, with boto3's arguments and answers."""
+"""Glue and S3 in memory: the methods that the engine calls, with boto3's arguments and results."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""jq as far as printed commands use it: `jq [-c] FILTER`, from stdin to stdout. With jq's own library, so that the tests need no jq."""
+"""`jq [-c] FILTER` from stdin to stdout, with jq's library, so that the tests need no jq program. It has only the options of doctor's commands."""
 
 import json
 import sys
@@ -7,6 +7,6 @@ import jq
 
 [*options, program] = sys.argv[1:]
 if options not in ([], ["-c"]):
-    sys.exit(f"run_jq.py knows no {options}")
+    sys.exit(f"run_jq.py does not support {options}")
 for result in jq.compile(program).input_text(sys.stdin.read()):
     print(json.dumps(result))

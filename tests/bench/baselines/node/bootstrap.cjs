@@ -1,4 +1,4 @@
-// The loop of a Lambda runtime client, and no more: the official one has to be compiled, and does more, so that this favours Node.js.
+// The loop of a Lambda runtime client. The official client must be compiled and does more, so this one favours Node.js.
 // Usage: node bootstrap.cjs <bundle with `handler`>
 
 const http = require("node:http");

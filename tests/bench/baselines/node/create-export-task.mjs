@@ -1,7 +1,7 @@
 // create-export-task of the 2019 design: exports the previous month of one log group.
 //
-// It makes the same calls as the Rust function, one for one: the manifests of the month and its neighbours, the log group, its streams and
-// the newest tasks are looked at before a task is created.
+// It makes the same calls as the Rust function: it reads the manifests of the month and its neighbours, the log group, its streams and the
+// newest tasks, and then creates a task.
 
 import { createHash } from "node:crypto";
 import {
@@ -15,11 +15,11 @@ import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { neighbour, previousMonth } from "./month.mjs";
 
 const logs = new CloudWatchLogsClient({});
-// Path style, as the endpoint is an address.
+// The endpoint is an IP address, so it needs path-style addresses.
 const s3 = new S3Client({ forcePathStyle: true });
 
-// States of a task that need not be created again.
-const TAKEN = ["PENDING", "RUNNING", "COMPLETED"];
+// A task with one of these statuses is adopted.
+const ADOPTED = ["PENDING", "RUNNING", "COMPLETED"];
 
 export async function handler(event) {
   const { year, month, start, end } = previousMonth(new Date(event.scheduledTime));
@@ -47,9 +47,9 @@ export async function handler(event) {
 
   const taskName = `${logGroupName}-${year}-${month}`;
   const { exportTasks = [] } = await logs.send(new DescribeExportTasksCommand({ limit: 50 }));
-  const own = exportTasks.find((task) => task.taskName === taskName && TAKEN.includes(task.status.code));
-  if (own !== undefined) {
-    return { ...event, taskId: own.taskId, status: "ADOPTED" };
+  const existing = exportTasks.find((task) => task.taskName === taskName && ADOPTED.includes(task.status.code));
+  if (existing !== undefined) {
+    return { ...event, taskId: existing.taskId, status: "ADOPTED" };
   }
   const { taskId } = await logs.send(
     new CreateExportTaskCommand({

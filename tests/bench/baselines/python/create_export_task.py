@@ -1,7 +1,7 @@
 """create-export-task of the 2019 design: exports the previous month of one log group.
 
-It makes the same calls as the Rust function, one for one: the manifests of the month and its neighbours, the log group, its streams and
-the newest tasks are looked at before a task is created.
+It makes the same calls as the Rust function: it reads the manifests of the month and its neighbours, the log group, its streams and the
+newest tasks, and then creates a task.
 """
 
 import json
@@ -16,8 +16,8 @@ from month import epoch_millis, first_of_next, first_of_previous, previous_month
 logs = boto3.client("logs")
 s3 = boto3.client("s3")
 
-# States of a task that need not be created again.
-TAKEN = {"PENDING", "RUNNING", "COMPLETED"}
+# A task with one of these statuses is adopted.
+ADOPTED = {"PENDING", "RUNNING", "COMPLETED"}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
     task_name = f"{name}-{start:%Y-%m}"
     tasks = logs.describe_export_tasks(limit=50)["exportTasks"]
-    own = next((task for task in tasks if task.get("taskName") == task_name and task["status"]["code"] in TAKEN), None)
-    if own is not None:
-        return {**event, "taskId": own["taskId"], "status": "ADOPTED"}
+    existing = next((task for task in tasks if task.get("taskName") == task_name and task["status"]["code"] in ADOPTED), None)
+    if existing is not None:
+        return {**event, "taskId": existing["taskId"], "status": "ADOPTED"}
     created = logs.create_export_task(
         taskName=task_name,
         logGroupName=name,

@@ -1,4 +1,4 @@
-"""The loop of `logs-archive fetch --source` in boto3: every event of a log group in a period, a line each."""
+"""The loop of `logs-archive fetch --source` in boto3: one line per event of a log group in a period."""
 
 import sys
 from datetime import datetime, timezone

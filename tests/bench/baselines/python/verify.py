@@ -1,4 +1,4 @@
-"""The loop of `logs-archive verify` in boto3: every event of each log stream in the window, and every line of its archived objects."""
+"""The loop of `logs-archive verify` in boto3: reads every event of each log stream in the window, and every line of its archived objects."""
 
 import gzip
 import hashlib
@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 import boto3
 from botocore.config import Config
 
-PAGE_OF_STREAMS = 50
+STREAMS_PER_PAGE = 50
 
 
 def digests_of_source(logs, log_group: str, window: tuple[int, int]) -> dict[str, tuple[int, int]]:
     digests = {}
-    for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=log_group, limit=PAGE_OF_STREAMS):
+    for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=log_group, limit=STREAMS_PER_PAGE):
         for stream in page["logStreams"]:
             digests[stream["logStreamName"]] = digest(events_of(logs, log_group, stream["logStreamName"], window))
     return digests
@@ -47,7 +47,7 @@ def digests_of_archive(s3, bucket: str, prefix: str) -> dict[str, tuple[int, int
 
 
 def digest(lines) -> tuple[int, int]:
-    """How many lines there are, and a digest in which their order does not count."""
+    """The number of lines, and a digest that does not depend on their order."""
     count = total = 0
     for line in lines:
         count += 1
@@ -62,7 +62,7 @@ def main() -> None:
     source = digests_of_source(logs, log_group, (int(begin), int(end)))
     archive = digests_of_archive(s3, bucket, prefix)
     if source != archive:
-        sys.exit(f"they differ: {source}, {archive}")
+        sys.exit(f"the source and the archive differ: {source}, {archive}")
     print(sum(count for count, _ in source.values()))
 
 

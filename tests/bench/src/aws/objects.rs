@@ -1,4 +1,4 @@
-//! Amazon S3 in memory: buckets that keep what is put, list it in pages and count the calls.
+//! Amazon S3 in memory. It stores objects, lists them in pages, and counts the calls.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,10 +12,9 @@ use percent_encoding::percent_decode_str;
 use runtime_api::{Request, Response, response};
 
 use super::source::REGION;
-use crate::planted::ETAG;
+use crate::fixtures::ETAG;
 
-/// Keys in a page of a listing.
-const PAGE: usize = 1_000;
+const KEYS_PER_PAGE: usize = 1_000;
 const XML: &str = "application/xml";
 
 #[derive(Clone, Debug)]
@@ -24,11 +23,11 @@ struct Object {
     modified: DateTime<Utc>,
 }
 
-/// By path: the bucket, a slash and the key.
 #[derive(Debug, Default)]
 pub struct Objects {
+    /// A path is the bucket, a slash and the key.
     by_path: BTreeMap<String, Object>,
-    calls: BTreeMap<&'static str, u64>,
+    calls: u64,
 }
 
 impl Objects {
@@ -36,7 +35,6 @@ impl Objects {
         self.put_at(bucket, key, body, Utc::now());
     }
 
-    /// As it was put at some time.
     pub fn put_at(&mut self, bucket: &str, key: &str, body: Bytes, modified: DateTime<Utc>) {
         self.by_path.insert(format!("{bucket}/{key}"), Object { body, modified });
     }
@@ -45,68 +43,61 @@ impl Objects {
         self.by_path.get(&format!("{bucket}/{key}")).map(|object| &object.body)
     }
 
-    pub fn bodies_of(&self, ending: &str) -> impl Iterator<Item = &Bytes> {
-        self.by_path.iter().filter(move |(path, _)| path.ends_with(ending)).map(|(_, object)| &object.body)
+    pub fn bodies_by_suffix(&self, suffix: &str) -> impl Iterator<Item = &Bytes> {
+        self.by_path.iter().filter(move |(path, _)| path.ends_with(suffix)).map(|(_, object)| &object.body)
     }
 
-    /// Calls so far, by their operation.
-    pub fn calls(&self) -> &BTreeMap<&'static str, u64> {
-        &self.calls
+    pub fn calls(&self) -> u64 {
+        self.calls
     }
 
     pub fn respond(&mut self, request: Request) -> Response {
         let path = percent_decode_str(request.uri().path().trim_start_matches('/')).decode_utf8_lossy().into_owned();
         let query = request.uri().query().unwrap_or_default();
         let is_object = path.contains('/') && !path.ends_with('/');
-        let operation = match (request.method(), is_object) {
-            (&Method::GET, true) => "GetObject",
-            (&Method::GET, false) => "ListObjectsV2",
-            (&Method::PUT, _) => "PutObject",
-            (&Method::DELETE, _) => "DeleteObject",
-            _ => "HeadBucket",
-        };
-        *self.calls.entry(operation).or_default() += 1;
-        match operation {
-            "GetObject" => match self.by_path.get(&path) {
-                Some(object) => tagged(response(200, "application/json", object.body.clone())),
+        self.calls += 1;
+        match (request.method(), is_object) {
+            (&Method::GET, true) => match self.by_path.get(&path) {
+                Some(object) => with_etag(response(200, "application/json", object.body.clone())),
                 None => response(404, XML, "<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"),
             },
-            "ListObjectsV2" => response(200, XML, self.list(path.trim_end_matches('/'), query)),
-            "PutObject" => {
+            (&Method::GET, false) => response(200, XML, self.list(path.trim_end_matches('/'), query)),
+            (&Method::PUT, _) => {
                 self.by_path.insert(path, Object { body: request.into_body(), modified: Utc::now() });
-                tagged(response(200, XML, ""))
+                with_etag(response(200, XML, ""))
             }
-            "DeleteObject" => {
+            (&Method::DELETE, _) => {
                 self.by_path.remove(&path);
                 response(204, XML, "")
             }
+            // HeadBucket.
             _ => {
-                let mut found = response(200, XML, "");
-                found.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(REGION));
-                found
+                let mut head = response(200, XML, "");
+                head.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(REGION));
+                head
             }
         }
     }
 
-    /// The token is the last key of the page before. No key here has a character that XML or a URL would change.
+    /// A page of ListObjectsV2. Its token is its last key. No key in the benchmark needs escapes in XML or in a URL.
     fn list(&self, bucket: &str, query: &str) -> String {
         let parameter = |name: &str| {
             let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
             value.map(|value| percent_decode_str(value).decode_utf8_lossy().into_owned())
         };
-        let beginning = format!("{bucket}/{}", parameter("prefix").unwrap_or_default());
+        let prefix = format!("{bucket}/{}", parameter("prefix").unwrap_or_default());
         let from = match parameter("continuation-token").or_else(|| parameter("start-after")) {
             Some(last) => Bound::Excluded(format!("{bucket}/{last}")),
-            None => Bound::Included(beginning.clone()),
+            None => Bound::Included(prefix.clone()),
         };
-        let mut keys = self.by_path.range((from, Bound::Unbounded)).take_while(|(path, _)| path.starts_with(&beginning));
+        let mut keys = self.by_path.range((from, Bound::Unbounded)).take_while(|(path, _)| path.starts_with(&prefix));
         let mut page = String::from("<ListBucketResult>");
         let (mut last, mut count) = ("", 0);
-        for (path, Object { body, modified }) in keys.by_ref().take(PAGE) {
+        for (path, Object { body, modified }) in keys.by_ref().take(KEYS_PER_PAGE) {
             last = &path[bucket.len() + 1..];
             count += 1;
             let etag = ETAG.replace('"', "&quot;");
-            // A String takes whatever is written to it.
+            // Writing to a String cannot fail.
             let (size, modified) = (body.len(), modified.to_rfc3339_opts(SecondsFormat::Millis, true));
             let _infallible = write!(
                 page,
@@ -120,7 +111,7 @@ impl Objects {
     }
 }
 
-fn tagged(mut response: Response) -> Response {
+fn with_etag(mut response: Response) -> Response {
     response.headers_mut().insert("etag", HeaderValue::from_static(ETAG));
     response
 }
@@ -130,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listings_have_pages_of_a_thousand_and_end_without_a_token() {
+    fn a_listing_has_pages_of_1000_keys_and_the_last_page_has_no_token() {
         let mut objects = Objects::default();
         for index in 0..1_001 {
             objects.put("b", &format!("a={index:04}"), Bytes::new());

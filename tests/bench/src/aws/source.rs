@@ -1,5 +1,5 @@
-//! What lies behind the stand-in here: log groups whose events are made up as they are asked for, Amazon S3 in memory, and a topic that
-//! takes every notification.
+//! The test server behind the stand-in: CloudWatch Logs that generates the events of each response, Amazon S3 in memory, CloudFormation with
+//! one stack, and Amazon SNS, which accepts every notification.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -13,30 +13,28 @@ use runtime_api::{Request, Response, TestServer, operation, response};
 use serde_json::{Value, json};
 
 use super::objects::Objects;
+use crate::fixtures::{S3_PREFIX, TIMEZONE};
 use crate::month;
-use crate::planted::{S3_PREFIX, TIMEZONE};
 
 pub const LOG_GROUP: &str = "/bench/stand-in";
 pub const BUCKET: &str = "bench-archive";
 pub const WORK_BUCKET: &str = "bench-work";
 pub const REGION: &str = "ap-northeast-1";
 pub const ACCOUNT: &str = "000000000000";
-/// Events in a page, at most.
-const PAGE: usize = 10_000;
-/// DescribeLogGroups answers so many at once.
-const LOG_GROUPS_OF_A_PAGE: usize = 50;
+const EVENTS_PER_PAGE: usize = 10_000;
+const LOG_GROUPS_PER_PAGE: usize = 50;
 
-/// What is in CloudWatch Logs.
+/// The contents of CloudWatch Logs. All log groups have the same streams and events.
 #[derive(Clone, Debug)]
 pub struct Contents {
-    /// In the order of their names; each has the same streams and events.
+    /// Sorted by name.
     pub log_groups: Vec<String>,
     pub created: i64,
-    /// Of a log group, spread over its streams.
+    /// The events of one log group, over all its streams.
     pub events: usize,
     pub streams: usize,
-    /// Milliseconds between two events of a log stream.
-    pub step: i64,
+    /// The milliseconds between two events of a log stream.
+    pub event_interval: i64,
 }
 
 impl Contents {
@@ -45,9 +43,9 @@ impl Contents {
         Self::log_groups(vec![LOG_GROUP.to_owned()], month::CREATED, events)
     }
 
-    /// With ten log streams.
+    /// Each has ten log streams.
     pub fn log_groups(log_groups: Vec<String>, created: i64, events: usize) -> Self {
-        Self { log_groups, created, events, streams: 10, step: 1 }
+        Self { log_groups, created, events, streams: 10, event_interval: 1 }
     }
 }
 
@@ -61,10 +59,12 @@ impl Source {
     pub fn start(contents: Contents) -> Result<Self> {
         let objects = Arc::new(Mutex::new(Objects::default()));
         let calls = Arc::new(AtomicU64::new(0));
-        let (kept, counted) = (Arc::clone(&objects), Arc::clone(&calls));
-        let server = TestServer::start(async move |request| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            respond(request, &contents, &kept)
+        let server = TestServer::start({
+            let (objects, calls) = (Arc::clone(&objects), Arc::clone(&calls));
+            async move |request| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                respond(request, &contents, &objects)
+            }
         })?;
         Ok(Self { server, objects, calls })
     }
@@ -77,16 +77,16 @@ impl Source {
         lock(&self.objects)
     }
 
-    /// Calls so far, of every service.
+    /// The number of calls to all services.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Events in the objects that were put.
-    pub fn written_lines(&self) -> Result<usize> {
+    /// The number of lines in all exported objects.
+    pub fn count_lines(&self) -> Result<usize> {
         let objects = self.objects();
         let mut lines = 0;
-        for body in objects.bodies_of(".gz") {
+        for body in objects.bodies_by_suffix(".gz") {
             for line in BufReader::new(MultiGzDecoder::new(&body[..])).split(b'\n') {
                 line?;
                 lines += 1;
@@ -109,43 +109,49 @@ fn respond(request: Request, contents: &Contents, objects: &Mutex<Objects>) -> R
             let streams: Vec<Value> = (0..contents.streams).map(|index| json!({"logStreamName": format!("stream-{index:02}")})).collect();
             json(json!({"logStreams": streams}).to_string())
         }
-        "GetLogEvents" => json(page(&input(), contents)),
-        "FilterLogEvents" => json(filtered(&input(), contents)),
+        "GetLogEvents" => json(stream_page(&input(), contents)),
+        "FilterLogEvents" => json(log_group_page(&input(), contents)),
         "GET" if request.uri().query() == Some("policy") => response(200, "application/json", policy()),
         "GET" | "HEAD" | "PUT" | "DELETE" => lock(objects).respond(request),
-        // CloudFormation and Amazon SNS speak the query protocol.
-        "POST" if request.body().starts_with(b"Action=DescribeStacks") => response(200, "text/xml", described_stack()),
+        // CloudFormation and Amazon SNS use the query protocol.
+        "POST" if request.body().starts_with(b"Action=DescribeStacks") => response(200, "text/xml", stack_description()),
         "POST" => response(200, "text/xml", "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"),
         other => response(400, "application/x-amz-json-1.1", json!({"__type": "UnknownOperationException", "message": other}).to_string()),
     }
 }
 
-/// By prefix or by names; the token is the place of the next one.
+/// The token of every listing is the index of the next item.
+fn first_index(input: &Value) -> Option<usize> {
+    input["nextToken"].as_str()?.parse().ok()
+}
+
+/// A page of DescribeLogGroups, selected by prefix or by names.
 fn log_groups(input: &Value, contents: &Contents) -> String {
     let prefix = input["logGroupNamePrefix"].as_str().unwrap_or_default();
-    let named = input["logGroupIdentifiers"].as_array();
-    let is_asked = |name: &&String| name.starts_with(prefix) && named.is_none_or(|named| named.iter().any(|one| *one == name.as_str()));
-    let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0);
-    let mut asked = contents.log_groups.iter().filter(is_asked).skip(first);
+    let names = input["logGroupIdentifiers"].as_array();
+    let is_selected =
+        |name: &&String| name.starts_with(prefix) && names.is_none_or(|names| names.iter().any(|other| other == name.as_str()));
+    let first = first_index(input).unwrap_or(0);
+    let mut selected = contents.log_groups.iter().filter(is_selected).skip(first);
     let group = |name: &String| json!({"logGroupName": name, "creationTime": contents.created, "logGroupClass": "STANDARD"});
-    let page: Vec<Value> = asked.by_ref().take(LOG_GROUPS_OF_A_PAGE).map(group).collect();
+    let page: Vec<Value> = selected.by_ref().take(LOG_GROUPS_PER_PAGE).map(group).collect();
     let mut answer = json!({"logGroups": page});
-    if asked.next().is_some() {
-        answer["nextToken"] = (first + LOG_GROUPS_OF_A_PAGE).to_string().into();
+    if selected.next().is_some() {
+        answer["nextToken"] = (first + LOG_GROUPS_PER_PAGE).to_string().into();
     }
     answer.to_string()
 }
 
-/// A page of GetLogEvents from the head: its token is the number of the next event.
-fn page(input: &Value, contents: &Contents) -> String {
-    let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(0);
-    let limit = input["limit"].as_u64().unwrap_or(PAGE as u64) as usize;
+/// A page of GetLogEvents, the oldest event first.
+fn stream_page(input: &Value, contents: &Contents) -> String {
+    let first = first_index(input).unwrap_or(0);
+    let limit = input["limit"].as_u64().unwrap_or(EVENTS_PER_PAGE as u64) as usize;
     let next = (contents.events / contents.streams).min(first + limit);
     let mut page = String::from(r#"{"events":["#);
     for index in first..next {
         let comma = if index == first { "" } else { "," };
-        let timestamp = month::FROM + index as i64 * contents.step;
-        // A String takes whatever is written to it.
+        let timestamp = month::FROM + index as i64 * contents.event_interval;
+        // Writing to a String cannot fail.
         let _infallible = write!(page, r#"{comma}{{"timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#);
         write_message(&mut page, index);
         page.push('}');
@@ -154,19 +160,19 @@ fn page(input: &Value, contents: &Contents) -> String {
     page
 }
 
-/// A page of FilterLogEvents: one event of each log stream after another. Its token is the number of the next event.
-fn filtered(input: &Value, contents: &Contents) -> String {
-    let index_from = |millis: i64| ((millis - month::FROM).max(0) as u64).div_ceil(contents.step as u64) as usize;
+/// A page of FilterLogEvents: the first event of each log stream, then the second of each, and so on.
+fn log_group_page(input: &Value, contents: &Contents) -> String {
+    let index_at = |millis: i64| ((millis - month::FROM).max(0) as u64).div_ceil(contents.event_interval as u64) as usize;
     let last = contents.events / contents.streams;
     let [begin, end] = [input["startTime"].as_i64().unwrap_or(0), input["endTime"].as_i64().unwrap_or(i64::MAX / 2) + 1];
-    let [begin, end] = [begin, end].map(|millis| index_from(millis).min(last) * contents.streams);
-    let first = input["nextToken"].as_str().and_then(|token| token.parse().ok()).unwrap_or(begin);
-    let next = end.min(first + PAGE);
+    let [begin, end] = [begin, end].map(|millis| index_at(millis).min(last) * contents.streams);
+    let first = first_index(input).unwrap_or(begin);
+    let next = end.min(first + EVENTS_PER_PAGE);
     let mut page = String::from(r#"{"searchedLogStreams":[],"events":["#);
     for number in first..next {
         let comma = if number == first { "" } else { "," };
         let (index, stream) = (number / contents.streams, number % contents.streams);
-        let timestamp = month::FROM + index as i64 * contents.step;
+        let timestamp = month::FROM + index as i64 * contents.event_interval;
         let _infallible = write!(
             page,
             r#"{comma}{{"logStreamName":"stream-{stream:02}","eventId":"{number:056}","timestamp":{timestamp},"ingestionTime":{timestamp},"message":"#
@@ -181,21 +187,22 @@ fn filtered(input: &Value, contents: &Contents) -> String {
     page + "}"
 }
 
-/// As JSON: some 200 bytes, half of which compress well, as those of real logs.
+/// Writes a message as a JSON string. It has some 200 bytes, and half of them compress well, as in real logs.
 fn write_message(page: &mut String, index: usize) {
-    let mixed = |salt: u64| (index as u64 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // A hash of the index: the golden ratio in 64 bits spreads consecutive numbers.
+    let hash = |salt: u64| (index as u64 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let _infallible = write!(
         page,
         r#""INFO request {:016x} path=/api/v1/orders/{index:08} status=200 duration={:04}ms user={:016x} session={:016x} region=ap-northeast-1 service=orders version=1.42.0 message=done""#,
-        mixed(1),
-        mixed(2) % 1000,
-        mixed(3),
-        mixed(4),
+        hash(1),
+        hash(2) % 1000,
+        hash(3),
+        hash(4),
     );
 }
 
-/// The deployed stack, as the operator's tool finds it.
-fn described_stack() -> String {
+/// DescribeStacks' answer for the deployed stack, which the operator's tool reads.
+fn stack_description() -> String {
     let member =
         |kind: &str, (key, value): (&str, &str)| format!("<member><{kind}Key>{key}</{kind}Key><{kind}Value>{value}</{kind}Value></member>");
     let prefix = format!("{S3_PREFIX}/");
@@ -221,7 +228,7 @@ fn described_stack() -> String {
     )
 }
 
-/// What the documentation asks of a bucket policy.
+/// The bucket policy that AWS documents for exports.
 fn policy() -> String {
     let principal = json!({"Service": format!("logs.{REGION}.amazonaws.com")});
     let statement =

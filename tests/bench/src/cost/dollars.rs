@@ -1,14 +1,14 @@
-//! What the counts cost, by AWS's price list for Tokyo.
+//! The counts in US dollars, by AWS's price list for Tokyo.
 
 use serde_json::{Map, Value, json};
 
 use crate::polling::POLL_SECONDS;
 use crate::stats::rounded;
 
-/// Log groups that the table is for.
+/// The numbers of log groups in the table.
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// USD, without taxes and free tiers, as published when this was written; docs/cost.md has the same.
+/// Prices in USD, without taxes and free tiers. docs/cost.md has the same prices.
 #[derive(Clone, Copy, Debug)]
 pub struct Prices {
     pub per_1000_transitions: f64,
@@ -19,13 +19,17 @@ pub struct Prices {
     pub per_gb_month: f64,
 }
 
-/// Assumptions that are not measured here. Nearly all invocations are polls.
+// Assumptions, which the benchmark does not measure.
+
+/// Nearly all invocations are polls.
 const INVOCATION_SECONDS: f64 = POLL_SECONDS;
-/// Of check-export-task.
+/// The memory of check-export-task.
 const FUNCTION_GB: f64 = 0.25;
+/// The functions' logs.
 const OWN_LOGS_GB_PER_GROUP: f64 = 0.000_15;
-/// Of a log group in a month, as ingested; and what is left of it in gzip, as AWS reckons in its examples.
+/// The logs of one log group in a month.
 const INGESTED_GB_PER_GROUP: f64 = 1.0;
+/// gzip's compression ratio in AWS's examples.
 const COMPRESSED: f64 = 0.15;
 
 impl Prices {
@@ -54,7 +58,6 @@ impl Prices {
     }
 }
 
-/// What a run does.
 #[derive(Clone, Copy, Debug)]
 pub struct Counts {
     pub group_transitions: usize,
@@ -67,7 +70,7 @@ pub struct Counts {
     pub run_invocations: usize,
 }
 
-/// By number of log groups.
+/// The cost of a run by the number of log groups.
 pub fn table(counts: &Counts, prices: &Prices) -> Value {
     Value::Object(SIZES.iter().map(|size| (size.to_string(), row(counts, prices, *size))).collect::<Map<_, _>>())
 }
@@ -90,7 +93,7 @@ fn row(counts: &Counts, prices: &Prices, size: usize) -> Value {
         "s3_requests": rounded(s3),
         "own_logs": rounded(own_logs),
         "total": rounded(step_functions + lambda + s3 + own_logs),
-        // Each month kept, beside what the run costs once.
+        // The cost of storing one month's exports for a month.
         "storage_of_a_month": rounded(groups * INGESTED_GB_PER_GROUP * COMPRESSED * prices.per_gb_month),
     })
 }
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_costs_what_its_groups_rounds_and_itself_cost() {
+    fn the_cost_of_a_run_includes_its_groups_its_rounds_and_the_run_itself() {
         let counts = Counts {
             group_transitions: 23,
             group_invocations: 20,
@@ -116,9 +119,9 @@ mod tests {
         assert_eq!(thousand["transitions"], 23_009);
         assert_eq!(thousand["invocations"], 20_004);
         assert_eq!(thousand["step_functions"], 0.575);
-        // 1,000 GB, compressed to 150.
+        // 1,000 GB are 150 GB when compressed.
         assert_eq!(thousand["storage_of_a_month"], 3.75);
-        // 20,004 requests at 0.20 per million, and 0.05 GB-seconds each.
+        // 20,004 requests at 0.20 USD per million, with 0.05 GB-seconds each.
         assert_eq!(thousand["lambda"], 0.0173);
         assert_eq!(thousand["own_logs"], 0.114);
         assert_eq!(thousand["s3_requests"], 0.0141);

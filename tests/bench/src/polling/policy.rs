@@ -1,4 +1,4 @@
-//! When a tool looks at a task: the workflow, by the numbers in its own file, and tools that wait the same time again and again.
+//! Polling policies: the workflow's, which is read from its definition, and fixed intervals.
 
 use anyhow::{Context, Result, ensure};
 use local_aws::workspace::root;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const FILE: &str = "statemachine/export-logs.asl.json";
 
 pub trait Policy {
-    /// Seconds of waiting before the poll that follows so many polls.
+    /// The seconds between the last of `polls` polls and the next one.
     fn delay(&self, polls: u32) -> f64;
 }
 
@@ -28,7 +28,7 @@ pub struct Workflow {
     pub backoff_rate: f64,
     pub max_delay_seconds: f64,
     pub max_attempts: u32,
-    /// Waits are multiplied by this.
+    /// The factor for all delays.
     pub scale: f64,
 }
 
@@ -43,16 +43,15 @@ impl Policy for Workflow {
 }
 
 impl Workflow {
-    /// By the workflow's file.
     pub fn read() -> Result<Self> {
         let path = root().join(FILE);
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let definition: Value = serde_json::from_str(&text).with_context(|| format!("{FILE} is not JSON"))?;
-        let check = state(&definition, "CheckExportTask").with_context(|| format!("{FILE} has no CheckExportTask"))?;
-        let wait = state(&definition, "WaitForExportTask").with_context(|| format!("{FILE} has no WaitForExportTask"))?;
+        let check = find_state(&definition, "CheckExportTask").with_context(|| format!("{FILE} has no CheckExportTask"))?;
+        let wait = find_state(&definition, "WaitForExportTask").with_context(|| format!("{FILE} has no WaitForExportTask"))?;
         let retrier = &check["Retry"][0];
-        ensure!(retrier["ErrorEquals"][0] == "ExportTaskPending", "the first retrier of CheckExportTask is not the polling");
-        ensure!(retrier["JitterStrategy"] != "FULL", "the polling has jitter, which is not simulated");
+        ensure!(retrier["ErrorEquals"][0] == "ExportTaskPending", "the first retrier of CheckExportTask does not poll");
+        ensure!(retrier["JitterStrategy"] != "FULL", "the polling has jitter, which the simulation lacks");
         let number = |value: &Value, name: &str| value[name].as_f64().with_context(|| format!("{FILE}: {name} is not a number"));
         Ok(Self {
             wait_seconds: number(wait, "Seconds")?,
@@ -76,14 +75,14 @@ impl Workflow {
     }
 }
 
-/// A state by its name, however deep in the definition.
-fn state<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+/// Finds a state in the definition or in a nested processor.
+fn find_state<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => {
-            let here = fields.get("States").and_then(|states| states.get(name));
-            here.or_else(|| fields.values().find_map(|field| state(field, name)))
+            let state = fields.get("States").and_then(|states| states.get(name));
+            state.or_else(|| fields.values().find_map(|field| find_state(field, name)))
         }
-        Value::Array(items) => items.iter().find_map(|item| state(item, name)),
+        Value::Array(items) => items.iter().find_map(|item| find_state(item, name)),
         _ => None,
     }
 }
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_from_the_second_poll_on_up_to_the_most() {
+    fn delays_grow_from_the_second_poll_to_the_maximum() {
         let workflow =
             Workflow { wait_seconds: 3.0, interval_seconds: 2.0, backoff_rate: 2.0, max_delay_seconds: 5.0, max_attempts: 9, scale: 1.0 };
         assert_eq!([0, 1, 2, 3, 4].map(|polls| workflow.delay(polls)), [3.0, 2.0, 4.0, 5.0, 5.0]);
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_outlasts_a_task_of_a_day() {
+    fn the_workflow_polls_for_more_than_a_day() {
         let workflow = Workflow::read().unwrap();
         let waits: f64 = (0..=workflow.max_attempts).map(|polls| workflow.delay(polls)).sum();
         assert!(waits > 24.0 * 3600.0, "{waits} s");

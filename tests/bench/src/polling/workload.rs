@@ -1,4 +1,4 @@
-//! Export tasks as long as they may be: log-normal lengths, the same in every run.
+//! Lengths of export tasks: log-normal distributions with fixed seeds.
 
 use std::f64::consts::TAU;
 
@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 pub const TASKS: usize = 5_000;
 
-/// A task ends by itself after a day.
-const LONGEST_SECONDS: f64 = 24.0 * 3600.0;
+/// AWS ends a task after a day.
+const MAX_SECONDS: f64 = 24.0 * 3600.0;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
@@ -29,7 +29,7 @@ impl Workload {
         (0..TASKS).map(|_| self.length(normal(&mut random))).collect()
     }
 
-    /// So many tasks that stand for the whole: the workload's own, from the shortest to the longest, at even distances.
+    /// A representative sample: `count` of the workload's lengths at even distances, from short to long.
     pub fn sample(&self, count: usize) -> Vec<f64> {
         let mut all = self.task_seconds();
         all.sort_by(f64::total_cmp);
@@ -37,11 +37,11 @@ impl Workload {
     }
 
     fn length(&self, normal: f64) -> f64 {
-        (self.median_seconds * (self.sigma * normal).exp()).min(LONGEST_SECONDS)
+        (self.median_seconds * (self.sigma * normal).exp()).min(MAX_SECONDS)
     }
 }
 
-/// Of the standard normal distribution, by Box and Muller.
+/// A value of the standard normal distribution, by the Box-Muller transform.
 fn normal(random: &mut Rng) -> f64 {
     (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
 }

@@ -1,7 +1,7 @@
-//! The figures in the documents: blocks between `<!-- performance: NAME -->` and `<!-- end -->`, written from the results.
+//! Writes the figures into the documents, between `<!-- performance: NAME -->` and `<!-- end -->`.
 //!
-//! A block is a text with paths of the results in braces, `{scale.n100.seconds}`. A number gets commas between thousands; a map
-//! becomes a list of its values, each with its name behind it. `{bar create.zip_mb}` is the bar of a function's figure.
+//! A template has paths of the results in braces, such as `{scale.n100.seconds}`. A number gets commas between thousands. An object becomes a
+//! list of `value name`. `{bar create.zip_mb}` is the bar of a figure.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::{fetch, function_start::BARS, tool};
 const BEGIN: &str = "<!-- performance: ";
 const END: &str = "<!-- end -->";
 
-/// The documents that have blocks, each with its text as the results say it.
+/// The documents that have blocks, with their new texts.
 pub fn documents(results: &Value) -> Result<Vec<(PathBuf, String)>> {
     let mut documents = Vec::new();
     for folder in ["", "docs", "docs/decisions"] {
@@ -43,22 +43,20 @@ fn fill(document: &str, results: &Value) -> Result<String> {
     for part in parts {
         let (name, rest) = part.split_once(" -->").context("a block without a name")?;
         let (_, after) = rest.split_once(END).with_context(|| format!("the block {name} has no end"))?;
-        let Some((_, template)) = BLOCKS.iter().find(|(block, _)| *block == name) else { bail!("there is no block {name}") };
-        filled += &format!("{BEGIN}{name} -->{}{END}{after}", substituted(template, results)?);
+        let Some((_, template)) = BLOCKS.iter().find(|(block, _)| *block == name) else { bail!("the block {name} does not exist") };
+        filled += &format!("{BEGIN}{name} -->{}{END}{after}", substitute(template, results)?);
     }
     Ok(filled)
 }
 
-fn substituted(template: &str, results: &Value) -> Result<String> {
+fn substitute(template: &str, results: &Value) -> Result<String> {
     let mut parts = template.split('{');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (path, rest) = part.split_once('}').context("a path without an end")?;
         text += &match path.strip_prefix("bar ") {
             Some(path) => bar(path)?,
-            None => {
-                shown(figure(results, path).with_context(|| format!("the results have no {path}"))?).with_context(|| path.to_owned())?
-            }
+            None => format_value(figure(results, path).with_context(|| format!("the results have no {path}"))?).context(path.to_owned())?,
         };
         text += rest;
     }
@@ -66,21 +64,25 @@ fn substituted(template: &str, results: &Value) -> Result<String> {
 }
 
 fn bar(path: &str) -> Result<String> {
-    let (_, bar) =
-        BARS.into_iter().chain(tool::BARS).chain(fetch::BARS).find(|(of, _)| *of == path).with_context(|| format!("{path} has no bar"))?;
+    let (_, bar) = BARS
+        .into_iter()
+        .chain(tool::BARS)
+        .chain(fetch::BARS)
+        .find(|(figure, _)| *figure == path)
+        .with_context(|| format!("{path} has no bar"))?;
     let (Bar::AtLeast(value) | Bar::AtMost(value)) = bar;
     Ok(value.to_string())
 }
 
-fn shown(value: &Value) -> Result<String> {
+fn format_value(value: &Value) -> Result<String> {
     match value {
         Value::Number(number) => Ok(with_commas(&number.to_string())),
         Value::String(text) => Ok(text.clone()),
         Value::Object(map) => {
-            let items: Result<Vec<String>> = map.iter().map(|(name, value)| Ok(format!("{} {name}", shown(value)?))).collect();
+            let items: Result<Vec<String>> = map.iter().map(|(name, value)| Ok(format!("{} {name}", format_value(value)?))).collect();
             Ok(items?.join(", "))
         }
-        other => Err(anyhow!("{other} is no figure")),
+        other => Err(anyhow!("{other} is not a figure")),
     }
 }
 

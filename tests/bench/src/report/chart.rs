@@ -1,4 +1,4 @@
-//! The chart for docs/performance.md: bars, drawn as SVG.
+//! The chart for docs/performance.md: a bar chart in SVG.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,22 @@ use serde_json::Value;
 use crate::bars::figure;
 
 const WIDTH: f64 = 760.0;
-const LABELS: f64 = 200.0;
-const VALUES: f64 = 90.0;
-const BAR: f64 = 16.0;
+const LABEL_WIDTH: f64 = 200.0;
+const VALUE_WIDTH: f64 = 90.0;
+const BAR_HEIGHT: f64 = 16.0;
 const GAP: f64 = 6.0;
-const TITLE: f64 = 40.0;
+const TITLE_HEIGHT: f64 = 40.0;
 
 struct Panel {
     title: &'static str,
     unit: &'static str,
-    bars: Vec<(String, f64, bool)>,
+    bars: Vec<ChartBar>,
+}
+
+struct ChartBar {
+    label: &'static str,
+    value: f64,
+    is_this_project: bool,
 }
 
 pub fn draw(results: &Value) -> Result<String> {
@@ -29,13 +35,17 @@ pub fn draw(results: &Value) -> Result<String> {
         ("Process start to first answer, check-export-task", "ms", "check.start_ms"),
         ("Peak memory, create-export-task", "MiB", "create.peak_rss_mib"),
     ] {
-        let bars = languages.map(|(key, label)| Ok((label.to_owned(), number(&format!("function_start.{figure}.{key}"))?, key == "rust")));
-        panels.push(Panel { title, unit, bars: bars.into_iter().collect::<Result<_>>()? });
+        let bar = |(key, label)| {
+            let value = number(&format!("function_start.{figure}.{key}"))?;
+            Ok(ChartBar { label, value, is_this_project: key == "rust" })
+        };
+        panels.push(Panel { title, unit, bars: languages.into_iter().map(bar).collect::<Result<_>>()? });
     }
     let policies = [("", "This workflow"), (".fixed_5s", "Every 5 s"), (".fixed_30s", "Every 30 s"), (".fixed_60s", "Every 60 s")];
     let mut bars = Vec::new();
     for (key, label) in policies {
-        bars.push((label.to_owned(), 100.0 * number(&format!("polling.median_45s{key}.efficiency"))?, key.is_empty()));
+        let value = 100.0 * number(&format!("polling.median_45s{key}.efficiency"))?;
+        bars.push(ChartBar { label, value, is_this_project: key.is_empty() });
     }
     panels.push(Panel { title: "Share of the export slot's time that tasks of 45 s (median) use", unit: "%", bars });
     Ok(svg(&panels))
@@ -44,24 +54,24 @@ pub fn draw(results: &Value) -> Result<String> {
 fn svg(panels: &[Panel]) -> String {
     let mut y = 0.0;
     let mut body = String::new();
-    // A String takes whatever is written to it.
+    // Writing to a String cannot fail.
     for panel in panels {
         let _infallible = writeln!(body, r#"<text class="title" x="0" y="{}">{}</text>"#, y + 24.0, panel.title);
-        y += TITLE;
-        let largest = panel.bars.iter().map(|(_, value, _)| *value).fold(f64::MIN_POSITIVE, f64::max);
-        for (label, value, ours) in &panel.bars {
-            let width = (WIDTH - LABELS - VALUES) * value / largest;
-            let class = if *ours { "ours" } else { "other" };
-            let text = y + BAR - 4.0;
+        y += TITLE_HEIGHT;
+        let largest = panel.bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
+        for ChartBar { label, value, is_this_project } in &panel.bars {
+            let width = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) * value / largest;
+            let class = if *is_this_project { "ours" } else { "other" };
+            let text = y + BAR_HEIGHT - 4.0;
             let _infallible = writeln!(
                 body,
-                r#"<text x="{}" y="{text}" text-anchor="end">{label}</text><rect class="{class}" x="{LABELS}" y="{y}" width="{width:.1}" height="{BAR}"/><text x="{:.1}" y="{text}">{} {}</text>"#,
-                LABELS - 8.0,
-                LABELS + width + 6.0,
-                shown(*value),
+                r#"<text x="{}" y="{text}" text-anchor="end">{label}</text><rect class="{class}" x="{LABEL_WIDTH}" y="{y}" width="{width:.1}" height="{BAR_HEIGHT}"/><text x="{:.1}" y="{text}">{} {}</text>"#,
+                LABEL_WIDTH - 8.0,
+                LABEL_WIDTH + width + 6.0,
+                format_value(*value),
                 panel.unit
             );
-            y += BAR + GAP;
+            y += BAR_HEIGHT + GAP;
         }
     }
     let height = y + GAP;
@@ -73,6 +83,6 @@ fn svg(panels: &[Panel]) -> String {
     )
 }
 
-fn shown(value: f64) -> String {
+fn format_value(value: f64) -> String {
     if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }

@@ -1,7 +1,6 @@
-//! The roles: what each is for, that it permits what is done under it and nothing else, and that `docs/security.md` shows every
-//! statement.
+//! The roles: each allows exactly what its holder does, and `docs/security.md` shows every statement.
 //!
-//! What a workflow does is read from its definition. What a function does is seen when it runs, by `tests/e2e/tests/suite/roles.rs`.
+//! These tests read the actions of a workflow from its definition. `tests/e2e/tests/suite/roles.rs` observes the actions of the functions.
 
 mod needs;
 
@@ -16,7 +15,7 @@ use contract::{
 use needs::{needs_of_keys, needs_of_schedule, needs_of_workflow};
 use serde_json::{Value, json};
 
-/// Role, the template that makes it, what takes it on, and the resource whose work it is.
+/// A role, its template, the service that assumes it, and the resource that holds it.
 const ROLES: [(&str, &str, &str, &str); 7] = [
     ("PlanExportsRole", "infra/functions.yaml", "lambda.amazonaws.com", "PlanExportsFunction"),
     ("CreateExportTaskRole", "infra/functions.yaml", "lambda.amazonaws.com", "CreateExportTaskFunction"),
@@ -27,7 +26,7 @@ const ROLES: [(&str, &str, &str, &str); 7] = [
     ("ExportLogsScheduleRole", "infra/template.yaml", "scheduler.amazonaws.com", "ExportLogsSchedule"),
 ];
 
-/// What references stand for, written as the document writes it.
+/// The values of references, as in docs/security.md.
 const VALUES: [(&str, &str); 45] = [
     ("AWS::Partition", "aws"),
     ("AWS::Region", "<Region>"),
@@ -62,13 +61,13 @@ const VALUES: [(&str, &str); 45] = [
     ("ExportLogsScheduleDeadLetterQueue.Arn", "arn:aws:sqs:<Region>:<account>:<dead-letter queue>"),
     ("NotificationTopicArn", "arn:aws:sns:<Region>:<account>:<topic>"),
     ("NotificationKeyArn", "arn:aws:kms:<Region>:<account>:key/<topic's key>"),
-    // What the schedule's input is made of.
+    // The schedule's input.
     ("LogGroups", "/a"),
     ("SettleDays", "0"),
     ("Compact", "false"),
     ("TimeZone", "UTC"),
     ("Schedule", "DAILY"),
-    // Which role a resource has.
+    // The roles of resources.
     ("PlanExportsRole.Arn", "PlanExportsRole"),
     ("CreateExportTaskRole.Arn", "CreateExportTaskRole"),
     ("CheckExportTaskRole.Arn", "CheckExportTaskRole"),
@@ -90,10 +89,9 @@ struct Role {
     name: &'static str,
     service: &'static str,
     template: Template,
-    /// What takes it on.
     holder: &'static str,
     statements: Vec<Statement>,
-    /// The policy that it is taken on by.
+    /// The trust policy.
     trust: Value,
 }
 
@@ -102,7 +100,7 @@ fn roles() -> Vec<Role> {
         let template = load(file);
         let inline = template.json(property(&template, name, "Policies"));
         let mut policies: Vec<Value> = inline.as_array().expect("a list").iter().map(|policy| policy["PolicyDocument"].clone()).collect();
-        // Those that are attached to it afterwards.
+        // The policies that the template attaches afterwards.
         for (_, attached) in resources(&template.document, "AWS::IAM::Policy") {
             if attached["Roles"][0].as_str() == Some(name) {
                 policies.push(template.json(&attached["PolicyDocument"]));
@@ -115,20 +113,20 @@ fn roles() -> Vec<Role> {
 }
 
 #[test]
-fn each_function_workflow_and_schedule_has_a_role_of_its_own() {
-    let mut made = BTreeSet::new();
+fn each_function_workflow_and_schedule_has_its_own_role() {
+    let mut found = BTreeSet::new();
     for file in template::files() {
         let document = template::load(&file);
-        made.extend(resources(&document, "AWS::IAM::Role").into_iter().map(|(role, _)| (role, file.clone())));
+        found.extend(resources(&document, "AWS::IAM::Role").into_iter().map(|(role, _)| (role, file.clone())));
         for (name, policy) in resources(&document, "AWS::IAM::Policy") {
             let [role] = &policy["Roles"].as_sequence().expect("roles")[..] else { panic!("{name}: one role") };
-            assert!(ROLES.iter().any(|(known, of, ..)| role.as_str() == Some(*known) && *of == file), "{name}");
+            assert!(ROLES.iter().any(|(name, template, ..)| role.as_str() == Some(*name) && *template == file), "{name}");
         }
         for managed in ["AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group"] {
             assert!(resources(&document, managed).is_empty(), "{file}");
         }
     }
-    assert_eq!(made, ROLES.iter().map(|(role, file, ..)| ((*role).to_owned(), (*file).to_owned())).collect());
+    assert_eq!(found, ROLES.iter().map(|(role, file, ..)| ((*role).to_owned(), (*file).to_owned())).collect());
 
     for Role { name, template, holder, .. } in roles() {
         assert!(property(&template, name, "ManagedPolicyArns").is_null(), "{name}");
@@ -138,9 +136,9 @@ fn each_function_workflow_and_schedule_has_a_role_of_its_own() {
     }
 }
 
-/// Lambda tells no account when it takes on a role; the others do, and must tell this one.
+/// Lambda sends no account when it assumes a role. The other services do, and must send this account.
 #[test]
-fn a_role_is_taken_on_by_its_service_for_this_account_only() {
+fn only_its_service_can_assume_a_role_and_only_for_this_account() {
     for Role { name, service, trust, template, holder, .. } in roles() {
         let [statement] = &trust["Statement"].as_array().expect("statements")[..] else { panic!("one statement: {trust}") };
         assert_eq!((&statement["Effect"], &statement["Action"]), (&"Allow".into(), &"sts:AssumeRole".into()), "{name}");
@@ -152,7 +150,7 @@ fn a_role_is_taken_on_by_its_service_for_this_account_only() {
             "states.amazonaws.com" => {
                 assert_eq!((account, source), (&"<account>".into(), &"arn:aws:states:<Region>:<account>:stateMachine:*".into()), "{name}");
             }
-            // Its group, which a schedule is in that names none: the service gives no narrower source.
+            // The source is the schedule's group, because Scheduler sends nothing narrower. A schedule without a group is in `default`.
             _ => {
                 assert!(property(&template, holder, "GroupName").is_null(), "{holder}");
                 let group = "arn:aws:scheduler:<Region>:<account>:schedule-group/default";
@@ -163,7 +161,7 @@ fn a_role_is_taken_on_by_its_service_for_this_account_only() {
 }
 
 #[test]
-fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
+fn the_roles_of_workflows_and_schedules_allow_exactly_what_they_do() {
     for Role { name, service, template, holder, statements, .. } in roles() {
         let mut needs = match service {
             "states.amazonaws.com" => needs_of_workflow(&template, holder),
@@ -174,49 +172,49 @@ fn the_roles_of_workflows_and_schedules_permit_what_they_do_and_nothing_else() {
         let lacking: Vec<_> = lacking(&statements, &needs).iter().map(ToString::to_string).collect();
         assert!(lacking.is_empty(), "{name} lacks\n{}", lacking.join("\n"));
         let superfluous: Vec<_> = superfluous(&statements, &needs).iter().map(ToString::to_string).collect();
-        assert!(superfluous.is_empty(), "{name} has no use for\n{}", superfluous.join("\n"));
+        assert!(superfluous.is_empty(), "{name} does not need\n{}", superfluous.join("\n"));
     }
 }
 
-/// The rest of what the functions may do is compared with what they do, in a stack without a key, by `tests/e2e`.
+/// `tests/e2e` checks all other permissions of the functions, in a stack without a key.
 #[test]
-fn the_roles_of_functions_may_use_keys_for_what_they_read_write_and_publish() {
+fn the_roles_of_functions_allow_the_keys_of_all_that_they_read_write_and_publish() {
     for Role { name, statements, .. } in roles().iter().filter(|role| role.service == "lambda.amazonaws.com") {
         let uses_key = |statement: &Statement| statement.actions.iter().any(|action| action.starts_with("kms:"));
-        let (of_keys, others): (Vec<_>, Vec<_>) = statements.iter().cloned().partition(uses_key);
+        let (key_statements, others): (Vec<_>, Vec<_>) = statements.iter().cloned().partition(uses_key);
         let needs = needs_of_keys(&others);
-        assert_eq!(lacking(&of_keys, &needs), [], "{name}");
-        assert_eq!(superfluous(&of_keys, &needs), [], "{name}");
+        assert_eq!(lacking(&key_statements, &needs), [], "{name}");
+        assert_eq!(superfluous(&key_statements, &needs), [], "{name}");
     }
 }
 
-/// The archive's memory: what each function may do with settled windows, open windows, and reports. What lists the bucket lists them too.
-/// What the two in the middle need of the last two comes with the planned window.
+/// The archive's memory: manifests, open windows and reports. create-export-task and check-export-task get open windows and reports with the
+/// planned window. A function that may list the bucket may list these folders.
 #[test]
 fn each_function_reads_and_writes_its_part_of_the_memory() {
-    let (none, read, settle) = (&[][..], &["s3:GetObject"][..], &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"][..]);
+    let (none, read, change) = (&[][..], &["s3:GetObject"][..], &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"][..]);
     let expected = [
         ("PlanExportsRole", read, read, read),
         ("CreateExportTaskRole", read, none, none),
-        ("CheckExportTaskRole", settle, none, none),
-        ("ReportArchiveRole", settle, settle, &["s3:GetObject", "s3:PutObject"]),
+        ("CheckExportTaskRole", change, none, none),
+        ("ReportArchiveRole", change, change, &["s3:GetObject", "s3:PutObject"]),
     ];
     for (name, manifests, missing, runs) in expected {
         let role = roles().into_iter().find(|role| role.name == name).expect("a role");
         for (folder, expected) in [("manifests", manifests), ("missing", missing), ("runs", runs)] {
             let resource = format!("arn:aws:s3:::<bucket>/<S3Prefix>/{folder}/*");
-            let on_folder = role.statements.iter().filter(|statement| statement.resources.contains(&resource));
-            let found: BTreeSet<&str> = on_folder.flat_map(|statement| &statement.actions).map(String::as_str).collect();
+            let statements = role.statements.iter().filter(|statement| statement.resources.contains(&resource));
+            let found: BTreeSet<&str> = statements.flat_map(|statement| &statement.actions).map(String::as_str).collect();
             assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{name} {folder}");
         }
         let bucket = "arn:aws:s3:::<bucket>".to_owned();
-        let lists = |statement: &Statement| statement.actions == ["s3:ListBucket"] && statement.resources.contains(&bucket);
-        assert!(role.statements.iter().any(lists), "{name}");
+        let lists_bucket = |statement: &Statement| statement.actions == ["s3:ListBucket"] && statement.resources.contains(&bucket);
+        assert!(role.statements.iter().any(lists_bucket), "{name}");
     }
 }
 
 #[test]
-fn the_compaction_writes_its_answers_where_its_role_may() {
+fn the_role_of_the_compaction_allows_the_location_of_its_query_results() {
     let athena = load("infra/athena.yaml");
     let configuration = &property(&athena, "CompactionWorkGroup", "WorkGroupConfiguration")["ResultConfiguration"];
     let location = athena.text(&configuration["OutputLocation"]);
@@ -226,12 +224,12 @@ fn the_compaction_writes_its_answers_where_its_role_may() {
     );
 }
 
-/// In another account's bucket, the roles need the owner's leave as well, for the folder of this account.
+/// In another account's bucket, the roles also need the owner's permission for the folder of this account.
 #[test]
-fn the_owner_of_the_bucket_permits_what_roles_do_there_and_nothing_else() {
+fn the_owners_bucket_policy_allows_exactly_what_the_roles_do_there() {
     let mut owner = load("infra/archive.yaml");
-    let given = [("ExistingBucketName", "<bucket>"), ("ExistingBucketOwnerAccountId", "<owner>")];
-    owner.values.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let parameters = [("ExistingBucketName", "<bucket>"), ("ExistingBucketOwnerAccountId", "<owner>")];
+    owner.values.extend(parameters.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let output = owner.text(&owner.document["Outputs"]["BucketPolicyStatements"]["Value"]);
     let mut policy: Vec<Value> = serde_json::from_str(&output).expect("the output is JSON");
     policy.retain(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("ArchiveRoles")));
@@ -257,23 +255,23 @@ fn the_owner_of_the_bucket_permits_what_roles_do_there_and_nothing_else() {
     assert_eq!(superfluous(&policy, &needs), []);
 }
 
-/// The tables are those below the heading that has the role's name.
+/// Each role has a heading with its name, and a table below it.
 #[test]
 fn security_shows_every_statement_of_every_role() {
     let document = read("docs/security.md");
     let document = section(&document, "## Roles of functions and workflows");
-    let shown: BTreeSet<&str> = document.split("\n### `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
-    assert_eq!(shown, ROLES.iter().map(|(name, ..)| *name).collect());
+    let documented: BTreeSet<&str> = document.split("\n### `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert_eq!(documented, ROLES.iter().map(|(name, ..)| *name).collect());
     for Role { name, statements, .. } in roles() {
         let text = document.split(&format!("\n### `{name}`")).nth(1).and_then(|rest| rest.split("\n### ").next()).unwrap_or_default();
-        let shown = rows(text).into_iter().skip(2).map(|row| (code(row[0]), code(row[1]), code(row[2])));
+        let documented = rows(text).into_iter().skip(2).map(|row| (code(row[0]), code(row[1]), code(row[2])));
         let expected = statements.into_iter().map(|statement| (vec![statement.sid], statement.actions, statement.resources));
-        assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
+        assert_eq!(documented.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
     }
 }
 
 #[test]
-fn a_wildcard_stands_for_any_characters() {
+fn a_wildcard_matches_any_characters() {
     for (pattern, text, expected) in [
         ("*", "", true),
         ("arn:b/*/object.gz", "arn:b/x/y/object.gz", true),
@@ -288,7 +286,7 @@ fn a_wildcard_stands_for_any_characters() {
 }
 
 #[test]
-fn a_grant_is_superfluous_if_all_needs_are_permitted_without_it() {
+fn a_grant_is_superfluous_if_the_others_permit_all_needs() {
     let policy = statements(&json!({"Statement": [
         {"Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:b/x/*", "arn:b/y"]},
         {"Sid": "Publish", "Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",

@@ -1,4 +1,4 @@
-//! What Step Functions and EventBridge Scheduler do with a role, read from the workflow's definition and the schedule.
+//! The permissions that Step Functions and EventBridge Scheduler need, from the workflow's definition and the schedule.
 
 use contract::{
     policy::{Need, Statement},
@@ -15,7 +15,7 @@ const TOPICS_KEY: &str = "arn:aws:kms:<Region>:<account>:key/<topic's key>";
 const BUCKET: &str = "arn:aws:s3:::<bucket>";
 const WORK_BUCKET: &str = "arn:aws:s3:::<work bucket>";
 
-/// Its definition with the substitutions done.
+/// The definition of a state machine, with all substitutions.
 fn definition(template: &Template, machine: &str) -> Value {
     let file = [property(template, machine, "DefinitionUri"), property(template, machine, "DefinitionS3Location")];
     let file = file.into_iter().find_map(|file| file.as_str()).expect("a file");
@@ -27,12 +27,11 @@ fn definition(template: &Template, machine: &str) -> Value {
     serde_json::from_str(&text).expect("the definition is JSON")
 }
 
-/// What Step Functions does with the role of a state machine.
 pub fn needs_of_workflow(template: &Template, machine: &str) -> Vec<Need> {
     let name = &template.values[&format!("{machine}.Name")];
     let mut needs: Vec<Need> = states(&definition(template, machine)).iter().flat_map(|state| needs_of_state(state, name)).collect();
-    let set = |names: [&str; 2]| names.iter().any(|name| !property(template, machine, name).is_null());
-    assert!(set(["Logging", "LoggingConfiguration"]) && set(["Tracing", "TracingConfiguration"]), "{machine}");
+    let is_set = |names: [&str; 2]| names.iter().any(|name| !property(template, machine, name).is_null());
+    assert!(is_set(["Logging", "LoggingConfiguration"]) && is_set(["Tracing", "TracingConfiguration"]), "{machine}");
     // The Step Functions developer guide, "Logging in CloudWatch Logs" and "AWS X-Ray and Step Functions".
     needs.extend(
         ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries"]
@@ -40,14 +39,14 @@ pub fn needs_of_workflow(template: &Template, machine: &str) -> Vec<Need> {
             .chain(&["PutResourcePolicy", "DescribeResourcePolicies"])
             .map(|action| Need::new(&format!("logs:{action}"), "*")),
     );
-    needs.push(Need::new("logs:DescribeLogGroups", LIST_OF_LOG_GROUPS));
+    needs.push(Need::new("logs:DescribeLogGroups", ALL_LOG_GROUPS));
     let xray = ["PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"];
     needs.extend(xray.iter().map(|action| Need::new(&format!("xray:{action}"), "*")));
     needs
 }
 
-/// What DescribeLogGroups is judged by, whichever log groups are asked for.
-const LIST_OF_LOG_GROUPS: &str = "arn:aws:logs:<Region>:<account>:log-group::log-stream:";
+/// The resource of DescribeLogGroups, for every selection.
+const ALL_LOG_GROUPS: &str = "arn:aws:logs:<Region>:<account>:log-group::log-stream:";
 
 fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
     if state.kind() == "Map" {
@@ -64,13 +63,12 @@ fn needs_of_state(state: &State, machine: &str) -> Vec<Need> {
         "athena:getQueryResults" => {
             vec![Need::new("athena:GetQueryResults", WORKGROUP), Need::new("s3:GetObject", format!("{WORK_BUCKET}/compaction/query.csv"))]
         }
-        other => panic!("{}: which permissions does {other} need?", state.name),
+        other => panic!("{}: add the permissions of {other}", state.name),
     }
 }
 
-/// A Distributed Map starts, follows and ends executions of the state machine itself. The developer guide's "IAM policies for
-/// using Distributed Map states" has the executions as `<machine>:*`; the executions of the items are named `<machine>/<label>:*`.
-/// Nothing is redriven: what a run left undone is for a new one.
+/// A Distributed Map starts, describes and stops executions of its own state machine. In the developer guide's "IAM policies for using
+/// Distributed Map states", they are `<machine>:*`. The executions of the items are named `<machine>/<label>:*`. A run is never redriven.
 fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
     assert_eq!(state.fields["ItemProcessor"]["ProcessorConfig"]["Mode"], "DISTRIBUTED", "{}", state.name);
     let label = state.fields["Label"].as_str().expect("a label");
@@ -81,14 +79,14 @@ fn needs_of_map(state: &State, machine: &str) -> Vec<Need> {
         needs.extend([Need::new(action, &run), Need::new(action, &item)]);
     }
     needs.extend(state.fields.get("ItemReader").into_iter().flat_map(|reader| needs_of_items(reader, "s3:getObject", &["s3:GetObject"])));
-    // Large results are written in parts, and read again to make the list of them.
+    // The writer uses multipart uploads, and reads the results again to list them.
     let writes = ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"];
     needs.extend(state.fields.get("ResultWriter").into_iter().flat_map(|writer| needs_of_items(writer, "s3:putObject", &writes)));
     needs
 }
 
-/// The same guide, "Reading from an Amazon S3 dataset" and "Writing results to an Amazon S3 bucket". Which object it is, plan-exports
-/// says, below `plans/` of the work bucket, or Athena, which writes its answers below `compaction/`.
+/// The same guide, "Reading from an Amazon S3 dataset" and "Writing results to an Amazon S3 bucket". plan-exports writes items below `plans/`
+/// of the work bucket. Athena writes its results below `compaction/`.
 fn needs_of_items(field: &Value, integration: &str, actions: &[&str]) -> Vec<Need> {
     assert_eq!(field["Resource"], format!("arn:aws:states:::{integration}"), "{field}");
     let parameters = &field["Parameters"];
@@ -103,8 +101,7 @@ fn needs_of_items(field: &Value, integration: &str, actions: &[&str]) -> Vec<Nee
     actions.iter().map(|action| Need::new(action, &object)).collect()
 }
 
-/// The developer guide's "IAM policies for Step Functions workflow executions", Run a Job (.sync): it hears of the end by a rule
-/// of EventBridge.
+/// The developer guide's "IAM policies for Step Functions workflow executions", Run a Job (.sync): a rule of EventBridge reports the end.
 fn needs_of_nested(machine: &str) -> Vec<Need> {
     let execution = format!("{}:run", machine.replace(":stateMachine:", ":execution:"));
     let rule = "arn:aws:events:<Region>:<account>:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
@@ -116,12 +113,11 @@ fn needs_of_nested(machine: &str) -> Vec<Need> {
 
 const WORKGROUP: &str = "arn:aws:athena:<Region>:<account>:workgroup/<stack>-compaction";
 
-/// Kinds of queries, told by their words: what Athena asks of Glue, and for which tables.
+/// The kinds of queries by their keywords: the table, and Athena's calls of Glue.
 ///
-/// The Athena user guide's "Configure access to databases and tables in the AWS Glue Data Catalog" has the actions of partitions
-/// that are added (MSCK REPAIR TABLE). Whether ADD, DROP and SET LOCATION, which updates one, go one by one or in batches is not documented:
-/// they need both. Those of a SELECT are the reading ones among those that Step Functions gives a
-/// state machine with queries.
+/// The Athena user guide's "Configure access to databases and tables in the AWS Glue Data Catalog" has the actions for added partitions (MSCK
+/// REPAIR TABLE). AWS does not document whether ADD, DROP and SET LOCATION use single or batch calls, so they need both. A SELECT needs the
+/// reading actions of the policy that Step Functions generates.
 const QUERIES: [(&str, &str, &[&str]); 4] = [
     ("SET LOCATION", "compacted_logs", &["GetTable", "GetPartitions", "GetPartition", "BatchUpdatePartition", "UpdatePartition"]),
     (
@@ -141,8 +137,8 @@ fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
     assert_eq!(WORKGROUP.rsplit('/').next(), Some(work_group));
     let glue = |resource: &str| format!("arn:aws:glue:<Region>:<account>:{resource}");
     let kinds: Vec<_> = QUERIES.iter().filter(|(words, ..)| query.contains(words)).collect();
-    assert!(!kinds.is_empty(), "which kind of query is this? {query}");
-    // `.sync` asks until the query has ended, and stops it where the execution is stopped.
+    assert!(!kinds.is_empty(), "add the kind of this query: {query}");
+    // `.sync` polls the query, and stops it if the execution is stopped.
     let athena = ["StartQueryExecution", "GetQueryExecution", "StopQueryExecution"];
     let mut needs: Vec<_> = athena.map(|action| Need::new(&format!("athena:{action}"), WORKGROUP)).into();
     needs.push(Need::new("athena:GetDataCatalog", "arn:aws:athena:<Region>:<account>:datacatalog/AwsDataCatalog"));
@@ -150,20 +146,21 @@ fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
         needs.extend(["catalog", "database/default", "database/<database>"].map(|resource| Need::new(action, glue(resource))));
     }
     for (_, table, actions) in kinds {
-        // An action on a table needs the permission on everything above it too.
+        // An action on a table also needs the permission on its database and on the catalog.
         let resources = ["catalog".to_owned(), "database/<database>".to_owned(), format!("table/<database>/{table}")];
         for action in *actions {
             needs.extend(resources.iter().map(|resource| Need::new(&format!("glue:{action}"), glue(resource))));
         }
     }
     let writes_parquet = query.contains("UNLOAD");
-    let (of_bucket, of_object) = (["GetBucketLocation", "ListBucket"], ["PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"]);
+    let (bucket_actions, object_actions) =
+        (["GetBucketLocation", "ListBucket"], ["PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"]);
     for bucket in [BUCKET, WORK_BUCKET] {
-        needs.extend(of_bucket.map(|action| Need::new(&format!("s3:{action}"), bucket)));
+        needs.extend(bucket_actions.map(|action| Need::new(&format!("s3:{action}"), bucket)));
     }
-    // The answer of each query is written, too.
+    // Athena also writes the result of each query.
     needs.push(Need::new("s3:ListBucketMultipartUploads", WORK_BUCKET));
-    needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{WORK_BUCKET}/compaction/query.csv"))));
+    needs.extend(object_actions.map(|action| Need::new(&format!("s3:{action}"), format!("{WORK_BUCKET}/compaction/query.csv"))));
     if query.contains("SELECT") {
         needs.extend(
             ["log_group=/x/year=2026/month=10/task/stream/000000.gz", "manifests/year=2026/month=10/row.json", "parquet/file"]
@@ -172,12 +169,13 @@ fn needs_of_query(query: &str, work_group: &str) -> Vec<Need> {
     }
     if writes_parquet {
         needs.push(Need::new("s3:ListBucketMultipartUploads", BUCKET));
-        needs.extend(of_object.map(|action| Need::new(&format!("s3:{action}"), format!("{BUCKET}/<S3Prefix>/parquet/log_group=/x/file"))));
+        needs.extend(
+            object_actions.map(|action| Need::new(&format!("s3:{action}"), format!("{BUCKET}/<S3Prefix>/parquet/log_group=/x/file"))),
+        );
     }
     needs
 }
 
-/// What EventBridge Scheduler does with the role of a schedule.
 pub fn needs_of_schedule(template: &Template, schedule: &str) -> Vec<Need> {
     let target = property(template, schedule, "Target");
     let mut needs = vec![Need::new("states:StartExecution", template.text(&target["Arn"]))];
@@ -186,7 +184,7 @@ pub fn needs_of_schedule(template: &Template, schedule: &str) -> Vec<Need> {
     needs
 }
 
-/// S3 uses the archive's key in the name of whoever reads or writes there, and Amazon SNS the topic's in the name of the publisher.
+/// S3 uses the archive's key for the role that reads or writes there. Amazon SNS uses the topic's key for the publisher.
 pub fn needs_of_keys(statements: &[Statement]) -> Vec<Need> {
     let via_s3 = |action| Need::new(action, KEY).with("kms:ViaService", "s3.<Region>.amazonaws.com");
     let via_sns = |action| Need::new(action, TOPICS_KEY).with("kms:ViaService", "sns.<Region>.amazonaws.com");

@@ -1,4 +1,4 @@
-//! Bodies and the few shapes of response the stand-in itself gives.
+//! Bodies, and the responses of the stand-in itself.
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// The body of every response: made here, or passed on from the local AWS as it comes.
+/// The body of every response: the stand-in's, or a stream from the local AWS.
 pub(crate) type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
-/// A body that is all there.
+/// A complete body.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A JSON response for the controls.
+/// A response of the control endpoints.
 pub(crate) fn control_json(status: StatusCode, value: &Value) -> Response<Body> {
     respond(status, "application/json", value)
 }
 
-/// A JSON response of an AWS operation, with the request id that SDKs report.
+/// A response of an AWS operation, with the request id that SDKs report.
 pub(crate) fn aws_json(value: &Value) -> Response<Body> {
     with_request_id(respond(StatusCode::OK, "application/x-amz-json-1.1", value))
 }
 
-/// An error of an AWS operation.
+/// An error response of an AWS operation.
 pub(crate) fn aws_error(error: &ApiError) -> Response<Body> {
     let status = StatusCode::from_u16(error.http_status).unwrap_or(StatusCode::BAD_REQUEST);
     let body = json!({ "__type": error.name, "message": error.message });
@@ -42,7 +42,7 @@ fn respond(status: StatusCode, content_type: &'static str, value: &Value) -> Res
 }
 
 fn with_request_id(mut response: Response<Body>) -> Response<Body> {
-    // A UUID is visible ASCII, so that the conversion has no way to fail; no header is better than a panic all the same.
+    // A UUID is always a valid header value.
     if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()) {
         response.headers_mut().insert("x-amzn-requestid", id);
     }

@@ -1,6 +1,6 @@
-//! The one place that reads the clock: tasks carry times in epoch milliseconds, as CloudWatch's do.
+//! The only module that reads the clock.
 
-/// Now, in epoch milliseconds.
+/// The time in epoch milliseconds, as in CloudWatch.
 pub(crate) fn now_millis() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }

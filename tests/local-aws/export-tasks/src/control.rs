@@ -1,4 +1,4 @@
-//! The controls: `/_local/...` tells the stand-in what to do next, and shows what it did.
+//! The control endpoints below `/_local/`: settings, faults, the age of log groups, and the journals.
 
 mod fault;
 
@@ -13,21 +13,21 @@ use crate::local::{Call, Local, Settings};
 use crate::overlay::Overlay;
 use crate::s3::query_pairs;
 
-/// Retention periods CloudWatch Logs knows.
+/// The retention periods that CloudWatch Logs allows.
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// With it, even a window of five minutes takes longer than a task may.
+/// At this maximum, a window of four minutes already takes more than 24 hours.
 const MAX_HOURS_PER_DAY: f64 = 10_000.0;
 const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 
 /// Answers a control request.
 pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Body> {
     let (method, path) = (&parts.method, parts.uri.path());
-    let done = match (method.as_str(), path) {
-        ("GET", "/_local/export-tasks") => Ok(show(local)),
+    let result = match (method.as_str(), path) {
+        ("GET", "/_local/export-tasks") => Ok(describe(local)),
         ("PUT", "/_local/export-tasks") => change_settings(local, body),
         ("GET", "/_local/export-tasks/journal") => Ok(journal(local, parts)),
         ("GET", "/_local/export-tasks/faults") => Ok(json!({ "faults": local.state().faults.list() })),
-        ("POST", "/_local/export-tasks/faults") => fault::read(body).map(|fault| {
+        ("POST", "/_local/export-tasks/faults") => fault::parse(body).map(|fault| {
             let mut state = local.state();
             state.faults.add(fault);
             json!({ "faults": state.faults.list() })
@@ -37,10 +37,10 @@ pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Bod
             Ok(json!({ "faults": [] }))
         }
         ("PUT", "/_local/log-groups") => overlay_log_group(local, body),
-        ("GET", "/_local/requests") => Ok(local.state().requests.show()),
+        ("GET", "/_local/requests") => Ok(local.state().requests.describe()),
         _ => return no_such_control(method, path),
     };
-    match done {
+    match result {
         Ok(answer) => control_json(StatusCode::OK, &answer),
         Err(error) => control_json(StatusCode::BAD_REQUEST, &json!({ "message": format!("{error:#}") })),
     }
@@ -48,13 +48,13 @@ pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Bod
 
 fn no_such_control(method: &Method, path: &str) -> Response<Body> {
     let message = format!(
-        "There is no control {method} {path}. Controls: GET and PUT /_local/export-tasks, GET, POST and DELETE \
+        "The control {method} {path} does not exist. Controls: GET and PUT /_local/export-tasks, GET, POST and DELETE \
          /_local/export-tasks/faults, GET /_local/export-tasks/journal, PUT /_local/log-groups, GET /_local/requests."
     );
     control_json(StatusCode::NOT_FOUND, &json!({ "message": message }))
 }
 
-fn show(local: &Local) -> Value {
+fn describe(local: &Local) -> Value {
     let settings = local.settings();
     let state = local.state();
     json!({
@@ -78,7 +78,7 @@ fn journal(local: &Local, parts: &Parts) -> Value {
     json!({ "journal": local.state().journal.iter().filter(matches).collect::<Vec<_>>() })
 }
 
-/// What stays away stays as it is.
+/// An absent field keeps its value.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewSettings {
@@ -92,13 +92,13 @@ struct NewSettings {
 fn change_settings(local: &Local, body: &[u8]) -> Result<Value> {
     const DAY: u64 = 24 * 60 * 60 * 1000;
     let new: NewSettings = serde_json::from_slice(body)?;
-    let was = local.settings();
+    let old = local.settings();
     let settings = Settings {
-        pending_ms: new.pending_ms.unwrap_or(was.pending_ms),
-        running_ms: new.running_ms.unwrap_or(was.running_ms),
-        cancel_ms: new.cancel_ms.unwrap_or(was.cancel_ms),
-        max_file_bytes: new.max_file_bytes.unwrap_or(was.max_file_bytes),
-        hours_per_day: new.hours_per_day.unwrap_or(was.hours_per_day),
+        pending_ms: new.pending_ms.unwrap_or(old.pending_ms),
+        running_ms: new.running_ms.unwrap_or(old.running_ms),
+        cancel_ms: new.cancel_ms.unwrap_or(old.cancel_ms),
+        max_file_bytes: new.max_file_bytes.unwrap_or(old.max_file_bytes),
+        hours_per_day: new.hours_per_day.unwrap_or(old.hours_per_day),
     };
     ensure!([settings.pending_ms, settings.running_ms, settings.cancel_ms].iter().all(|ms| *ms <= DAY), "give at most {DAY} milliseconds");
     let largest = Settings::default().max_file_bytes;
@@ -110,7 +110,7 @@ fn change_settings(local: &Local, body: &[u8]) -> Result<Value> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AgedLogGroup {
+struct LogGroupOverlay {
     log_group_name: String,
     creation_time: Option<u64>,
     retention_in_days: Option<i64>,
@@ -119,10 +119,10 @@ struct AgedLogGroup {
 }
 
 fn overlay_log_group(local: &Local, body: &[u8]) -> Result<Value> {
-    let group: AgedLogGroup = serde_json::from_slice(body)?;
+    let group: LogGroupOverlay = serde_json::from_slice(body)?;
     let (days, class, policy) = (group.retention_in_days, group.log_group_class, group.retention_policy_name);
-    ensure!(days.is_none_or(|days| RETENTION_DAYS.contains(&days)), "retentionInDays: CloudWatch Logs knows {RETENTION_DAYS:?}");
-    ensure!(class.as_deref().is_none_or(|class| CLASSES.contains(&class)), "logGroupClass: CloudWatch Logs knows {CLASSES:?}");
+    ensure!(days.is_none_or(|days| RETENTION_DAYS.contains(&days)), "retentionInDays: give one of {RETENTION_DAYS:?}");
+    ensure!(class.as_deref().is_none_or(|class| CLASSES.contains(&class)), "logGroupClass: give one of {CLASSES:?}");
     ensure!(policy.as_deref() != Some(""), "retentionPolicyName is empty");
     let creation_time = group.creation_time.map(i64::try_from).transpose()?;
     let mut state = local.state();

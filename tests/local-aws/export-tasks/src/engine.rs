@@ -1,4 +1,4 @@
-//! A second Step Functions beside the local AWS: the one that knows a run answers for it.
+//! A second Step Functions engine. It answers the requests about its executions; the local AWS answers all others.
 
 use bytes::Bytes;
 use hyper::Response;
@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::forward;
 use crate::upstream::Upstream;
 
-/// What concerns executions. State machines are deployed to the local AWS, which answers for them.
+/// The operations on executions. State machines are in the local AWS.
 const OPERATIONS: [&str; 7] = [
     "AWSStepFunctions.StartExecution",
     "AWSStepFunctions.StopExecution",
@@ -21,14 +21,14 @@ const OPERATIONS: [&str; 7] = [
     "AWSStepFunctions.DescribeMapRun",
 ];
 
-/// The second engine's answer; none where the local AWS is to be asked.
+/// The engine's answer. `None`: the local AWS must answer.
 pub(crate) async fn answer(engine: &Upstream, parts: &Parts, body: &Bytes) -> Option<Response<Body>> {
     let target = parts.headers.get("x-amz-target")?.to_str().ok()?;
     if !OPERATIONS.contains(&target) {
         return None;
     }
     let mut parts = parts.clone();
-    // The answer must be readable here.
+    // Without compression, the stand-in can read the answer.
     parts.headers.remove(ACCEPT_ENCODING);
     let answer = match forward::forward(engine, parts, body.clone()).await {
         Ok(answer) => forward::collect(answer).await,

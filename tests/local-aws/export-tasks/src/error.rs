@@ -1,4 +1,4 @@
-//! What the three operations answer when they refuse: AWS's error name, its message, and the HTTP status.
+//! Errors of the export operations: AWS's error name and message, and the HTTP status.
 
 use crate::upstream::UpstreamError;
 
@@ -11,7 +11,7 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// An error of the caller's making: HTTP 400, as AWS JSON 1.1 has it.
+    /// An error that the caller caused: HTTP 400, as in AWS JSON 1.1.
     pub(crate) fn new(name: &str, message: impl Into<String>) -> Self {
         Self { http_status: 400, name: name.to_owned(), message: message.into() }
     }

@@ -1,5 +1,4 @@
-//! Faults a test has ordered: an error or an empty page instead of an answer, an answer that gets lost or comes late, or a task that
-//! takes another end.
+//! Injected faults. For a call: an error, an empty page, a lost or a late response. For a task: another status, or no record at all.
 
 use std::time::Duration;
 
@@ -7,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 
-/// What a fault does when it strikes.
+/// The effect of a fault, as the control endpoint takes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
 pub(crate) enum Effect {
-    /// The operation is refused before anything else is looked at.
+    /// The operation fails before any other check.
     Error {
         operation: String,
         error: String,
@@ -22,41 +21,41 @@ pub(crate) enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,
     },
-    /// The operation is carried out, and the connection is closed without an answer.
+    /// The operation is executed, and the connection is closed without a response.
     DropResponse {
         operation: String,
         drop_response: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,
     },
-    /// The operation is carried out, and its answer comes late.
+    /// The operation is executed, and its response comes late.
     Delay {
         operation: String,
         delay_ms: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         key_suffix: Option<String>,
     },
-    /// A page of a listing is preceded by an empty one, or by as many in a row as there are to strike.
+    /// An empty page comes before a page of a listing. `in_a_row`: all empty pages come before the same page.
     EmptyPage {
         operation: String,
         empty_page: bool,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         in_a_row: bool,
     },
-    /// The next task created ends, or sticks, in this status.
+    /// The next task ends in this status, or stays in it until it is cancelled.
     Status {
         status: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
-        /// So much older than it is.
+        /// Added to the task's age.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         age_ms: Option<u32>,
     },
-    /// The next task created is never seen.
+    /// The next create answers with an id, but creates no task.
     Vanish { vanishes: bool },
 }
 
-/// A fault, for every log group or one, that strikes a number of times.
+/// A fault for one or all log groups. It applies `times` times.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Fault {
@@ -67,46 +66,43 @@ pub(crate) struct Fault {
     pub(crate) times: u64,
 }
 
-/// What a fault has in store for a task.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Fate {
-    Ordered(Ordered),
-    /// Its id is answered, and nobody ever sees it.
+pub(crate) enum TaskFault {
+    Status(ForcedStatus),
     Vanish,
 }
 
-/// The status in which a task ends, or sticks.
+/// The status in which a task ends or stays.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ordered {
+pub(crate) struct ForcedStatus {
     pub(crate) status: String,
     pub(crate) message: Option<String>,
     pub(crate) age_ms: u32,
 }
 
-/// The call a fault may strike.
+/// The part of a call that selects a fault.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Target<'a> {
     pub(crate) operation: &'a str,
     pub(crate) log_group: Option<&'a str>,
-    /// Of an S3 object.
+    /// The key of an S3 object.
     pub(crate) key: Option<&'a str>,
-    /// It goes on after so many empty pages.
+    /// The number of empty pages before this request.
     pub(crate) empty_pages: u32,
 }
 
-/// What a fault does to a call.
 #[derive(Clone, Debug)]
-pub(crate) enum Strike {
+pub(crate) enum CallFault {
     Error(ApiError),
     DropResponse,
     Delay(Duration),
-    /// The first before a page, or one that follows others.
+    /// With its position among consecutive empty pages.
     EmptyPage {
         number: u32,
     },
 }
 
-/// All faults still to strike, in the order they were given: the first that fits strikes.
+/// The pending faults in the order in which they were injected. The first one that fits applies.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
@@ -123,8 +119,8 @@ impl Faults {
         &self.0
     }
 
-    /// The strike for a call, if one is due.
-    pub(crate) fn strike(&mut self, call: Target<'_>) -> Option<Strike> {
+    /// Takes the fault of a call, if it has one.
+    pub(crate) fn take_call_fault(&mut self, call: Target<'_>) -> Option<CallFault> {
         let fault = self.take(call.log_group, |effect| match effect {
             Effect::Error { operation, key_suffix, .. }
             | Effect::DropResponse { operation, key_suffix, .. }
@@ -136,26 +132,26 @@ impl Faults {
             Effect::Status { .. } | Effect::Vanish { .. } => false,
         })?;
         match fault.effect {
-            Effect::Error { error, message, http_status, .. } => Some(Strike::Error(ApiError {
+            Effect::Error { error, message, http_status, .. } => Some(CallFault::Error(ApiError {
                 http_status,
                 message: message.unwrap_or_else(|| default_message(&error).to_owned()),
                 name: error,
             })),
-            Effect::DropResponse { .. } => Some(Strike::DropResponse),
-            Effect::Delay { delay_ms, .. } => Some(Strike::Delay(Duration::from_millis(delay_ms))),
-            Effect::EmptyPage { .. } => Some(Strike::EmptyPage { number: call.empty_pages + 1 }),
+            Effect::DropResponse { .. } => Some(CallFault::DropResponse),
+            Effect::Delay { delay_ms, .. } => Some(CallFault::Delay(Duration::from_millis(delay_ms))),
+            Effect::EmptyPage { .. } => Some(CallFault::EmptyPage { number: call.empty_pages + 1 }),
             Effect::Status { .. } | Effect::Vanish { .. } => None,
         }
     }
 
-    /// The fate of a task that is being created for `log_group`, if one is in store.
-    pub(crate) fn fate(&mut self, log_group: &str) -> Option<Fate> {
+    /// Takes the fault of the next task of `log_group`, if it has one.
+    pub(crate) fn take_task_fault(&mut self, log_group: &str) -> Option<TaskFault> {
         let fault = self.take(Some(log_group), |effect| matches!(effect, Effect::Status { .. } | Effect::Vanish { .. }))?;
         match fault.effect {
             Effect::Status { status, message, age_ms } => {
-                Some(Fate::Ordered(Ordered { status, message, age_ms: age_ms.unwrap_or_default() }))
+                Some(TaskFault::Status(ForcedStatus { status, message, age_ms: age_ms.unwrap_or_default() }))
             }
-            Effect::Vanish { .. } => Some(Fate::Vanish),
+            Effect::Vanish { .. } => Some(TaskFault::Vanish),
             Effect::Error { .. } | Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::EmptyPage { .. } => None,
         }
     }
@@ -174,7 +170,7 @@ impl Faults {
     }
 }
 
-/// The HTTP status AWS gives an error: its own failures are 5xx, all else is the caller's.
+/// AWS's HTTP status for an error.
 pub(crate) fn default_http_status(error: &str) -> u16 {
     match error {
         "ServiceUnavailable" | "ServiceUnavailableException" | "SlowDown" => 503,
@@ -196,6 +192,6 @@ fn default_message(error: &str) -> &'static str {
         "AccessDenied" => "Access Denied",
         "NoSuchBucket" => "The specified bucket does not exist",
         "NoSuchKey" => "The specified key does not exist.",
-        _ => "A fault ordered for a test.",
+        _ => "A fault injected by a test.",
     }
 }

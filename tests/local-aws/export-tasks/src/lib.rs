@@ -1,10 +1,12 @@
-//! A faithful stand-in for CloudWatch Logs' three export calls, in front of a local AWS that lacks them.
+//! A stand-in for the three export calls of CloudWatch Logs, in front of a local AWS that lacks them.
 //!
-//! It is a reverse proxy: CreateExportTask, DescribeExportTasks and CancelExportTask are answered here, the answers of
-//! DescribeLogGroups can be given another age, those of DescribeLogStreams are made like AWS's, `/_local/...` tells the stand-in what to do next, and everything
-//! else goes to the local AWS unchanged, or to a second Step Functions where that one knows the run. What it imitates, from which source, and proved by which test stands in `docs/local-aws.md`.
+//! It is a reverse proxy with these tasks:
+//! - It answers CreateExportTask, DescribeExportTasks and CancelExportTask.
+//! - It changes the age of log groups in DescribeLogGroups, and makes DescribeLogStreams answer like AWS's.
+//! - Its control endpoints, `/_local/...`, change settings and inject faults.
+//! - It forwards requests about executions to a second Step Functions engine, and everything else to the local AWS.
 //!
-//! There is no global state: each [`serve`] is a stand-in of its own.
+//! `docs/local-aws.md` lists each behaviour with its source and its test. [`serve`] has no global state.
 
 mod api;
 mod body;

@@ -17,28 +17,28 @@ use crate::requests::Requests;
 use crate::scope::Caller;
 use crate::upstream::Upstream;
 
-/// Calls remembered; the oldest go first.
+/// The maximum number of calls in the journal. The oldest are dropped.
 const JOURNAL_LENGTH: usize = 10_000;
 
-/// How long tasks take, and how large their files become.
+/// The durations of tasks, and the size of their files.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
     /// From creation until RUNNING.
     pub(crate) pending_ms: u64,
-    /// From RUNNING until the end; longer where writing takes longer.
+    /// From RUNNING until the end. Writing can take longer.
     pub(crate) running_ms: u64,
     /// From the request to cancel until CANCELLED.
     pub(crate) cancel_ms: u64,
-    /// Compressed bytes at which a file is closed and the next begun.
+    /// The compressed size at which the next file begins.
     pub(crate) max_file_bytes: u64,
-    /// Hours of a task's own clock per day of its window; 0 is off: the task then took as long as it really did.
-    #[serde(skip_serializing_if = "is_off")]
+    /// The simulated hours of a task per day of its window. With 0, a task takes its real time.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) hours_per_day: f64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_off(hours_per_day: &f64) -> bool {
+fn is_zero(hours_per_day: &f64) -> bool {
     *hours_per_day == 0.0
 }
 
@@ -48,7 +48,7 @@ impl Default for Settings {
     }
 }
 
-/// One call of an export operation, for tests to assert what was really asked.
+/// A call of an export operation, for the assertions of tests.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Call {
@@ -60,10 +60,10 @@ pub(crate) struct Call {
     pub(crate) outcome: Value,
 }
 
-/// Work that outlives the request that began it.
+/// Work that continues after the request that started it.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Everything that changes, behind one lock that is never held across an await.
+/// The mutable state. Its lock is never held across an await.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) tasks: Vec<ExportTask>,
@@ -71,7 +71,7 @@ pub(crate) struct State {
     pub(crate) overlays: BTreeMap<String, Overlay>,
     pub(crate) journal: VecDeque<Call>,
     pub(crate) requests: Requests,
-    /// Accounts that have called: among them the owner of a foreign bucket is found.
+    /// The accounts that have called. One of them can own a bucket of another account.
     pub(crate) accounts: BTreeSet<String>,
 }
 
@@ -83,17 +83,17 @@ impl State {
         self.journal.push_back(call);
     }
 
-    /// Refuses while the caller's account has an active task in the Region.
-    pub(crate) fn slot_free(&self, caller: &Caller) -> Result<(), ApiError> {
-        let busy = self.tasks.iter().any(|task| task.caller == *caller && task.status.is_active());
-        if busy { Err(ApiError::limit_exceeded()) } else { Ok(()) }
+    /// An account has one slot for active tasks per Region.
+    pub(crate) fn require_free_slot(&self, caller: &Caller) -> Result<(), ApiError> {
+        let is_busy = self.tasks.iter().any(|task| task.caller == *caller && task.status.is_active());
+        if is_busy { Err(ApiError::limit_exceeded()) } else { Ok(()) }
     }
 }
 
 /// One stand-in.
 pub(crate) struct Local {
     pub(crate) upstream: Upstream,
-    /// The Step Functions that runs the workflow, where that is not the local AWS's.
+    /// A second Step Functions engine.
     pub(crate) engine: Option<Upstream>,
     settings: watch::Sender<Settings>,
     jobs: mpsc::UnboundedSender<Job>,
@@ -106,7 +106,6 @@ impl Local {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics under the lock; should it happen all the same, the other callers need an answer more than purity.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,7 +113,7 @@ impl Local {
         *self.settings.borrow()
     }
 
-    /// Changes settings; tasks already under way follow.
+    /// Changes the settings, also for running tasks.
     pub(crate) fn change_settings(&self, settings: Settings) {
         self.settings.send_replace(settings);
     }
@@ -125,14 +124,14 @@ impl Local {
 
     /// Runs a job until it ends or the server does.
     pub(crate) fn start(&self, job: Job) {
-        // The receiver lives as long as the server, and no request is served without it.
+        // The server owns the receiver.
         if self.jobs.send(job).is_err() {
-            tracing::error!("the server has ended; an export task was not started");
+            tracing::error!("the server has ended, so the export task does not start");
         }
     }
 
-    /// Moves a task on, unless its status is not one of those it may come from. `took` is what its own clock says.
-    pub(crate) fn advance(&self, task_id: &str, from: &[TaskStatus], to: TaskStatus, message: String, took: Option<i64>) -> bool {
+    /// Changes the status of a task if it is one of `from`. Returns whether it did.
+    pub(crate) fn advance(&self, task_id: &str, from: &[TaskStatus], to: TaskStatus, message: String, simulated_ms: Option<i64>) -> bool {
         let mut state = self.state();
         let Some(task) = state.tasks.iter_mut().find(|task| task.task_id == task_id) else {
             return false;
@@ -142,7 +141,7 @@ impl Local {
         }
         tracing::debug!(task_id, from = task.status.code(), to = to.code(), message, "export task");
         if !to.is_active() {
-            task.completion_time = Some(took.map_or_else(now_millis, |took| task.creation_time + took));
+            task.completion_time = Some(simulated_ms.map_or_else(now_millis, |millis| task.creation_time + millis));
         }
         task.status = to;
         task.message = message;

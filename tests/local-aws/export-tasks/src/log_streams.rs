@@ -1,17 +1,19 @@
-//! Makes DescribeLogStreams answer as AWS does where the local AWS answers otherwise.
+//! Makes DescribeLogStreams answer like AWS's.
 
 use serde_json::Value;
 
 use crate::error::ApiError;
 
-/// The local AWS would sort a selection by prefix; AWS refuses to.
-pub(crate) fn refusal(input: &[u8]) -> Option<ApiError> {
-    let input: Value = serde_json::from_slice(input).ok()?;
-    let refused = input["orderBy"] == "LastEventTime" && input["logStreamNamePrefix"].is_string();
-    refused.then(|| ApiError::invalid_parameter("Cannot order by LastEventTime with a logStreamNamePrefix."))
+/// AWS refuses to sort a selection by prefix. The local AWS sorts it.
+pub(crate) fn check_order(input: &[u8]) -> Result<(), ApiError> {
+    let input: Value = serde_json::from_slice(input).unwrap_or_default();
+    if input["orderBy"] == "LastEventTime" && input["logStreamNamePrefix"].is_string() {
+        return Err(ApiError::invalid_parameter("Cannot order by LastEventTime with a logStreamNamePrefix."));
+    }
+    Ok(())
 }
 
-/// The size of a log stream is 0, whatever it holds; the local AWS tells the real one, on which nobody may come to rely.
+/// AWS reports the size 0 for every log stream. The local AWS reports the real size.
 pub(crate) fn rewrite(answer: &[u8]) -> Option<Vec<u8>> {
     let mut answer: Value = serde_json::from_slice(answer).ok()?;
     for log_stream in answer["logStreams"].as_array_mut()? {

@@ -1,11 +1,11 @@
-//! Gives log groups another age: what DescribeLogGroups reports for them, whatever the local AWS stores.
+//! Overlays: values that DescribeLogGroups reports for a log group instead of the stored ones, such as its age.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// What is reported instead of the stored values; absent fields stay as they are.
+/// An absent field does not change the stored value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Overlay {
@@ -15,13 +15,13 @@ pub(crate) struct Overlay {
     pub(crate) retention_in_days: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) log_group_class: Option<String>,
-    /// The account's policy from which the retention comes.
+    /// The account-level policy that sets the retention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retention_policy_name: Option<String>,
 }
 
 impl Overlay {
-    /// Lays newer values over older ones.
+    /// Newer values win.
     pub(crate) fn merge(&mut self, newer: Overlay) {
         self.creation_time = newer.creation_time.or(self.creation_time);
         self.retention_in_days = newer.retention_in_days.or(self.retention_in_days);
@@ -45,15 +45,15 @@ impl Overlay {
     }
 }
 
-/// A log group that is deleted leaves nothing to the next one of its name.
-pub(crate) fn forget(request: &[u8], overlays: &mut BTreeMap<String, Overlay>) {
+/// Removes the overlay of a deleted log group, so that a new one with its name has none.
+pub(crate) fn remove(request: &[u8], overlays: &mut BTreeMap<String, Overlay>) {
     let request: Value = serde_json::from_slice(request).unwrap_or_default();
     if let Some(name) = request["logGroupName"].as_str() {
         overlays.remove(name);
     }
 }
 
-/// Rewrites an answer of DescribeLogGroups; `None` where it need not change.
+/// Rewrites an answer of DescribeLogGroups. `None`: it does not change.
 pub(crate) fn rewrite(answer: &[u8], overlays: &BTreeMap<String, Overlay>) -> Option<Vec<u8>> {
     if overlays.is_empty() {
         return None;

@@ -1,5 +1,4 @@
-//! The journal of requests: what was asked of AWS through the stand-in, by whom and of which resource, whoever answered it.
-//! For tests that hold the permissions of a role to what its function does.
+//! The journal of all requests, with caller, operation and resource. Tests compare a role's permissions with it.
 
 use std::collections::VecDeque;
 
@@ -12,19 +11,19 @@ use crate::clock::now_millis;
 use crate::s3;
 use crate::scope::CredentialScope;
 
-/// Requests remembered; the oldest go first.
+/// The maximum number of requests. The oldest are dropped.
 const LENGTH: usize = 10_000;
 
-/// One request, as far as it could be read.
+/// A request. An unreadable member is absent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedRequest {
     time: i64,
-    /// What the caller calls itself: an SDK's application name.
+    /// The application name that the SDK sends.
     app: Option<String>,
     account_id: Option<String>,
     region: Option<String>,
-    /// As the request is signed: `logs`, `s3`, `states`.
+    /// The service in the signature: `logs`, `s3`, `states`.
     service: Option<String>,
     operation: Option<String>,
     method: String,
@@ -32,7 +31,7 @@ pub(crate) struct Recorded {
     resource: Resource,
 }
 
-/// What a request names; the rest is absent.
+/// The resource that a request names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
@@ -52,12 +51,12 @@ struct Resource {
     task_id: Option<String>,
 }
 
-impl Recorded {
-    pub(crate) fn read(parts: &Parts, body: &[u8]) -> Self {
+impl RecordedRequest {
+    pub(crate) fn parse(parts: &Parts, body: &[u8]) -> Self {
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let scope = CredentialScope::read(&parts.headers).ok();
         let (operation, resource) = match (header("x-amz-target"), scope.as_ref().map(|scope| scope.service.as_str())) {
-            // AWS JSON: `Logs_20140328.DescribeLogGroups`. What is no such body names nothing.
+            // AWS JSON, such as `Logs_20140328.DescribeLogGroups`.
             (Some(target), _) => (target.rsplit('.').next().map(str::to_owned), serde_json::from_slice(body).unwrap_or_default()),
             (None, Some("s3")) => (s3::operation(parts).map(|operation| operation.name.to_owned()), s3_resource(parts)),
             _ => (None, Resource::default()),
@@ -81,18 +80,18 @@ fn app(user_agent: &str) -> Option<String> {
 }
 
 fn s3_resource(parts: &Parts) -> Resource {
-    let (bucket, key) = s3::place(parts);
+    let (bucket, key) = s3::bucket_and_key(parts);
     Resource { bucket, key, prefix: s3::parameter(parts, "prefix"), ..Resource::default() }
 }
 
 #[derive(Default)]
 pub(crate) struct Requests {
-    newest: VecDeque<Recorded>,
+    newest: VecDeque<RecordedRequest>,
     forgotten: u64,
 }
 
 impl Requests {
-    pub(crate) fn record(&mut self, request: Recorded) {
+    pub(crate) fn record(&mut self, request: RecordedRequest) {
         if self.newest.len() == LENGTH {
             self.newest.pop_front();
             self.forgotten += 1;
@@ -100,7 +99,7 @@ impl Requests {
         self.newest.push_back(request);
     }
 
-    pub(crate) fn show(&self) -> Value {
+    pub(crate) fn describe(&self) -> Value {
         json!({ "requests": self.newest, "forgotten": self.forgotten })
     }
 }
@@ -109,17 +108,17 @@ impl Requests {
 mod tests {
     use hyper::Request;
 
-    use super::{LENGTH, Recorded, Requests};
+    use super::{LENGTH, RecordedRequest, Requests};
 
-    fn read(path: &str, headers: &[(&str, &str)], body: &str) -> Recorded {
+    fn read(path: &str, headers: &[(&str, &str)], body: &str) -> RecordedRequest {
         let request =
             headers.iter().fold(Request::builder().method("POST").uri(path), |request, (name, value)| request.header(*name, *value));
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        Recorded::read(&parts, body.as_bytes())
+        RecordedRequest::parse(&parts, body.as_bytes())
     }
 
     #[test]
-    fn what_cannot_be_read_is_absent() {
+    fn an_unreadable_member_is_absent() {
         let recorded = read("/x?y", &[("user-agent", "curl/8"), ("authorization", "Basic abc")], "[");
         let absent = (&recorded.app, &recorded.account_id, &recorded.region, &recorded.service, &recorded.operation);
         assert_eq!(absent, (&None, &None, &None, &None, &None));
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_and_counted() {
+    fn the_oldest_requests_are_dropped_and_counted() {
         let mut requests = Requests::default();
         for number in 0..LENGTH + 2 {
             requests.record(read(&format!("/{number}"), &[], ""));

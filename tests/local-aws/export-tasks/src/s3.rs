@@ -1,4 +1,4 @@
-//! S3 as it passes through the stand-in: which operation a request is, so that a fault can strike it, and S3's form of an error.
+//! S3 requests that the stand-in forwards: their operations, which can have faults, and S3's error responses.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -9,21 +9,21 @@ use crate::body::{Body, full};
 use crate::error::ApiError;
 use crate::scope::CredentialScope;
 
-/// The operations a fault can be ordered for: those of the two functions and of whoever reads the archive or looks at its bucket.
+/// The operations that can have faults: those of the functions and of the operator's tool.
 pub(crate) const OPERATIONS: [&str; 6] =
     ["GetBucketLifecycleConfiguration", "GetObject", "HeadBucket", "HeadObject", "ListObjectsV2", "PutObject"];
 
-/// One of [`OPERATIONS`], with the key it concerns.
+/// One of [`OPERATIONS`], with its key.
 #[derive(Debug, PartialEq)]
 pub(crate) struct S3Operation {
     pub(crate) name: &'static str,
-    /// Absent for a bucket.
+    /// `None` for an operation on a bucket.
     pub(crate) key: Option<String>,
 }
 
-/// The operation of a path-style request that is signed for S3; `None` for every other request.
+/// The operation of a path-style request that is signed for S3. `None` for every other request.
 pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
-    // Paths alone do not tell: other services have paths as well.
+    // The path alone is not enough, because other services have paths too.
     if CredentialScope::read(&parts.headers).ok()?.service != "s3" {
         return None;
     }
@@ -31,18 +31,18 @@ pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
     let query: Vec<&str> = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
     match path.split_once('/') {
         Some((_, key)) if !key.is_empty() => {
-            // Any other parameter is a subresource, such as `acl`, and another operation.
-            let of_the_object = |pair: &&str| {
+            // Any other parameter is a subresource, such as `acl`, and so another operation.
+            let is_plain = |pair: &&str| {
                 let name = pair.split('=').next().unwrap_or_default();
                 ["x-id", "versionId", "partNumber"].contains(&name) || name.starts_with("response-")
             };
-            if !query.iter().all(of_the_object) || parts.headers.contains_key("x-amz-copy-source") {
+            if !query.iter().all(is_plain) || parts.headers.contains_key("x-amz-copy-source") {
                 return None;
             }
             let name = match parts.method {
                 Method::GET => "GetObject",
                 Method::HEAD => "HeadObject",
-                // A part of an upload has its number.
+                // A part of a multipart upload has a number.
                 Method::PUT if !query.iter().any(|pair| pair.starts_with("partNumber")) => "PutObject",
                 _ => return None,
             };
@@ -60,26 +60,26 @@ pub(crate) fn operation(parts: &Parts) -> Option<S3Operation> {
     }
 }
 
-/// Bucket and key of a path-style request; without a key it concerns the bucket, without both the account.
-pub(crate) fn place(parts: &Parts) -> (Option<String>, Option<String>) {
+/// The bucket and the key of a path-style request. A request for a bucket has no key; one for the account has neither.
+pub(crate) fn bucket_and_key(parts: &Parts) -> (Option<String>, Option<String>) {
     let path = parts.uri.path().trim_start_matches('/');
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    let named = |text: &str| (!text.is_empty()).then(|| decode(text));
-    (named(bucket), named(key))
+    let decoded = |text: &str| (!text.is_empty()).then(|| decode(text));
+    (decoded(bucket), decoded(key))
 }
 
-/// The parameters of the query, decoded.
+/// The decoded parameters of the query.
 pub(crate) fn query_pairs(parts: &Parts) -> Vec<(String, String)> {
     let pairs = parts.uri.query().unwrap_or_default().split('&');
     pairs.filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decode(name), decode(value))).collect()
 }
 
-/// A parameter of the query, decoded.
+/// A decoded parameter of the query.
 pub(crate) fn parameter(parts: &Parts, name: &str) -> Option<String> {
-    query_pairs(parts).into_iter().find_map(|(found, value)| (found == name).then_some(value))
+    query_pairs(parts).into_iter().find_map(|(key, value)| (key == name).then_some(value))
 }
 
-/// An error as S3 gives it: XML, and no body at all for HEAD.
+/// An S3 error: XML, but no body for HEAD.
 pub(crate) fn error_response(error: &ApiError, method: &Method) -> Response<Body> {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let body = if method == Method::HEAD {
@@ -114,7 +114,7 @@ mod tests {
 
     use super::{S3Operation, operation};
 
-    fn told(method: &str, path: &str, service: &str) -> Option<S3Operation> {
+    fn parse(method: &str, path: &str, service: &str) -> Option<S3Operation> {
         let scope = format!(
             "AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         );
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn other_operations_and_other_services_are_none() {
+    fn other_operations_and_services_have_no_faults() {
         for (method, path) in [
             ("GET", "/b"),
             ("GET", "/"),
@@ -133,8 +133,8 @@ mod tests {
             ("DELETE", "/b/k"),
             ("PUT", "/b?lifecycle"),
         ] {
-            assert_eq!(told(method, path, "s3"), None, "{method} {path}");
+            assert_eq!(parse(method, path, "s3"), None, "{method} {path}");
         }
-        assert_eq!(told("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);
+        assert_eq!(parse("PUT", "/2015-03-31/functions/f/configuration", "lambda"), None);
     }
 }

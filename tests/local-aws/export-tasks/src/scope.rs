@@ -1,4 +1,4 @@
-//! Who calls, and for which Region: read from the SigV4 credential scope, as the local AWS does it.
+//! The caller's account and Region, from the SigV4 credential scope, as in the local AWS.
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
@@ -6,7 +6,7 @@ use hyper::header::AUTHORIZATION;
 use crate::error::ApiError;
 use crate::upstream::Upstream;
 
-/// The part of an `Authorization` header that says whose request it is.
+/// The credential scope of an `Authorization` header.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CredentialScope {
     pub(crate) access_key_id: String,
@@ -14,7 +14,7 @@ pub(crate) struct CredentialScope {
     pub(crate) service: String,
 }
 
-/// The account and Region a request acts in.
+/// The account and Region of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
     pub(crate) account: String,
@@ -50,14 +50,13 @@ impl CredentialScope {
         })
     }
 
-    /// The account id, where the access key id is one.
+    /// The account id, if the access key id is one.
     pub(crate) fn account(&self) -> Option<&str> {
         let key = &self.access_key_id;
         (key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit())).then_some(key.as_str())
     }
 
-    /// Asks the local AWS for the account of a key that is none itself (a session's, or any other): only it knows the
-    /// sessions it gave out and which account is the default.
+    /// The caller. The local AWS resolves an access key id that is not an account id: it has the sessions and the default account.
     pub(crate) async fn caller(self, headers: &HeaderMap, upstream: &Upstream) -> Result<Caller, ApiError> {
         let account = match self.account() {
             Some(account) => account.to_owned(),

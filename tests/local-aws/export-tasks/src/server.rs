@@ -1,4 +1,4 @@
-//! The HTTP server: takes connections, decides who answers a request, and ends with everything it began.
+//! The HTTP server: accepts connections, routes requests, and stops all that it started when it ends.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,35 +23,35 @@ use crate::body::{Body, aws_error, aws_json};
 use crate::control;
 use crate::empty_page;
 use crate::engine;
-use crate::faults::{Strike, Target};
+use crate::faults::{CallFault, Target};
 use crate::forward;
 use crate::local::Local;
 use crate::log_streams;
 use crate::overlay;
-use crate::requests::Recorded;
+use crate::requests::RecordedRequest;
 use crate::s3;
 use crate::scope::CredentialScope;
 use crate::upstream::Upstream;
 
-/// Serves the stand-in in front of the local AWS at `upstream`, and of a second Step Functions at `engine`, until the future is dropped; every connection and export
-/// task ends with it.
+/// Serves the stand-in in front of the local AWS at `upstream` and of a second Step Functions engine at `engine`, until the future is
+/// dropped. Every connection and export task ends with it.
 ///
-/// Bind the listener first, so that the local AWS can be told the address before it starts. The controls ask for no
-/// credentials, hence only a loopback address is served.
+/// Bind the listener first, because the local AWS needs the address at its start. Only loopback addresses are served, because the control
+/// endpoints need no credentials.
 pub async fn serve(listener: TcpListener, upstream: SocketAddr, engine: Option<SocketAddr>) -> anyhow::Result<()> {
     require_loopback(listener.local_addr()?)?;
     let (jobs, mut new_jobs) = mpsc::unbounded_channel();
     let local = Arc::new(Local::new(Upstream::new(upstream), engine.map(Upstream::new), jobs));
-    // Dropping the set aborts what is in it.
+    // Dropping the set aborts its tasks.
     let mut running = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    running.spawn(converse(Arc::clone(&local), stream));
+                    running.spawn(serve_connection(Arc::clone(&local), stream));
                 }
                 Err(error) => {
-                    // Out of file descriptors, mostly: connections that end will free some.
+                    // Usually no file descriptor is free. Connections that end free some.
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -59,9 +59,9 @@ pub async fn serve(listener: TcpListener, upstream: SocketAddr, engine: Option<S
             Some(job) = new_jobs.recv() => {
                 running.spawn(job);
             }
-            Some(ended) = running.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a connection or an export task broke");
+            Some(result) = running.join_next() => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "a connection or an export task panicked");
                 }
             }
         }
@@ -69,11 +69,11 @@ pub async fn serve(listener: TcpListener, upstream: SocketAddr, engine: Option<S
 }
 
 fn require_loopback(address: SocketAddr) -> anyhow::Result<()> {
-    anyhow::ensure!(address.ip().is_loopback(), "export-tasks serves loopback addresses only, and was given {address}: bind 127.0.0.1");
+    anyhow::ensure!(address.ip().is_loopback(), "export-tasks serves only loopback addresses, not {address}: bind 127.0.0.1");
     Ok(())
 }
 
-async fn converse(local: Arc<Local>, stream: TcpStream) {
+async fn serve_connection(local: Arc<Local>, stream: TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
@@ -81,14 +81,13 @@ async fn converse(local: Arc<Local>, stream: TcpStream) {
         let local = Arc::clone(&local);
         async move { respond(&local, request).await }
     });
-    let conversation =
-        hyper::server::conn::http1::Builder::new().preserve_header_case(true).serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = conversation.await {
+    let connection = hyper::server::conn::http1::Builder::new().preserve_header_case(true).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-/// Ends the connection in place of an answer.
+/// Closes the connection without a response.
 #[derive(Debug)]
 struct DropConnection;
 
@@ -102,13 +101,12 @@ impl std::error::Error for DropConnection {}
 
 async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Response<Body>, DropConnection> {
     let (parts, body) = request.into_parts();
-    // The caller has gone: nobody waits for a response.
+    // The caller has closed the connection.
     let Ok(body) = body.collect().await.map(Collected::to_bytes) else { return Err(DropConnection) };
     if parts.uri.path().starts_with("/_local/") {
         return Ok(control::respond(local, &parts, &body));
     }
-    let recorded = Recorded::read(&parts, &body);
-    local.state().requests.record(recorded);
+    local.state().requests.record(RecordedRequest::parse(&parts, &body));
     if let Ok(scope) = CredentialScope::read(&parts.headers)
         && let Some(account) = scope.account()
     {
@@ -116,92 +114,99 @@ async fn respond(local: &Arc<Local>, request: Request<Incoming>) -> Result<Respo
     }
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation = target.and_then(|target| target.strip_prefix(api::TARGET_PREFIX)).map(str::to_owned);
-    let (strike, response) = match operation {
+    let (fault, response) = match operation {
         Some(operation) => logs_operation(local, &operation, parts, body).await,
         None => other_operation(local, parts, body).await,
     };
-    match strike {
-        Some(Strike::DropResponse) => Err(DropConnection),
-        Some(Strike::Delay(delay)) => {
+    match fault {
+        Some(CallFault::DropResponse) => Err(DropConnection),
+        Some(CallFault::Delay(delay)) => {
             tokio::time::sleep(delay).await;
             Ok(response)
         }
-        Some(Strike::Error(_) | Strike::EmptyPage { .. }) | None => Ok(response),
+        Some(CallFault::Error(_) | CallFault::EmptyPage { .. }) | None => Ok(response),
     }
 }
 
-async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, mut body: Bytes) -> (Option<Strike>, Response<Body>) {
-    let empty_pages = if empty_page::is_listing(operation) { empty_page::restore_logs(&mut parts, &mut body) } else { 0 };
-    let strike = strike_logs(local, operation, &body, empty_pages);
+async fn logs_operation(local: &Arc<Local>, operation: &str, mut parts: Parts, mut body: Bytes) -> (Option<CallFault>, Response<Body>) {
+    let empty_pages = if empty_page::is_listing(operation) { empty_page::restore_logs_token(&mut parts, &mut body) } else { 0 };
+    let fault = take_logs_fault(local, operation, &body, empty_pages);
     let response = if api::is_export_operation(operation) {
-        match api::call(local, operation, &parts.headers, &body, strike.as_ref()).await {
+        match api::call(local, operation, &parts.headers, &body, fault.as_ref()).await {
             Ok(answer) => aws_json(&answer),
             Err(error) => aws_error(&error),
         }
-    } else if let Some(Strike::Error(error)) = &strike {
+    } else if let Some(CallFault::Error(error)) = &fault {
         aws_error(error)
-    } else if let Some(Strike::EmptyPage { number }) = &strike {
-        aws_json(&empty_page::of_logs(operation, &serde_json::from_slice(&body).unwrap_or_default(), *number))
+    } else if let Some(CallFault::EmptyPage { number }) = &fault {
+        aws_json(&empty_page::logs_page(operation, &serde_json::from_slice(&body).unwrap_or_default(), *number))
     } else {
         match operation {
-            "DescribeLogGroups" => rewritten(local, parts, body, |answer| overlay::rewrite(answer, &local.state().overlays)).await,
-            "DescribeLogStreams" => match log_streams::refusal(&body) {
-                Some(error) => aws_error(&error),
-                None => rewritten(local, parts, body, log_streams::rewrite).await,
+            "DescribeLogGroups" => {
+                forward_and_rewrite(local, parts, body, |answer| overlay::rewrite(answer, &local.state().overlays)).await
+            }
+            "DescribeLogStreams" => match log_streams::check_order(&body) {
+                Ok(()) => forward_and_rewrite(local, parts, body, log_streams::rewrite).await,
+                Err(error) => aws_error(&error),
             },
             "DeleteLogGroup" => {
-                let response = pass_on(&local.upstream, parts, body.clone()).await;
+                let response = forward_to(&local.upstream, parts, body.clone()).await;
                 if response.status().is_success() {
-                    overlay::forget(&body, &mut local.state().overlays);
+                    overlay::remove(&body, &mut local.state().overlays);
                 }
                 response
             }
-            _ => pass_on(&local.upstream, parts, body).await,
+            _ => forward_to(&local.upstream, parts, body).await,
         }
     };
-    (strike, response)
+    (fault, response)
 }
 
-/// Everything that is no operation of CloudWatch Logs; S3's can be struck by faults.
-async fn other_operation(local: &Local, mut parts: Parts, body: Bytes) -> (Option<Strike>, Response<Body>) {
+/// Answers every request that is not for CloudWatch Logs. Operations of S3 can have faults.
+async fn other_operation(local: &Local, mut parts: Parts, body: Bytes) -> (Option<CallFault>, Response<Body>) {
     let operation = s3::operation(&parts);
     let is_listing = operation.as_ref().is_some_and(|operation| empty_page::is_listing(operation.name));
-    let empty_pages = if is_listing { empty_page::restore_s3(&mut parts) } else { 0 };
-    let strike = operation.and_then(|operation| {
+    let empty_pages = if is_listing { empty_page::restore_s3_token(&mut parts) } else { 0 };
+    let fault = operation.and_then(|operation| {
         let target = Target { operation: operation.name, log_group: None, key: operation.key.as_deref(), empty_pages };
-        local.state().faults.strike(target)
+        local.state().faults.take_call_fault(target)
     });
-    if let Some(Strike::EmptyPage { number }) = &strike {
-        let response = empty_page::of_s3(&parts, *number);
-        return (strike, response);
+    if let Some(CallFault::EmptyPage { number }) = &fault {
+        let response = empty_page::s3_page(&parts, *number);
+        return (fault, response);
     }
-    if let Some(Strike::Error(error)) = &strike {
+    if let Some(CallFault::Error(error)) = &fault {
         let response = s3::error_response(error, &parts.method);
-        return (strike, response);
+        return (fault, response);
     }
-    let of_engine = match &local.engine {
+    let engine_response = match &local.engine {
         Some(engine) => engine::answer(engine, &parts, &body).await,
         None => None,
     };
-    let response = match of_engine {
+    let response = match engine_response {
         Some(response) => response,
-        None => pass_on(&local.upstream, parts, body).await,
+        None => forward_to(&local.upstream, parts, body).await,
     };
-    (strike, response)
+    (fault, response)
 }
 
-fn strike_logs(local: &Local, operation: &str, body: &[u8], empty_pages: u32) -> Option<Strike> {
+fn take_logs_fault(local: &Local, operation: &str, body: &[u8], empty_pages: u32) -> Option<CallFault> {
     let mut state = local.state();
     if state.faults.list().is_empty() {
         return None;
     }
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    state.faults.strike(Target { operation, log_group: input["logGroupName"].as_str(), key: None, empty_pages })
+    state.faults.take_call_fault(Target { operation, log_group: input["logGroupName"].as_str(), key: None, empty_pages })
 }
 
-/// Passes a request on, and changes the answer on its way back.
-async fn rewritten(local: &Local, mut parts: Parts, body: Bytes, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Response<Body> {
-    // The answer must be readable here.
+/// Forwards a request, and changes its answer.
+async fn forward_and_rewrite(
+    local: &Local,
+    mut parts: Parts,
+    body: Bytes,
+    change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Response<Body> {
+    // Without compression, the stand-in can read the answer.
     parts.headers.remove(ACCEPT_ENCODING);
     let answer = match forward::forward(&local.upstream, parts, body).await {
         Ok(answer) => forward::collect(answer).await,
@@ -216,7 +221,7 @@ async fn rewritten(local: &Local, mut parts: Parts, body: Bytes, change: impl Fn
     }
 }
 
-async fn pass_on(upstream: &Upstream, parts: Parts, body: Bytes) -> Response<Body> {
+async fn forward_to(upstream: &Upstream, parts: Parts, body: Bytes) -> Response<Body> {
     match forward::forward(upstream, parts, body).await {
         Ok(answer) => forward::stream(answer),
         Err(error) => forward::bad_gateway(&error),
@@ -234,7 +239,7 @@ mod tests {
         }
         for address in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80"] {
             let error = require_loopback(address.parse().expect("an address")).expect_err(address);
-            assert_eq!(error.to_string(), format!("export-tasks serves loopback addresses only, and was given {address}: bind 127.0.0.1"));
+            assert_eq!(error.to_string(), format!("export-tasks serves only loopback addresses, not {address}: bind 127.0.0.1"));
         }
     }
 }

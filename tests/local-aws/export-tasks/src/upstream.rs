@@ -1,7 +1,7 @@
-//! The local AWS behind the stand-in, as the stand-in itself calls it: CloudWatch Logs, S3 and STS over plain HTTP.
+//! The stand-in's client for the local AWS: CloudWatch Logs, S3 and STS over plain HTTP.
 //!
-//! The local AWS takes account and Region from the credential scope and does not verify signatures, so that a request
-//! made here needs a scope and no secret.
+//! The local AWS reads account and Region from the credential scope, and does not verify signatures. So a request needs a scope, but no
+//! secret.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,35 +21,34 @@ use serde_json::Value;
 
 use crate::scope::{Caller, CredentialScope};
 
-/// How long a connection is kept for the next request: shorter than the 75 s after which ministack closes it, so that no
-/// request is sent into a closing one.
-const IDLE: Duration = Duration::from_secs(30);
+/// ministack closes an idle connection after 75 s. A shorter timeout prevents a request on a closing connection.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// All but unreserved characters.
+/// All characters except the unreserved ones.
 const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The slash separates.
+/// A key keeps its slashes.
 const KEY: AsciiSet = SEGMENT.remove(b'/');
 
-/// Why the local AWS gave no usable answer.
+/// A call to the local AWS without a usable answer.
 #[derive(Clone, Debug)]
 pub(crate) enum UpstreamError {
-    /// No connection, or one that broke.
+    /// The connection failed.
     Unreachable(String),
-    /// An error in AWS's own form.
-    Refused { status: StatusCode, code: String, message: String },
-    /// An answer that is not what the operation answers.
-    Garbled(String),
+    /// An AWS error.
+    Error { status: StatusCode, code: String, message: String },
+    /// An invalid answer.
+    Invalid(String),
 }
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(why) => write!(f, "the local AWS cannot be reached: {why}"),
-            Self::Refused { status, code, message } => {
+            Self::Error { status, code, message } => {
                 write!(f, "the local AWS answered HTTP {} {code}: {message}", status.as_u16())
             }
-            Self::Garbled(why) => {
-                write!(f, "the local AWS gave an answer that makes no sense: {why}")
+            Self::Invalid(why) => {
+                write!(f, "the local AWS gave an invalid answer: {why}")
             }
         }
     }
@@ -57,16 +56,16 @@ impl fmt::Display for UpstreamError {
 
 impl std::error::Error for UpstreamError {}
 
-/// What HeadBucket tells about a bucket.
+/// The answer of HeadBucket.
 #[derive(Debug, PartialEq)]
 pub(crate) enum BucketHead {
     Missing,
-    /// Readable for the account that asked. `None` where the Region was not told.
-    Own {
+    /// The calling account can read the bucket. `None`: the answer has no Region.
+    Readable {
         region: Option<String>,
     },
-    /// It exists, and this account may not look at it, or not from this Region.
-    Elsewhere {
+    /// The bucket exists, but the calling account cannot read it, or not from this Region.
+    NotReadable {
         region: Option<String>,
     },
 }
@@ -84,7 +83,7 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .http1_preserve_header_case(true)
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build(connector);
         Self { address, client }
     }
@@ -110,18 +109,18 @@ impl Upstream {
             return Ok(body);
         }
         let error: Value = serde_json::from_slice(&body)
-            .map_err(|_| UpstreamError::Garbled(format!("{operation} answered HTTP {} without a JSON error", status.as_u16())))?;
+            .map_err(|_| UpstreamError::Invalid(format!("{operation} answered HTTP {} without a JSON error", status.as_u16())))?;
         let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        Err(UpstreamError::Refused { status, code: text("__type"), message: text("message") })
+        Err(UpstreamError::Error { status, code: text("__type"), message: text("message") })
     }
 
-    /// The account of everyone whose key is neither an account id nor a session's.
+    /// The account of a key that is neither an account id nor a session's key.
     pub(crate) async fn default_account(&self, region: &str) -> Result<String, UpstreamError> {
-        let nobody = CredentialScope { access_key_id: "nobody".to_owned(), region: region.to_owned(), service: "sts".to_owned() };
-        self.account_of(&nobody, &HeaderMap::new()).await
+        let unknown = CredentialScope { access_key_id: "unknown".to_owned(), region: region.to_owned(), service: "sts".to_owned() };
+        self.account_of(&unknown, &HeaderMap::new()).await
     }
 
-    /// The account a key acts in that is not an account id itself.
+    /// The account of a key that is not an account id.
     pub(crate) async fn account_of(&self, scope: &CredentialScope, headers: &HeaderMap) -> Result<String, UpstreamError> {
         let caller = Caller { account: scope.access_key_id.clone(), region: scope.region.clone() };
         let mut request = self
@@ -136,7 +135,7 @@ impl Upstream {
         let body = read(response).await?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         answer["Account"].as_str().map(str::to_owned).ok_or_else(|| {
-            UpstreamError::Garbled(format!(
+            UpstreamError::Invalid(format!(
                 "GetCallerIdentity for {} answered HTTP {} without an account",
                 scope.access_key_id,
                 status.as_u16()
@@ -150,15 +149,15 @@ impl Upstream {
         let response = self.send(build(request, Bytes::new())?).await?;
         let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok()).map(str::to_owned);
         match response.status().as_u16() {
-            200..=299 => Ok(BucketHead::Own { region }),
-            301 | 403 => Ok(BucketHead::Elsewhere { region }),
-            // S3 answers a name that no bucket can have with 400.
+            200..=299 => Ok(BucketHead::Readable { region }),
+            301 | 403 => Ok(BucketHead::NotReadable { region }),
+            // S3 answers an invalid bucket name with 400.
             400 | 404 => Ok(BucketHead::Missing),
-            status => Err(UpstreamError::Garbled(format!("HeadBucket {bucket} answered HTTP {status}"))),
+            status => Err(UpstreamError::Invalid(format!("HeadBucket {bucket} answered HTTP {status}"))),
         }
     }
 
-    /// The bucket's policy; `None` where it has none.
+    /// The bucket's policy, if it has one.
     pub(crate) async fn bucket_policy(&self, owner: &Caller, bucket: &str) -> Result<Option<String>, UpstreamError> {
         let path = format!("/{}?policy", encode(bucket, false));
         let request = self.request(Method::GET, &path, owner, "s3");
@@ -170,12 +169,12 @@ impl Upstream {
             return Ok(Some(text));
         }
         match s3_error(status, &text) {
-            UpstreamError::Refused { code, .. } if code == "NoSuchBucketPolicy" => Ok(None),
+            UpstreamError::Error { code, .. } if code == "NoSuchBucketPolicy" => Ok(None),
             error => Err(error),
         }
     }
 
-    /// Writes an object as CloudWatch Logs does: with full control for the bucket's owner.
+    /// Writes an object with full control for the bucket's owner, as CloudWatch Logs does.
     pub(crate) async fn put_object(&self, owner: &Caller, bucket: &str, key: &str, body: Bytes) -> Result<(), UpstreamError> {
         let path = format!("/{}/{}", encode(bucket, false), encode(key, true));
         let request = self.request(Method::PUT, &path, owner, "s3").header("x-amz-acl", "bucket-owner-full-control");
@@ -201,7 +200,7 @@ impl Upstream {
 }
 
 fn build(request: Builder, body: Bytes) -> Result<Request<Full<Bytes>>, UpstreamError> {
-    request.body(Full::new(body)).map_err(|error| UpstreamError::Garbled(format!("a request to it cannot be formed: {error}")))
+    request.body(Full::new(body)).map_err(|error| UpstreamError::Invalid(format!("the request is not valid: {error}")))
 }
 
 async fn read(response: Response<Incoming>) -> Result<Bytes, UpstreamError> {
@@ -216,15 +215,15 @@ fn s3_error(status: StatusCode, xml: &str) -> UpstreamError {
             .map(|(text, _)| text.to_owned())
             .unwrap_or_default()
     };
-    UpstreamError::Refused { status, code: element("Code"), message: element("Message") }
+    UpstreamError::Error { status, code: element("Code"), message: element("Message") }
 }
 
-/// Percent-encodes for a path, as S3 wants keys.
+/// Percent-encodes a part of a path.
 fn encode(text: &str, keep_slash: bool) -> String {
     utf8_percent_encode(text, if keep_slash { &KEY } else { &SEGMENT }).to_string()
 }
 
-/// The root of an error chain: "connection refused" says more than "client error (Connect)".
+/// The root of an error chain, such as "connection refused". The outermost error is only "client error (Connect)".
 fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,4 +1,4 @@
-//! Runs a Lambda function's program on this machine: the Runtime API that it asks for events, and the HTTP server below it.
+//! Runs a Lambda function's program on this machine: the Runtime API that gives it events, and an HTTP server for tests.
 
 mod invocations;
 mod process;

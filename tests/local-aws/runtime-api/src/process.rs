@@ -1,4 +1,4 @@
-//! One process that serves a Lambda function, and that ends with its owner.
+//! The process of a Lambda function. It ends when its owner drops it.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -17,21 +17,21 @@ const LOG_TAIL_LINES: usize = 20;
 pub struct FunctionProcess {
     child: Child,
     api: RuntimeApi,
-    /// Standard output and standard error, in one file that has no name.
+    /// Standard output and standard error, in one unnamed file.
     log: File,
 }
 
 impl Drop for FunctionProcess {
     fn drop(&mut self) {
-        // It may have ended by itself, and then there is nothing to kill.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
+        // Both fail if the process has ended by itself.
+        let _killed = self.child.kill();
+        let _status = self.child.wait();
     }
 }
 
 impl FunctionProcess {
-    /// Starts the process with Lambda's environment and `variables`, and hands it its first event. Tells how long it took from just before
-    /// the start until the answer had arrived.
+    /// Starts the process with Lambda's environment and `variables`, and sends its first event. Returns the time from the start to the arrival
+    /// of the answer.
     pub fn start(mut command: Command, variables: &[(&str, &str)], aws: SocketAddr, event: &Value) -> Result<(Self, Outcome, Duration)> {
         let api = RuntimeApi::start()?;
         let log = tempfile::tempfile().context("cannot create a log file")?;
@@ -51,7 +51,7 @@ impl FunctionProcess {
         Ok((process, outcome, arrived - started))
     }
 
-    /// Hands out an event once the process asks for one, and tells how long the answer took.
+    /// Sends an event when the process is ready. Returns the time to the arrival of the answer.
     pub fn invoke(&mut self, event: &Value) -> Result<(Outcome, Duration)> {
         let mut invoke = || {
             self.api.wait_until_ready(&mut self.child)?;
@@ -67,10 +67,10 @@ impl FunctionProcess {
         self.child.id()
     }
 
-    /// All that the process has written so far. What belongs to an event is written before its answer is sent.
+    /// The log so far. A function writes the lines of an event before it sends the answer.
     pub fn log(&self) -> Result<String> {
         let mut text = vec![0; usize::try_from(self.log.metadata()?.len())?];
-        // The process shares the file's position: reading must not move it.
+        // The process shares the file's position, so reading must not change it.
         self.log.read_exact_at(&mut text, 0)?;
         Ok(String::from_utf8(text)?)
     }

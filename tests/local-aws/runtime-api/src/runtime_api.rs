@@ -1,4 +1,4 @@
-//! Lambda's Runtime API as one process sees it: it hands out events and takes the answers.
+//! Lambda's Runtime API for one process: sends events and receives the answers.
 
 use std::net::SocketAddr;
 use std::process::Child;
@@ -15,17 +15,16 @@ use tokio::sync::{
 
 use crate::server::{Request, Response, TestServer, response};
 
-/// Ends a test that would hang otherwise. No answer takes a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it looks whether the process has ended.
-const LOOK: Duration = Duration::from_millis(100);
+/// Prevents a test from hanging. On an idle machine, an answer takes less than a second.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The interval of checks whether the process has ended.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 const HEADERS: [(&str, &str); 2] = [
     ("lambda-runtime-aws-request-id", "request-1"),
     ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:ap-northeast-1:000000000000:function:local"),
 ];
 
-/// The payload with which an invocation ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Response(Value),
@@ -41,7 +40,7 @@ impl Outcome {
         }
     }
 
-    /// The name of an error.
+    /// The error name.
     pub fn error_type(&self) -> Option<&str> {
         match self {
             Self::Response(_) => None,
@@ -51,9 +50,9 @@ impl Outcome {
 }
 
 enum Message {
-    /// The process asks for an event.
+    /// The process requests an event.
     Ready,
-    /// With the time at which the payload had arrived.
+    /// With the time of arrival.
     Answered(Outcome, Instant),
     InitError(Value),
 }
@@ -79,7 +78,7 @@ impl RuntimeApi {
         self.server.address()
     }
 
-    /// Hands an event out as soon as the process asks.
+    /// Queues an event for the next request of the process.
     pub(crate) fn push(&self, event: &Value) -> Result<()> {
         self.events.send(event.clone()).context("the Runtime API has ended")
     }
@@ -92,7 +91,7 @@ impl RuntimeApi {
         }
     }
 
-    /// Waits for the answer to an event, and tells when it had arrived.
+    /// Waits for the answer to an event, and returns its time of arrival.
     pub(crate) fn answer(&self, process: &mut Child) -> Result<(Outcome, Instant)> {
         loop {
             match self.next_message(process)? {
@@ -104,17 +103,17 @@ impl RuntimeApi {
     }
 
     fn next_message(&self, process: &mut Child) -> Result<Message> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            match self.messages.recv_timeout(LOOK) {
+            match self.messages.recv_timeout(CHECK_INTERVAL) {
                 Err(RecvTimeoutError::Timeout) => {}
                 received => return received.context("the Runtime API has ended"),
             }
             if let Some(status) = process.try_wait()? {
-                // It may have called just before its end.
+                // Its last message can have arrived meanwhile.
                 return self.messages.try_recv().with_context(|| format!("the process has ended: {status}"));
             }
-            ensure!(Instant::now() < deadline, "the process called nothing for {} s", PATIENCE.as_secs());
+            ensure!(Instant::now() < deadline, "the process made no call for {} s", TIMEOUT.as_secs());
         }
     }
 }
@@ -130,8 +129,8 @@ async fn respond(request: &Request, events: &Mutex<UnboundedReceiver<Value>>, me
         _ => return response(404, JSON, "{}"),
     };
     let is_next = matches!(message, Message::Ready);
-    // Nobody waits for the process any more while it is being ended.
-    let _unwanted = messages.send(message);
+    // While the process is being stopped, no receiver exists.
+    let _sent = messages.send(message);
     if !is_next {
         return response(202, JSON, r#"{"status":"OK"}"#);
     }

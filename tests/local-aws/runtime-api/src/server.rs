@@ -1,6 +1,6 @@
-//! An HTTP/1.1 server on loopback, on a thread of its own, until it is dropped.
+//! An HTTP/1.1 server on loopback, on its own thread, until it is dropped.
 //!
-//! The benchmark measures fractions of a millisecond, so the server does nothing that a test does not need.
+//! The benchmark measures fractions of a millisecond, so the server does only what a test needs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -21,7 +21,7 @@ use tokio::task::LocalSet;
 pub type Request = hyper::Request<Bytes>;
 pub type Response = HttpResponse<Full<Bytes>>;
 
-/// The operation of an AWS JSON request; the method of any other request.
+/// The operation of an AWS JSON request, or the method of any other request.
 pub fn operation(request: &Request) -> &str {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()?.split_once('.'));
     target.map_or(request.method().as_str(), |(_, operation)| operation)
@@ -42,7 +42,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// `handler` gets each request with its whole body.
+    /// `handler` gets each request with its complete body.
     pub fn start(handler: impl AsyncFn(Request) -> Response + Send + 'static) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("cannot make a runtime")?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
@@ -52,7 +52,7 @@ impl TestServer {
         let thread = std::thread::spawn(move || {
             let serve = async {
                 tokio::select! {
-                    served = serve(listener, handler) => served,
+                    result = serve(listener, handler) => result,
                     _ = stopped => Ok(()),
                 }
             };
@@ -71,7 +71,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A handler's panic ends its connection, not the thread.
+        // A panic of the handler ends its connection, but not the thread.
         let _joined = self.thread.take().map(JoinHandle::join);
     }
 }
@@ -92,8 +92,8 @@ async fn serve(listener: std::net::TcpListener, handler: impl AsyncFn(Request) -
             }
         });
         tokio::task::spawn_local(async move {
-            // A client that is killed breaks its connection: nothing to report.
-            let _ended = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            // A client that is killed breaks its connection.
+            let _result = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_server_answers_until_it_is_dropped() {
-        let handler_lives = Arc::new(());
-        let held = Arc::clone(&handler_lives);
+        let owned_by_handler = Arc::new(());
+        let clone = Arc::clone(&owned_by_handler);
         let server = TestServer::start(async move |request: Request| {
-            let _held = &held;
+            let _clone = &clone;
             let text = format!("{} {} {:?}", operation(&request), request.uri(), request.body());
             response(404, "text/plain", text)
         })
@@ -126,8 +126,8 @@ mod tests {
         assert!(answers.contains("\r\n\r\nDescribeLogGroups /a b\"hi\"HTTP"), "{answers}");
         assert!(answers.ends_with("\r\n\r\nPUT /b b\"x\""), "{answers}");
 
-        // Not by its port, which another server may have by then.
+        // Another server could have its port by now, so the test counts owners instead.
         drop(server);
-        assert_eq!(Arc::strong_count(&handler_lives), 1);
+        assert_eq!(Arc::strong_count(&owned_by_handler), 1);
     }
 }

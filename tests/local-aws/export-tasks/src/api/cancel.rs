@@ -1,4 +1,4 @@
-//! CancelExportTask: an active task becomes PENDING_CANCEL and then, by itself, CANCELLED.
+//! CancelExportTask: an active task becomes PENDING_CANCEL, and later CANCELLED.
 
 use serde_json::{Value, json};
 

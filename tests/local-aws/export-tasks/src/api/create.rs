@@ -1,4 +1,4 @@
-//! CreateExportTask: everything that can be wrong is found before a task exists.
+//! CreateExportTask: makes all checks before it creates the task.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use super::input::Input;
 use crate::clock::now_millis;
 use crate::error::ApiError;
-use crate::export::destination::{Destination, PutError, refused};
+use crate::export::destination::{Destination, PutError, permission_error};
 use crate::export::files::MAX_KEY_BYTES;
-use crate::export::life::Life;
+use crate::export::lifecycle::Lifecycle;
 use crate::export::task::{ExportRequest, ExportTask, TaskStatus};
-use crate::faults::Fate;
+use crate::faults::TaskFault;
 use crate::local::Local;
 use crate::scope::Caller;
 
@@ -22,8 +22,8 @@ pub(super) async fn create(local: &Arc<Local>, caller: &Caller, input: &Value) -
     check_log_group(local, caller, &request.log_group_name).await?;
     let destination = Destination::find(local, caller, &request.destination).await?;
     destination.check_readable(local, caller, &request.log_group_name).await?;
-    // Before the test object is written: a create that is refused leaves nothing behind.
-    local.state().slot_free(caller)?;
+    // A refused create writes no test object.
+    local.state().require_free_slot(caller)?;
     write_test_object(local, caller, &destination, &request).await?;
     let task_id = start(local, caller, request, destination)?;
     Ok(json!({ "taskId": task_id }))
@@ -78,19 +78,19 @@ fn validate(input: &Value) -> Result<ExportRequest, ApiError> {
     Ok(request)
 }
 
-/// The log group must exist and be of a class that can be exported, as DescribeLogGroups reports it.
+/// The log group must exist, and DescribeLogGroups must report a class that can be exported.
 async fn check_log_group(local: &Local, caller: &Caller, name: &str) -> Result<(), ApiError> {
-    // Names come in order, so that the first with this prefix is the group itself, if it exists.
+    // The listing is sorted, so the first name with this prefix is the group itself, if it exists.
     let input = json!({ "logGroupNamePrefix": name, "limit": 1 });
     let answer = local.upstream.logs(caller, "DescribeLogGroups", &input).await?;
     let answer: Value = serde_json::from_slice(&answer)
-        .map_err(|error| ApiError::unavailable(format!("DescribeLogGroups gave no usable answer: {error}")))?;
+        .map_err(|error| ApiError::unavailable(format!("the answer of DescribeLogGroups is not JSON: {error}")))?;
     let log_group = &answer["logGroups"][0];
     if log_group["logGroupName"] != name {
         return Err(ApiError::no_such_log_group());
     }
-    let overlaid = local.state().overlays.get(name).and_then(|overlay| overlay.log_group_class.clone());
-    let class = overlaid.as_deref().or(log_group["logGroupClass"].as_str());
+    let class_of_overlay = local.state().overlays.get(name).and_then(|overlay| overlay.log_group_class.clone());
+    let class = class_of_overlay.as_deref().or(log_group["logGroupClass"].as_str());
     match class {
         None | Some("STANDARD") => Ok(()),
         Some(class) => Err(ApiError::invalid_parameter(format!(
@@ -104,22 +104,22 @@ async fn write_test_object(local: &Local, caller: &Caller, destination: &Destina
         .put(local, caller, &request.log_group_name, &request.test_object_key(), Bytes::from_static(b"Permission Check Successful"))
         .await;
     written.map_err(|error| match error {
-        PutError::NotAllowed => refused("PutObject"),
+        PutError::NotAllowed => permission_error("PutObject"),
         PutError::Upstream(error) => error.into(),
     })
 }
 
-/// Takes the slot and starts the task; the slot is looked at again, since another call may have come between.
+/// Takes the slot and starts the task. Checks the slot again, because another call can have taken it meanwhile.
 fn start(local: &Arc<Local>, caller: &Caller, request: ExportRequest, destination: Destination) -> Result<String, ApiError> {
     let task_id = uuid::Uuid::new_v4().to_string();
     let (cancel, cancelled) = watch::channel(false);
-    let ordered = {
+    let forced_status = {
         let mut state = local.state();
-        state.slot_free(caller)?;
-        let ordered = match state.faults.fate(&request.log_group_name) {
-            // Of a task nobody sees, the journal and the test object are all there is: no record, no data, no slot held.
-            Some(Fate::Vanish) => return Ok(task_id),
-            Some(Fate::Ordered(ordered)) => Some(ordered),
+        state.require_free_slot(caller)?;
+        let forced_status = match state.faults.take_task_fault(&request.log_group_name) {
+            // A vanished task has no record, writes no data and holds no slot.
+            Some(TaskFault::Vanish) => return Ok(task_id),
+            Some(TaskFault::Status(status)) => Some(status),
             None => None,
         };
         state.tasks.push(ExportTask {
@@ -128,21 +128,21 @@ fn start(local: &Arc<Local>, caller: &Caller, request: ExportRequest, destinatio
             request: request.clone(),
             status: TaskStatus::Pending,
             message: "Task is pending".to_owned(),
-            creation_time: now_millis() - ordered.as_ref().map_or(0, |ordered| ordered.age_ms.into()),
+            creation_time: now_millis() - forced_status.as_ref().map_or(0, |status| status.age_ms.into()),
             completion_time: None,
             cancel,
         });
-        ordered
+        forced_status
     };
-    let life = Life {
+    let lifecycle = Lifecycle {
         local: Arc::clone(local),
         task_id: task_id.clone(),
         caller: caller.clone(),
         request,
         destination,
-        ordered,
+        forced_status,
         cancel: cancelled,
     };
-    local.start(Box::pin(life.live()));
+    local.start(Box::pin(lifecycle.run()));
     Ok(task_id)
 }

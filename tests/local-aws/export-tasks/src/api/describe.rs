@@ -1,4 +1,4 @@
-//! DescribeExportTasks: newest first, page by page.
+//! DescribeExportTasks: lists tasks in pages, the newest first.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub(super) fn describe(local: &Local, caller: &Caller, input: &Value) -> Result<
     let limit = usize::try_from(limit.unwrap_or(50)).unwrap_or(50);
 
     let state = local.state();
-    // A token names the last task shown, so that tasks created meanwhile neither repeat nor skip one.
+    // A token is the id of the page's last task, so that tasks created meanwhile do not shift the pages.
     let end = match token {
         None => state.tasks.len(),
         Some(token) => state

@@ -1,10 +1,10 @@
-//! Reads an operation's input and checks it against the constraints of the service model, in AWS's words.
+//! Checks an operation's input against the constraints of the service model, with AWS's messages.
 
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// The members of an input, with every violated constraint collected: AWS names them all at once.
+/// The members of an input, and the violated constraints. AWS reports all of them in one error.
 pub(super) struct Input<'a> {
     members: &'a Map<String, Value>,
     violations: Vec<String>,
@@ -18,7 +18,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A string member; `null` counts as absent, as it does for AWS JSON.
+    /// A string member. In AWS JSON, `null` means absent.
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
         match self.members.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -35,46 +35,46 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// A string member that must be there.
+    /// A required string member.
     pub(super) fn required_text(&mut self, name: &str) -> Result<&'a str, ApiError> {
         let text = self.text(name)?;
         self.require(name, text.is_some());
         Ok(text.unwrap_or_default())
     }
 
-    /// A whole-number member that must be there.
+    /// A required whole-number member.
     pub(super) fn required_number(&mut self, name: &str) -> Result<i64, ApiError> {
         let number = self.number(name)?;
         self.require(name, number.is_some());
         Ok(number.unwrap_or_default())
     }
 
-    fn require(&mut self, name: &str, present: bool) {
-        if !present {
+    fn require(&mut self, name: &str, is_present: bool) {
+        if !is_present {
             self.violations.push(format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
         }
     }
 
-    /// Records a violation unless the member, where present, satisfies the constraint.
-    pub(super) fn check(&mut self, name: &str, constraint: &str, satisfied: bool) {
+    /// Records a violation if the member is present and does not satisfy the constraint.
+    pub(super) fn check(&mut self, name: &str, constraint: &str, is_satisfied: bool) {
         let value = match self.members.get(name) {
             None | Some(Value::Null) => return,
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        if !satisfied {
+        if !is_satisfied {
             self.violations.push(format!("Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"));
         }
     }
 
-    /// Checks a string's length in characters, 1 to 512 everywhere in these operations.
+    /// Checks a string's length. It is 1 to 512 characters in all members of these operations.
     pub(super) fn check_length(&mut self, name: &str, text: Option<&str>) {
         let length = text.map_or(1, |text| text.chars().count());
         self.check(name, "Member must have length greater than or equal to 1", length >= 1);
         self.check(name, "Member must have length less than or equal to 512", length <= 512);
     }
 
-    /// The verdict over all constraints.
+    /// Returns an error if a constraint is violated.
     pub(super) fn finish(self) -> Result<(), ApiError> {
         match self.violations.len() {
             0 => Ok(()),
@@ -85,5 +85,5 @@ impl<'a> Input<'a> {
 }
 
 fn wrong_type(name: &str, value: &Value, expected: &str) -> ApiError {
-    ApiError::serialization(format!("{name} must be {expected}, and is {value}."))
+    ApiError::serialization(format!("{name} must be {expected}, but is {value}."))
 }

@@ -1,4 +1,4 @@
-//! The three operations answered here.
+//! The three export operations.
 
 mod cancel;
 mod create;
@@ -13,27 +13,24 @@ use serde_json::{Value, json};
 use crate::clock::now_millis;
 use crate::empty_page;
 use crate::error::ApiError;
-use crate::faults::Strike;
+use crate::faults::CallFault;
 use crate::local::{Call, Local};
 use crate::scope::CredentialScope;
 
 /// The prefix of `X-Amz-Target` for CloudWatch Logs.
 pub(crate) const TARGET_PREFIX: &str = "Logs_20140328.";
 
-/// Whether an operation is answered here.
 pub(crate) fn is_export_operation(operation: &str) -> bool {
     matches!(operation, "CreateExportTask" | "DescribeExportTasks" | "CancelExportTask")
 }
 
-/// Carries out an export operation and records it in the journal.
-///
-/// `strike` is what a fault does to the call. Dropping and delaying are for the server; here they are only recorded.
+/// Executes an export operation and records it in the journal. The server drops or delays a response; this function only records that.
 pub(crate) async fn call(
     local: &Arc<Local>,
     operation: &str,
     headers: &HeaderMap,
     body: &[u8],
-    strike: Option<&Strike>,
+    fault: Option<&CallFault>,
 ) -> Result<Value, ApiError> {
     let scope = CredentialScope::read(headers);
     let mut call = Call {
@@ -44,9 +41,9 @@ pub(crate) async fn call(
         request: serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into()),
         outcome: Value::Null,
     };
-    let answer = match (strike, scope) {
-        (Some(Strike::Error(error)), _) => Err(error.clone()),
-        (Some(Strike::EmptyPage { number }), _) => Ok(empty_page::of_logs(operation, &call.request, *number)),
+    let answer = match (fault, scope) {
+        (Some(CallFault::Error(error)), _) => Err(error.clone()),
+        (Some(CallFault::EmptyPage { number }), _) => Ok(empty_page::logs_page(operation, &call.request, *number)),
         (_, Err(error)) => Err(error),
         (_, Ok(scope)) => answer(local, operation, scope, headers, body).await.map(|(account, answer)| {
             call.account_id = Some(account);
@@ -59,10 +56,10 @@ pub(crate) async fn call(
             json!({ "httpStatus": error.http_status, "error": error.name, "message": error.message })
         }
     };
-    match strike {
-        Some(Strike::Error(_) | Strike::EmptyPage { .. }) => call.outcome["injected"] = true.into(),
-        Some(Strike::DropResponse) => call.outcome["dropped"] = true.into(),
-        Some(Strike::Delay(delay)) => call.outcome["delayMs"] = json!(delay.as_millis()),
+    match fault {
+        Some(CallFault::Error(_) | CallFault::EmptyPage { .. }) => call.outcome["injected"] = true.into(),
+        Some(CallFault::DropResponse) => call.outcome["dropped"] = true.into(),
+        Some(CallFault::Delay(delay)) => call.outcome["delayMs"] = json!(delay.as_millis()),
         None => {}
     }
     local.state().record(call);

@@ -1,4 +1,4 @@
-//! Reads a fault on order, and refuses combinations that mean nothing.
+//! Parses a fault, and refuses combinations without a meaning.
 
 use std::num::NonZeroU32;
 
@@ -23,7 +23,7 @@ const LOGS_OPERATIONS: &str = "CancelExportTask CreateDelivery CreateExportTask 
      PutDestinationPolicy PutLogEvents PutMetricFilter PutResourcePolicy PutRetentionPolicy PutSubscriptionFilter StartLiveTail \
      StartQuery StopQuery TagLogGroup TagResource TestMetricFilter UntagLogGroup UntagResource";
 
-pub(super) fn read(body: &[u8]) -> Result<Fault> {
+pub(super) fn parse(body: &[u8]) -> Result<Fault> {
     let mut fields: Map<String, Value> = serde_json::from_slice(body)?;
     let times: Option<NonZeroU32> = serde_json::from_value(fields.remove("times").unwrap_or_default()).context("times")?;
     let log_group_name: Option<String> =
@@ -40,10 +40,10 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
         }
         Effect::DropResponse { drop_response: true, .. } | Effect::Delay { delay_ms: 1.., .. } => {}
         Effect::Status { .. } | Effect::Vanish { vanishes: true } => {
-            ensure!(log_group_name.is_some(), "logGroupName is missing: name the log group whose next tasks this is for");
+            ensure!(log_group_name.is_some(), "logGroupName is missing: name the log group whose next task gets this fault");
         }
         Effect::EmptyPage { operation, empty_page: true, .. } => {
-            ensure!(empty_page::is_listing(operation), "{operation} is no listing that an empty page can precede");
+            ensure!(empty_page::is_listing(operation), "{operation} is not a listing: give one that has pages");
         }
         Effect::DropResponse { .. } | Effect::Delay { .. } | Effect::EmptyPage { .. } | Effect::Vanish { .. } => bail!(FORMS),
     }
@@ -51,17 +51,17 @@ pub(super) fn read(body: &[u8]) -> Result<Fault> {
     | Effect::DropResponse { operation, key_suffix, .. }
     | Effect::Delay { operation, key_suffix, .. } = &effect
     {
-        let of_s3 = s3::OPERATIONS.contains(&operation.as_str());
-        ensure!(of_s3 || LOGS_OPERATIONS.split(' ').any(|known| known == operation), "{operation} is no operation that a fault can strike");
-        ensure!(key_suffix.is_none() || (of_s3 && operation != "ListObjectsV2"), "{operation} has no key: leave keySuffix out");
+        let is_s3 = s3::OPERATIONS.contains(&operation.as_str());
+        ensure!(is_s3 || LOGS_OPERATIONS.split(' ').any(|name| name == operation), "{operation} is not an operation that can have faults");
+        ensure!(key_suffix.is_none() || (is_s3 && operation != "ListObjectsV2"), "{operation} has no key: leave keySuffix out");
     }
     if let Effect::Error { operation, .. }
     | Effect::DropResponse { operation, .. }
     | Effect::Delay { operation, .. }
     | Effect::EmptyPage { operation, .. } = &effect
     {
-        let of_s3 = s3::OPERATIONS.contains(&operation.as_str());
-        ensure!(!of_s3 || log_group_name.is_none(), "S3 knows no log groups: keySuffix tells objects apart");
+        let is_s3 = s3::OPERATIONS.contains(&operation.as_str());
+        ensure!(!is_s3 || log_group_name.is_none(), "S3 has no log groups: leave logGroupName out, and select objects by keySuffix");
     }
     Ok(Fault { log_group_name, effect, times: times.map_or(1, |times| times.get().into()) })
 }

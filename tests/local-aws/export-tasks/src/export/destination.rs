@@ -1,4 +1,4 @@
-//! The bucket an export goes to: whether it exists, where, whose it is, and whether its policy lets CloudWatch Logs in.
+//! An export's bucket: its existence, its Region, its owner, and the permissions of CloudWatch Logs in its policy.
 
 use bytes::Bytes;
 use resource_policy::{Access, Context, allows};
@@ -8,63 +8,64 @@ use crate::local::Local;
 use crate::scope::Caller;
 use crate::upstream::{BucketHead, UpstreamError};
 
-/// The bucket and the account that owns it, which may not be the caller's.
+/// The bucket and its owner, which can be another account than the caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Destination {
     pub(crate) bucket: String,
     owner: Caller,
 }
 
-/// Why an object was not written.
 pub(crate) enum PutError {
-    /// The bucket policy does not let the service write this object.
+    /// The bucket policy does not allow the service to write this object.
     NotAllowed,
     Upstream(UpstreamError),
 }
 
 impl Destination {
-    /// Finds the bucket, in the caller's account or in any other that has called before.
+    /// Finds the bucket in the caller's account, or in another account that has called before.
     pub(crate) async fn find(local: &Local, caller: &Caller, bucket: &str) -> Result<Self, ApiError> {
         let missing = || ApiError::invalid_parameter("The given bucket does not exist. Please make sure the bucket is valid.");
-        let own = Self { bucket: bucket.to_owned(), owner: caller.clone() };
+        let of_caller = Self { bucket: bucket.to_owned(), owner: caller.clone() };
         match local.upstream.head_bucket(caller, bucket).await? {
             BucketHead::Missing => Err(missing()),
-            BucketHead::Own { region } | BucketHead::Elsewhere { region } if region.as_ref().is_some_and(|r| *r != caller.region) => {
+            BucketHead::Readable { region } | BucketHead::NotReadable { region }
+                if region.as_ref().is_some_and(|r| *r != caller.region) =>
+            {
                 Err(ApiError::invalid_parameter(format!(
                     "The given bucket is in a different region ({}). Please use a bucket in region {}.",
                     region.unwrap_or_default(),
                     caller.region
                 )))
             }
-            BucketHead::Own { .. } => Ok(own),
-            BucketHead::Elsewhere { .. } => {
+            BucketHead::Readable { .. } => Ok(of_caller),
+            BucketHead::NotReadable { .. } => {
                 let mut accounts = local.state().accounts.clone();
                 accounts.insert(local.upstream.default_account(&caller.region).await?);
                 for account in accounts {
                     let owner = Caller { account, region: caller.region.clone() };
                     let head = local.upstream.head_bucket(&owner, bucket).await?;
-                    if matches!(head, BucketHead::Own { .. }) {
-                        return Ok(Self { owner, ..own });
+                    if matches!(head, BucketHead::Readable { .. }) {
+                        return Ok(Self { owner, ..of_caller });
                     }
                 }
-                // Its policy cannot be read, hence cannot be shown to allow anything.
-                Err(refused("GetBucketAcl"))
+                // Without an owner, the policy cannot be read, so it allows nothing.
+                Err(permission_error("GetBucketAcl"))
             }
         }
     }
 
-    /// The first check AWS makes: may the service look at the bucket?
+    /// AWS's first check: the service must be able to read the bucket's ACL.
     pub(crate) async fn check_readable(&self, local: &Local, caller: &Caller, log_group: &str) -> Result<(), ApiError> {
         let context = Context::new(&caller.account, &caller.region, log_group, false);
         let resource = format!("arn:aws:s3:::{}", self.bucket);
         let access = Access { action: "s3:GetBucketAcl", resource: &resource, context: &context };
         match self.policy(local).await? {
             Some(policy) if allows(&policy, &access) => Ok(()),
-            _ => Err(refused("GetBucketAcl")),
+            _ => Err(permission_error("GetBucketAcl")),
         }
     }
 
-    /// Writes an object, if the policy allows it at this moment.
+    /// Writes an object if the present policy allows it.
     pub(crate) async fn put(&self, local: &Local, caller: &Caller, log_group: &str, key: &str, body: Bytes) -> Result<(), PutError> {
         let context = Context::new(&caller.account, &caller.region, log_group, true);
         let resource = format!("arn:aws:s3:::{}/{key}", self.bucket);
@@ -81,12 +82,12 @@ impl Destination {
     }
 }
 
-/// AWS's words for a bucket policy that does not let CloudWatch Logs make a call.
-pub(crate) fn refused(call: &str) -> ApiError {
-    ApiError::invalid_parameter(refusal(call))
+/// AWS's error for a bucket policy that does not allow CloudWatch Logs to make a call.
+pub(crate) fn permission_error(call: &str) -> ApiError {
+    ApiError::invalid_parameter(permission_error_message(call))
 }
 
-pub(crate) fn refusal(call: &str) -> String {
+pub(crate) fn permission_error_message(call: &str) -> String {
     format!(
         "{call} call on the given bucket failed. Please check if CloudWatch Logs has been granted permission to perform \
          this operation."

@@ -1,4 +1,4 @@
-//! Names and fills the files of a task: `<prefix>/<taskId>/<log stream>/000000.gz`, `000001.gz`, ...
+//! The files of a task: `<prefix>/<taskId>/<log stream>/000000.gz`, `000001.gz`, ...
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,13 +10,11 @@ use flate2::write::GzEncoder;
 
 use super::pages::Event;
 
-/// The longest key S3 takes, in UTF-8 bytes. The local AWS takes longer ones.
+/// S3's limit in UTF-8 bytes. The local AWS accepts longer keys.
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
-/// Gives each file of a task its key.
-///
-/// Streams whose names differ only in `/` and `-` share a folder; numbering goes on in it, so that neither overwrites
-/// the other. One folder name per stream is remembered while the task runs.
+/// The keys of a task's files. Streams whose names differ only in `/` and `-` share a folder and its numbers, so that no file overwrites
+/// another.
 pub(crate) struct Keys {
     base: String,
     next_number: HashMap<String, u32>,
@@ -30,23 +28,14 @@ impl Keys {
     /// The key of the stream's next file.
     pub(crate) fn next(&mut self, log_stream: &str) -> String {
         let folder = log_stream.replace('/', "-");
-        let key = |number| format!("{}/{folder}/{number:06}.gz", self.base);
-        match self.next_number.get_mut(&folder) {
-            Some(number) => {
-                let this = *number;
-                *number += 1;
-                key(this)
-            }
-            None => {
-                let first = key(0);
-                self.next_number.insert(folder, 1);
-                first
-            }
-        }
+        let next = self.next_number.entry(folder.clone()).or_default();
+        let number = *next;
+        *next += 1;
+        format!("{}/{folder}/{number:06}.gz", self.base)
     }
 }
 
-/// One file in the making: compressed as the events come, held in memory until it is written.
+/// A file that is compressed in memory before it is written.
 pub(crate) struct GzipFile(GzEncoder<Vec<u8>>);
 
 impl GzipFile {
@@ -54,10 +43,10 @@ impl GzipFile {
         Self(GzEncoder::new(Vec::new(), Compression::default()))
     }
 
-    /// Appends `<timestamp> <message>\n`, the message byte for byte; tells the compressed size so far.
+    /// Appends `<timestamp> <message>\n`, and returns the compressed size so far.
     pub(crate) fn append(&mut self, event: &Event<'_>) -> io::Result<usize> {
         let time = DateTime::from_timestamp_millis(event.timestamp).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("an event has the timestamp {}, which is no date", event.timestamp))
+            io::Error::new(io::ErrorKind::InvalidData, format!("an event has the timestamp {}, which is not a date", event.timestamp))
         })?;
         write!(self.0, "{} ", time.format("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
         self.0.write_all(event.message.as_bytes())?;
@@ -77,9 +66,9 @@ mod tests {
     use super::{Event, GzipFile};
 
     #[test]
-    fn a_timestamp_that_is_no_date_is_an_error_not_a_panic() {
+    fn a_timestamp_that_is_not_a_date_is_an_error() {
         let event = Event { timestamp: i64::MAX, message: Cow::Borrowed("") };
-        let error = GzipFile::new().append(&event).expect_err("no such date");
-        assert_eq!(error.to_string(), "an event has the timestamp 9223372036854775807, which is no date");
+        let error = GzipFile::new().append(&event).expect_err("not a date");
+        assert_eq!(error.to_string(), "an event has the timestamp 9223372036854775807, which is not a date");
     }
 }

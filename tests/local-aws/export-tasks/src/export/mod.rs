@@ -1,9 +1,9 @@
-//! An export task: its record, its life, and the data it writes.
+//! An export task: its record, its lifecycle, and the data that it writes.
 
 pub(crate) mod destination;
 pub(crate) mod files;
-pub(crate) mod life;
-pub(crate) mod own_clock;
+pub(crate) mod lifecycle;
 pub(crate) mod pages;
+pub(crate) mod simulated_duration;
 pub(crate) mod task;
 pub(crate) mod write;

@@ -1,4 +1,4 @@
-//! Reads a log stream's events page by page: memory does not grow with the number of events.
+//! Reads a log stream's events in pages, so that memory does not grow with the number of events.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::upstream::UpstreamError;
 
 const PAGE_EVENTS: usize = 2_000;
 
-/// One page of events, borrowing from the answer's bytes where JSON needed no escapes.
+/// A page of events. It borrows from the answer's bytes if a message has no JSON escapes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct Event<'a> {
     pub(crate) message: Cow<'a, str>,
 }
 
-/// Walks one stream from its oldest event of the window to its newest.
+/// The pages of a stream, from the oldest event of the window to the newest.
 pub(crate) struct Pages<'a> {
     local: &'a Local,
     caller: &'a Caller,
@@ -37,13 +37,13 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// `from` and `to` both inclusive.
+    /// Both ends of the window are inclusive.
     pub(crate) fn new(local: &'a Local, caller: &'a Caller, log_group: &str, log_stream: &str, (from, to): (i64, i64)) -> Self {
         let request = json!({
             "logGroupName": log_group,
             "logStreamName": log_stream,
             "startTime": from,
-            // GetLogEvents excludes the end, an export includes it.
+            // GetLogEvents excludes the end. An export includes it.
             "endTime": to.saturating_add(1),
             "startFromHead": true,
             "limit": PAGE_EVENTS,
@@ -59,10 +59,10 @@ impl<'a> Pages<'a> {
         self.local.upstream.logs(self.caller, "GetLogEvents", &self.request).await.map(Some)
     }
 
-    /// Parses a page and moves on behind it.
+    /// Parses a page, and remembers the token of the next one.
     pub(crate) fn parse<'b>(&mut self, bytes: &'b [u8]) -> Result<Page<'b>, UpstreamError> {
-        let page: Page<'b> = serde_json::from_slice(bytes).map_err(|error| UpstreamError::Garbled(format!("GetLogEvents: {error}")))?;
-        // The end is where the token no longer moves; a page without events before it is possible.
+        let page: Page<'b> = serde_json::from_slice(bytes).map_err(|error| UpstreamError::Invalid(format!("GetLogEvents: {error}")))?;
+        // A repeated token means the end. A page without events does not.
         self.at_end = self.request["nextToken"] == page.next_forward_token.as_str();
         self.request["nextToken"] = page.next_forward_token.as_str().into();
         Ok(page)

@@ -1,4 +1,4 @@
-//! The record of an export task, and how the API shows it.
+//! The record of an export task, and its JSON.
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -14,18 +14,17 @@ pub(crate) struct ExportRequest {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) destination: String,
-    /// As given; the default applies where it is absent.
     pub(crate) destination_prefix: Option<String>,
 }
 
 impl ExportRequest {
-    /// Below what the task's files lie.
+    /// The prefix of the task's files.
     pub(crate) fn data_prefix(&self) -> &str {
         self.destination_prefix.as_deref().unwrap_or("exportedlogs")
     }
 
-    /// The object that proves write access. Without a prefix in the request AWS puts it at the bucket's root, although
-    /// the data goes below the default prefix.
+    /// The object that proves write access. Without a prefix in the request, it is at the bucket's root, although the data is below the
+    /// default prefix.
     pub(crate) fn test_object_key(&self) -> String {
         match &self.destination_prefix {
             Some(prefix) => format!("{prefix}/aws-logs-write-test"),
@@ -34,7 +33,7 @@ impl ExportRequest {
     }
 }
 
-/// Status codes of the service model, and any other a test has ordered.
+/// The status codes of the service model, and any other code of an injected fault.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TaskStatus {
     Pending,
@@ -49,7 +48,7 @@ pub(crate) enum TaskStatus {
 impl TaskStatus {
     pub(crate) const CODES: [&'static str; 6] = ["CANCELLED", "COMPLETED", "FAILED", "PENDING", "PENDING_CANCEL", "RUNNING"];
 
-    pub(crate) fn of(code: &str) -> Self {
+    pub(crate) fn parse(code: &str) -> Self {
         match code {
             "PENDING" => Self::Pending,
             "RUNNING" => Self::Running,
@@ -79,7 +78,7 @@ impl TaskStatus {
     }
 }
 
-/// An export task, from its creation on; it is never forgotten.
+/// The record of an export task. It is never removed.
 pub(crate) struct ExportTask {
     pub(crate) task_id: String,
     pub(crate) caller: Caller,
@@ -88,15 +87,15 @@ pub(crate) struct ExportTask {
     pub(crate) message: String,
     pub(crate) creation_time: i64,
     pub(crate) completion_time: Option<i64>,
-    /// Set once the task is to stop.
+    /// `true` stops the task.
     pub(crate) cancel: watch::Sender<bool>,
 }
 
 impl ExportTask {
-    /// As DescribeExportTasks shows it: without logStreamNamePrefix, as the model has it.
+    /// The task in DescribeExportTasks. The service model has no logStreamNamePrefix there.
     pub(crate) fn describe(&self) -> Value {
         let request = &self.request;
-        let mut shown = json!({
+        let mut task = json!({
             "taskId": self.task_id,
             "logGroupName": request.log_group_name,
             "from": request.from,
@@ -107,22 +106,22 @@ impl ExportTask {
             "executionInfo": { "creationTime": self.creation_time },
         });
         if let Some(name) = &request.task_name {
-            shown["taskName"] = name.as_str().into();
+            task["taskName"] = name.as_str().into();
         }
         if let Some(time) = self.completion_time {
-            shown["executionInfo"]["completionTime"] = time.into();
+            task["executionInfo"]["completionTime"] = time.into();
         }
-        shown
+        task
     }
 
-    /// As the control endpoint shows it: with whose it is and the prefix the API hides.
+    /// The task in the control endpoint, with its account, its Region and its logStreamNamePrefix.
     pub(crate) fn inspect(&self) -> Value {
-        let mut shown = self.describe();
-        shown["accountId"] = self.caller.account.as_str().into();
-        shown["region"] = self.caller.region.as_str().into();
+        let mut task = self.describe();
+        task["accountId"] = self.caller.account.as_str().into();
+        task["region"] = self.caller.region.as_str().into();
         if let Some(prefix) = &self.request.log_stream_name_prefix {
-            shown["logStreamNamePrefix"] = prefix.as_str().into();
+            task["logStreamNamePrefix"] = prefix.as_str().into();
         }
-        shown
+        task
     }
 }

@@ -1,17 +1,17 @@
-//! Writes a task's data: every event of its window, stream by stream, never more than a page and a file in memory.
+//! Writes a task's data: every event of its window, stream by stream. It has at most one page and one file in memory.
 
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::destination::{Destination, PutError, refusal};
+use super::destination::{Destination, PutError, permission_error_message};
 use super::files::{GzipFile, Keys, MAX_KEY_BYTES};
 use super::pages::Pages;
 use super::task::ExportRequest;
 use crate::local::Local;
 use crate::scope::Caller;
 
-/// Why writing ended early.
+/// The reason why writing ended early.
 pub(crate) enum Stop {
     Cancelled,
     Failed(String),
@@ -30,7 +30,6 @@ struct LogStream {
     log_stream_name: String,
 }
 
-/// Everything one task's writing needs to know.
 pub(crate) struct Writer<'a> {
     pub(crate) local: &'a Local,
     pub(crate) caller: &'a Caller,
@@ -38,19 +37,19 @@ pub(crate) struct Writer<'a> {
     pub(crate) destination: &'a Destination,
     pub(crate) cancel: &'a watch::Receiver<bool>,
     pub(crate) keys: Keys,
-    /// A task whose time is over writes no more than these.
-    pub(crate) objects_left: usize,
+    /// A task that takes more than 24 hours writes only some objects.
+    pub(crate) remaining_objects: usize,
 }
 
 impl Writer<'_> {
-    /// Writes all streams, in the order of their names.
+    /// Writes all streams in the order of their names.
     pub(crate) async fn write(&mut self) -> Result<(), Stop> {
         let mut token: Option<String> = None;
         let mut last: Option<String> = None;
         loop {
             let listing = self.list(token.as_deref()).await?;
             for stream in listing.log_streams {
-                // A stream created meanwhile shifts the local AWS's pages: a name that comes again is already written.
+                // A stream created meanwhile shifts the local AWS's pages, so that a written stream comes again.
                 if last.as_ref().is_some_and(|last| stream.log_stream_name <= *last) {
                     continue;
                 }
@@ -76,7 +75,7 @@ impl Writer<'_> {
         serde_json::from_slice(&answer).map_err(|error| failed(format!("DescribeLogStreams: {error}")))
     }
 
-    /// A file exists only once there is an event for it: a stream without events in the window writes nothing.
+    /// A stream without events in the window writes no file.
     async fn write_stream(&mut self, log_stream: &str) -> Result<(), Stop> {
         let max_file_bytes = self.local.settings().max_file_bytes;
         let window = (self.request.from, self.request.to);
@@ -86,8 +85,8 @@ impl Writer<'_> {
             self.stop_if_cancelled()?;
             let page = pages.parse(&bytes).map_err(failed)?;
             for event in &page.events {
-                let open = file.get_or_insert_with(GzipFile::new);
-                if open.append(event).map_err(failed)? as u64 >= max_file_bytes {
+                let gzip = file.get_or_insert_with(GzipFile::new);
+                if gzip.append(event).map_err(failed)? as u64 >= max_file_bytes {
                     self.put(log_stream, file.take()).await?;
                 }
             }
@@ -96,10 +95,10 @@ impl Writer<'_> {
     }
 
     async fn put(&mut self, log_stream: &str, file: Option<GzipFile>) -> Result<(), Stop> {
-        let Some(file) = file.filter(|_| self.objects_left > 0) else {
+        let Some(file) = file.filter(|_| self.remaining_objects > 0) else {
             return Ok(());
         };
-        self.objects_left -= 1;
+        self.remaining_objects -= 1;
         self.stop_if_cancelled()?;
         let body = file.finish().map_err(failed)?;
         let key = self.keys.next(log_stream);
@@ -107,7 +106,7 @@ impl Writer<'_> {
             return Err(failed(format!("The key {key} has {} bytes; an S3 key has at most {MAX_KEY_BYTES}.", key.len())));
         }
         self.destination.put(self.local, self.caller, &self.request.log_group_name, &key, body).await.map_err(|error| match error {
-            PutError::NotAllowed => Stop::Failed(refusal("PutObject")),
+            PutError::NotAllowed => Stop::Failed(permission_error_message("PutObject")),
             PutError::Upstream(error) => failed(error),
         })
     }

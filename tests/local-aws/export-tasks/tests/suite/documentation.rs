@@ -1,4 +1,4 @@
-//! Keeps docs/local-aws.md and this suite in step: every behaviour has a source and a test, and every test is named there.
+//! Compares docs/local-aws.md with this suite: every behaviour has a source and a test, and every test is in the document.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,13 +6,13 @@ use std::path::Path;
 
 const SOURCES: [&str; 7] = ["model", "doc", "seen", "verified", "choice", "inferred", "unsure"];
 
-/// `module::name` of every test below a folder, the module being the file's name.
-fn tests_below(folder: &Path) -> BTreeSet<String> {
+/// The names of all tests below a folder, as `file::test`.
+fn test_names(folder: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            names.append(&mut tests_below(&path));
+            names.append(&mut test_names(&path));
             continue;
         }
         let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -27,24 +27,24 @@ fn tests_below(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_behaviour_has_a_source_and_a_test_and_every_test_is_named() {
+fn the_document_has_a_source_and_a_test_for_every_behaviour_and_names_every_test() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let suite = tests_below(&folder.join("tests/suite"));
-    let policy = tests_below(&folder.join("../../../lambdas/shared/resource-policy/src"));
+    let suite = test_names(&folder.join("tests/suite"));
+    let policy = test_names(&folder.join("../../../lambdas/shared/resource-policy/src"));
     let policy = policy.iter().map(|test| test.replace("src::", "policy::"));
-    let existing: BTreeSet<_> = suite.union(&tests_below(&folder.join("src"))).cloned().chain(policy).collect();
+    let existing: BTreeSet<_> = suite.union(&test_names(&folder.join("src"))).cloned().chain(policy).collect();
     let document = fs::read_to_string(folder.join("../../../docs/local-aws.md")).unwrap();
-    let mut named = BTreeSet::new();
+    let mut documented = BTreeSet::new();
     for table in document.split("| Behaviour | Source | Test |\n").skip(1) {
         for line in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
             let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
             let [_, sources, tests] = cells[..] else { panic!("a row has three cells: {line}") };
             assert!(sources.split(", ").all(|source| SOURCES.contains(&source.trim_matches(['[', ']']))), "{line}");
             let tests: BTreeSet<_> = tests.split(", ").map(|test| test.trim_matches('`').to_owned()).collect();
-            assert!(tests.is_subset(&existing), "there is no such test: {line}");
-            named.extend(tests);
+            assert!(tests.is_subset(&existing), "a test does not exist: {line}");
+            documented.extend(tests);
         }
     }
-    let unnamed: Vec<_> = suite.difference(&named).filter(|test| !test.starts_with("documentation::")).collect();
-    assert!(unnamed.is_empty(), "docs/local-aws.md does not name {unnamed:?}");
+    let missing: Vec<_> = suite.difference(&documented).filter(|test| !test.starts_with("documentation::")).collect();
+    assert!(missing.is_empty(), "docs/local-aws.md lacks {missing:?}");
 }

@@ -1,18 +1,18 @@
-//! Log streams, the newest first.
+//! DescribeLogStreams.
 
 use aws_sdk_cloudwatchlogs::types::OrderBy;
 
-use crate::stand_in::{FROM, StandIn, TO, error, refusal};
+use crate::stand_in::{FROM, StandIn, TO, error, error_of};
 
 #[tokio::test]
-async fn streams_come_by_their_last_event_and_those_without_come_last() {
+async fn streams_are_sorted_by_their_last_event_and_empty_ones_come_last() {
     let stand_in = StandIn::start().await;
     let group = stand_in.log_group().await;
     stand_in.put(&group, "a-empty", &[]).await;
     stand_in.put(&group, "b-old", &[(FROM, "hello")]).await;
     stand_in.put(&group, "c-new", &[(FROM + 1, "hello"), (TO, "hello")]).await;
     stand_in.put(&group, "d-late", &[(TO - 1, "hello")]).await;
-    // Put last, and older than what is there: the last event stays the newest by timestamp.
+    // This event arrives last, but its timestamp is older.
     stand_in.put(&group, "d-late", &[(FROM - 5, "late")]).await;
     let newest = || stand_in.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).descending(true);
     let answer = newest().send().await.unwrap();
@@ -33,16 +33,16 @@ async fn ordering_by_last_event_excludes_a_prefix() {
     let ordered =
         stand_in.logs().describe_log_streams().log_group_name(&group).order_by(OrderBy::LastEventTime).log_stream_name_prefix("a");
     let message = "Cannot order by LastEventTime with a logStreamNamePrefix.";
-    assert_eq!(refusal(ordered.send().await), error("InvalidParameterException", message));
+    assert_eq!(error_of(ordered.send().await), error("InvalidParameterException", message));
 }
 
 #[tokio::test]
-async fn the_size_of_a_stream_is_zero_whatever_it_holds() {
+async fn the_size_of_a_stream_is_always_zero() {
     let stand_in = StandIn::start().await;
     let group = stand_in.log_group().await;
     stand_in.put(&group, "web", &[(FROM, "hello")]).await;
     let answer = stand_in.logs().describe_log_streams().log_group_name(&group).log_stream_name_prefix("w").send().await.unwrap();
-    #[expect(deprecated, reason = "that it says nothing is what is tested")]
+    #[expect(deprecated, reason = "the test proves that the member has no information")]
     let sizes: Vec<_> = answer.log_streams().iter().map(|stream| stream.stored_bytes()).collect();
     assert_eq!(sizes, [Some(0)]);
 }

@@ -1,6 +1,6 @@
-//! The stand-in's own suite: the real Rust SDK against the stand-in in front of a real ministack.
+//! The stand-in's suite: the real Rust SDK against the stand-in in front of a real ministack.
 //!
-//! One ministack serves all tests; each test has a stand-in and an account of its own, so that none disturbs another.
+//! All tests share one ministack. Each test has its own stand-in and its own account.
 
 mod cancel;
 mod control;
@@ -10,7 +10,7 @@ mod destination;
 mod documentation;
 mod faults;
 mod forward;
-mod life;
+mod lifecycle;
 mod list;
 mod log_events;
 mod log_groups;
@@ -18,5 +18,4 @@ mod log_streams;
 mod requests;
 mod s3_faults;
 mod stand_in;
-mod volume;
 mod wire;

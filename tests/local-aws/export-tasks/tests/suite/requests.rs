@@ -1,4 +1,4 @@
-//! The journal of requests: caller, operation and resource of everything that passes through.
+//! The journal of requests.
 
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_s3 as s3;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stand_in::{FROM, REGION, StandIn, TO};
 
-/// The journal without the times and paths, of one caller.
+/// The journal of one caller, without times and paths.
 async fn requests_of(stand_in: &StandIn, app: &str) -> Vec<Value> {
     let (_, answer) = stand_in.control(Method::GET, "/_local/requests", &Value::Null).await;
     assert_eq!(answer["forgotten"], 0);
@@ -22,16 +22,16 @@ async fn requests_of(stand_in: &StandIn, app: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_request_is_told_with_its_caller_operation_and_resource() {
+async fn the_journal_has_caller_operation_and_resource_of_every_request() {
     let (stand_in, group, bucket) = StandIn::with_log_group_and_bucket().await;
-    let named = |name: &'static str| logs::config::AppName::new(name).unwrap();
-    let logs = logs::Client::from_conf(stand_in.logs().config().to_builder().app_name(named("one")).build());
-    let s3 = s3::Client::from_conf(stand_in.s3().config().to_builder().app_name(named("two")).build());
+    let app_name = |name: &'static str| logs::config::AppName::new(name).unwrap();
+    let logs = logs::Client::from_conf(stand_in.logs().config().to_builder().app_name(app_name("one")).build());
+    let s3 = s3::Client::from_conf(stand_in.s3().config().to_builder().app_name(app_name("two")).build());
 
-    // Answered here, refused by a fault, changed on the way back, passed on.
+    // The stand-in answers these requests, fails one by a fault, changes an answer, and forwards the others.
     let create = logs.create_export_task().log_group_name(&group).from(FROM).to(TO).destination(&bucket).destination_prefix("a/b");
     let task_id = create.send().await.unwrap().task_id.unwrap();
-    stand_in.fault(&json!({ "operation": "DescribeExportTasks", "error": "ThrottlingException" })).await;
+    stand_in.inject_fault(&json!({ "operation": "DescribeExportTasks", "error": "ThrottlingException" })).await;
     logs.describe_export_tasks().task_id(&task_id).send().await.unwrap_err();
     logs.describe_log_groups().log_group_name_prefix(&group).send().await.unwrap();
     logs.create_log_stream().log_group_name(&group).log_stream_name("main").send().await.unwrap();

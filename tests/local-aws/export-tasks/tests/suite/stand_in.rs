@@ -1,4 +1,4 @@
-//! A stand-in for one test: its own account and Region, SDK clients for it, and the few steps every test takes.
+//! A stand-in for one test, with its own account, SDK clients, and the steps that tests share.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -22,35 +22,34 @@ use tokio::task::JoinHandle;
 
 pub const REGION: &str = "ap-northeast-1";
 
-/// The account ministack falls back to.
+/// ministack's default account.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// The window most tests export: 2026-10-01 00:00 to 2026-10-31 23:59:59.999 in Tokyo.
+/// The window of most tests: 2026-10-01 00:00 to 2026-10-31 23:59:59.999 in Tokyo.
 pub const FROM: i64 = 1_790_780_400_000;
 pub const TO: i64 = 1_793_458_799_999;
 
-/// The code and message of an SDK error, for assertions.
-pub fn refusal<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> (String, String) {
+/// The code and message of an SDK error.
+pub fn error_of<T, E: ProvideErrorMetadata>(result: Result<T, E>) -> (String, String) {
     match result {
-        Ok(_) => panic!("the call was expected to be refused"),
+        Ok(_) => panic!("the call must fail"),
         Err(error) => (error.code().unwrap_or_default().to_owned(), error.message().unwrap_or_default().to_owned()),
     }
 }
 
-/// A pair as [`refusal`] gives it.
+/// The expected value of [`error_of`].
 pub fn error(code: &str, message: &str) -> (String, String) {
     (code.to_owned(), message.to_owned())
 }
 
-/// The ministack all tests share; it ends with the test process.
+/// The ministack that all tests share. It ends with the test process.
 pub async fn ministack() -> SocketAddr {
     static MINISTACK: OnceCell<Ministack> = OnceCell::const_new();
     let start = || async { Ministack::start(&MinistackOptions { region: REGION.to_owned(), ..Default::default() }).await.unwrap() };
     MINISTACK.get_or_init(start).await.addr()
 }
 
-/// A name nobody else uses.
-pub fn unique(prefix: &str) -> String {
+pub fn unique_name(prefix: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{prefix}{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
@@ -58,6 +57,8 @@ pub fn unique(prefix: &str) -> String {
 pub struct StandIn {
     pub addr: SocketAddr,
     pub account: String,
+    logs: logs::Client,
+    s3: s3::Client,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -83,78 +84,74 @@ impl StandIn {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let server = tokio::spawn(export_tasks::serve(listener, upstream, None));
-        let stand_in = Self { addr, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(), server };
-        stand_in.timing(0, 0).await;
+        let account = ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string();
+        let (logs, s3) = (logs_client(addr, &account, REGION), s3_client(addr, &account, REGION));
+        let stand_in = Self { addr, account, logs, s3, server };
+        stand_in.set_timing(0, 0).await;
         stand_in
     }
 
-    /// A Logs client of this test's account that never retries, so that each call is one request.
-    pub fn logs(&self) -> logs::Client {
-        self.logs_as(&self.account, REGION)
+    /// The client of this test's account.
+    pub fn logs(&self) -> &logs::Client {
+        &self.logs
     }
 
     pub fn logs_as(&self, access_key: &str, region: &str) -> logs::Client {
-        logs::Client::from_conf(self.logs_config(access_key, region).build())
+        logs_client(self.addr, access_key, region)
     }
 
-    pub fn logs_config(&self, access_key: &str, region: &str) -> logs::config::Builder {
-        logs::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key))
-            .retry_config(logs::config::retry::RetryConfig::disabled())
-    }
-
-    pub fn s3(&self) -> s3::Client {
-        self.s3_as(&self.account, REGION)
+    pub fn s3(&self) -> &s3::Client {
+        &self.s3
     }
 
     pub fn s3_as(&self, access_key: &str, region: &str) -> s3::Client {
-        let config = s3::config::Builder::from(&sdk_config(&format!("http://{}", self.addr), region, access_key));
-        s3::Client::from_conf(config.force_path_style(true).retry_config(s3::config::retry::RetryConfig::disabled()).build())
+        s3_client(self.addr, access_key, region)
     }
 
-    /// Sends to the controls.
+    /// Calls a control endpoint.
     pub async fn control(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
         let (status, answer) = local_aws::http::request(self.addr, method, path, body).await.unwrap();
         (status, serde_json::from_slice(&answer).unwrap())
     }
 
-    pub async fn timing(&self, pending_ms: u64, running_ms: u64) {
+    pub async fn set_timing(&self, pending_ms: u64, running_ms: u64) {
         let body = json!({ "pendingMs": pending_ms, "runningMs": running_ms, "cancelMs": 0 });
-        self.settings(&body).await;
+        self.set_settings(&body).await;
     }
 
-    pub async fn settings(&self, body: &Value) {
+    pub async fn set_settings(&self, body: &Value) {
         let (status, answer) = self.control(Method::PUT, "/_local/export-tasks", body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
 
-    pub async fn fault(&self, body: &Value) {
+    pub async fn inject_fault(&self, body: &Value) {
         let (status, answer) = self.control(Method::POST, "/_local/export-tasks/faults", body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
 
-    /// What the stand-in tells about itself.
+    /// The settings, faults, overlays, tasks and journal.
     pub async fn inspect(&self) -> Value {
         let (status, answer) = self.control(Method::GET, "/_local/export-tasks", &Value::Null).await;
         assert_eq!(status, StatusCode::OK);
         answer
     }
 
-    /// The calls of export operations so far, the oldest first.
+    /// Returns the calls of export operations, the oldest first.
     pub async fn journal(&self) -> Value {
         let (status, answer) = self.control(Method::GET, "/_local/export-tasks/journal", &Value::Null).await;
         assert_eq!(status, StatusCode::OK);
         answer["journal"].clone()
     }
 
-    /// A new log group.
+    /// Creates a log group.
     pub async fn log_group(&self) -> String {
-        let name = unique("/test/group-");
+        let name = unique_name("/test/group-");
         self.logs().create_log_group().log_group_name(&name).send().await.unwrap();
         name
     }
 
-    /// Puts events into a stream, which is created if it is not there.
+    /// Puts events into a stream, and creates the stream if it does not exist.
     pub async fn put(&self, log_group: &str, log_stream: &str, events: &[(i64, &str)]) {
         let logs = self.logs();
         let created = logs.create_log_stream().log_group_name(log_group).log_stream_name(log_stream).send().await;
@@ -171,7 +168,7 @@ impl StandIn {
         logs.put_log_events().log_group_name(log_group).log_stream_name(log_stream).set_log_events(Some(events)).send().await.unwrap();
     }
 
-    /// A new bucket with the policy AWS documents for exports.
+    /// Creates a bucket with the documented policy.
     pub async fn bucket(&self) -> String {
         let name = self.bucket_without_policy().await;
         self.set_policy(&name, &self.documented_policy(&name)).await;
@@ -179,11 +176,11 @@ impl StandIn {
     }
 
     pub async fn bucket_without_policy(&self) -> String {
-        self.bucket_in(&self.s3(), REGION).await
+        self.bucket_in(self.s3(), REGION).await
     }
 
     pub async fn bucket_in(&self, s3: &s3::Client, region: &str) -> String {
-        let name = unique("export-tasks-bucket-");
+        let name = unique_name("export-tasks-bucket-");
         let location = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build();
         s3.create_bucket().bucket(&name).create_bucket_configuration(location).send().await.unwrap();
         name
@@ -193,6 +190,7 @@ impl StandIn {
         self.s3().put_bucket_policy().bucket(bucket).policy(policy.to_string()).send().await.unwrap();
     }
 
+    /// The bucket policy that AWS documents for exports.
     pub fn documented_policy(&self, bucket: &str) -> Value {
         let account = &self.account;
         let principal = json!({ "Service": format!("logs.{REGION}.amazonaws.com") });
@@ -214,30 +212,34 @@ impl StandIn {
         ] })
     }
 
-    /// A request for an export of the window, with the prefix `logs`.
-    pub fn export(&self, log_group: &str, bucket: &str) -> logs::operation::create_export_task::builders::CreateExportTaskFluentBuilder {
+    /// A request that exports the window to the prefix `logs`.
+    pub fn export_request(
+        &self,
+        log_group: &str,
+        bucket: &str,
+    ) -> logs::operation::create_export_task::builders::CreateExportTaskFluentBuilder {
         let create = self.logs().create_export_task();
         create.log_group_name(log_group).destination(bucket).destination_prefix("logs").from(FROM).to(TO)
     }
 
-    /// Creates an export and waits until it is COMPLETED.
-    pub async fn exported(&self, log_group: &str, bucket: &str) -> String {
+    /// Creates a task and waits until it is COMPLETED.
+    pub async fn export_and_wait(&self, log_group: &str, bucket: &str) -> String {
         let task_id = self.create(log_group, bucket).await;
-        self.completed(&task_id).await;
+        self.wait_until_completed(&task_id).await;
         task_id
     }
 
     pub async fn create(&self, log_group: &str, bucket: &str) -> String {
-        self.export(log_group, bucket).send().await.unwrap().task_id.unwrap()
+        self.export_request(log_group, bucket).send().await.unwrap().task_id.unwrap()
     }
 
-    pub async fn completed(&self, task_id: &str) {
-        let task = self.ended(task_id).await;
-        assert_eq!(code(&task), "COMPLETED", "{task:?}");
+    pub async fn wait_until_completed(&self, task_id: &str) {
+        let task = self.wait_until_ended(task_id).await;
+        assert_eq!(status_code(&task), "COMPLETED", "{task:?}");
     }
 
-    /// The task as soon as it has a completion time.
-    pub async fn ended(&self, task_id: &str) -> ExportTask {
+    /// Waits until the task has a completion time.
+    pub async fn wait_until_ended(&self, task_id: &str) -> ExportTask {
         wait_for("the task ends", || async {
             let task = self.describe(task_id).await;
             task.execution_info()?.completion_time().map(|_| task.clone())
@@ -245,11 +247,11 @@ impl StandIn {
         .await
     }
 
-    /// The task as soon as it is in a status.
-    pub async fn in_status(&self, task_id: &str, status: &str) -> ExportTask {
+    /// Waits until the task has a status.
+    pub async fn wait_for_status(&self, task_id: &str, status: &str) -> ExportTask {
         wait_for(status, || async {
             let task = self.describe(task_id).await;
-            (code(&task) == status).then_some(task)
+            (status_code(&task) == status).then_some(task)
         })
         .await
     }
@@ -260,7 +262,7 @@ impl StandIn {
         task.clone()
     }
 
-    /// Keys and bodies of everything in a bucket.
+    /// The keys and bodies of all objects in a bucket.
     pub async fn objects(&self, bucket: &str) -> BTreeMap<String, Bytes> {
         let s3 = self.s3();
         let mut objects = BTreeMap::new();
@@ -276,14 +278,19 @@ impl StandIn {
     }
 
     pub async fn keys(&self, bucket: &str) -> Vec<String> {
-        self.objects(bucket).await.into_keys().collect()
+        let mut keys = Vec::new();
+        let mut pages = self.s3().list_objects_v2().bucket(bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.unwrap().contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+        }
+        keys
     }
 
     pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) {
         self.s3().put_object().bucket(bucket).key(key).body(ByteStream::from(body)).send().await.unwrap();
     }
 
-    /// The decompressed files of a task by their key below `logs/<taskId>/`.
+    /// The decompressed files of a task, by their keys below `logs/<taskId>/`.
     pub async fn files(&self, bucket: &str, task_id: &str) -> BTreeMap<String, Vec<u8>> {
         let base = format!("logs/{task_id}/");
         self.objects(bucket)
@@ -294,13 +301,22 @@ impl StandIn {
     }
 }
 
-/// A task's status code.
-pub fn code(task: &ExportTask) -> &str {
+/// Without retries, each call is one request.
+fn logs_client(addr: SocketAddr, access_key: &str, region: &str) -> logs::Client {
+    let config = logs::config::Builder::from(&sdk_config(&format!("http://{addr}"), region, access_key));
+    logs::Client::from_conf(config.retry_config(logs::config::retry::RetryConfig::disabled()).build())
+}
+
+fn s3_client(addr: SocketAddr, access_key: &str, region: &str) -> s3::Client {
+    let config = s3::config::Builder::from(&sdk_config(&format!("http://{addr}"), region, access_key));
+    s3::Client::from_conf(config.force_path_style(true).retry_config(s3::config::retry::RetryConfig::disabled()).build())
+}
+
+pub fn status_code(task: &ExportTask) -> &str {
     task.status().and_then(|status| status.code()).map_or("", |code| code.as_str())
 }
 
-/// A task's status message.
-pub fn message(task: &ExportTask) -> &str {
+pub fn status_message(task: &ExportTask) -> &str {
     task.status().and_then(|status| status.message()).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! The wire: AWS JSON 1.1, credential scopes, and what is no request at all.
+//! The protocol: AWS JSON 1.1, credential scopes, and invalid requests.
 
 use aws_sdk_cloudwatchlogs::config::Credentials;
 use aws_sdk_cloudwatchlogs::operation::RequestId;
@@ -6,11 +6,10 @@ use hyper::{Method, StatusCode};
 use local_aws::http::request_with;
 use serde_json::{Value, json};
 
-use crate::stand_in::{DEFAULT_ACCOUNT, REGION, StandIn, error, refusal};
+use crate::stand_in::{DEFAULT_ACCOUNT, REGION, StandIn, error, error_of};
 
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=111122223333/20261101/ap-northeast-1/logs/aws4_request, SignedHeaders=host, Signature=0";
 
-/// Sends exactly these headers and this body.
 async fn send(stand_in: &StandIn, headers: &[(&str, &str)], body: &str) -> (StatusCode, Value) {
     let (status, body) = request_with(stand_in.addr, Method::POST, "/", headers, body.to_owned().into()).await.unwrap();
     (status, serde_json::from_slice(&body).unwrap())
@@ -35,16 +34,16 @@ async fn requests_without_a_credential_scope_are_refused() {
     let target = ("x-amz-target", "Logs_20140328.DescribeExportTasks");
     let (status, body) = send(&stand_in, &[target], "{}").await;
     assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("MissingAuthenticationTokenException")));
-    for garbage in ["Basic abc", "AWS4-HMAC-SHA256 Credential=1/2/3, Signature=0", ""] {
-        let (status, body) = send(&stand_in, &[target, ("authorization", garbage)], "{}").await;
-        assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("IncompleteSignatureException")), "{garbage}");
+    for invalid in ["Basic abc", "AWS4-HMAC-SHA256 Credential=1/2/3, Signature=0", ""] {
+        let (status, body) = send(&stand_in, &[target, ("authorization", invalid)], "{}").await;
+        assert_eq!((status, &body["__type"]), (StatusCode::BAD_REQUEST, &json!("IncompleteSignatureException")), "{invalid}");
     }
 }
 
 #[tokio::test]
 async fn a_session_acts_in_the_account_of_its_role() {
     let stand_in = StandIn::start().await;
-    stand_in.timing(3_600_000, 0).await;
+    stand_in.set_timing(3_600_000, 0).await;
     let account = &stand_in.account;
     let scope = format!("AWS4-HMAC-SHA256 Credential={account}/20261101/{REGION}/sts/aws4_request, SignedHeaders=host, Signature=0");
     let role = format!("RoleArn=arn%3Aaws%3Aiam%3A%3A{account}%3Arole%2Ffunction&RoleSessionName=test");
@@ -59,13 +58,16 @@ async fn a_session_acts_in_the_account_of_its_role() {
     let key = element("AccessKeyId");
     assert!(key.starts_with("ASIA"), "{key}");
     let session = Credentials::new(&key, element("SecretAccessKey"), Some(element("SessionToken")), None, "test");
-    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand_in.logs_config(&key, REGION).credentials_provider(session).build());
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(stand_in.logs().config().to_builder().credentials_provider(session).build());
 
     let (group, bucket) = (stand_in.log_group().await, stand_in.bucket().await);
     let create = logs.create_export_task().log_group_name(&group).destination(&bucket).from(0).to(1);
     let task_id = create.send().await.unwrap().task_id.unwrap();
-    assert_eq!(stand_in.describe(&task_id).await.task_id(), Some(task_id.as_str()), "the account's own key sees it");
-    assert_eq!(refusal(stand_in.export(&group, &bucket).send().await), error("LimitExceededException", "Resource limit exceeded."));
+    assert_eq!(stand_in.describe(&task_id).await.task_id(), Some(task_id.as_str()), "the account has the session's task");
+    assert_eq!(
+        error_of(stand_in.export_request(&group, &bucket).send().await),
+        error("LimitExceededException", "Resource limit exceeded.")
+    );
 }
 
 #[tokio::test]

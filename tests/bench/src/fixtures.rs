@@ -1,7 +1,8 @@
-//! An archive as exports leave it, without the exports: manifests and objects in their real shapes.
+//! Archives without exports: manifests, objects and reports, in the shapes that a run writes.
 
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
+use export_core::contract::report::{Counts, SCHEMA_VERSION as SCHEMA_VERSION_OF_REPORTS};
 use export_core::destination::{self, task_folder};
 use export_core::manifest::{Manifest, Outcome, SCHEMA_VERSION};
 use export_core::place::{Stack, hexadecimal};
@@ -9,16 +10,15 @@ use export_core::target::Target;
 use export_core::{BucketName, LogGroupName, Month, Prefix, SettleDays, TaskId, Window};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use local_aws::LocalAws;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Of the stack as it is deployed here.
 pub const S3_PREFIX: &str = "cloudwatch-logs";
 pub const TIMEZONE: &str = "Asia/Tokyo";
 pub const PARTITION: &str = "aws";
 
 const TASK_ID: &str = "cda45419-90ea-4db5-9833-aade86253e66";
-/// The only object of a task, and its ETag. Nobody unpacks it.
+/// The only object of a task. No benchmark decompresses it.
 const OBJECT: &str = "x";
 pub const ETAG: &str = "\"9dd4e461268c8034f5c8564e155c67a6\"";
 
@@ -34,8 +34,8 @@ pub fn stack(account: &str, region: &str, bucket: &str) -> Result<Stack> {
     })
 }
 
-/// What the export of one log-group-month leaves, by key: its manifest and one object.
-pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String, Bytes); 2]> {
+/// The manifest and the only object of an exported log-group-month, by key.
+pub fn export_objects(stack: &Stack, log_group: &str, month: Month) -> Result<[(String, Bytes); 2]> {
     let log_group = LogGroupName::parse(log_group).map_err(|fix| anyhow!("{log_group}: {fix}"))?;
     let destination = destination::DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).map_err(|problem| anyhow!(problem))?;
     let place = stack.place(stack.bucket.clone(), log_group.clone(), destination);
@@ -72,40 +72,43 @@ pub fn exported(stack: &Stack, log_group: &str, month: Month) -> Result<[(String
     Ok([(key, Bytes::from(serde_json::to_vec(&manifest)?)), (object, Bytes::from_static(OBJECT.as_bytes()))])
 }
 
-/// Calls to the local AWS under way at once.
-const AT_ONCE: usize = 16;
+/// The number of concurrent calls to the local AWS.
+const CONCURRENCY: usize = 16;
 
-/// Log groups of the local AWS whose month is archived.
-pub async fn plant(local: &LocalAws, bucket: &str, log_groups: &[String], month: Month) -> Result<()> {
+/// Creates log groups on the local AWS, with an archived month.
+pub async fn create_archived(local: &LocalAws, bucket: &str, log_groups: &[String], month: Month) -> Result<()> {
     let (logs, s3) = (aws_sdk_cloudwatchlogs::Client::new(&local.sdk_config()), s3_client(local));
     let stack = stack(local.account_id(), local.region(), bucket)?;
-    let planted = log_groups.iter().map(|name| {
+    let create = log_groups.iter().map(|name| {
         let (logs, s3, stack) = (&logs, &s3, &stack);
         async move {
             logs.create_log_group().log_group_name(name).send().await?;
-            for (key, body) in exported(stack, name, month)? {
+            for (key, body) in export_objects(stack, name, month)? {
                 s3.put_object().bucket(bucket).key(key).body(body.into()).send().await?;
             }
             anyhow::Ok(())
         }
     });
-    stream::iter(planted).buffer_unordered(AT_ONCE).try_collect().await
+    stream::iter(create).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
 pub fn s3_client(local: &LocalAws) -> aws_sdk_s3::Client {
-    // Path style, as the endpoint is an address.
+    // The endpoint is an IP address, so it needs path-style addresses.
     aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&local.sdk_config()).force_path_style(true).build())
 }
 
-/// The report of a scheduled run that people were told of, newer than all others by its key. A run reads reports from the newest on until it
-/// finds such a one.
+/// The report of a scheduled run. Its key makes it the newest. A run reads the reports back to the newest one of a scheduled run.
 pub fn scheduled_report(stack: &Stack) -> (String, Bytes) {
-    let time = "2020-01-01T04:00:00Z";
-    let report = json!({
-        "schema_version": export_core::contract::report::SCHEMA_VERSION, "execution": "planted", "started": time, "ended": time, "scheduled_time": time,
-        "compared_everything": true, "due_month": "2019-12", "due_month_archived": true, "timezone": TIMEZONE, "months": [],
-        "counts": export_core::contract::report::Counts::default(), "missing_count": 0, "slot_hours_used": 0.0, "slot_hours_needed": 0.0, "error": null,
-        "compaction_error": null, "warnings": [], "told": true, "decided": [], "missing": [], "found": [],
-    });
-    (format!("{}year=2999/month=12/planted.json", stack.reports_folder()), Bytes::from(report.to_string()))
+    let report = report("2020-01-01T04:00:00Z", "2020-01-01T04:00:00Z", "2019-12", &[]);
+    (format!("{}year=2999/month=12/fixture.json", stack.reports_folder()), Bytes::from(report.to_string()))
+}
+
+/// The report of a scheduled run that compared everything, without decisions.
+pub fn report(started: &str, ended: &str, due_month: &str, found: &[String]) -> Value {
+    json!({
+        "schema_version": SCHEMA_VERSION_OF_REPORTS, "execution": "fixture", "started": started, "ended": ended, "scheduled_time": started,
+        "compared_everything": true, "due_month": due_month, "due_month_archived": true, "timezone": TIMEZONE, "months": [],
+        "counts": Counts::default(), "missing_count": 0, "slot_hours_used": 0.0, "slot_hours_needed": 0.0, "error": null,
+        "compaction_error": null, "warnings": [], "told": true, "decided": [], "missing": [], "found": found,
+    })
 }
