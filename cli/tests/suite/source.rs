@@ -37,7 +37,7 @@ async fn a_gap_is_not_the_end_of_a_log_stream() {
     let mut found = Vec::new();
     let end = events(&client, "/g", "s", WINDOW, |event| found.extend(event.timestamp())).await.expect("pages");
     // The end is asked for with a millisecond more, and cut.
-    assert_eq!((end, found), (End::Whole, vec![10, 11, 19]));
+    assert_eq!((end, found), (End::Complete, vec![10, 11, 19]));
     assert_eq!(*tokens.lock().expect("no test has panicked"), [Value::Null, json!("a"), json!("b"), json!("c"), json!("d")]);
 }
 
@@ -48,6 +48,6 @@ async fn an_empty_page_is_not_the_end_of_a_log_group() {
     let (client, tokens) = pages("nextToken", PAGES).await;
     let (log_group, mut found) = (LogGroupName::parse("/g").expect("a name"), Vec::new());
     let end = events_of_log_group(&client, &log_group, None, WINDOW, |event| found.extend(event.timestamp())).await.expect("pages");
-    assert_eq!((end, found), (End::Whole, vec![12, 13]));
+    assert_eq!((end, found), (End::Complete, vec![12, 13]));
     assert_eq!(*tokens.lock().expect("no test has panicked"), [Value::Null, json!("a"), json!("b"), json!("c")]);
 }
