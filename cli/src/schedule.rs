@@ -79,8 +79,7 @@ impl Schedule {
         Ok(changed)
     }
 
-    /// Replaces the schedule's input, unless somebody has changed the schedule since it was read. UpdateSchedule replaces all fields, so it
-    /// gets all fields.
+    /// Replaces the schedule's input, unless somebody has changed the schedule meanwhile. UpdateSchedule replaces all fields.
     pub async fn update_input(self, client: &Client, input: String) -> Result<(), Failure> {
         let Self { details: read } = self;
         let current = Self::get(client, read.name().unwrap_or_default()).await;

@@ -84,11 +84,11 @@ async fn fetch(context: &Context, arguments: &Fetch) -> Result<ExitStatus, Failu
     let order = if request.filter.has_context() { Order::LogStream } else { Order::Time };
     let sorter = Arc::new(Sorter::new(order, BATCH_BYTES, Arc::clone(&streams)));
     let request = Arc::new(request);
-    let found = match archive.filter(|_| !arguments.source) {
+    let summary = match archive.filter(|_| !arguments.source) {
         Some(archive) => archived::read_events(&archive, &request, &sorter).await?,
         None => source::read_events(&context.logs(), &request, &sorter).await?,
     };
-    let ReadSummary { log_groups, findings, mut failures } = found;
+    let ReadSummary { log_groups, findings, mut failures } = summary;
     // Without any log group, there is no result.
     if log_groups > 0 && failures.len() == log_groups {
         return Err(failures.swap_remove(0));

@@ -27,7 +27,7 @@ use crate::{
     failure::Failure,
     output::note,
     schedule::{self, Schedule},
-    slot,
+    slot::{self, Holder},
 };
 use archive_checks::ArchiveChecks;
 use checks::{CheckResult, Checks};
@@ -104,19 +104,19 @@ async fn check_preconditions(context: &Context, self_test: &SelfTest<'_>, archiv
             running.name
         )));
     }
-    let holder = slot::find_holder(&archive.logs, &stack.settings.bucket).await.map_err(|failure| Failure::of_call("logs", &failure))?;
-    if let Some(holder) = holder {
-        return Err(Failure::Usage(format!(
-            "task {} of {} holds the account's export slot: repeat the command when it has ended",
-            holder.task_id, holder.log_group
-        )));
-    }
+    refuse_busy_slot(archive).await?;
     for id in removal::unremoved_ids(archive, self_test).await? {
         note(format_args!(
             "Self-test {id} has not removed its objects and log groups. If it is not in progress, remove them: logs-archive selftest --remove {id}"
         ));
     }
     Ok(())
+}
+
+async fn refuse_busy_slot(archive: &Archive) -> Result<(), Failure> {
+    let holder = slot::find_holder(&archive.logs, &archive.stack.bucket).await.map_err(|failure| Failure::of_call("logs", &failure))?;
+    let Some(Holder { task_id, log_group, .. }) = holder else { return Ok(()) };
+    Err(Failure::Usage(format!("task {task_id} of {log_group} holds the account's export slot: repeat the command when it has ended")))
 }
 
 async fn run_checks(context: &Context, direct: DirectExports<'_>, checks: &mut Checks) -> Result<(), Stop> {

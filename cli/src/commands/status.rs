@@ -89,7 +89,6 @@ fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the open windows of the matrix.
 fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Result<(), Failure> {
     let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.place.log_group).is_some_and(|cells| cells.contains_key(&open.month));
     let mut open: Vec<&OpenWindow> = survey.open.iter().filter(is_shown).collect();

@@ -300,7 +300,6 @@ fn details(row: &Row) -> Vec<String> {
     lines
 }
 
-/// Prints the next steps.
 fn print_advice(rows: &[Row]) {
     let has = |condition: fn(&Row) -> bool| rows.iter().any(condition);
     if has(|row| row.counts.late > 0) {

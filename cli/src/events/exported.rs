@@ -24,7 +24,6 @@ use crate::{
 /// CloudWatch Logs writes this object to test its permission. It holds no events.
 pub const WRITE_TEST: &str = "aws-logs-write-test";
 
-/// The first bytes of gzip.
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// How often in a row a download may be interrupted without a further byte.

@@ -33,7 +33,6 @@ pub enum End {
 /// CloudWatch Logs has deleted the events of a log group before this time, or may have.
 pub type ExpiredBefore = Option<Millis>;
 
-/// Lists every log group with a prefix.
 pub async fn list_log_groups(client: &Client, prefix: &str, now: DateTime<Utc>) -> Result<BTreeMap<LogGroupName, ExpiredBefore>, Failure> {
     let prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
     let mut pages = client.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().send();

@@ -134,7 +134,6 @@ impl<Response> Answer<Response> {
     }
 }
 
-/// A call of a check.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub operation: &'static str,

@@ -25,7 +25,6 @@ pub fn is_past(date: &DateTime) -> bool {
     date.secs() < Utc::now().timestamp()
 }
 
-/// Changes the input of the stack's schedule.
 pub fn edit_input(schedule: &Schedule, edit: &str) -> String {
     edit_schedule(schedule, &format!(".Target.Input |= (fromjson | {edit} | tojson)"))
 }

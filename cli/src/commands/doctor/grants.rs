@@ -50,7 +50,6 @@ impl Policy {
     }
 }
 
-/// All roles of a run.
 pub fn roles(deployment: &Deployment) -> Vec<Role> {
     let templates = [deployment.functions.as_ref(), Some(&deployment.root)];
     let roles_of = |template| Template::resources(template, "AWS::IAM::Role").into_iter().filter_map(|resource| role(template, resource));

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::shell::quoted;
 
-/// One access that the archive needs.
 pub struct Need {
     pub action: String,
     pub resource: String,

@@ -78,7 +78,6 @@ fn parse_document(text: &str) -> Value {
     serde_json::from_str(&percent_decode_str(text).decode_utf8_lossy()).unwrap_or_default()
 }
 
-/// An action that IAM would refuse.
 struct RefusedAction {
     action: String,
     resource: String,

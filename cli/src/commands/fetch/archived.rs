@@ -52,9 +52,9 @@ struct Object {
 }
 
 pub async fn read_events(archive: &Archive, request: &Arc<Request>, sorter: &Arc<Sorter>) -> Result<ReadSummary, Failure> {
-    let mut found = ReadSummary::default();
-    let log_groups = log_groups(archive, request, &mut found).await?;
-    found.log_groups = log_groups.len();
+    let mut summary = ReadSummary::default();
+    let log_groups = log_groups(archive, request, &mut summary).await?;
+    summary.log_groups = log_groups.len();
     let names: Vec<LogGroupName> = log_groups.keys().cloned().collect();
     let (mut objects, mut failed) = (Vec::new(), HashSet::new());
     let listed = log_groups.into_iter().map(async |(log_group, manifests)| (list_folders(archive, request, manifests).await, log_group));
@@ -62,20 +62,20 @@ pub async fn read_events(archive: &Archive, request: &Arc<Request>, sorter: &Arc
     while let Some((index, (archived, log_group))) = listed.next().await {
         match archived {
             Ok(archived) => {
-                found.findings.extend(findings(request, &log_group, &archived));
+                summary.findings.extend(findings(request, &log_group, &archived));
                 for FolderRead { index: folder, windows } in coverage::plan_reads(request.period, request.stream.as_ref(), &archived) {
                     objects.extend(objects_of(request, sorter, (index, &log_group), &archived[folder], windows.into()));
                 }
             }
             Err(failure) => {
                 failed.insert(index);
-                found.failures.push(failure.with_log_group(&log_group));
+                summary.failures.push(failure.with_log_group(&log_group));
             }
         }
     }
 
     // Once AWS has refused an object of a log group, its other objects are not requested.
-    let has_failed: Arc<[AtomicBool]> = (0..found.log_groups).map(|_| AtomicBool::new(false)).collect();
+    let has_failed: Arc<[AtomicBool]> = (0..summary.log_groups).map(|_| AtomicBool::new(false)).collect();
     let read = |object: Object| {
         let (s3, request, sorter, has_failed) = (archive.s3.clone(), Arc::clone(request), Arc::clone(sorter), Arc::clone(&has_failed));
         tokio::spawn(async move {
@@ -93,20 +93,20 @@ pub async fn read_events(archive: &Archive, request: &Arc<Request>, sorter: &Arc
     while let Some(joined) = read.next().await {
         match joined.expect("a reader does not panic") {
             (_, Ok(ObjectRead::Complete)) => {}
-            (_, Ok(ObjectRead::Incomplete(problem))) => found.findings.push(problem),
+            (_, Ok(ObjectRead::Incomplete(problem))) => summary.findings.push(problem),
             (log_group, Ok(ObjectRead::Frozen)) => *frozen.entry(log_group).or_default() += 1,
             (_, Err(failure @ Failure::Local(_))) => return Err(failure),
-            (log_group, Err(failure)) if failed.insert(log_group) => found.failures.push(failure.with_log_group(&names[log_group])),
+            (log_group, Err(failure)) if failed.insert(log_group) => summary.failures.push(failure.with_log_group(&names[log_group])),
             _ => {}
         }
     }
-    found.findings.extend(frozen.into_iter().map(|(log_group, count)| {
+    summary.findings.extend(frozen.into_iter().map(|(log_group, count)| {
         let name = &names[log_group];
         format!(
             "{name}: {count} objects are in an archive storage class of S3. Restore them, then repeat the command: see docs/reading.md."
         )
     }));
-    Ok(found)
+    Ok(summary)
 }
 
 enum ObjectRead {
@@ -121,13 +121,13 @@ enum ObjectRead {
 async fn log_groups(
     archive: &Archive,
     request: &Request,
-    found: &mut ReadSummary,
+    summary: &mut ReadSummary,
 ) -> Result<BTreeMap<LogGroupName, Vec<(ManifestKey, Manifest)>>, Failure> {
     let globs = Globs::new(&request.log_groups);
     let mut log_groups: BTreeMap<LogGroupName, Vec<_>> = BTreeMap::new();
     let keys = match request.log_groups.iter().any(|pattern| is_glob(pattern)) {
         true => {
-            let (keys, names) = survey(archive, request.period, &globs, found).await?;
+            let (keys, names) = survey(archive, request.period, &globs, summary).await?;
             log_groups.extend(names.into_iter().map(|name| (name, Vec::new())));
             keys
         }
@@ -136,7 +136,7 @@ async fn log_groups(
     let keys = keys.into_iter().filter(|key| key.window.overlaps(request.period)).collect();
     let manifests = read_manifests(archive, keys, &globs).await?;
     if manifests.has_invalid {
-        found.findings.push("a manifest of the period is not valid: see the warning above".to_owned());
+        summary.findings.push("a manifest of the period is not valid: see the warning above".to_owned());
     }
     for (key, manifest) in manifests.valid {
         log_groups.entry(manifest.log_group.clone()).or_default().push((key, manifest));
@@ -144,7 +144,7 @@ async fn log_groups(
     let names: Vec<&LogGroupName> = log_groups.keys().collect();
     for pattern in globs.unmatched(&names) {
         if is_glob(pattern) {
-            found.findings.push(format!("no log group of the archive matches {pattern} in the period: see `logs-archive status`"));
+            summary.findings.push(format!("no log group of the archive matches {pattern} in the period: see `logs-archive status`"));
         } else {
             log_groups.insert(parse_name(pattern)?, Vec::new());
         }
@@ -157,13 +157,13 @@ async fn survey(
     archive: &Archive,
     period: Window,
     globs: &Globs<'_>,
-    found: &mut ReadSummary,
+    summary: &mut ReadSummary,
 ) -> Result<(Vec<ManifestKey>, Vec<LogGroupName>), Failure> {
     let now = Utc::now();
     let month = |at: Millis| Some(Month::at(at.instant().unwrap_or(now).min(now), archive.stack.timezone));
     let (from, to) = (month(period.from), month(period.to));
     let survey = Survey::read(archive, from, to, now).await?;
-    found.findings.extend(survey.unreadable.iter().map(|failure| format!("{}: {}", failure.error, failure.message)));
+    summary.findings.extend(survey.unreadable.iter().map(|failure| format!("{}: {}", failure.error, failure.message)));
     let matrix = Matrix::new(&survey, &archive.stack, &Range { from, to, globs }, now);
     let names = matrix.rows.into_iter().filter(|(_, cells)| !cells.is_empty()).map(|(name, _)| name).collect();
     Ok((survey.keys, names))
@@ -180,7 +180,6 @@ async fn list_manifests(archive: &Archive, period: Window) -> Result<Vec<Manifes
     Ok(keys.concat())
 }
 
-/// Lists the folders of the manifests' tasks.
 async fn list_folders(
     archive: &Archive,
     request: &Request,

@@ -37,15 +37,15 @@ const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::hours(24);
 const EVENT_BITS: u32 = 40;
 
 pub async fn read_events(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sorter>) -> Result<ReadSummary, Failure> {
-    let mut found = ReadSummary::default();
-    let log_groups = log_groups(logs, request, &mut found).await?;
-    found.findings.extend(log_groups.iter().filter_map(|(name, expired_before)| {
+    let mut summary = ReadSummary::default();
+    let log_groups = log_groups(logs, request, &mut summary).await?;
+    summary.findings.extend(log_groups.iter().filter_map(|(name, expired_before)| {
         let before = expired_before.filter(|before| request.period.from.0 + EXPIRY_TOLERANCE.num_milliseconds() < before.0)?;
         let before = print::format_time(before, request.timezone);
         Some(format!("{name}: retention has deleted the events before {before}, or will soon: leave --source out to read the archive"))
     }));
     let log_groups: Arc<[LogGroupName]> = log_groups.into_keys().collect();
-    found.log_groups = log_groups.len();
+    summary.log_groups = log_groups.len();
     let has_ended: Arc<[AtomicBool]> = log_groups.iter().map(|_| AtomicBool::new(false)).collect();
     let all = (0..log_groups.len()).flat_map(|index| slices(request.period).into_iter().enumerate().map(move |slice| (index, slice)));
     let read = |(index, (part, window)): (usize, (usize, Window))| {
@@ -67,23 +67,23 @@ pub async fn read_events(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sor
         let log_group = &log_groups[index];
         match read {
             Ok(End::Complete) => {}
-            Ok(End::Incomplete) => found.findings.push(format!(
+            Ok(End::Incomplete) => summary.findings.push(format!(
                 "{log_group}: incomplete {}: CloudWatch Logs answered with empty pages only, without an end. Repeat the command for this part:\n  {}",
                 coverage::format_period(window, request.timezone),
                 request.source_command(log_group, window)
             )),
-            Ok(End::NotFound) if failed.insert(index) => found.findings.push(format!(
+            Ok(End::NotFound) if failed.insert(index) => summary.findings.push(format!(
                 "log group {log_group} does not exist in CloudWatch Logs: correct its name, or leave --source out to read the archive"
             )),
             Err(failure @ Failure::Local(_)) => return Err(failure),
-            Err(failure) if failed.insert(index) => found.failures.push(failure.with_log_group(log_group)),
+            Err(failure) if failed.insert(index) => summary.failures.push(failure.with_log_group(log_group)),
             _ => {}
         }
     }
-    Ok(found)
+    Ok(summary)
 }
 
-async fn log_groups(logs: &Client, request: &Request, found: &mut ReadSummary) -> Result<BTreeMap<LogGroupName, ExpiredBefore>, Failure> {
+async fn log_groups(logs: &Client, request: &Request, summary: &mut ReadSummary) -> Result<BTreeMap<LogGroupName, ExpiredBefore>, Failure> {
     let now = Utc::now();
     let mut log_groups = BTreeMap::new();
     for pattern in &request.log_groups {
@@ -98,7 +98,7 @@ async fn log_groups(logs: &Client, request: &Request, found: &mut ReadSummary) -
         let mut matching = source::list_log_groups(logs, prefix, now).await?;
         matching.retain(|name, _| glob.matches(name));
         if matching.is_empty() {
-            found.findings.push(format!("no log group of CloudWatch Logs matches {pattern}: correct the pattern, or check --region"));
+            summary.findings.push(format!("no log group of CloudWatch Logs matches {pattern}: correct the pattern, or check --region"));
         }
         log_groups.append(&mut matching);
     }

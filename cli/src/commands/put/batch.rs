@@ -8,7 +8,6 @@ use crate::commands::put::lines::{EVENT_OVERHEAD, MAX_BATCH_BYTES};
 const MAX_BATCH_EVENTS: usize = 10_000;
 const MAX_BATCH_SPAN_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Why CloudWatch Logs rejected an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     TooOld,

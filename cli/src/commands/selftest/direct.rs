@@ -185,18 +185,15 @@ impl DirectExports<'_> {
                 Err(failure)
                     if started.elapsed() < self.export_timeout.max(MIN_TIMEOUT)
                         && (failure.is_slot_busy() || matches!(failure.kind(), FailureKind::Throttled | FailureKind::Unavailable)) => {}
-                Err(failure) if failure.is_slot_busy() => return Err(self.slot_is_busy().await?.into()),
-                Err(failure) => return Err(Failure::of_call("logs", &failure).into()),
+                Err(failure) => {
+                    if failure.is_slot_busy() {
+                        super::refuse_busy_slot(self.archive).await?;
+                    }
+                    return Err(Failure::of_call("logs", &failure).into());
+                }
             }
             backoff.wait(self.interrupt).await?;
         }
-    }
-
-    async fn slot_is_busy(&self) -> Result<Failure, Stop> {
-        let holder = slot::find_holder(&self.archive.logs, &self.self_test.stack.settings.bucket).await;
-        let holder = holder.map_err(|failure| Failure::of_call("logs", &failure))?;
-        let task = holder.map_or("another task".to_owned(), |holder| format!("task {} of {}", holder.task_id, holder.log_group));
-        Ok(Failure::Usage(format!("{task} holds the account's export slot: repeat the command when it has ended")))
     }
 
     pub async fn find_task(&self, task_id: &str) -> Result<Option<ExportTask>, Stop> {

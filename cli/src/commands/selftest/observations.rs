@@ -117,11 +117,10 @@ impl DirectExports<'_> {
         let expected: BTreeSet<String> = streams.iter().map(|stream| format!("{}/000000.gz", stream.folder())).collect();
         let seen: BTreeSet<String> = written.objects.iter().map(|(key, _)| key.clone()).collect();
         let is_in_other_folder = |key: &String| !streams.iter().any(|stream| key.starts_with(&format!("{}/", stream.folder())));
-        let has_other_folders = seen.iter().any(is_in_other_folder);
         let list = |keys: BTreeSet<String>| keys.into_iter().collect::<Vec<_>>().join(", ");
         let observe_keys =
             |checks: &mut Checks| checks.observe(&check("object keys"), DocumentedTable::Objects, &list(expected), &list(seen));
-        if has_other_folders {
+        if seen.iter().any(is_in_other_folder) {
             // The log stream of a folder with another name is unknown.
             observe_keys(checks);
             return ExportVerdict::Differs;
@@ -129,14 +128,11 @@ impl DirectExports<'_> {
         let texts: Vec<Vec<u8>> = streams.iter().map(|stream| written.text(stream)).collect();
         let compared: Vec<TextComparison> = streams.iter().zip(&texts).map(|(stream, text)| compare(stream.within(window), text)).collect();
         let has_wrong_text = compared.iter().any(|compared| matches!(compared, TextComparison::Differs(_)));
-        let missing: Vec<Millis> = compared
-            .iter()
-            .filter_map(|compared| match compared {
-                TextComparison::Lacks(times) => Some(times.clone()),
-                _ => None,
-            })
-            .flatten()
-            .collect();
+        let missing_of = |compared: &TextComparison| match compared {
+            TextComparison::Lacks(times) => times.clone(),
+            _ => Vec::new(),
+        };
+        let missing: Vec<Millis> = compared.iter().flat_map(missing_of).collect();
         // Missing events at the ends of the window mean other bounds, not an early export.
         let is_at_ends = sample == Sample::Names && missing.iter().all(|at| [window.from, window.to].contains(at)) && missing.len() < 3;
         if !missing.is_empty() && !has_wrong_text && !is_at_ends {
@@ -152,19 +148,20 @@ impl DirectExports<'_> {
         });
         checks.observe(&check("bytes of each event"), DocumentedTable::Objects, line_form, wrong.as_deref().unwrap_or(line_form));
         if sample == Sample::Names {
-            let found = bounds(window).map(|at| {
+            let exported = bounds(window).map(|at| {
                 let events = streams[0].events.iter().filter(|event| event.at == at);
                 events.map(|event| event.message.as_bytes()).any(|message| texts[0].windows(message.len()).any(|part| part == message))
             });
             let side = |is_in: bool| if is_in { "in" } else { "out" };
-            let format_bounds = |found: [bool; 4]| {
-                format!("from - 1 ms {}, from {}, to {}, to + 1 ms {}", side(found[0]), side(found[1]), side(found[2]), side(found[3]))
+            let format_bounds = |exported: [bool; 4]| {
+                let [before, from, to, after] = exported.map(side);
+                format!("from - 1 ms {before}, from {from}, to {to}, to + 1 ms {after}")
             };
             checks.observe(
                 "ends of the window",
                 DocumentedTable::Objects,
                 &format_bounds([false, true, true, false]),
-                &format_bounds(found),
+                &format_bounds(exported),
             );
             let accepted = "a task for a window before the log group's creation";
             checks.observe("window before the log group", DocumentedTable::CreateExportTask, accepted, accepted);

@@ -69,7 +69,6 @@ impl<'a> SelfTest<'a> {
         self.started.format(ID_FORMAT).to_string()
     }
 
-    /// The name of the run.
     pub fn execution_name(&self) -> String {
         format!("selftest-{}", self.id())
     }
@@ -91,7 +90,6 @@ impl<'a> SelfTest<'a> {
         Sample::ALL.map(|sample| self.log_group(sample))
     }
 
-    /// The place of a log group's archive.
     pub fn place(&self, log_group: LogGroupName) -> Result<Place, Failure> {
         let stack = &self.stack.settings;
         let destination = DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).map_err(Failure::Usage)?;

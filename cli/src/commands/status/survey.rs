@@ -41,7 +41,6 @@ pub struct SettledWindow {
     pub reason: Option<Reason>,
     pub objects: u64,
     pub bytes: u64,
-    /// When the manifest was written.
     pub written: Option<DateTime<Utc>>,
 }
 
@@ -61,7 +60,6 @@ pub struct Survey {
     pub keys: Vec<ManifestKey>,
     pub settled: Vec<SettledWindow>,
     pub open: OpenWindows,
-    /// Open windows that cannot be read.
     pub unreadable: Vec<Failure>,
     /// Messages about manifests that are not valid or cannot be read.
     pub invalid: Vec<String>,
@@ -201,7 +199,6 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// The contents of a report.
 struct ReportedRun {
     started: Millis,
     ended: Millis,

@@ -40,7 +40,6 @@ pub enum Kind {
     Extra,
 }
 
-/// A differing event.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Example {

@@ -36,12 +36,10 @@ pub struct Round {
     pub number: usize,
     pub windows: Windows,
     pub window: Option<CurrentWindow>,
-    /// The task that holds the export slot.
     pub holder: Option<Holder>,
     pub started: Option<DateTime<Utc>>,
 }
 
-/// The counts of one round's windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Windows {
     pub total: u64,
