@@ -33,7 +33,7 @@ pub enum ExitStatus {
     Success,
     /// A run failed, a month is missing, a difference, a finding of `doctor`.
     Finding,
-    /// Ctrl-C, before there was an answer.
+    /// Ctrl-C was pressed before the result was known.
     Interrupted,
 }
 

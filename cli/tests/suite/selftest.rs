@@ -168,7 +168,7 @@ async fn refused_calls_are_reported_and_leftovers_can_be_removed_later() {
     let endpoint = crate::refused_calls::refusing("AccessDeniedException").await;
     let output = Tool::of(&stage.local).with("AWS_ENDPOINT_URL_ATHENA", &endpoint).run(&["selftest", "--wait", "0"]).await;
     assert_eq!((output.code, output.stderr.contains("\nAllow athena:StartQueryExecution to")), (3, true), "{output:#?}");
-    assert!(output.stdout.contains("the archive is true (empty)"), "what was proven is told: {output:#?}");
+    assert!(output.stdout.contains("the archive is true (empty)"), "the proven checks are printed: {output:#?}");
     assert_eq!(traces(&stage).await, before);
 
     stage.fault(denied("DeleteLogGroup")).await;

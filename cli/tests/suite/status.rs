@@ -250,9 +250,13 @@ async fn manifests_that_a_report_covers_are_not_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_single_stack_the_message_lists_the_stacks() {
     let (stage, tool) = Tool::on_stage().await;
-    let nobody = Tool::of(&stage.local).with("AWS_REGION", "eu-west-1").run(&["status"]).await;
-    assert_eq!((nobody.code, nobody.stdout.as_str()), (2, ""));
-    assert!(nobody.stderr.contains("this account has no stack of cloudwatch-logs-archive in eu-west-1"), "{}", nobody.stderr);
+    let elsewhere_output = Tool::of(&stage.local).with("AWS_REGION", "eu-west-1").run(&["status"]).await;
+    assert_eq!((elsewhere_output.code, elsewhere_output.stdout.as_str()), (2, ""));
+    assert!(
+        elsewhere_output.stderr.contains("this account has no stack of cloudwatch-logs-archive in eu-west-1"),
+        "{}",
+        elsewhere_output.stderr
+    );
     let unknown = tool.run(&["status", "--stack", "no-such-stack"]).await;
     assert!(unknown.code == 2 && unknown.stderr.contains("this account has no stack no-such-stack"), "{unknown:#?}");
     for arguments in [["status", "--stack", "cloudwatch-logs-archive"], ["--stack", "cloudwatch-logs-archive", "status"]] {

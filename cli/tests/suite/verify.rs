@@ -239,8 +239,8 @@ async fn expired_events_are_not_a_difference() {
         archived(&stage, &log_group).await;
         stage.overlay(&log_group, |overlay| overlay.retention_in_days = retention).await;
         match name {
-            "group" => drop(logs.delete_log_group().log_group_name(&log_group).send().await.expect("it goes")),
-            _ => drop(logs.delete_log_stream().log_group_name(&log_group).log_stream_name("main").send().await.expect("it goes")),
+            "group" => drop(logs.delete_log_group().log_group_name(&log_group).send().await.expect("it is deleted")),
+            _ => drop(logs.delete_log_stream().log_group_name(&log_group).log_stream_name("main").send().await.expect("it is deleted")),
         }
         let rows = tool.json(i32::from(result == "different"), &["verify", "--month", MONTH, &log_group]).await;
         assert_eq!((&rows[0]["result"], rows[0]["expired"].as_u64()), (&json!(result), Some(expired.unwrap_or(0))), "{name}");

@@ -36,9 +36,9 @@ pub async fn check(
     let settings = &stack.settings;
     let arn = format!("arn:{}:scheduler:{}:{}:schedule/default/{name}", settings.partition, settings.region, settings.account);
     let call = Call { operation: "GetSchedule", action: "scheduler:GetSchedule", resource: &arn, absent: &["ResourceNotFoundException"] };
-    let asked = findings.answer_of(call, context.scheduler().get_schedule().name(name).send().await)?;
+    let answer = findings.answer_of(call, context.scheduler().get_schedule().name(name).send().await)?;
     check_dead_letter_queue(context, stack, findings).await?;
-    let Some(details) = asked.unless_refused() else { return Ok(None) };
+    let Some(details) = answer.unless_refused() else { return Ok(None) };
     let template = &deployment.root;
     let Some(details) = details else {
         let fix = create_command(template).unwrap_or_else(|| fix::deploy(stack));
@@ -207,8 +207,8 @@ async fn check_dead_letter_queue(context: &Context, stack: &DeployedStack, findi
         format!("arn:{}:sqs:{}:{}:{}", settings.partition, settings.region, settings.account, url.rsplit('/').next().unwrap_or_default());
     let absent = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
     let call = Call { operation: "GetQueueAttributes", action: "sqs:GetQueueAttributes", resource: &arn, absent: &absent };
-    let asked = context.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
-    let Some(answer) = findings.answer_of(call, asked.send().await)?.found() else { return Ok(()) };
+    let request = context.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::ApproximateNumberOfMessages);
+    let Some(answer) = findings.answer_of(call, request.send().await)?.found() else { return Ok(()) };
     let messages =
         answer.attributes.and_then(|attributes| attributes.get(&QueueAttributeName::ApproximateNumberOfMessages)?.parse::<u64>().ok());
     if let Some(count) = messages.filter(|count| *count > 0) {

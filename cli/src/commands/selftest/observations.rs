@@ -117,10 +117,11 @@ impl DirectExports<'_> {
         let expected: BTreeSet<String> = streams.iter().map(|stream| format!("{}/000000.gz", stream.folder())).collect();
         let seen: BTreeSet<String> = written.objects.iter().map(|(key, _)| key.clone()).collect();
         let is_in_other_folder = |key: &String| !streams.iter().any(|stream| key.starts_with(&format!("{}/", stream.folder())));
+        let has_other_folders = seen.iter().any(is_in_other_folder);
         let list = |keys: BTreeSet<String>| keys.into_iter().collect::<Vec<_>>().join(", ");
         let observe_keys =
             |checks: &mut Checks| checks.observe(&check("object keys"), DocumentedTable::Objects, &list(expected), &list(seen));
-        if seen.iter().any(is_in_other_folder) {
+        if has_other_folders {
             // The log stream of a folder with another name is unknown.
             observe_keys(checks);
             return ExportVerdict::Differs;

@@ -21,7 +21,7 @@ async fn the_roles() {
     let limits = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "NotAction": "sns:*", "Resource": "*"}});
     iam.create_policy().policy_name("Limits").policy_document(limits.to_string()).send().await.expect("a policy");
     iam.put_role_permissions_boundary().role_name(&report).permissions_boundary(BOUNDARY).send().await.expect("it is limited");
-    iam.delete_role_policy().role_name(&plan).policy_name("PlanExports").send().await.expect("it goes");
+    iam.delete_role_policy().role_name(&plan).policy_name("PlanExports").send().await.expect("it is deleted");
     let deny =
         json!({"Version": "2012-10-17", "Statement": [{"Sid": "NoExports", "Effect": "Deny", "Action": "logs:Create*", "Resource": "*"}]});
     iam.put_role_policy().role_name(&create).policy_name("Freeze").policy_document(deny.to_string()).send().await.expect("it is there");
@@ -29,9 +29,9 @@ async fn the_roles() {
     iam.update_assume_role_policy().role_name(&check).policy_document(trust.to_string()).send().await.expect("it is changed");
     let machine = physical_id(&archive, "ExportLogsStateMachineRole").await;
     for policy in iam.list_role_policies().role_name(&machine).send().await.expect("its policies").policy_names {
-        iam.delete_role_policy().role_name(&machine).policy_name(policy).send().await.expect("it goes");
+        iam.delete_role_policy().role_name(&machine).policy_name(policy).send().await.expect("it is deleted");
     }
-    iam.delete_role().role_name(&machine).send().await.expect("it goes");
+    iam.delete_role().role_name(&machine).send().await.expect("it is deleted");
     let expected = [
         (
             "RoleLacksPermission",
@@ -56,7 +56,7 @@ async fn a_stack_without_a_nested_stack() {
     let (archive, tool) = healthy(&[]).await;
     let cloudformation = aws_sdk_cloudformation::Client::new(&archive.local.sdk_config());
     let monitoring = physical_id(&archive, "MonitoringStack").await;
-    cloudformation.delete_stack().stack_name(monitoring).send().await.expect("it goes");
+    cloudformation.delete_stack().stack_name(monitoring).send().await.expect("it is deleted");
     let what = "The nested stack MonitoringStack does not exist. Use the tool of the stack's version, or deploy";
     let found = finds(&tool, &[("StackIncomplete", what)]).await;
     assert_eq!(found[0]["fix"], "sam build && sam deploy --region ap-northeast-1 --stack-name cloudwatch-logs-archive");
@@ -68,7 +68,7 @@ async fn slot_and_alarms() {
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&archive.local.sdk_config());
     let alarm = |name: &str| format!("cloudwatch-logs-archive-{name}");
     for name in ["RunFailed", "StartFailed"] {
-        cloudwatch.delete_alarms().alarm_names(alarm(name)).send().await.expect("it goes");
+        cloudwatch.delete_alarms().alarm_names(alarm(name)).send().await.expect("it is deleted");
     }
     cloudwatch.disable_alarm_actions().alarm_names(alarm("MissingMonths")).send().await.expect("they are off");
     archive.hold_tasks().await;
@@ -118,7 +118,7 @@ async fn the_topic() {
     let sns = aws_sdk_sns::Client::new(&archive.local.sdk_config());
     let subscriptions = sns.list_subscriptions_by_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("a list");
     let arn = subscriptions.subscriptions()[0].subscription_arn().expect("an ARN").to_owned();
-    sns.unsubscribe().subscription_arn(arn).send().await.expect("it goes");
+    sns.unsubscribe().subscription_arn(arn).send().await.expect("it is deleted");
     let listed = sns.list_subscriptions_by_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("a list");
     assert_eq!(listed.subscriptions()[0].subscription_arn(), Some("Deleted"));
     finds_and_fixes(&archive, &tool, &[("NobodySubscribed", "ops@example.com is not subscribed to the topic.")]).await;
@@ -134,7 +134,7 @@ async fn the_topic() {
     sns.confirm_subscription().topic_arn(&archive.stack.topic_arn).token(token).send().await.expect("it is confirmed");
     finds(&tool, &[]).await;
 
-    sns.delete_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("it goes");
+    sns.delete_topic().topic_arn(&archive.stack.topic_arn).send().await.expect("it is deleted");
     let found = finds(&tool, &[("TopicNotFound", "does not exist")]).await;
     shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
     finds_and_fixes(&archive, &tool, &[("NobodySubscribed", "ops@example.com")]).await;

@@ -18,7 +18,7 @@ pub const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
 async fn the_archive_bucket() {
     let (archive, tool) = healthy(&[]).await;
     let (s3, bucket) = (archive.s3(), archive.stack.bucket.as_str());
-    s3.delete_public_access_block().bucket(bucket).send().await.expect("it goes");
+    s3.delete_public_access_block().bucket(bucket).send().await.expect("it is deleted");
     let suspended = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
     s3.put_bucket_versioning().bucket(bucket).versioning_configuration(suspended).send().await.expect("it is suspended");
     put_lifecycle(&archive).await;
@@ -80,7 +80,7 @@ async fn the_archive_bucket() {
     ];
     finds(&tool, &expected).await;
 
-    s3.delete_bucket_policy().bucket(bucket).send().await.expect("it goes");
+    s3.delete_bucket_policy().bucket(bucket).send().await.expect("it is deleted");
     finds_and_fixes(&archive, &tool, &[("BucketPolicyLacksStatement", "There is no bucket policy")]).await;
     edit_policy(&archive, |statements| {
         statements.push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
@@ -92,9 +92,9 @@ async fn the_archive_bucket() {
     s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect_err("there is a plan in it");
     let keys = archive.keys_in(&archive.stack.work_bucket, "").await;
     for key in keys {
-        s3.delete_object().bucket(&archive.stack.work_bucket).key(key).send().await.expect("it goes");
+        s3.delete_object().bucket(&archive.stack.work_bucket).key(key).send().await.expect("it is deleted");
     }
-    s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect("it goes");
+    s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect("it is deleted");
     finds_and_fixes(&archive, &tool, &[("BucketNotFound", "The bucket does not exist.")]).await;
 }
 

@@ -44,7 +44,7 @@ async fn bucket_of_another_account() {
                 Its policy needs the stack's output BucketPolicyStatements.\nNo finding.\n";
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "", note));
 
-    owner_s3.delete_bucket().bucket("central").send().await.expect("it goes");
+    owner_s3.delete_bucket().bucket("central").send().await.expect("it is deleted");
     let found = finds(&tool, &[("BucketNotFound", "The command lets the stack create its own bucket, with an empty archive.")]).await;
     assert!(found[0]["fix"].as_str().is_some_and(|fix| fix.starts_with("aws cloudformation update-stack")), "{found:#?}");
 
@@ -87,7 +87,7 @@ async fn bucket_of_another_region_and_of_this_account() {
     finds_and_fixes(&archive, &tool, &[expected[0], expected[1], lacks]).await;
     assert_eq!(places(&archive).await.len(), 2);
 
-    archive.s3().delete_bucket().bucket("mine").send().await.expect("it goes");
+    archive.s3().delete_bucket().bucket("mine").send().await.expect("it is deleted");
     finds_and_fixes(&archive, &tool, &[("BucketNotFound", "The bucket does not exist.")]).await;
 }
 

@@ -86,7 +86,7 @@ async fn invalid_input_dead_letters_and_a_missing_schedule() {
     sqs.send_message().queue_url(queue).message_body("{}").send().await.expect("the queue takes it");
     finds_and_fixes(&archive, &tool, &[("DeadLetterQueueNotEmpty", "1 starts of runs have failed")]).await;
 
-    scheduler(&archive).delete_schedule().name(name(&archive).await).send().await.expect("it goes");
+    scheduler(&archive).delete_schedule().name(name(&archive).await).send().await.expect("it is deleted");
     let found = finds(&tool, &[("ScheduleNotFound", "does not exist")]).await;
     shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
     finds(&tool, &[]).await;
