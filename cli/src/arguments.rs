@@ -1,4 +1,4 @@
-//! The grammar: every command, option and example of `--help`, from which shell completions are made as well.
+//! The arguments: every command, option and example of `--help`. Shell completions are generated from them.
 
 pub mod reading;
 
@@ -24,7 +24,7 @@ Exit codes:
   1  a finding: a run failed, a month is missing, a difference
   2  wrong usage
   3  AWS refused, or cannot be reached
-  130  Ctrl-C: nobody watches any more, and the run goes on
+  130  Ctrl-C: the tool stopped; a run that it watched goes on
 
 Examples:
   logs-archive --profile ops --region ap-northeast-1 COMMAND
@@ -46,9 +46,9 @@ Examples:
   logs-archive plan --output jsonl | jq -r 'select(.outcome == \"failed\").message'";
 
 const RUN_HELP: &str = "\
-Without --month, --since, --group and --force: what the schedule would do if it started now, which exports all
-that is missing. With one of them, only what they name.
-The exit code tells how the run ended. Ctrl-C stops watching, not the run.
+Without --month, --since, --group and --force: what the schedule would do if it started now. That exports
+everything that is missing. With one of these options: only what the options name.
+The exit code shows how the run ended. Ctrl-C stops watching, not the run.
 
 Examples:
   logs-archive run
@@ -57,7 +57,7 @@ Examples:
   logs-archive run --month 2026-10 --group /ecs/web --force";
 
 const WATCH_HELP: &str = "\
-The exit code tells how the run ended. Ctrl-C stops watching, not the run.
+The exit code shows how the run ended. Ctrl-C stops watching, not the run.
 
 With --output json: execution, status, started, ended, error, cause, counts (by outcome), missing
 (the archive's open windows when the run ended) and report (bucket and key).
@@ -66,7 +66,7 @@ Examples:
   logs-archive watch
   logs-archive watch by-hand-2026-11-01T04-00-00-000Z --output json | jq .counts";
 
-/// Before or after the command.
+/// The options that are accepted before and after the command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options for all commands")]
 pub struct Global {
@@ -82,14 +82,14 @@ pub struct Global {
     /// CloudFormation stack of the archive [default: the only one in the account and Region]
     #[arg(long, global = true, value_name = "S")]
     pub stack: Option<String>,
-    /// Form of the data on stdout
+    /// Format of the data on stdout
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub output: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// A table for people
     Table,
     /// One JSON value
     Json,
@@ -117,10 +117,10 @@ pub enum Command {
     /// Show or edit the log groups in the schedule's input
     #[command(after_help = GROUPS_HELP)]
     Groups(EditGroups),
-    /// Find what keeps the archive from being whole, and print the command that mends it
+    /// Find what keeps the archive from being complete, and print the command that fixes it
     #[command(after_help = DOCTOR_HELP)]
     Doctor,
-    /// Read the events of log groups and a period, in the order of time
+    /// Read the events of log groups in a period, in the order of time
     #[command(after_help = reading::FETCH_HELP)]
     Fetch(reading::Fetch),
     /// Export one window of one log group to a prefix of its own
@@ -132,17 +132,17 @@ pub enum Command {
     /// Show which log groups can have a shorter retention, and set it
     #[command(after_help = reading::RETENTION_HELP)]
     Retention(reading::Retention),
-    /// Prove the deployed stack in this account, with three small log groups
+    /// Test the deployed stack in this account, with three small log groups
     #[command(after_help = reading::SELFTEST_HELP)]
     Selftest(reading::Selftest),
-    /// Print the completions of a shell
+    /// Print the completion script of a shell
     #[command(after_help = "Examples:\n  logs-archive completions bash > ~/.local/share/bash-completion/completions/logs-archive")]
     Completions(Completions),
 }
 
 const STATUS_HELP: &str = "\
-A month is what the archive's manifests and open windows say it is. Whether the archived objects are still
-there, and true, is for `logs-archive verify`.
+The state of a month comes from the archive's manifests and open windows. `logs-archive verify` checks whether
+the archived objects still exist, and hold the same events as CloudWatch Logs.
 
 Examples:
   logs-archive status --from 2026-01 --group '/aws/lambda/*'
@@ -151,8 +151,8 @@ Examples:
   logs-archive status --output json | jq -c '.[] | select(.state == \"failed\")'";
 
 const VERIFY_HELP: &str = "\
-Reads every event of the month in CloudWatch Logs and in the archive. That costs no more than the requests;
-with --offline, it lists the objects only. Events that retention has deleted since are counted as expired.
+Reads every event of the month in CloudWatch Logs and in the archive. Only the requests cost money. With
+--offline, it lists the objects only. Events that retention has deleted since count as expired.
 
 Examples:
   logs-archive verify --month 2026-10
@@ -174,7 +174,7 @@ pub struct Run {
     pub months: Months,
     #[command(flatten)]
     pub groups: Groups,
-    /// Export again what is archived already
+    /// Also export what is archived already
     #[arg(long)]
     pub force: bool,
     /// Start the run and do not follow it
@@ -183,7 +183,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Whether it is the run that the schedule would start.
+    /// Whether this is the run that the schedule would start.
     pub fn is_scheduled(&self) -> bool {
         let Months { month, since } = self.months;
         month.is_none() && since.is_none() && self.groups.groups.is_empty() && !self.force
@@ -225,14 +225,14 @@ pub struct Verify {
     /// Month to verify
     #[arg(long, value_name = "M", value_parser = month)]
     pub month: Month,
-    /// Compare the objects with their manifests only
+    /// Compare the objects with their manifests only, without CloudWatch Logs
     #[arg(long)]
     pub offline: bool,
 }
 
 const GROUPS_HELP: &str = "\
-An edit is all or nothing: it is refused if a run would refuse the list, if a log group does not exist or cannot be exported, and if an
-entry matches nothing.
+An edit is all or nothing. The tool refuses it if a run would refuse the list, if a log group does not exist or
+cannot be exported, or if an entry matches nothing.
 
 Examples:
   logs-archive groups list
@@ -241,7 +241,8 @@ Examples:
   logs-archive groups remove /ecs/web --yes";
 
 const DOCTOR_HELP: &str = "\
-Changes nothing. Exits with 1 if it finds anything. A check that you may not make is a finding, too: its fix is the statement to allow.
+Changes nothing. Exits with 1 if it finds anything. A check that you are not allowed to make is a finding, too:
+its fix is the IAM statement that allows it.
 
 Examples:
   logs-archive doctor
@@ -251,7 +252,7 @@ Examples:
 pub struct EditGroups {
     #[command(subcommand)]
     pub action: GroupsAction,
-    /// Do not ask
+    /// Do not ask before the change
     #[arg(long, global = true)]
     pub yes: bool,
 }
@@ -278,7 +279,7 @@ pub struct Completions {
     pub shell: Shell,
 }
 
-/// The months of a run by hand.
+/// The options for the months of a run by hand.
 #[derive(Debug, Args)]
 pub struct Months {
     /// This month only [default: the due month]
@@ -307,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_grammar_is_sound() {
+    fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 }

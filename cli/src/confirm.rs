@@ -1,16 +1,16 @@
-//! Asks before something is changed.
+//! Asks a person before a change.
 
 use std::io::{self, IsTerminal, Write};
 
 use crate::{failure::Failure, output::note};
 
-/// Whether to go on. `yes`: nobody is asked. Refused where nobody can be asked.
+/// Whether to go on. With `yes`, it does not ask. Without a terminal, it cannot ask, and fails.
 pub fn confirm(question: &str, yes: bool) -> Result<bool, Failure> {
     if yes {
         return Ok(true);
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::Usage("nothing was changed, because stdin is no terminal to ask at: repeat the command with --yes".into()));
+        return Err(Failure::Usage("nothing was changed, because stdin is not a terminal: repeat the command with --yes".into()));
     }
     let mut stderr = io::stderr();
     write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;

@@ -1,4 +1,4 @@
-//! What a command works with: the AWS configuration, the stack, and clients.
+//! What each command uses: the AWS configuration, the stack, the clients, and the output.
 
 use std::time::Duration;
 
@@ -14,39 +14,37 @@ use crate::{
 };
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A person waits: throttling is worth some patience.
+/// More than the SDK's default, because AWS throttles some of the calls.
 const MAX_ATTEMPTS: u32 = 6;
 
 pub struct Context {
     pub config: SdkConfig,
     pub output: Output,
     pub region: String,
-    /// For commands that are printed: the options that say which account, as they were given.
-    pub options: Options,
+    pub options: AccountOptions,
     stack_name: Option<String>,
 }
 
-/// As a shell takes them, each after a space.
+/// The options that choose account, Region and stack, for the commands that the tool prints. Each is quoted for a shell and follows a space.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// For the tool.
-    pub own: String,
-    /// For the AWS CLI, which knows no stack.
+pub struct AccountOptions {
+    pub logs_archive: String,
+    /// The AWS CLI has no option for the stack.
     pub aws_cli: String,
 }
 
-impl Options {
+impl AccountOptions {
     fn new(global: &Global, region: &str) -> Self {
         let option = |name: &str, value: Option<&String>| value.map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)));
         let both = option("profile", global.profile.as_ref()) + &option("endpoint-url", global.endpoint_url.as_ref());
-        let own = format!("{both}{}{}", option("region", global.region.as_ref()), option("stack", global.stack.as_ref()));
-        Self { own, aws_cli: format!("{both} --region {region}") }
+        let logs_archive = format!("{both}{}{}", option("region", global.region.as_ref()), option("stack", global.stack.as_ref()));
+        Self { logs_archive, aws_cli: format!("{both} --region {region}") }
     }
 }
 
 impl Context {
     pub async fn new(global: Global) -> Result<Self, Failure> {
-        // The SDK would panic.
+        // The SDK panics if it is empty.
         if std::env::var_os("AWS_ENDPOINT_URL").is_some_and(|url| url.is_empty()) {
             return Err(Failure::Usage("AWS_ENDPOINT_URL is empty: unset it, or give --endpoint-url".into()));
         }
@@ -68,18 +66,18 @@ impl Context {
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(Failure::Usage("no Region is set: give --region, or set AWS_REGION or a region in the profile".into()));
         };
-        let options = Options::new(&global, &region);
+        let options = AccountOptions::new(&global, &region);
         Ok(Self { config, output: Output::new(global.output), region, options, stack_name: global.stack })
     }
 
-    /// The stack that the tool works on: one call of CloudFormation.
+    /// Finds the stack, with one call of CloudFormation.
     pub async fn stack(&self) -> Result<DeployedStack, Failure> {
         stack::find(&self.cloudformation(), self.stack_name.as_deref(), &self.region).await
     }
 
-    /// What AWS holds for a stack, as the functions see it.
+    /// The archive of a stack, through the same crate as the functions.
     pub fn archive(&self, stack: &DeployedStack) -> Archive {
-        Archive::new(stack.stack.clone(), &self.config)
+        Archive::new(stack.settings.clone(), &self.config)
     }
 
     pub fn athena(&self) -> aws_sdk_athena::Client {

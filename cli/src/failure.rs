@@ -1,4 +1,4 @@
-//! Why a command ends without an answer, in words that say what to do next, and with the exit code for scripts.
+//! Why a command failed: a message that says what to do next, and the exit code for scripts.
 
 use std::{fmt, io};
 
@@ -9,13 +9,13 @@ use export_core::{
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// What was asked for cannot be: exit code 2.
+    /// The command cannot do what the arguments ask for: exit code 2.
     Usage(String),
     /// AWS refused, or cannot be reached: exit code 3.
     Aws(String),
-    /// A file on this machine: exit code 2.
+    /// A file on this machine cannot be read or written: exit code 2.
     Local(String),
-    /// Nobody reads on: no failure of ours.
+    /// The reader of stdout has closed the pipe: success.
     PipeClosed,
 }
 
@@ -28,26 +28,26 @@ impl Failure {
         }
     }
 
-    /// The same, with the log group that it befell.
-    pub fn of_log_group(self, log_group: &LogGroupName) -> Self {
+    /// Adds the log group to the message.
+    pub fn with_log_group(self, log_group: &LogGroupName) -> Self {
         match self {
             Self::Aws(message) => Self::Aws(format!("{log_group}: {message}")),
             other => other,
         }
     }
 
-    /// A failed call. `service` is the prefix of the IAM action, such as `cloudformation`.
-    pub fn of(service: &str, failure: &ServiceFailure) -> Self {
+    /// A failed call of AWS. `service` is the prefix of the IAM action, such as `cloudformation`.
+    pub fn of_call(service: &str, failure: &ServiceFailure) -> Self {
         let next = match failure.kind() {
             FailureKind::AccessDenied => format!("Allow {service}:{} to the identity that you are signed in as.", failure.operation),
-            refusal => next_step(refusal, &failure.message).to_owned(),
+            kind => next_step(kind, &failure.message).to_owned(),
         };
         Self::Aws(format!("{failure}\n{next}"))
     }
 }
 
-fn next_step(refusal: FailureKind, message: &str) -> &'static str {
-    match refusal {
+fn next_step(kind: FailureKind, message: &str) -> &'static str {
+    match kind {
         FailureKind::ExpiredCredentials => {
             "The credentials have expired: sign in again, for example with `aws sso login`, then repeat the command."
         }
@@ -63,7 +63,7 @@ fn next_step(refusal: FailureKind, message: &str) -> &'static str {
     }
 }
 
-/// A failure of the archive's crates, in words for an operator.
+/// A failure of the archive's crates. Their advice is for runs, so a failed call of AWS gets the tool's own next step.
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         let message = &error.message;
@@ -92,7 +92,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) | Self::Aws(message) | Self::Local(message) => f.write_str(message),
-            Self::PipeClosed => f.write_str("nobody reads on"),
+            Self::PipeClosed => f.write_str("the reader of stdout has closed the pipe"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Times as an operator writes them: the `T` of `--since` and `--until`.
+//! The times of `--since` and `--until`.
 
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ const FORMS: &str =
     "write RFC 3339 such as 2026-10-01T09:30:00Z, a local time YYYY-MM-DD[THH:MM[:SS[.sss]]], or a time ago such as 30s, 10m, 2h, 3d or 1w";
 const LOCAL_FORMS: [&str; 2] = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
 
-/// From `since` on, before `until`.
+/// A half-open period: from `since` until before `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
     pub since: Millis,
@@ -18,13 +18,13 @@ pub struct Period {
 }
 
 impl Period {
-    /// Refuses a period that begins in the future, and one without a millisecond.
-    pub fn read(arguments: &reading::Period, timezone: Tz, now: DateTime<Utc>) -> Result<Self, Failure> {
+    /// Refuses a period that begins in the future, and an empty one.
+    pub fn parse(arguments: &reading::Period, timezone: Tz, now: DateTime<Utc>) -> Result<Self, Failure> {
         let reading::Period { since, until } = arguments;
-        let instant = |option: &str, text: &str| {
-            instant(text, timezone, now).map_err(|why| Failure::Usage(format!("{option} {text:?} is no time: {why}")))
+        let parse = |option: &str, text: &str| {
+            parse_instant(text, timezone, now).map_err(|fix| Failure::Usage(format!("{option} {text:?} is not a time: {fix}")))
         };
-        let period = Self { since: instant("--since", since)?, until: instant("--until", until)? };
+        let period = Self { since: parse("--since", since)?, until: parse("--until", until)? };
         if period.since > Millis::of(now) {
             return Err(Failure::Usage(format!("--since {since:?} is {}, in the future: give a time before now", period.since)));
         }
@@ -37,36 +37,36 @@ impl Period {
         Ok(period)
     }
 
-    /// The same milliseconds with both ends included.
+    /// The same period as a window, whose ends are inclusive.
     pub fn window(self) -> Window {
         Window { from: self.since, to: Millis(self.until.0 - 1) }
     }
 }
 
-/// The first millisecond that is not before the time that `text` names; or what to write instead.
-pub fn instant(text: &str, timezone: Tz, now: DateTime<Utc>) -> Result<Millis, String> {
+/// Parses a time, and rounds it up to a millisecond. The error says what to write instead.
+pub fn parse_instant(text: &str, timezone: Tz, now: DateTime<Utc>) -> Result<Millis, String> {
     let instant = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(of_digits(text));
-    } else if let Some(before) = time_ago(text) {
+        return Err(explain_digits(text));
+    } else if let Some(before) = parse_time_ago(text) {
         now.checked_sub_signed(before).ok_or_else(out_of_range)?
     } else if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         instant.to_utc()
     } else if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        in_range(day.and_hms_opt(0, 0, 0).unwrap_or_default().and_utc())?;
+        check_range(day.and_hms_opt(0, 0, 0).unwrap_or_default().and_utc())?;
         start_of_day(day, timezone)
     } else if let Some(local) = LOCAL_FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()) {
-        in_range(local.and_utc())?;
-        of_local(local, timezone)?
+        check_range(local.and_utc())?;
+        resolve_local(local, timezone)?
     } else {
         return Err(FORMS.to_owned());
     };
-    in_range(instant)?;
+    check_range(instant)?;
     let rest = i64::from(instant.timestamp_subsec_nanos() % 1_000_000 != 0);
     Ok(Millis(instant.timestamp_millis() + rest))
 }
 
-/// Seconds and milliseconds look alike: neither is guessed at.
-fn of_digits(digits: &str) -> String {
+/// What to write instead of digits alone, which could be seconds or milliseconds.
+fn explain_digits(digits: &str) -> String {
     let instant = match digits.len() {
         10 => digits.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
         13 => digits.parse().ok().and_then(DateTime::from_timestamp_millis),
@@ -79,8 +79,8 @@ fn of_digits(digits: &str) -> String {
     }
 }
 
-/// `None`: it is no number with a unit.
-fn time_ago(text: &str) -> Option<TimeDelta> {
+/// `None`: the text is not a number with a unit.
+fn parse_time_ago(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().next_back()?;
     let number = text.strip_suffix(unit).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?;
     let seconds = match unit {
@@ -91,37 +91,41 @@ fn time_ago(text: &str) -> Option<TimeDelta> {
         'w' => 7 * 24 * 3_600,
         _ => return None,
     };
-    // No number at all is no time. Too large a one is out of range.
-    let number: i64 = if number.is_empty() { return None } else { number.parse().unwrap_or(i64::MAX) };
+    if number.is_empty() {
+        return None;
+    }
+    // A number that is too large for i64 is out of range later.
+    let number: i64 = number.parse().unwrap_or(i64::MAX);
     Some(TimeDelta::try_seconds(number.saturating_mul(seconds)).unwrap_or(TimeDelta::MAX))
 }
 
-fn of_local(local: NaiveDateTime, timezone: Tz) -> Result<DateTime<Utc>, String> {
+/// The instant of a local time. The error says what to write for a time that the clocks skip or show twice.
+fn resolve_local(local: NaiveDateTime, timezone: Tz) -> Result<DateTime<Utc>, String> {
     let rfc3339 = |instant: DateTime<Tz>| instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     match timezone.from_local_datetime(&local) {
         LocalResult::Single(instant) => Ok(instant.to_utc()),
         LocalResult::Ambiguous(first, second) => {
-            Err(format!("the clocks of {timezone} show it twice: write {} or {}", rfc3339(first), rfc3339(second)))
+            Err(format!("the clocks of {timezone} show this time twice: write {} or {}", rfc3339(first), rfc3339(second)))
         }
         LocalResult::None => {
             let first_after = (1..=24 * 60).find_map(|minutes| {
-                // The clocks of no zone skip seconds.
+                // A gap ends at a full minute in every time zone.
                 let minute = local.and_utc().timestamp().div_euclid(60) + minutes;
                 timezone.from_local_datetime(&DateTime::from_timestamp(minute * 60, 0)?.naive_utc()).earliest()
             });
             let instead = first_after.map(|instant| format!(": write {}", rfc3339(instant))).unwrap_or_default();
-            Err(format!("the clocks of {timezone} skip it{instead}"))
+            Err(format!("the clocks of {timezone} skip this time{instead}"))
         }
     }
 }
 
-fn in_range(instant: DateTime<Utc>) -> Result<(), String> {
+fn check_range(instant: DateTime<Utc>) -> Result<(), String> {
     let year = chrono::Datelike::year(&instant);
     if (1970..=LAST_YEAR).contains(&year) { Ok(()) } else { Err(out_of_range()) }
 }
 
 fn out_of_range() -> String {
-    format!("it is not between the years 1970 and {LAST_YEAR}")
+    format!("write a time between the years 1970 and {LAST_YEAR}")
 }
 
 #[cfg(test)]
@@ -136,15 +140,15 @@ mod tests {
     }
 
     fn read(text: &str, timezone: Tz) -> Result<String, String> {
-        instant(text, timezone, now()).map(|instant| instant.to_string())
+        parse_instant(text, timezone, now()).map(|instant| instant.to_string())
     }
 
     #[test]
-    fn each_form_is_one_instant() {
+    fn each_format_is_one_instant() {
         for (text, timezone, expected) in [
             ("2016-08-31T02:23:25.000Z", Asia::Tokyo, "2016-08-31T02:23:25.000Z"),
             ("2016-08-31T11:23:25+09:00", UTC, "2016-08-31T02:23:25.000Z"),
-            // The first millisecond that is not before it.
+            // Rounded up to a millisecond.
             ("2016-08-31T02:23:25.0001Z", UTC, "2016-08-31T02:23:25.001Z"),
             ("2026-10-01", Asia::Tokyo, "2026-09-30T15:00:00.000Z"),
             ("2026-10-01T09:30", Asia::Tokyo, "2026-10-01T00:30:00.000Z"),
@@ -155,7 +159,7 @@ mod tests {
             ("10m", UTC, "2026-11-28T08:04:13.250Z"),
             ("2h", UTC, "2026-11-28T06:14:13.250Z"),
             ("1w", UTC, "2026-11-21T08:14:13.250Z"),
-            // 24 hours, whatever the clocks do: in Berlin they go back on 2026-10-25.
+            // A day is 24 hours. In Berlin, the clocks go back on 2026-10-25.
             ("34d", Europe::Berlin, "2026-10-25T08:14:13.250Z"),
             ("35d", Europe::Berlin, "2026-10-24T08:14:13.250Z"),
             ("1970-01-01", UTC, "1970-01-01T00:00:00.000Z"),
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_a_hint() {
+    fn other_texts_are_refused_with_a_hint() {
         for (text, hint) in [
             ("1504000000", "for these seconds since 1970, write 2017-08-29T09:46:40.000Z"),
             ("1504000000123", "for these milliseconds since 1970, write 2017-08-29T09:46:40.123Z"),
@@ -186,8 +190,8 @@ mod tests {
             ("9999-01-01T00:00", "between the years 1970 and 9998"),
             ("9999-01-01T00:00:00Z", "between the years 1970 and 9998"),
         ] {
-            let refused = read(text, UTC).unwrap_err();
-            assert!(refused.contains(hint), "{text}: {refused}");
+            let error = read(text, UTC).unwrap_err();
+            assert!(error.contains(hint), "{text}: {error}");
         }
     }
 
@@ -195,14 +199,14 @@ mod tests {
     fn a_local_day_has_23_to_25_hours() {
         let hours = |timezone: Tz, day: &str, next: &str| {
             let arguments = reading::Period { since: day.to_owned(), until: next.to_owned() };
-            let period = Period::read(&arguments, timezone, now()).unwrap();
+            let period = Period::parse(&arguments, timezone, now()).unwrap();
             (period.until - period.since).num_hours()
         };
         for (timezone, day, next, expected) in [
             (Europe::Berlin, "2024-03-31", "2024-04-01", 23),
             (Europe::Berlin, "2024-10-27", "2024-10-28", 25),
             (Europe::Berlin, "2024-10-28", "2024-10-29", 24),
-            // Its midnight is skipped, and occurs twice.
+            // The clocks skip midnight in Cairo, and show it twice in Havana.
             (Africa::Cairo, "2024-04-26", "2024-04-27", 23),
             (America::Havana, "2024-11-03", "2024-11-04", 25),
             (Asia::Tokyo, "2024-03-31", "2024-04-01", 24),
@@ -212,36 +216,39 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_the_clocks_skip_or_show_twice_is_refused_with_the_ways_to_write_it() {
-        for (text, says) in [
-            ("2024-10-27T02:30", "the clocks of Europe/Berlin show it twice: write 2024-10-27T02:30:00+02:00 or 2024-10-27T02:30:00+01:00"),
-            ("2024-03-31T02:30:01", "the clocks of Europe/Berlin skip it: write 2024-03-31T03:00:00+02:00"),
+    fn a_time_that_the_clocks_skip_or_show_twice_is_refused_with_unambiguous_times() {
+        for (text, fix) in [
+            (
+                "2024-10-27T02:30",
+                "the clocks of Europe/Berlin show this time twice: write 2024-10-27T02:30:00+02:00 or 2024-10-27T02:30:00+01:00",
+            ),
+            ("2024-03-31T02:30:01", "the clocks of Europe/Berlin skip this time: write 2024-03-31T03:00:00+02:00"),
         ] {
-            assert_eq!(read(text, Europe::Berlin), Err(says.to_owned()));
-            let written = says.rsplit(' ').next().unwrap_or_default();
-            assert!(read(written, UTC).is_ok(), "what is printed is accepted: {written}");
+            assert_eq!(read(text, Europe::Berlin), Err(fix.to_owned()));
+            let time = fix.rsplit(' ').next().unwrap_or_default();
+            assert!(read(time, UTC).is_ok(), "a printed time is accepted: {time}");
         }
     }
 
     #[test]
     fn a_period_begins_in_the_past_and_before_its_end() {
         let period = |since: &str, until: &str| {
-            Period::read(&reading::Period { since: since.to_owned(), until: until.to_owned() }, Asia::Tokyo, now())
+            Period::parse(&reading::Period { since: since.to_owned(), until: until.to_owned() }, Asia::Tokyo, now())
         };
         let day = period("2024-10-01", "2024-10-02").unwrap();
         assert_eq!(day, Period { since: Millis(1_727_708_400_000), until: Millis(1_727_794_800_000) });
         assert_eq!(day.window(), Window { from: day.since, to: Millis(day.until.0 - 1) });
         assert!(period("1h", "2222-01-01").is_ok(), "the end may be in the future");
-        for (since, until, says) in [
+        for (since, until, expected) in [
             ("2222-01-01", "2222-01-02", "in the future: give a time before now"),
             ("2024-10-02", "2024-10-01", "--since must be before --until"),
             ("2024-10-01", "2024-10-01", "--since must be before --until"),
             ("1h", "2h", "--since must be before --until"),
-            ("1504000000", "0s", "--since \"1504000000\" is no time: for these seconds"),
-            ("1h", "11/08/2017", "--until \"11/08/2017\" is no time: write RFC 3339"),
+            ("1504000000", "0s", "--since \"1504000000\" is not a time: for these seconds"),
+            ("1h", "11/08/2017", "--until \"11/08/2017\" is not a time: write RFC 3339"),
         ] {
             match period(since, until) {
-                Err(Failure::Usage(message)) => assert!(message.contains(says), "{message}"),
+                Err(Failure::Usage(message)) => assert!(message.contains(expected), "{message}"),
                 other => panic!("{since} {until}: {other:?}"),
             }
         }

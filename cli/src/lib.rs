@@ -1,8 +1,7 @@
-//! `logs-archive`: what an operator does around the schedule. It stands on the crates that the functions use, so that the tool and a
-//! run never disagree.
+//! `logs-archive`: the operator's tool. It uses the crates of the functions, so the tool and a run never disagree.
 //!
-//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives. Two commands come near: `selftest`
-//! removes what it created itself, and `retention --apply` has CloudWatch Logs expire what is archived.
+//! **Invariant:** data goes to stdout, everything else to stderr. Nothing here deletes logs or archives, with two exceptions. `selftest`
+//! removes what it created itself. `retention --apply` lets CloudWatch Logs expire what is archived.
 
 pub mod arguments;
 pub mod commands;
@@ -13,6 +12,7 @@ pub mod failure;
 pub mod globs;
 pub mod instant;
 pub mod output;
+pub mod polling;
 pub mod request;
 pub mod schedule;
 pub mod slot;
@@ -27,31 +27,33 @@ use arguments::{Arguments, Command};
 use context::Context;
 use failure::Failure;
 
-/// How a command ends that ran to its end.
+/// How a command ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Well,
+pub enum ExitStatus {
+    Success,
     /// A run failed, a month is missing, a difference, a finding of `doctor`.
     Finding,
-    /// Ctrl-C, before there was an answer.
+    /// Ctrl-C was pressed before the result was known.
     Interrupted,
 }
+
+/// As in a shell: 128 and the number of SIGINT.
+const SIGINT_EXIT_CODE: u8 = 130;
 
 pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed pipe is no reason to end otherwise.
+            // A closed pipe does not change the exit code.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     // Boxed: the nested futures of the SDK are deeper than the compiler's default limit.
     match Box::pin(run(arguments)).await {
-        Ok(Verdict::Well) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
-        Ok(Verdict::Finding) => ExitCode::from(1),
-        // As a shell has it: 128 and the number of SIGINT.
-        Ok(Verdict::Interrupted) => ExitCode::from(130),
+        Ok(ExitStatus::Success) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
+        Ok(ExitStatus::Finding) => ExitCode::from(1),
+        Ok(ExitStatus::Interrupted) => ExitCode::from(SIGINT_EXIT_CODE),
         Err(failure) => {
             output::note(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -59,7 +61,7 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-async fn run(Arguments { global, command }: Arguments) -> Result<Verdict, Failure> {
+async fn run(Arguments { global, command }: Arguments) -> Result<ExitStatus, Failure> {
     match command {
         Command::Status(arguments) => commands::status::run(&Context::new(global).await?, &arguments).await,
         Command::Verify(arguments) => commands::verify::run(&Context::new(global).await?, &arguments).await,

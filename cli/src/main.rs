@@ -1,4 +1,4 @@
-//! The operator's tool; what it does is in the library.
+//! The operator's tool. The library does the work.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 fn main() -> ExitCode {
     let runtime = Runtime::new().expect("threads can be started");
     let code = runtime.block_on(logs_archive::main(std::env::args_os()));
-    // After Ctrl-C, nobody waits for a write into a pipe that is full.
+    // After Ctrl-C, do not wait for a write into a full pipe.
     runtime.shutdown_background();
     code
 }

@@ -1,45 +1,46 @@
-//! Data on stdout, as a table or as JSON; everything else on stderr.
+//! Prints data on stdout, as a table or as JSON, and everything else on stderr.
 
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::{arguments::Format, failure::Failure};
 
 pub struct Output {
     pub format: Format,
-    /// stdout is a terminal and NO_COLOR is not set: colours may be used.
-    pub colours: bool,
+    /// Whether to use colours: stdout is a terminal, and NO_COLOR is not set.
+    uses_colours: bool,
 }
 
 impl Output {
     pub fn new(format: Format) -> Self {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { format, colours: io::stdout().is_terminal() && !no_color }
+        Self { format, uses_colours: io::stdout().is_terminal() && !no_color }
     }
 
-    /// Whether bars may be drawn on stderr.
-    pub fn bars(&self) -> bool {
-        self.colours && io::stderr().is_terminal()
+    /// Whether to draw progress bars on stderr.
+    pub fn draws_progress(&self) -> bool {
+        self.uses_colours && io::stderr().is_terminal()
     }
 
-    /// On stderr, where bars may be drawn.
-    pub fn bar(&self, template: &str) -> ProgressBar {
-        let target = if self.bars() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    /// A progress bar on stderr, hidden unless [`draws_progress`](Self::draws_progress).
+    pub fn progress_bar(&self, template: &str) -> ProgressBar {
+        let target = if self.draws_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(template).expect("the template is valid");
         ProgressBar::with_draw_target(None, target).with_style(style)
     }
 
-    /// A table without lines, as wide as its content; on a terminal, as wide as that.
-    pub fn table<H: Into<Cell>>(&self, header: impl IntoIterator<Item = H>) -> Table {
+    /// A table without lines. It is as wide as its content, but no wider than the terminal.
+    pub fn table<Header: Into<Cell>>(&self, header: impl IntoIterator<Item = Header>) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.into_iter().map(Into::into).collect::<Vec<Cell>>());
-        if self.colours {
+        if self.uses_colours {
             table.enforce_styling().set_content_arrangement(ContentArrangement::Dynamic);
         } else {
             table.force_no_tty();
@@ -47,34 +48,34 @@ impl Output {
         table
     }
 
-    /// The same rows in the form that is asked for. `table` is called for the form for people only.
-    pub fn rows<T: Serialize>(&self, rows: &[T], table: impl FnOnce() -> Table) -> Result<(), Failure> {
+    /// Prints rows in the format of the command. It calls `table` for [`Format::Table`] only.
+    pub fn print_rows<Row: Serialize>(&self, rows: &[Row], table: impl FnOnce() -> Table) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.text(&table().trim_fmt()),
-            Format::Json => self.json(&rows),
+            Format::Table => self.print_text(&table().trim_fmt()),
+            Format::Json => self.print_json(&rows),
             Format::Jsonl => {
                 let mut lines = Vec::new();
                 for row in rows {
                     serde_json::to_writer(&mut lines, row).map_err(io::Error::from)?;
                     lines.push(b'\n');
                 }
-                self.bytes(&lines)
+                self.print_bytes(&lines)
             }
         }
     }
 
-    /// One JSON value.
-    pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+    /// Prints one JSON value.
+    pub fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
         let mut text = serde_json::to_vec(value).map_err(io::Error::from)?;
         text.push(b'\n');
-        self.bytes(&text)
+        self.print_bytes(&text)
     }
 
-    pub fn text(&self, text: &str) -> Result<(), Failure> {
-        self.bytes(format!("{text}\n").as_bytes())
+    pub fn print_text(&self, text: &str) -> Result<(), Failure> {
+        self.print_bytes(format!("{text}\n").as_bytes())
     }
 
-    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         stdout.flush()?;
@@ -82,7 +83,16 @@ impl Output {
     }
 }
 
-/// A line on stderr. Nobody has to read it.
+/// Prints a line on stderr. A closed stderr does not matter.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The time since `since`, such as `42s`.
+pub fn format_age(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    format_duration(now - since)
+}
+
+pub fn format_duration(duration: TimeDelta) -> String {
+    format!("{:#}", HumanDuration(duration.max(TimeDelta::zero()).to_std().unwrap_or_default()))
 }

@@ -1,21 +1,21 @@
-//! The stack of this template in an account and Region.
+//! Finds the archive's stack in an account and Region.
 //!
-//! A stack is of this template if it has every output that the tool needs. Tags, names and descriptions are an operator's to change;
-//! no other template, and none of the nested stacks, has these outputs.
+//! A stack is an archive's stack if it has every output in [`OUTPUTS`]. An operator can change tags, names and descriptions. No other
+//! template has these outputs, and no nested stack has them.
 
 use std::collections::BTreeMap;
 
 use archive::service_failure;
 use aws_sdk_cloudformation::{
     Client,
-    types::{Stack as Described, StackStatus},
+    types::{Stack as StackDescription, StackStatus},
 };
-use export_core::{BucketName, Prefix, SettleDays, place::Stack, schedule::entries_of_parameter};
+use export_core::{BucketName, Prefix, SettleDays, parse_timezone, place::Stack, schedule::entries_of_parameter};
 use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// What the tool needs of a stack.
+/// The outputs that the tool needs.
 pub const OUTPUTS: [&str; 10] = [
     "StateMachineArn",
     "ArchiveBucketName",
@@ -29,23 +29,24 @@ pub const OUTPUTS: [&str; 10] = [
     "ScheduleName",
 ];
 
-/// A stack of this template, as CloudFormation describes it.
+/// An archive's stack, as CloudFormation describes it.
 #[derive(Debug, Clone)]
 pub struct DeployedStack {
     pub name: String,
-    pub stack: Stack,
+    /// What the functions read from their environment variables.
+    pub settings: Stack,
     pub parameters: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
 }
 
 impl DeployedStack {
-    /// One of the outputs of the template that have no condition.
+    /// The value of an output, or an empty text.
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
 
-    /// The entries of the parameter LogGroups.
-    pub fn list(&self) -> Option<Vec<Value>> {
+    /// The entries of the parameter LogGroups. `None`: the parameter is not a list.
+    pub fn parameter_entries(&self) -> Option<Vec<Value>> {
         entries_of_parameter(self.parameters.get("LogGroups")?)
     }
 
@@ -57,47 +58,50 @@ impl DeployedStack {
         self.output("WorkBucketName")
     }
 
-    fn read(described: Described) -> Result<Self, String> {
-        let name = described.stack_name.unwrap_or_default();
+    fn parse(description: StackDescription) -> Result<Self, String> {
+        let name = description.stack_name.unwrap_or_default();
         let outputs: BTreeMap<String, String> =
-            described.outputs.unwrap_or_default().into_iter().filter_map(|output| output.output_key.zip(output.output_value)).collect();
-        let parameters: BTreeMap<String, String> = (described.parameters.unwrap_or_default().into_iter())
+            description.outputs.unwrap_or_default().into_iter().filter_map(|output| output.output_key.zip(output.output_value)).collect();
+        let parameters: BTreeMap<String, String> = (description.parameters.unwrap_or_default().into_iter())
             .filter_map(|parameter| parameter.parameter_key.zip(parameter.parameter_value))
             .collect();
         let output = |name: &str| outputs.get(name).cloned().unwrap_or_default();
         let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
-        let stack_id = described.stack_id.unwrap_or_default();
+        let stack_id = description.stack_id.unwrap_or_default();
         let ["arn", partition, "cloudformation", region, account, _] = stack_id.splitn(6, ':').collect::<Vec<_>>()[..] else {
-            return Err(format!("its id is {stack_id:?}, which is no ARN"));
+            return Err(format!("its id is {stack_id:?}, which is not an ARN"));
         };
         let prefix = output("ArchivePrefix");
-        let stack = Stack {
+        let settings = Stack {
             account: account.to_owned(),
             region: region.to_owned(),
             partition: partition.to_owned(),
             bucket: BucketName::parse(&output("ArchiveBucketName"))?,
             s3_prefix: Prefix::parse(prefix.strip_suffix('/').unwrap_or(&prefix))?,
-            timezone: parameter("TimeZone").parse().map_err(|_| "its TimeZone is no IANA time zone name".to_owned())?,
+            timezone: parse_timezone(parameter("TimeZone")).map_err(|fix| format!("its TimeZone is {:?}: {fix}", parameter("TimeZone")))?,
             settle_days: parameter("SettleDays").parse().ok().and_then(SettleDays::new).ok_or(SettleDays::EXPECTED)?,
         };
-        Ok(Self { name, stack, parameters, outputs })
+        Ok(Self { name, settings, parameters, outputs })
     }
 }
 
-/// The stack of that name; without one, the only stack of this template.
+/// The stack with this name. Without a name: the only archive's stack.
 pub async fn find(client: &Client, name: Option<&str>, region: &str) -> Result<DeployedStack, Failure> {
-    let described = describe(client, name, region).await?;
+    let descriptions = describe(client, name, region).await?;
     let is_named = name.is_some();
-    let mut found: Vec<Described> = described.into_iter().filter(|stack| is_named || missing_output(stack).is_none()).collect();
+    let mut found: Vec<StackDescription> = descriptions.into_iter().filter(|stack| is_named || missing_output(stack).is_none()).collect();
     let usage = |message: String| Err(Failure::Usage(message));
     match (found.pop(), found.is_empty()) {
         (None, _) => usage(format!(
-            "no stack of cloudwatch-logs-archive is in this account in {region}: give another --region or --profile, or deploy one as docs/deploy.md says"
+            "this account has no stack of cloudwatch-logs-archive in {region}: give another --region or --profile, or deploy a stack (docs/deploy.md)"
         )),
         (Some(last), false) => {
             let mut names: Vec<_> = found.iter().chain([&last]).filter_map(|stack| stack.stack_name()).collect();
             names.sort_unstable();
-            usage(format!("several stacks of cloudwatch-logs-archive are in {region}: choose one with --stack\n  {}", names.join("\n  ")))
+            usage(format!(
+                "this account has several stacks of cloudwatch-logs-archive in {region}: choose one with --stack\n  {}",
+                names.join("\n  ")
+            ))
         }
         (Some(only), true) => {
             let name = only.stack_name().unwrap_or_default().to_owned();
@@ -107,35 +111,31 @@ pub async fn find(client: &Client, name: Option<&str>, region: &str) -> Result<D
                     "stack {name} is {status} and has no output {output}: name a stack of cloudwatch-logs-archive, or finish its deployment"
                 ));
             }
-            DeployedStack::read(only)
+            DeployedStack::parse(only)
                 .or_else(|why| usage(format!("stack {name} cannot be used: {why}; deploy this version of the template")))
         }
     }
 }
 
-fn missing_output(stack: &Described) -> Option<&'static str> {
+fn missing_output(stack: &StackDescription) -> Option<&'static str> {
     OUTPUTS.into_iter().find(|name| !stack.outputs().iter().any(|output| output.output_key() == Some(name)))
 }
 
-async fn describe(client: &Client, name: Option<&str>, region: &str) -> Result<Vec<Described>, Failure> {
+async fn describe(client: &Client, name: Option<&str>, region: &str) -> Result<Vec<StackDescription>, Failure> {
     let mut pages = client.describe_stacks().set_stack_name(name.map(str::to_owned)).into_paginator().send();
-    let mut described = Vec::new();
+    let mut descriptions = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = match (page, name) {
-            (Ok(page), _) => page,
-            (Err(error), Some(name)) => {
-                let failure = service_failure("DescribeStacks", &error);
-                if failure.has_code("ValidationError") && failure.message.contains("does not exist") {
-                    return Err(Failure::Usage(format!(
-                        "no stack {name} is in this account in {region}: leave --stack out to take the only one of cloudwatch-logs-archive"
-                    )));
-                }
-                return Err(Failure::of("cloudformation", &failure));
+        let page = page.map_err(|error| {
+            let failure = service_failure("DescribeStacks", &error);
+            match name {
+                Some(name) if failure.has_code("ValidationError") && failure.message.contains("does not exist") => Failure::Usage(format!(
+                    "this account has no stack {name} in {region}: leave --stack out to use the only stack of cloudwatch-logs-archive"
+                )),
+                _ => Failure::of_call("cloudformation", &failure),
             }
-            (Err(error), None) => return Err(Failure::of("cloudformation", &service_failure("DescribeStacks", &error))),
-        };
-        described.extend(page.stacks.unwrap_or_default());
+        })?;
+        descriptions.extend(page.stacks.unwrap_or_default());
     }
-    described.retain(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
-    Ok(described)
+    descriptions.retain(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
+    Ok(descriptions)
 }

@@ -1,4 +1,4 @@
-//! The grammar of what reads logs, and of what is done with them outside a run.
+//! The arguments of the commands that work on logs outside a run: `fetch`, `export`, `put`, `retention`, `selftest`.
 
 use clap::Args;
 use export_core::expiry::RETENTION_DAYS;
@@ -6,13 +6,14 @@ use export_core::expiry::RETENTION_DAYS;
 use crate::arguments::Groups;
 
 pub const FETCH_HELP: &str = "\
-Events come from the archive, or with --source from CloudWatch Logs, in the order of time, and at the same time by log group
-and log stream. The archive has - where the name of a log stream has /. Context (-A, -B, -C) is of the same log stream.
+Events come from the archive, or with --source from CloudWatch Logs. They are in the order of time. Events of the same time
+are in the order of log groups and log streams. The archive has - where the name of a log stream has /. Context (-A, -B, -C)
+comes from the same log stream.
 
-A time T is RFC 3339 (2026-10-01T00:00:00Z), or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's zone or --zone, or so long
-ago: 30s, 10m, 2h, 3d, 1w. An event at --until is not in the answer.
+A time T is RFC 3339 (2026-10-01T00:00:00Z), or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's time zone or --zone, or a time
+ago: 30s, 10m, 2h, 3d, 1w. An event at --until is not in the result.
 
-Exit code 1: something of the period is not in the answer. stderr says what, and the command that reads it.
+Exit code 1: the result lacks a part of the period. stderr shows which part, and the command that reads it.
 
 Each object of --output json and jsonl is one event: timestamp (RFC 3339, UTC), logGroup, logStream, message (exact, with
 its line breaks); with --message, message only.
@@ -38,8 +39,9 @@ Examples:
 pub const PUT_HELP: &str = "\
 Creates the log stream if needed, and never a log group. Works without the archive's stack. The events' time is now.
 
-Of stdin, each line becomes an event. Empty lines are left out. A line that is longer than an event can be, that is
-not UTF-8, or that CloudWatch Logs rejects is named by its number. The others are put, and the exit code is 1.
+Each line of stdin becomes an event. Empty lines are left out. Some lines cannot be put: lines that are too long for an
+event, lines that are not UTF-8, and lines that CloudWatch Logs rejects. stderr shows their numbers, the other lines are
+put, and the exit code is 1.
 
 With --output json: logGroup, logStream, events, emptyLines, notPutLines, and notPut (fromLine, toLine, reason).
 
@@ -50,12 +52,12 @@ Examples:
 pub const RETENTION_HELP: &str = "\
 Without --apply it changes nothing. Exit code 1: not every log group of the schedule's list is safe.
 
-Safe: the archive has all that would be deleted at once, and each month that is due. All log streams count, in
-exactly the objects that were exported. What is deleted at once must have been exported 14 days or more after it
-happened, because events can be that late.
+Safe: the archive has everything that the shorter retention would delete at once, and each month that is due. All log
+streams count, and only unchanged objects count. The events that would be deleted at once must have been exported 14
+days or more after they happened, because events can be that late.
 
-From then on, each month expires after DAYS, archived or not: keep the schedule on. A retention that is as short
-already is left as it is. Before each change, the command that restores the old value is printed.
+Afterwards, each month expires after DAYS, archived or not: keep the schedule on. The tool does not change a retention
+that is as short already. Before each change, it prints the command that restores the old value.
 
 Each object of --output json is one log group: logGroup, result (safe, unsafe, kept, absent, set),
 retentionInDays, newRetentionInDays, savedUsdPerMonth, problems (fromUtc, toUtc, message, next), restore.
@@ -67,15 +69,15 @@ Examples:
 
 pub const SELFTEST_HELP: &str = "\
 Creates three small log groups below /logs-archive-selftest/, and exports them: directly, then with a
-run by hand. Compares every byte, asks Athena, and removes what it created. Also compares what AWS
-answers with docs/local-aws.md. Takes some minutes, and costs less than 0.01 USD.
+run by hand. Compares every byte, queries Athena, and removes what it created. Also compares the
+responses of AWS with docs/local-aws.md. Takes some minutes, and costs less than 0.01 USD.
 
-It is refused while a run is in progress, or a task holds the account's export slot. Ctrl-C ends it,
-and it removes what it created.
+It does not start while a run is in progress, or while a task holds the account's export slot. Ctrl-C
+ends it, and it removes what it created.
 
 Each object of --output json is one check: check, result (proven, notProven, asDocumented, differs,
 notSeen), detail, documented (the table of docs/local-aws.md).
-Exit code 1: something is notProven, or differs.
+Exit code 1: a check is notProven, or differs.
 
 Examples:
   logs-archive selftest
@@ -90,7 +92,7 @@ pub struct Fetch {
     pub log_groups: Vec<String>,
     #[command(flatten)]
     pub period: Period,
-    /// Log streams whose names start so
+    /// Log streams whose names start with this prefix
     #[arg(long, value_name = "PREFIX")]
     pub stream: Option<String>,
     /// Events whose message matches this regular expression
@@ -105,24 +107,24 @@ pub struct Fetch {
     /// Also N events before and after each match
     #[arg(short = 'C', long = "context", value_name = "N", requires = "grep")]
     pub context: Option<usize>,
-    /// Only the messages
+    /// Print only the messages
     #[arg(long)]
     pub message: bool,
-    /// Time zone to read and to print times in [default: the archive's]
+    /// Time zone of the times that are given and printed [default: the archive's]
     #[arg(long, value_name = "Z")]
     pub zone: Option<String>,
-    /// From CloudWatch Logs, not from the archive
+    /// Read from CloudWatch Logs, not from the archive
     #[arg(long)]
     pub source: bool,
 }
 
-/// Half-open. Texts, because what they mean depends on the archive's time zone.
+/// A half-open period. Its ends stay text until the archive's time zone is known.
 #[derive(Debug, Args)]
 pub struct Period {
-    /// From this time on: RFC 3339, or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's zone, or 2h, 3d ago
+    /// First time: RFC 3339, or YYYY-MM-DD[THH:MM[:SS[.sss]]] in the archive's time zone, or 2h, 3d ago
     #[arg(long, value_name = "T")]
     pub since: String,
-    /// Before this time
+    /// End of the period, exclusive
     #[arg(long, value_name = "T")]
     pub until: String,
 }
@@ -133,7 +135,7 @@ pub struct Export {
     pub log_group: String,
     #[command(flatten)]
     pub period: Period,
-    /// Prefix in the archive's bucket, outside the archive's own
+    /// Prefix in the archive's bucket, outside the archive's own prefixes
     #[arg(long, value_name = "P")]
     pub prefix: String,
 }
@@ -150,15 +152,15 @@ pub struct Put {
 
 #[derive(Debug, Args)]
 pub struct Retention {
-    /// Days that CloudWatch Logs would keep events: 60 or more
+    /// New retention in days: 60 or more
     #[arg(value_parser = retention_days)]
     pub days: u32,
     #[command(flatten)]
     pub groups: Groups,
-    /// Set it where it deletes only what is archived
+    /// Set the retention where only archived events would be deleted
     #[arg(long)]
     pub apply: bool,
-    /// Do not ask
+    /// Do not ask before the change
     #[arg(long)]
     pub yes: bool,
 }
@@ -168,7 +170,7 @@ pub struct Selftest {
     /// Minutes to wait for the events to become exportable
     #[arg(long, value_name = "MINUTES", default_value_t = 30)]
     pub wait: u32,
-    /// Remove what the self-test of this id left, and prove nothing
+    /// Only remove what the self-test with this id left
     #[arg(long, value_name = "ID", conflicts_with = "wait")]
     pub remove: Option<String>,
 }
@@ -176,5 +178,5 @@ pub struct Selftest {
 fn retention_days(text: &str) -> Result<u32, String> {
     let days = text.parse().ok().filter(|days| RETENTION_DAYS.contains(days));
     let accepted = RETENTION_DAYS.map(|days| days.to_string()).join(", ");
-    days.ok_or_else(|| format!("CloudWatch Logs takes, of those that leave time to archive a month, {accepted}"))
+    days.ok_or_else(|| format!("choose a retention that CloudWatch Logs accepts and that leaves time to archive a month: {accepted}"))
 }

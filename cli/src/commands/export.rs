@@ -1,5 +1,5 @@
-//! `export`: one window of one log group, by one export task, to a folder of its own. The archive knows nothing of it: no manifest is
-//! written.
+//! `export`: exports one window of one log group, with one export task, to its own folder. It writes no manifest, so the archive does not
+//! include the export.
 
 mod prefix;
 mod task;
@@ -17,11 +17,12 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::{Format, reading::Export},
-    commands::export::task::{Created, Ended, Task},
+    commands::export::task::{Creation, ExportTask, TaskEnd},
     context::Context,
     failure::Failure,
+    globs::parse_name,
     instant::Period,
     output::note,
     request,
@@ -39,16 +40,16 @@ struct Row {
     status: String,
     message: Option<String>,
     bucket: String,
-    /// With a slash behind it.
+    /// The folder of the objects, with a slash at its end.
     folder: String,
     objects: u64,
     bytes: u64,
 }
 
-pub async fn run(context: &Context, arguments: &Export) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: &Export) -> Result<ExitStatus, Failure> {
     let task_id = RefCell::new(None);
     let exported = tokio::select! {
-        // First, so that it is listened to before anything is created.
+        // Polled first, so Ctrl-C is handled before anything is created.
         biased;
         _ = tokio::signal::ctrl_c() => None,
         exported = export(context, arguments, &task_id) => Some(exported),
@@ -57,48 +58,47 @@ pub async fn run(context: &Context, arguments: &Export) -> Result<Verdict, Failu
     let cancel = |task_id: &str| format!("Cancel it: aws logs cancel-export-task --task-id {task_id}{options}");
     match (exported, task_id) {
         (Some(Err(Failure::Aws(message))), Some(task_id)) => {
-            Err(Failure::Aws(format!("{message}\nTask {task_id} goes on without being followed. {}", cancel(&task_id))))
+            Err(Failure::Aws(format!("{message}\nTask {task_id} goes on. {}", cancel(&task_id))))
         }
         (Some(exported), _) => exported,
         (None, Some(task_id)) => {
             note(format_args!("Stopped following; task {task_id} goes on. {}", cancel(&task_id)));
-            Ok(Verdict::Interrupted)
+            Ok(ExitStatus::Interrupted)
         }
         (None, None) => {
-            note(format_args!("Stopped before it was known whether a task was created. See: aws logs describe-export-tasks{options}"));
-            Ok(Verdict::Interrupted)
+            note(format_args!("Stopped. Whether a task was created is unknown. See: aws logs describe-export-tasks{options}"));
+            Ok(ExitStatus::Interrupted)
         }
     }
 }
 
-/// `created` gets the task's id while it is followed.
-async fn export(context: &Context, arguments: &Export, created: &RefCell<Option<String>>) -> Result<Verdict, Failure> {
+/// Sets `followed_task` while it follows the task.
+async fn export(context: &Context, arguments: &Export, followed_task: &RefCell<Option<String>>) -> Result<ExitStatus, Failure> {
     let now = Utc::now().trunc_subsecs(3);
-    let log_group = &arguments.log_group;
-    let log_group = LogGroupName::parse(log_group).map_err(|fix| Failure::Usage(format!("the log group is {log_group:?}: {fix}")))?;
+    let log_group = parse_name(&arguments.log_group)?;
     let stack = context.stack().await?;
-    let window = Period::read(&arguments.period, stack.stack.timezone, now)?.window();
+    let window = Period::parse(&arguments.period, stack.settings.timezone, now)?.window();
     let schedule = Schedule::read(context, &stack).await?;
-    let input = request::parse(&schedule.input_at(now)?, &stack.stack)?;
-    let prefix = prefix::read(&arguments.prefix, &stack.stack, &input)?;
+    let input = request::parse(&schedule.input_at(now)?, &stack.settings)?;
+    let prefix = prefix::parse(&arguments.prefix, &stack.settings, &input)?;
     let archive = context.archive(&stack);
-    refuse_or_warn(&log_group, &archive.log_group(&log_group).await?, window, Millis::of(now))?;
+    check_log_group(&log_group, &archive.log_group(&log_group).await?, window, Millis::of(now))?;
 
     let logs = context.logs();
-    let task = Task { logs: &logs, stack: &stack.stack, log_group: &log_group, window, prefix: &prefix, now };
+    let task = ExportTask { logs: &logs, stack: &stack.settings, log_group: &log_group, window, prefix: &prefix, now };
     let task_id = match task.create().await? {
-        Created::Task(task_id) => task_id,
-        Created::SlotIsBusy(holder) => {
-            note(format_args!("Nothing was exported: {holder} Repeat the command when the slot is free; `logs-archive plan` shows that."));
-            return Ok(Verdict::Finding);
+        Creation::Created(task_id) => task_id,
+        Creation::SlotIsBusy(reason) => {
+            note(format_args!("Nothing was exported: {reason}. Repeat the command when the slot is free; `logs-archive plan` shows that."));
+            return Ok(ExitStatus::Finding);
         }
     };
     note(format_args!("Created export task {task_id}"));
-    created.replace(Some(task_id.to_string()));
-    let Ended { status, message } = task.follow(&task_id, &context.output).await?;
-    created.replace(None);
+    followed_task.replace(Some(task_id.to_string()));
+    let TaskEnd { status, message } = task.follow(&task_id, &context.output).await?;
+    followed_task.replace(None);
     let folder = task_folder(prefix.as_str(), &task_id);
-    let listed = archive.list_folder(stack.stack.bucket.as_str(), &folder, false).await?;
+    let listed = archive.list_folder(stack.settings.bucket.as_str(), &folder, false).await?;
     let row = Row {
         log_group,
         from_utc: window.from.to_string(),
@@ -106,16 +106,16 @@ async fn export(context: &Context, arguments: &Export, created: &RefCell<Option<
         task_id: task_id.to_string(),
         status,
         message,
-        bucket: stack.stack.bucket.to_string(),
+        bucket: stack.settings.bucket.to_string(),
         folder,
         objects: listed.objects,
         bytes: listed.bytes,
     };
     print(context, &row)?;
-    Ok(tell(&row))
+    Ok(print_end(&row))
 }
 
-fn refuse_or_warn(name: &LogGroupName, log_group: &LogGroup, window: Window, now: Millis) -> Result<(), Failure> {
+fn check_log_group(name: &LogGroupName, log_group: &LogGroup, window: Window, now: Millis) -> Result<(), Failure> {
     match log_group {
         LogGroup::Absent | LogGroup::Gone => {
             return Err(Failure::Usage(format!("log group {name} does not exist in this account and Region: correct the name")));
@@ -124,11 +124,11 @@ fn refuse_or_warn(name: &LogGroupName, log_group: &LogGroup, window: Window, now
         LogGroup::Present { .. } => {}
     }
     if let Some(kept_from) = log_group.complete_from(window, now) {
-        note(format_args!("warning: retention has deleted events before {kept_from}, or is about to: they may be missing from the export"));
+        note(format_args!("warning: retention has deleted events before {kept_from}, or will soon: they may be missing from the export"));
     }
     if Millis::of(window.complete_at()) > now {
         note(format_args!(
-            "warning: an event can take 12 hours to become exportable: the newest may be missing. The whole window is exportable from {} on",
+            "warning: it can take 12 hours until an event can be exported: the newest events may be missing. The whole window can be exported from {} on",
             Millis::of(window.complete_at())
         ));
     }
@@ -137,17 +137,17 @@ fn refuse_or_warn(name: &LogGroupName, log_group: &LogGroup, window: Window, now
 
 fn print(context: &Context, row: &Row) -> Result<(), Failure> {
     let printed = match context.output.format {
-        Format::Table => context.output.text(&format!("s3://{}/{}", row.bucket, row.folder)),
-        Format::Json | Format::Jsonl => context.output.json(row),
+        Format::Table => context.output.print_text(&format!("s3://{}/{}", row.bucket, row.folder)),
+        Format::Json | Format::Jsonl => context.output.print_json(row),
     };
     match printed {
-        // The task has ended as it has all the same.
+        // A closed pipe does not change the result of the task.
         Err(Failure::PipeClosed) => Ok(()),
         printed => printed,
     }
 }
 
-fn tell(row: &Row) -> Verdict {
+fn print_end(row: &Row) -> ExitStatus {
     let Row { task_id, status, objects, bytes, .. } = row;
     let written = match objects {
         0 => "nothing".to_owned(),
@@ -158,18 +158,18 @@ fn tell(row: &Row) -> Verdict {
     match status.as_str() {
         "COMPLETED" if *objects == 0 => {
             note(format_args!(
-                "Task {task_id} is COMPLETED and wrote nothing: no event of that time was exportable. `logs-archive fetch --source` shows \
-                 what CloudWatch Logs has of it."
+                "Task {task_id} is COMPLETED and wrote nothing: no event of that time could be exported. `logs-archive fetch --source` shows \
+                 the events in CloudWatch Logs."
             ));
-            Verdict::Well
+            ExitStatus::Success
         }
         "COMPLETED" => {
             note(format_args!("Task {task_id} is COMPLETED and wrote {written}."));
-            Verdict::Well
+            ExitStatus::Success
         }
         _ => {
-            note(format_args!("Task {task_id} is {status}{why}. It wrote {written}. Mend the cause, then repeat the command."));
-            Verdict::Finding
+            note(format_args!("Task {task_id} is {status}{why}. It wrote {written}. Fix the cause, then repeat the command."));
+            ExitStatus::Finding
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `run`: starts a run, and follows it. Without an option, it is the run that the schedule would start now.
+//! `run`: starts a run, and follows it. Without an option, it starts the run that the schedule would start now.
 
 use std::cell::Cell;
 
@@ -8,20 +8,20 @@ use serde_json::Value;
 
 use super::watch;
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::Run,
     context::Context,
     failure::Failure,
     output::note,
-    request::{self, Selection},
+    request::{self, GroupSelection},
     schedule::Schedule,
     stack::DeployedStack,
 };
 
-/// Step Functions takes no larger one.
-const MOST_BYTES_OF_INPUT: usize = 256 * 1024;
+/// Step Functions accepts no larger input.
+const MAX_INPUT_BYTES: usize = 256 * 1024;
 
-pub async fn run(context: &Context, arguments: &Run) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: &Run) -> Result<ExitStatus, Failure> {
     let now = Utc::now().trunc_subsecs(3);
     let stack = context.stack().await?;
     let input = input(arguments, context, &stack, now).await?;
@@ -33,47 +33,47 @@ pub async fn run(context: &Context, arguments: &Run) -> Result<Verdict, Failure>
         started.set(Some(execution.clone()));
         if arguments.detach {
             watch::print_started(context, &execution)?;
-            return Ok(Verdict::Well);
+            return Ok(ExitStatus::Success);
         }
         watch::follow(context, &stack, &execution).await
     };
-    watch::interruptible(&started, working).await
+    watch::until_interrupted(&started, working).await
 }
 
-/// The schedule's list, or a part of it. Whatever a run would refuse is refused here, before anything is started.
+/// The input of the run: the schedule's list, or a part of it. It refuses what the run would refuse.
 async fn input(arguments: &Run, context: &Context, stack: &DeployedStack, now: DateTime<Utc>) -> Result<Value, Failure> {
     let schedule = Schedule::read(context, stack).await?;
     let mut input = match arguments.is_scheduled() {
         true => schedule.input_at(now)?,
         false => schedule.input_by_hand(&arguments.months, arguments.force, now)?,
     };
-    let selection = Selection::new(&arguments.groups.groups);
-    for name in selection.add_names(&mut input, &stack.stack)? {
-        note(format_args!("{name} is in no entry of the schedule's list: it is exported with the stack's defaults"));
+    let selection = GroupSelection::new(&arguments.groups.groups);
+    for name in selection.add_names(&mut input, &stack.settings)? {
+        note(format_args!("no entry of the schedule's list matches {name}: the run uses the stack's defaults for it"));
     }
-    let mut parsed = request::parse(&input, &stack.stack)?;
-    parsed.fix_scope(now, None, false).map_err(request::refused)?;
+    let mut parsed = request::parse(&input, &stack.settings)?;
+    parsed.fix_scope(now, None, false).map_err(request::to_failure)?;
     if selection.is_all() {
         return Ok(input);
     }
     let archive = context.archive(stack);
-    let (mut groups, _) = archive::expand(&archive, &parsed, std::iter::empty()).await.map_err(request::refused)?;
-    selection.keep(&mut groups)?;
-    input["logGroups"] = request::entries_of(&groups, &parsed);
-    request::parse(&input, &stack.stack)?;
+    let (mut groups, _) = archive::expand(&archive, &parsed, std::iter::empty()).await.map_err(request::to_failure)?;
+    selection.retain(&mut groups)?;
+    input["logGroups"] = request::list_of(&groups, &parsed);
+    request::parse(&input, &stack.settings)?;
     Ok(input)
 }
 
-/// By a name: an answer that is lost must not start a second run when the SDK asks again.
+/// Starts an execution. If the SDK repeats the call, the name prevents a second run.
 pub async fn start(context: &Context, stack: &DeployedStack, input: &Value, name: String) -> Result<String, Failure> {
     let text = input.to_string();
-    if text.len() > MOST_BYTES_OF_INPUT {
+    if text.len() > MAX_INPUT_BYTES {
         return Err(Failure::Usage(format!(
-            "the input has {} bytes, and Step Functions takes {MOST_BYTES_OF_INPUT}: name fewer log groups with --group, or leave it out",
+            "the input has {} bytes, and Step Functions accepts {MAX_INPUT_BYTES}: name fewer log groups with --group, or leave it out",
             text.len()
         )));
     }
     let started = context.step_functions().start_execution().state_machine_arn(stack.state_machine_arn()).name(name).input(text);
-    let started = started.send().await.map_err(|error| Failure::of("states", &service_failure("StartExecution", &error)))?;
+    let started = started.send().await.map_err(|error| Failure::of_call("states", &service_failure("StartExecution", &error)))?;
     Ok(started.execution_arn)
 }

@@ -1,9 +1,9 @@
-//! `selftest`: proves the deployed stack in this account with log groups of its own, and removes them.
+//! `selftest`: tests the deployed stack in this account with its own log groups, and removes them.
 //!
-//! **Invariant:** it removes only what bears the id of a self-test: log groups below [`trial::FOLDER`], and of these the manifests, open
-//! windows and exported objects.
+//! **Invariant:** it removes only what has the id of a self-test. That is log groups below [`self_test::LOG_GROUP_PREFIX`], and their
+//! manifests, open windows and exported objects.
 
-mod archived;
+mod archive_checks;
 mod checks;
 mod content;
 mod direct;
@@ -11,7 +11,7 @@ mod events;
 mod interrupt;
 mod observations;
 mod removal;
-mod trial;
+mod self_test;
 
 use std::time::Duration;
 
@@ -20,28 +20,28 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use chrono::{SubsecRound, Utc};
 
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::reading::Selftest,
     commands::watch,
     context::Context,
     failure::Failure,
     output::note,
     schedule::{self, Schedule},
-    slot,
+    slot::{self, Holder},
 };
-use archived::Archived;
+use archive_checks::ArchiveChecks;
 use checks::{CheckResult, Checks};
-use direct::{CreatedTasks, Direct};
+use direct::{CreatedTasks, DirectExports};
 use interrupt::Interrupt;
-use removal::{Removal, Removed};
-use trial::{FOLDER, Trial};
+use removal::{Removal, RemovalResult};
+use self_test::{LOG_GROUP_PREFIX, SelfTest};
 
-/// Why the proofs end before the last one.
+/// Why the self-test ends before its last check.
 #[derive(Debug)]
 pub enum Stop {
     Failed(Failure),
     Interrupted,
-    /// What comes next would prove nothing.
+    /// A check is not proven, so the next checks would prove nothing.
     NotProven,
 }
 
@@ -51,74 +51,79 @@ impl From<Failure> for Stop {
     }
 }
 
-pub async fn run(context: &Context, arguments: &Selftest) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: &Selftest) -> Result<ExitStatus, Failure> {
     let stack = context.stack().await?;
     let archive = context.archive(&stack);
     let tasks = CreatedTasks::default();
     if let Some(id) = &arguments.remove {
-        let trial = Trial::named(&stack, id)?;
+        let self_test = SelfTest::from_id(&stack, id)?;
         let mut checks = Checks::default();
-        remove(&Removal { context, trial, archive: &archive, tasks: &tasks }, &mut checks).await;
-        return end(context, &checks, Ok(()));
+        remove_all(&Removal { context, self_test, archive: &archive, tasks: &tasks }, &mut checks).await;
+        return print_result(context, &checks, Ok(()));
     }
-    let trial = Trial::new(&stack, Utc::now().trunc_subsecs(3));
-    refuse(context, &trial, &archive).await?;
+    let self_test = SelfTest::new(&stack, Utc::now().trunc_subsecs(3));
+    check_preconditions(context, &self_test, &archive).await?;
     let interrupt = Interrupt::listen();
-    let patience = Duration::from_secs(60 * u64::from(arguments.wait));
-    let whole = async {
+    let export_timeout = Duration::from_secs(60 * u64::from(arguments.wait));
+    let self_test_run = async {
         let mut checks = Checks::default();
-        let proven = prove(context, Direct { trial, archive: &archive, interrupt: &interrupt, patience, tasks: &tasks }, &mut checks).await;
+        let proven = run_checks(
+            context,
+            DirectExports { self_test, archive: &archive, interrupt: &interrupt, export_timeout, tasks: &tasks },
+            &mut checks,
+        )
+        .await;
         note("Removing what the self-test created");
-        remove(&Removal { context, trial, archive: &archive, tasks: &tasks }, &mut checks).await;
-        end(context, &checks, proven)
+        remove_all(&Removal { context, self_test, archive: &archive, tasks: &tasks }, &mut checks).await;
+        print_result(context, &checks, proven)
     };
     tokio::select! {
         biased;
-        ended = whole => ended,
-        () = interrupt.reaches(2) => {
-            note(format_args!("What the self-test created is still there. When its run has ended, remove it: {}", command(&trial)));
-            Ok(Verdict::Interrupted)
+        ended = self_test_run => ended,
+        () = interrupt.reached(2) => {
+            note(format_args!("The objects and log groups of the self-test still exist. When its run has ended, remove them: {}", removal_command(&self_test)));
+            Ok(ExitStatus::Interrupted)
         }
     }
 }
 
-/// Refuses where a self-test would disturb a run, or be disturbed by one.
-async fn refuse(context: &Context, trial: &Trial<'_>, archive: &Archive) -> Result<(), Failure> {
-    let stack = trial.stack;
+/// Refuses to start if the self-test and a run would disturb each other.
+async fn check_preconditions(context: &Context, self_test: &SelfTest<'_>, archive: &Archive) -> Result<(), Failure> {
+    let stack = self_test.stack;
     let schedule = Schedule::read(context, stack).await?;
-    let input = schedule::parse(schedule.input(), &stack.stack).map_err(|error| Failure::Usage(error.message))?;
-    if trial.log_groups().iter().any(|name| input.entries.iter().any(|entry| entry.rank(name).is_some())) {
+    let input = schedule::parse(schedule.input(), &stack.settings).map_err(|error| Failure::Usage(error.message))?;
+    if self_test.log_groups().iter().any(|name| input.entries.iter().any(|entry| entry.rank(name).is_some())) {
         return Err(Failure::Usage(format!(
-            "an entry of the schedule's list matches the self-test's log groups, so that a scheduled run would archive them, and miss them \
-             later: add \"exclude\": [\"{FOLDER}*\"] to the entry, see `logs-archive groups list`"
+            "an entry of the schedule's list matches the self-test's log groups, so a scheduled run would archive them, and later report \
+             them as missing: add \"exclude\": [\"{LOG_GROUP_PREFIX}*\"] to the entry, see `logs-archive groups list`"
         )));
     }
-    if let Some(running) = watch::list(context, stack, Some(ExecutionStatus::Running)).await?.first() {
+    if let Some(running) = watch::list_runs(context, stack, Some(ExecutionStatus::Running)).await?.first() {
         return Err(Failure::Usage(format!(
             "run {} is in progress: repeat the command when it has ended, see `logs-archive watch`",
             running.name
         )));
     }
-    let holder = slot::holder(&archive.logs, &stack.stack.bucket).await.map_err(|failure| Failure::of("logs", &failure))?;
-    if let Some(holder) = holder {
-        return Err(Failure::Usage(format!(
-            "task {} of {} holds the account's export slot: repeat the command when it has ended",
-            holder.task_id, holder.log_group
-        )));
-    }
-    for id in removal::left_by_others(archive, trial).await? {
+    refuse_busy_slot(archive).await?;
+    for id in removal::unremoved_ids(archive, self_test).await? {
         note(format_args!(
-            "Self-test {id} was interrupted, or is at work. If it is not, remove what it left: logs-archive selftest --remove {id}"
+            "Self-test {id} has not removed its objects and log groups. If it is not in progress, remove them: logs-archive selftest --remove {id}"
         ));
     }
     Ok(())
 }
 
-async fn prove(context: &Context, direct: Direct<'_>, checks: &mut Checks) -> Result<(), Stop> {
-    let Direct { trial, archive, interrupt, .. } = direct;
-    note(format_args!("Self-test {} of stack {}, month {}", trial.id(), trial.stack.name, trial.month()));
-    note(format_args!("Creating 3 log groups below {}", trial.folder()));
-    match events::put(&archive.logs, &trial).await? {
+async fn refuse_busy_slot(archive: &Archive) -> Result<(), Failure> {
+    let holder = slot::find_holder(&archive.logs, &archive.stack.bucket).await.map_err(|failure| Failure::of_call("logs", &failure))?;
+    let Some(Holder { task_id, log_group, .. }) = holder else { return Ok(()) };
+    Err(Failure::Usage(format!("task {task_id} of {log_group} holds the account's export slot: repeat the command when it has ended")))
+}
+
+async fn run_checks(context: &Context, direct: DirectExports<'_>, checks: &mut Checks) -> Result<(), Stop> {
+    let DirectExports { self_test, archive, interrupt, .. } = direct;
+    note(format_args!("Self-test {} of stack {}, month {}", self_test.id(), self_test.stack.name, self_test.month()));
+    note(format_args!("Creating 3 log groups below {}", self_test.log_group_prefix()));
+    match events::put(&archive.logs, &self_test).await? {
         Ok(events) => checks.prove("events are put", true, format!("{events} events in 3 log groups")),
         Err(rejected) => {
             checks.prove("events are put", false, rejected);
@@ -129,56 +134,56 @@ async fn prove(context: &Context, direct: Direct<'_>, checks: &mut Checks) -> Re
     direct.wait_for_events(checks).await?;
     direct.export(checks).await?;
     interrupt.check()?;
-    let archived = Archived { context, trial, archive, interrupt };
-    archived.run(checks).await?;
+    let archive_checks = ArchiveChecks { context, self_test, archive, interrupt };
+    archive_checks.run(checks).await?;
     note("Comparing the archive with CloudWatch Logs");
-    let windows = archived.verify(checks).await?;
+    let windows = archive_checks.verify(checks).await?;
     interrupt.check()?;
-    note("Asking Athena");
-    archived.ask_athena(&windows, checks).await
+    note("Querying Athena");
+    archive_checks.query_athena(&windows, checks).await
 }
 
-async fn remove(removal: &Removal<'_>, checks: &mut Checks) {
+async fn remove_all(removal: &Removal<'_>, checks: &mut Checks) {
     let check = "everything is removed";
-    let why = match removal.remove().await {
-        Ok(Removed { objects, log_groups, remainders }) if remainders.is_empty() => {
+    let left = match removal.remove().await {
+        Ok(RemovalResult { objects, log_groups, leftovers }) if leftovers.is_empty() => {
             checks.prove(check, true, format!("{log_groups} log groups and {objects} objects"));
             return;
         }
-        Ok(Removed { remainders, .. }) => {
-            for remainder in &remainders {
-                note(format_args!("Not removed: {}\n{}", remainder.what, remainder.why));
+        Ok(RemovalResult { leftovers, .. }) => {
+            for leftover in &leftovers {
+                note(format_args!("Not removed: {}\n{}", leftover.name, leftover.why));
             }
-            remainders.into_iter().map(|remainder| remainder.what).collect::<Vec<_>>().join(", ")
+            leftovers.into_iter().map(|leftover| leftover.name).collect::<Vec<_>>().join(", ")
         }
         Err(failure) => {
             note(format_args!("Nothing was removed.\n{failure}"));
-            format!("all that bears the id {}", removal.trial.id())
+            format!("everything with the id {}", removal.self_test.id())
         }
     };
-    checks.prove(check, false, format!("still there: {why}"));
-    note(format_args!("Then remove it: {}", command(&removal.trial)));
+    checks.prove(check, false, format!("not removed: {left}"));
+    note(format_args!("To remove it later: {}", removal_command(&removal.self_test)));
 }
 
-fn command(trial: &Trial) -> String {
-    format!("logs-archive selftest --remove {}", trial.id())
+fn removal_command(self_test: &SelfTest) -> String {
+    format!("logs-archive selftest --remove {}", self_test.id())
 }
 
-fn end(context: &Context, checks: &Checks, proven: Result<(), Stop>) -> Result<Verdict, Failure> {
-    // Nobody reads on: what was proven stays so.
-    match context.output.rows(checks.rows(), || checks.table(&context.output)) {
+fn print_result(context: &Context, checks: &Checks, proven: Result<(), Stop>) -> Result<ExitStatus, Failure> {
+    // A closed pipe does not change the result.
+    match context.output.print_rows(checks.rows(), || checks.table(&context.output)) {
         Err(Failure::PipeClosed) => {}
         printed => printed?,
     }
     if checks.has(CheckResult::Differs) {
         note(
-            "AWS answered otherwise than docs/local-aws.md states, on which the tests stand. Please report it, with the output of --output json.",
+            "A response of AWS differs from docs/local-aws.md, on which the tests rely. Please report it, with the output of --output json.",
         );
     }
     match proven {
         Err(Stop::Failed(failure)) => Err(failure),
-        Err(Stop::Interrupted) => Ok(Verdict::Interrupted),
-        Err(Stop::NotProven) => Ok(Verdict::Finding),
-        Ok(()) => Ok(if checks.has_findings() { Verdict::Finding } else { Verdict::Well }),
+        Err(Stop::Interrupted) => Ok(ExitStatus::Interrupted),
+        Err(Stop::NotProven) => Ok(ExitStatus::Finding),
+        Ok(()) => Ok(if checks.has_findings() { ExitStatus::Finding } else { ExitStatus::Success }),
     }
 }

@@ -1,4 +1,4 @@
-//! `status`: the matrix of log groups by months.
+//! `status`: shows the matrix of log groups by months.
 
 pub mod matrix;
 pub mod page;
@@ -13,7 +13,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::{Format, Status},
     commands::status::matrix::{Cell, Matrix, Range, State, outcome_name},
     commands::status::survey::Survey,
@@ -23,18 +23,18 @@ use crate::{
     output::{Output, note},
 };
 
-/// What `--output json` prints of a log-group-month.
+/// A log-group-month, as `--output json` prints it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
-    log_group: &'a LogGroupName,
+struct Row {
+    log_group: LogGroupName,
     month: Month,
     state: State,
     objects: u64,
     bytes: u64,
 }
 
-pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: &Status) -> Result<ExitStatus, Failure> {
     if let (Some(from), Some(to)) = (arguments.from, arguments.to)
         && from > to
     {
@@ -42,10 +42,10 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
     }
     let stack = context.stack().await?;
     let now = Utc::now();
-    let survey = Survey::of(&context.archive(&stack), arguments.from, arguments.to, now).await?;
+    let survey = Survey::read(&context.archive(&stack), arguments.from, arguments.to, now).await?;
     let globs = Globs::new(&arguments.groups.groups);
-    let range = Range { from: arguments.from, to: arguments.to, wants: &|name| globs.matches(name) };
-    let matrix = Matrix::of(&survey, &stack.stack, &range, now);
+    let range = Range { from: arguments.from, to: arguments.to, globs: &globs };
+    let matrix = Matrix::new(&survey, &stack.settings, &range, now);
     print(&context.output, &matrix)?;
     print_open_windows(&context.output, &survey, &matrix)?;
     if let Some(file) = &arguments.html {
@@ -53,44 +53,42 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<Verdict, Failu
         std::fs::write(file, page).map_err(|error| Failure::Local(format!("cannot write {}: {error}", file.display())))?;
     }
     let has_unreadable = survey.warn_of_unreadable();
-    for told in &survey.wrong {
-        note(format_args!("warning: {told}"));
+    for problem in &survey.invalid {
+        note(format_args!("warning: {problem}"));
     }
-    for pattern in globs.without_match(&arguments.groups.groups, &matrix.rows.keys().collect::<Vec<_>>()) {
-        note(format_args!("warning: --group {pattern} matches no log group that the archive knows"));
+    for pattern in globs.unmatched(&matrix.rows.keys().collect::<Vec<_>>()) {
+        note(format_args!("warning: --group {pattern} matches no log group of the archive: correct the pattern"));
     }
     if matrix.rows.is_empty() && arguments.groups.groups.is_empty() {
-        note("The archive is empty: no run has ended yet. Start one: logs-archive run");
+        note("The archive is empty: no run has ended yet. Start a run: logs-archive run");
     }
-    let asks = arguments.missing || arguments.lost;
-    if asks && survey.last_compared.is_none() {
-        note("No scheduled run has compared the whole list yet: nobody knows what is missing. Start one: logs-archive run");
+    let checks_missing = arguments.missing || arguments.lost;
+    if checks_missing && survey.last_compared.is_none() {
+        note("No scheduled run has compared the whole list yet, so it is unknown what is missing. Start a run: logs-archive run");
     }
-    // An open window or a manifest that cannot be read stands for a window that nobody knows.
-    let is_unknown = survey.last_compared.is_none() || has_unreadable || !survey.wrong.is_empty();
+    // An open window or a manifest that cannot be read is a window with an unknown state.
+    let is_unknown = survey.last_compared.is_none() || has_unreadable || !survey.invalid.is_empty();
     let is_missing = is_unknown || matrix.cells().any(|cell| cell.is_missing);
     let is_lost = matrix.cells().any(|cell| cell.state == State::Lost);
-    let is_finding = asks && is_missing || arguments.lost && is_lost;
-    Ok(if is_finding { Verdict::Finding } else { Verdict::Well })
+    let is_finding = checks_missing && is_missing || arguments.lost && is_lost;
+    Ok(if is_finding { ExitStatus::Finding } else { ExitStatus::Success })
 }
 
 fn print(output: &Output, matrix: &Matrix) -> Result<(), Failure> {
-    let row = |cell: &'_ Cell| (cell.log_group.clone(), cell.month, cell.state, cell.objects, cell.bytes);
-    let cells: Vec<_> = matrix.cells().map(row).collect();
-    let rows: Vec<Row> = cells
-        .iter()
-        .map(|(log_group, month, state, objects, bytes)| Row { log_group, month: *month, state: *state, objects: *objects, bytes: *bytes })
-        .collect();
+    let row = |cell: &Cell| {
+        let Cell { log_group, month, state, objects, bytes, .. } = cell.clone();
+        Row { log_group, month, state, objects, bytes }
+    };
+    let rows: Vec<Row> = matrix.cells().map(row).collect();
     if output.format != Format::Table || !matrix.rows.is_empty() {
-        output.rows(&rows, || table(output, matrix))?;
+        output.print_rows(&rows, || table(output, matrix))?;
     }
     if output.format == Format::Table && !matrix.rows.is_empty() {
-        output.text(&format!("\n{}", totals(matrix)))?;
+        output.print_text(&format!("\n{}", summary(matrix)))?;
     }
     Ok(())
 }
 
-/// Why each month is open that the matrix shows so, in a line of its own.
 fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Result<(), Failure> {
     let is_shown = |open: &&OpenWindow| matrix.rows.get(&open.place.log_group).is_some_and(|cells| cells.contains_key(&open.month));
     let mut open: Vec<&OpenWindow> = survey.open.iter().filter(is_shown).collect();
@@ -111,7 +109,7 @@ fn print_open_windows(output: &Output, survey: &Survey, matrix: &Matrix) -> Resu
             &open.message,
         ]);
     }
-    output.text(&format!("\n{}", table.trim_fmt()))
+    output.print_text(&format!("\n{}", table.trim_fmt()))
 }
 
 fn table(output: &Output, matrix: &Matrix) -> Table {
@@ -119,7 +117,7 @@ fn table(output: &Output, matrix: &Matrix) -> Table {
     let header = std::iter::once("LOG GROUP".to_owned()).chain(matrix.months.iter().map(month)).chain(["BYTES".to_owned()]);
     let mut table = output.table(header);
     for (name, cells) in &matrix.rows {
-        let state = |month| cells.get(month).map_or_else(|| TableCell::new(""), |cell| letter(cell.state));
+        let state = |month| cells.get(month).map_or_else(|| TableCell::new(""), |cell| colour(cell.state));
         let bytes: u64 = cells.values().map(|cell| cell.bytes).sum();
         let row = std::iter::once(TableCell::new(name)).chain(matrix.months.iter().map(state));
         table.add_row(row.chain([TableCell::new(HumanBytes(bytes))]));
@@ -131,7 +129,7 @@ fn table(output: &Output, matrix: &Matrix) -> Table {
     table
 }
 
-fn letter(state: State) -> TableCell {
+fn colour(state: State) -> TableCell {
     let cell = TableCell::new(state.letter());
     match state {
         State::Archived => cell.fg(Color::Green),
@@ -141,8 +139,8 @@ fn letter(state: State) -> TableCell {
     }
 }
 
-/// With the legend of the table's letters.
-fn totals(matrix: &Matrix) -> String {
+/// The totals, with the legend of the table's letters.
+fn summary(matrix: &Matrix) -> String {
     let mut counts: BTreeMap<State, usize> = BTreeMap::new();
     for cell in matrix.cells() {
         *counts.entry(cell.state).or_default() += 1;

@@ -1,4 +1,4 @@
-//! `verify`: whether the archive has what CloudWatch Logs has, event for event.
+//! `verify`: compares a month of the archive with CloudWatch Logs, event for event.
 
 pub mod comparison;
 
@@ -16,36 +16,36 @@ use export_core::{
 use serde::Serialize;
 
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::{Format, Verify},
     commands::status::matrix::{Cell, Matrix, Range, State},
     commands::status::survey::Survey,
-    commands::verify::comparison::{Comparison, Counts, Example, Subject},
+    commands::verify::comparison::{Comparison, Counts, Example, WindowComparer},
     context::Context,
-    events::manifests,
+    events::manifests::{Manifests, read_manifests},
     failure::Failure,
     globs::Globs,
     output::{Output, note},
 };
 
-/// Then AWS refuses everything, and each further call would only take time.
-const MOST_FAILURES_IN_A_ROW: usize = 3;
+/// After so many failures in a row, the other windows are not compared: AWS probably refuses them, too.
+const MAX_CONSECUTIVE_FAILURES: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Verified {
+enum WindowResult {
     Same,
     Different,
-    /// Not everything could be read.
+    /// Some events could not be read.
     Incomplete,
-    /// The archive is as its manifest states, and CloudWatch Logs has nothing left to compare it with.
+    /// The archive matches its manifest. CloudWatch Logs has no events left for a comparison.
     SourceExpired,
-    /// Recorded as lost: the archive has what its manifest states.
+    /// The manifest records the window as lost, and the archive matches the manifest.
     Lost,
     NotArchived,
 }
 
-impl Verified {
+impl WindowResult {
     fn name(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -70,7 +70,7 @@ struct Row {
     month: Month,
     from: Option<Millis>,
     to: Option<Millis>,
-    result: Verified,
+    result: WindowResult,
     objects: u64,
     bytes: u64,
     source_events: Option<u64>,
@@ -98,7 +98,7 @@ struct Stream {
     differences: Vec<Example>,
 }
 
-pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: &Verify) -> Result<ExitStatus, Failure> {
     let stack = context.stack().await?;
     let archive = context.archive(&stack);
     let now = Utc::now();
@@ -108,8 +108,11 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
             arguments.month, archive.stack.timezone
         )));
     }
-    let keys = archive.manifests_of_month(arguments.month).await?;
-    let (manifests, are_wrong) = manifests::read(&archive, keys, &Globs::new(&arguments.log_groups)).await?;
+    let month = Some(arguments.month);
+    let survey = Survey::read(&archive, month, month, now).await?;
+    let keys = survey.keys.iter().filter(|key| key.month == arguments.month).cloned().collect();
+    let globs = Globs::new(&arguments.log_groups);
+    let Manifests { valid: manifests, has_invalid } = read_manifests(&archive, keys, &globs).await?;
     let log_groups = match arguments.offline {
         true => HashMap::new(),
         false => {
@@ -117,34 +120,29 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
             archive.named_log_groups(&names.into_iter().collect::<Vec<_>>()).await?
         }
     };
-    let month = Some(arguments.month);
-    let survey = Survey::of(&archive, month, month, now).await?;
-    let mut rows = not_archived(arguments, &archive, &survey, &manifests, now);
-    let bar = context.output.bar("{bar:20} {pos}/{len} {elapsed} {msg}");
+    let mut rows = not_archived(arguments.month, &archive, &survey, &globs, &manifests, now);
+    let bar = context.output.progress_bar("{bar:20} {pos}/{len} {elapsed} {msg}");
     bar.set_length(manifests.len() as u64);
     let mut failures: Vec<Failure> = Vec::new();
-    let mut in_a_row = 0;
+    let mut consecutive_failures = 0;
     for (key, manifest) in &manifests {
         bar.set_message(manifest.log_group.to_string());
-        let subject = Subject { archive: &archive, key, manifest, now };
+        let comparer = WindowComparer { archive: &archive, key, manifest, now };
         let (is_lost, is_compared) = (manifest.outcome == Outcome::Lost, !arguments.offline && manifest.outcome != Outcome::Lost);
-        let compared = match log_groups.get(&manifest.log_group).filter(|_| is_compared) {
-            _ if in_a_row == MOST_FAILURES_IN_A_ROW => Ok(Comparison::not_made("not compared, because AWS refused those before it".into())),
-            Some(log_group) => subject.compare_events(log_group).await,
-            None => subject.compare_objects().await,
-        };
-        let comparison = match compared {
-            Ok(comparison) => {
-                in_a_row = if in_a_row == MOST_FAILURES_IN_A_ROW { in_a_row } else { 0 };
-                comparison
-            }
-            // It does not hide the others' answers.
-            Err(failure) => {
-                let comparison = Comparison::not_made(failure.to_string());
+        let comparison = if consecutive_failures == MAX_CONSECUTIVE_FAILURES {
+            Comparison::failed("not compared, because AWS refused the windows before it".into())
+        } else {
+            let compared = match log_groups.get(&manifest.log_group).filter(|_| is_compared) {
+                Some(log_group) => comparer.compare_events(log_group).await,
+                None => comparer.compare_objects().await,
+            };
+            consecutive_failures = if compared.is_ok() { 0 } else { consecutive_failures + 1 };
+            // The other windows are compared nevertheless.
+            compared.unwrap_or_else(|failure| {
+                let comparison = Comparison::failed(failure.to_string());
                 failures.push(failure);
-                in_a_row += 1;
                 comparison
-            }
+            })
         };
         rows.push(row(key, manifest, comparison, is_lost, is_compared));
         bar.inc(1);
@@ -155,35 +153,36 @@ pub async fn run(context: &Context, arguments: &Verify) -> Result<Verdict, Failu
     if rows.is_empty() {
         note(format_args!("The archive has no manifest of {}: see `logs-archive status` for what it has.", arguments.month));
     }
-    let are_unknown = survey.warn_of_unreadable();
-    advise(&rows);
+    let has_unreadable = survey.warn_of_unreadable();
+    print_advice(&rows);
     match failures.into_iter().next() {
         Some(failure) => Err(failure),
-        // Where nothing is archived, nothing is proven.
-        None if are_wrong || are_unknown || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => Ok(Verdict::Finding),
-        None => Ok(Verdict::Well),
+        // Without a row, nothing was verified.
+        None if has_invalid || has_unreadable || rows.is_empty() || rows.iter().any(|row| row.result.is_finding()) => {
+            Ok(ExitStatus::Finding)
+        }
+        None => Ok(ExitStatus::Success),
     }
 }
 
-/// What should be there and is not, as `status` has it; and of the log groups that are named, those that nobody knows.
+/// The windows that are not archived although they are due, by the states of `status`, and the patterns that match no log group.
 fn not_archived(
-    arguments: &Verify,
+    month: Month,
     archive: &Archive,
     survey: &Survey,
+    globs: &Globs<'_>,
     manifests: &[(ManifestKey, Manifest)],
     now: DateTime<Utc>,
 ) -> Vec<Row> {
-    let (globs, month) = (Globs::new(&arguments.log_groups), Some(arguments.month));
-    let matrix = Matrix::of(survey, &archive.stack, &Range { from: month, to: month, wants: &|name| globs.matches(name) }, now);
+    let matrix = Matrix::new(survey, &archive.stack, &Range { from: Some(month), to: Some(month), globs }, now);
     let is_open = |cell: &&Cell| matches!(cell.state, State::CoveredInPart | State::Waiting | State::Failed | State::NotAsked);
     let open = matrix.cells().filter(is_open).map(|cell| {
         let state = std::iter::once(cell.state.name().to_owned());
-        Row::not_archived(cell.log_group.to_string(), arguments.month, state.chain(cell.parts.iter().cloned()).collect())
+        Row::not_archived(cell.log_group.to_string(), month, state.chain(cell.windows.iter().cloned()).collect())
     });
     let names: Vec<&LogGroupName> = manifests.iter().map(|(_, manifest)| &manifest.log_group).chain(matrix.rows.keys()).collect();
-    let unknown = globs.without_match(&arguments.log_groups, &names);
-    let unknown =
-        unknown.into_iter().map(|name| Row::not_archived(name.to_owned(), arguments.month, vec!["no manifest of the month".into()]));
+    let unknown = globs.unmatched(&names).into_iter();
+    let unknown = unknown.map(|pattern| Row::not_archived(pattern.to_owned(), month, vec!["no manifest of the month".into()]));
     open.chain(unknown).collect()
 }
 
@@ -194,7 +193,7 @@ impl Row {
             month,
             from: None,
             to: None,
-            result: Verified::NotArchived,
+            result: WindowResult::NotArchived,
             objects: 0,
             bytes: 0,
             source_events: None,
@@ -209,29 +208,29 @@ impl Row {
 
 fn row(key: &ManifestKey, manifest: &Manifest, comparison: Comparison, is_lost: bool, is_compared: bool) -> Row {
     let counts = comparison.counts();
-    let gone_before = comparison.gone_before.filter(|gone| *gone > manifest.window_from);
-    let events = |of: fn(&comparison::StreamFolder) -> u64| is_compared.then(|| comparison.folders.values().map(of).sum());
+    let expired_before = comparison.expired_before.filter(|expired| *expired > manifest.window_from);
+    let events = |count: fn(&comparison::StreamFolder) -> u64| is_compared.then(|| comparison.folders.values().map(count).sum());
     let source_events: Option<u64> = events(|folder| folder.source.events);
     let archived_events: Option<u64> = events(|folder| folder.archived.events);
     let result = if !comparison.problems.is_empty() || counts.differ() {
-        Verified::Different
+        WindowResult::Different
     } else if !comparison.incomplete.is_empty() {
-        Verified::Incomplete
+        WindowResult::Incomplete
     } else if is_lost {
-        Verified::Lost
-    } else if source_events == Some(0) && gone_before.is_some_and(|gone| gone > manifest.window_to) {
-        Verified::SourceExpired
+        WindowResult::Lost
+    } else if source_events == Some(0) && expired_before.is_some_and(|expired| expired > manifest.window_to) {
+        WindowResult::SourceExpired
     } else {
-        Verified::Same
+        WindowResult::Same
     };
-    let streams = comparison.folders.into_iter().map(|(folder, found)| Stream {
-        log_stream: if found.log_streams.is_empty() { folder } else { found.log_streams.into_iter().collect::<Vec<_>>().join(" and ") },
-        source_events: found.source.events,
-        source_digest: found.source.digest(),
-        archived_events: found.archived.events,
-        archived_digest: found.archived.digest(),
-        counts: found.counts,
-        differences: found.examples,
+    let streams = comparison.folders.into_iter().map(|(name, folder)| Stream {
+        log_stream: if folder.log_streams.is_empty() { name } else { folder.log_streams.into_iter().collect::<Vec<_>>().join(" and ") },
+        source_events: folder.source.events,
+        source_digest: folder.source.digest(),
+        archived_events: folder.archived.events,
+        archived_digest: folder.archived.digest(),
+        counts: folder.counts,
+        differences: folder.examples,
     });
     Row {
         log_group: manifest.log_group.to_string(),
@@ -244,7 +243,7 @@ fn row(key: &ManifestKey, manifest: &Manifest, comparison: Comparison, is_lost: 
         source_events,
         archived_events,
         counts,
-        source_expired_before: gone_before.map(|gone| gone.min(Millis(manifest.window_to.0 + 1)).to_string()),
+        source_expired_before: expired_before.map(|expired| expired.min(Millis(manifest.window_to.0 + 1)).to_string()),
         streams: if is_compared { streams.collect() } else { Vec::new() },
         problems: [comparison.problems, comparison.incomplete].concat(),
     }
@@ -254,10 +253,10 @@ fn print(output: &Output, rows: &[Row]) -> Result<(), Failure> {
     if output.format == Format::Table && rows.is_empty() {
         return Ok(());
     }
-    output.rows(rows, || table(output, rows))?;
+    output.print_rows(rows, || table(output, rows))?;
     if output.format == Format::Table {
-        for line in rows.iter().flat_map(told) {
-            output.text(&line)?;
+        for line in rows.iter().flat_map(details) {
+            output.print_text(&line)?;
         }
     }
     Ok(())
@@ -279,11 +278,11 @@ fn table(output: &Output, rows: &[Row]) -> Table {
     table
 }
 
-/// What differs in a window, line by line.
-fn told(row: &Row) -> Vec<String> {
+/// The lines below the table: the problems and differences of a window.
+fn details(row: &Row) -> Vec<String> {
     let mut lines: Vec<String> = row.problems.iter().map(|problem| format!("  {problem}")).collect();
     if let Some(before) = &row.source_expired_before {
-        lines.push(format!("  CloudWatch Logs no longer has, or may no longer have, events before {before}"));
+        lines.push(format!("  Events before {before} have expired in CloudWatch Logs, or may have"));
     }
     for stream in row.streams.iter().filter(|stream| stream.counts.differ()) {
         let Counts { missing, extra, changed, late, .. } = stream.counts;
@@ -301,28 +300,27 @@ fn told(row: &Row) -> Vec<String> {
     lines
 }
 
-/// What to do about it.
-fn advise(rows: &[Row]) {
-    let has = |what: fn(&Row) -> bool| rows.iter().any(what);
+fn print_advice(rows: &[Row]) {
+    let has = |condition: fn(&Row) -> bool| rows.iter().any(condition);
     if has(|row| row.counts.late > 0) {
         note(
-            "Late events reached CloudWatch Logs after the export. Raise the stack's SettleDays for the months to come; to archive these, start a run with --force.",
+            "Late events reached CloudWatch Logs after the export. Raise the stack's SettleDays for future months. To archive the late events, start a run with --force.",
         );
     }
     if has(|row| row.counts.extra > 0 && row.problems.is_empty()) {
         note(
-            "Extra events are as they were exported, and CloudWatch Logs has them no more: somebody deleted a log stream, or the retention was shorter before. Nothing is to be done.",
+            "Extra events are unchanged in the archive, and CloudWatch Logs does not have them any more: somebody deleted a log stream, or the retention was shorter before. There is nothing to do.",
         );
     }
-    if has(|row| row.result == Verified::Different && (row.counts.missing + row.counts.changed > 0 || !row.problems.is_empty())) {
+    if has(|row| row.result == WindowResult::Different && (row.counts.missing + row.counts.changed > 0 || !row.problems.is_empty())) {
         note(
-            "Where objects are gone or damaged, restore them from their versions, or start a run: it exports again what no valid manifest covers. See docs/operations.md.",
+            "If objects are missing or damaged, restore them from their versions, or start a run: it exports what no valid manifest covers. See docs/operations.md.",
         );
     }
-    if has(|row| row.result == Verified::Incomplete) {
-        note("What could not be read to its end is not proven: repeat the command.");
+    if has(|row| row.result == WindowResult::Incomplete) {
+        note("An incomplete result proves nothing: repeat the command.");
     }
-    if has(|row| row.result == Verified::NotArchived) {
-        note("See `logs-archive status` for what became of months without a manifest.");
+    if has(|row| row.result == WindowResult::NotArchived) {
+        note("`logs-archive status` shows the state of months without a manifest.");
     }
 }

@@ -1,4 +1,4 @@
-//! Exported objects, read as they come: what they hold is told by their first bytes, not by their names.
+//! Reads the records of exported objects as a stream. The first bytes of an object show whether it is compressed, not its name.
 
 use std::io::{self, Write};
 
@@ -21,41 +21,41 @@ use crate::{
     failure::Failure,
 };
 
-/// CloudWatch Logs writes it to prove its permission. It is never a log.
+/// CloudWatch Logs writes this object to test its permission. It holds no events.
 pub const WRITE_TEST: &str = "aws-logs-write-test";
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// How often a download may break off without another byte.
-const MOST_BREAKS: usize = 3;
+/// How often in a row a download may be interrupted without a further byte.
+const MAX_INTERRUPTIONS: usize = 3;
 
-/// What a manifest's task has written.
+/// The objects that a manifest's task has written.
 #[derive(Debug, Default)]
 pub struct TaskFolder {
     /// With a slash at its end.
     pub name: String,
     pub listing: FolderContents,
-    /// In the order of their keys, and only those that can hold events.
+    /// The objects that can hold events, in the order of their keys.
     pub objects: Vec<ListedObject>,
-    /// What is wrong with them, by the manifest.
+    /// The differences between the objects and the manifest.
     pub problems: Vec<String>,
 }
 
 impl TaskFolder {
-    /// The folder of a log stream in which an object lies.
+    /// The name of the folder of a log stream that holds an object.
     pub fn log_stream<'a>(&self, key: &'a str) -> &'a str {
         let name = key.strip_prefix(&self.name).unwrap_or(key);
         name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 
-/// As CloudWatch Logs names a log stream's folder.
+/// The name that CloudWatch Logs gives to a log stream's folder.
 pub fn folder_name(log_stream: &str) -> String {
     log_stream.replace('/', "-")
 }
 
-/// Lists the folder of a manifest's task. Without a task, there is nothing.
-pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> Result<TaskFolder, Failure> {
+/// Lists the folder of a manifest's task. Without a task, the result is empty.
+pub async fn list_task_folder(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> Result<TaskFolder, Failure> {
     let Some(task_id) = &manifest.task_id else { return Ok(TaskFolder::default()) };
     let name = task_folder(&manifest.destination_prefix, task_id);
     let mut objects = archive.list_objects(manifest.bucket.as_str(), &name, None).await?;
@@ -67,82 +67,84 @@ pub async fn list(archive: &Archive, key: &ManifestKey, manifest: &Manifest) -> 
     let found = FoundManifest { key: key.clone(), etag: String::new(), content };
     let mut problems: Vec<String> = found.damage().map(|damage| format!("the manifest is damaged: {damage}")).into_iter().collect();
     if found.is_changed() {
-        problems.push("objects were replaced: their number and bytes are as the manifest states, and their digest is not".into());
+        problems.push("objects were replaced: their number and bytes match the manifest, and their digest does not".into());
     }
     Ok(TaskFolder { name, listing, objects, problems })
 }
 
-/// Why an object was not read to its end, in words.
+/// Why an object was not read to its end: a message for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unread {
-    /// In a storage class of S3 from which it has to be restored first. It may be good.
+pub enum ObjectProblem {
+    /// The object has to be restored from its storage class first. It need not be damaged.
     Frozen(String),
     Damaged(String),
 }
 
-/// Visits every record of an object. `window`: of the export, where other times are to be a message's. A download that breaks off is
-/// continued where it was, if the object is still the same.
-pub async fn records(
+/// Visits every record of an object. With the `window` of the export, a line with a time outside the window belongs to a message. An
+/// interrupted download continues where it stopped, if the object is still the same.
+pub async fn read_records(
     client: &Client,
     bucket: &str,
     key: &str,
     window: Option<Window>,
     visit: impl FnMut(Record),
-) -> Result<Result<(), Unread>, Failure> {
+) -> Result<Result<(), ObjectProblem>, Failure> {
     let request = client.get_object().bucket(bucket).key(key);
-    let object = match get(&request, key).await? {
+    let object = match get_object(&request, key).await? {
         Ok(object) => object,
-        Err(unread) => return Ok(Err(unread)),
+        Err(problem) => return Ok(Err(problem)),
     };
     let (mut body, etag, length) = (object.body, object.e_tag, object.content_length.unwrap_or_default());
     let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(visit).within(window));
-    let (mut offset, mut breaks) = (0, 0);
+    let (mut offset, mut interruptions) = (0, 0);
     while let Some(bytes) = body.next().await {
         match bytes {
             Ok(bytes) => {
                 offset += bytes.len() as i64;
-                breaks = 0;
+                interruptions = 0;
                 decoder = match decoder.write(&bytes) {
                     Ok(decoder) => decoder,
                     Err(error) => return Ok(Err(damaged(key, &error))),
                 };
             }
-            Err(_) if breaks < MOST_BREAKS && offset < length => {
-                breaks += 1;
+            Err(_) if interruptions < MAX_INTERRUPTIONS && offset < length => {
+                interruptions += 1;
                 let rest = request.clone().range(format!("bytes={offset}-")).set_if_match(etag.clone());
-                body = match get(&rest, key).await? {
+                body = match get_object(&rest, key).await? {
                     Ok(object) => object.body,
-                    Err(unread) => return Ok(Err(unread)),
+                    Err(problem) => return Ok(Err(problem)),
                 };
             }
             Err(error) => {
-                let message = format!("the answer broke off: {error}");
-                return Err(Failure::of("s3", &ServiceFailure { operation: "GetObject", code: None, message, status: None }));
+                let message = format!("the download was interrupted: {error}");
+                return Err(Failure::of_call("s3", &ServiceFailure { operation: "GetObject", code: None, message, status: None }));
             }
         }
     }
     Ok(decoder.finish().map_err(|error| damaged(key, &error)))
 }
 
-async fn get(request: &GetObjectFluentBuilder, key: &str) -> Result<Result<GetObjectOutput, Unread>, Failure> {
+async fn get_object(request: &GetObjectFluentBuilder, key: &str) -> Result<Result<GetObjectOutput, ObjectProblem>, Failure> {
     let failure = match request.clone().send().await {
         Ok(object) => return Ok(Ok(object)),
         Err(error) => service_failure("GetObject", &error),
     };
     match failure.code.as_deref() {
-        Some("NoSuchKey") => Ok(Err(Unread::Damaged(format!("object {key} is gone")))),
-        Some("PreconditionFailed") => Ok(Err(Unread::Damaged(format!("object {key} was replaced while it was read: repeat the command")))),
-        Some("InvalidObjectState") => Ok(Err(Unread::Frozen(format!("object {key} is in an archive of S3")))),
-        _ => Err(Failure::of("s3", &failure)),
+        Some("NoSuchKey") => Ok(Err(ObjectProblem::Damaged(format!("object {key} does not exist")))),
+        Some("PreconditionFailed") => {
+            Ok(Err(ObjectProblem::Damaged(format!("object {key} was replaced while it was read: repeat the command"))))
+        }
+        Some("InvalidObjectState") => Ok(Err(ObjectProblem::Frozen(format!("object {key} is in an archive storage class of S3")))),
+        _ => Err(Failure::of_call("s3", &failure)),
     }
 }
 
-fn damaged(key: &str, error: &io::Error) -> Unread {
-    Unread::Damaged(format!("object {key} is truncated or damaged: {error}"))
+fn damaged(key: &str, error: &io::Error) -> ObjectProblem {
+    ObjectProblem::Damaged(format!("object {key} is truncated or damaged: {error}"))
 }
 
 enum Decoder<V: FnMut(Record)> {
-    /// Too few bytes to tell.
+    /// There are too few bytes to know the format.
     Unknown(Vec<u8>, Splitter<V>),
     Gzip(Box<MultiGzDecoder<Splitter<V>>>),
     Plain(Splitter<V>),
@@ -153,9 +155,9 @@ impl<V: FnMut(Record)> Decoder<V> {
         match self {
             Self::Unknown(mut first, mut splitter) => {
                 first.extend_from_slice(bytes);
-                if first.len() < GZIP.len() {
+                if first.len() < GZIP_MAGIC.len() {
                     Ok(Self::Unknown(first, splitter))
-                } else if first.starts_with(&GZIP) {
+                } else if first.starts_with(&GZIP_MAGIC) {
                     let mut decoder = Box::new(MultiGzDecoder::new(splitter));
                     decoder.write_all(&first)?;
                     Ok(Self::Gzip(decoder))
@@ -195,15 +197,15 @@ mod tests {
 
     use super::*;
 
-    /// How many records there are, or what is wrong.
+    /// The number of records.
     fn read(parts: &[&[u8]]) -> io::Result<usize> {
-        let mut found = 0;
-        let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(|_: Record| found += 1));
+        let mut count = 0;
+        let mut decoder = Decoder::Unknown(Vec::new(), Splitter::new(|_: Record| count += 1));
         for part in parts {
             decoder = decoder.write(part)?;
         }
         decoder.finish()?;
-        Ok(found)
+        Ok(count)
     }
 
     fn gzip(text: &[u8]) -> Vec<u8> {
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_tell_the_form() {
+    fn the_first_bytes_determine_the_format() {
         let text = b"2026-10-04T00:00:00.123Z a\n2026-10-04T00:00:00.123Z b";
         let packed = gzip(text);
         let members = [gzip(&text[..27]), gzip(&text[27..])].concat();
@@ -225,17 +227,17 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_object_is_an_error_wherever_it_ends() {
+    fn an_object_that_is_truncated_anywhere_is_an_error() {
         let packed = gzip(b"2026-10-04T00:00:00.123Z a\n");
         for length in 2..packed.len() {
-            let error = read(&[&packed[..length]]).map_or_else(|error| error, |found| panic!("{length} bytes are {found} records"));
+            let error = read(&[&packed[..length]]).map_or_else(|error| error, |count| panic!("{length} bytes are {count} records"));
             assert!(
-                matches!(damaged("k", &error), Unread::Damaged(text) if text.starts_with("object k is truncated or damaged: ")),
+                matches!(damaged("k", &error), ObjectProblem::Damaged(text) if text.starts_with("object k is truncated or damaged: ")),
                 "{error}"
             );
         }
         let mut changed = packed.clone();
         changed[packed.len() - 6] ^= 1;
-        assert!(read(&[&changed]).is_err(), "the checksum is looked at");
+        assert!(read(&[&changed]).is_err(), "the checksum is verified");
     }
 }

@@ -1,4 +1,4 @@
-//! The manifests of log groups.
+//! Reads the manifests of log groups.
 
 use archive::Archive;
 use chrono::Utc;
@@ -7,24 +7,31 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{failure::Failure, globs::Globs, output::note};
 
-/// Manifests that are read at a time.
-const AT_ONCE: usize = 64;
+/// How many manifests are read at a time.
+const CONCURRENCY: usize = 64;
 
-/// Of these keys, the manifests of the log groups that are named; and whether others are wrong, whose log group nobody knows.
-pub async fn read(archive: &Archive, keys: Vec<ManifestKey>, globs: &Globs) -> Result<(Vec<(ManifestKey, Manifest)>, bool), Failure> {
+#[derive(Debug, Default)]
+pub struct Manifests {
+    pub valid: Vec<(ManifestKey, Manifest)>,
+    /// Whether there are manifests that are not valid or cannot be read. Their log groups are unknown.
+    pub has_invalid: bool,
+}
+
+/// Reads these manifests, keeps those of the log groups that match, and warns of those that are not valid.
+pub async fn read_manifests(archive: &Archive, keys: Vec<ManifestKey>, globs: &Globs<'_>) -> Result<Manifests, Failure> {
     let now = Utc::now();
     let read = async |key: ManifestKey| Ok::<_, Failure>((archive.manifest(&key, now).await?, key));
-    let (mut found, mut are_wrong) = (Vec::new(), false);
-    let mut read = stream::iter(keys).map(read).buffered(AT_ONCE);
+    let mut manifests = Manifests::default();
+    let mut read = stream::iter(keys).map(read).buffered(CONCURRENCY);
     while let Some((manifest, key)) = read.try_next().await? {
         match manifest {
-            Some(Ok(manifest)) if globs.matches(&manifest.log_group) => found.push((key, manifest)),
-            Some(Err(told)) => {
-                are_wrong = true;
-                note(format_args!("warning: {told}"));
+            Some(Ok(manifest)) if globs.matches(&manifest.log_group) => manifests.valid.push((key, manifest)),
+            Some(Err(problem)) => {
+                manifests.has_invalid = true;
+                note(format_args!("warning: {problem}"));
             }
             Some(Ok(_)) | None => {}
         }
     }
-    Ok((found, are_wrong))
+    Ok(manifests)
 }

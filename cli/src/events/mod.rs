@@ -1,4 +1,4 @@
-//! Events: in exported objects, in CloudWatch Logs, and in an order.
+//! Reads events from exported objects and from CloudWatch Logs, and sorts them.
 
 pub mod exported;
 pub mod manifests;

@@ -1,7 +1,8 @@
-//! The records of exported text, and of events as an export would write them; and how sets of them are compared without keeping them.
+//! Splits exported text into records, and compares sets of records without keeping them in memory.
 //!
 //! An export writes `<RFC 3339 with milliseconds, UTC> <message>` and a line break, and escapes nothing. A record begins with a line that
-//! begins with a time; lines without one belong to the record before. Where sets are compared, line breaks at a record's end do not count. An event whose message has a line that looks like a record makes two records, on both sides alike.
+//! begins with a time. A line without a time belongs to the record before it. A message can have a line that looks like a record. Such an
+//! event makes two records, in the archive and in CloudWatch Logs alike. Comparisons ignore line breaks at a record's end.
 
 use std::io;
 
@@ -9,27 +10,28 @@ use chrono::NaiveDate;
 use export_core::{Window, place::hexadecimal, time::Millis};
 use sha2::{Digest, Sha256};
 
-/// CloudWatch Logs takes events of up to 1 MiB. What has no line break for longer than this is no export.
-const LONGEST: usize = 16 << 20;
+/// CloudWatch Logs accepts events of up to 1 MiB. Longer text without a line break is not an export.
+const MAX_RECORD_BYTES: usize = 16 << 20;
 
+/// The shape of a time: `0` stands for any digit.
 const TIME: &[u8] = b"0000-00-00T00:00:00.000Z ";
 
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    /// `None`: what lies before an object's first time.
+    /// `None`: the text before an object's first time.
     pub at: Option<Millis>,
-    /// With the line breaks at its end: those of the message, and the export's.
+    /// Includes the line breaks at its end: those of the message, and that of the export.
     pub text: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    /// Without the line breaks at its end.
+    /// The message without the line breaks at its end.
     pub fn message(&self) -> &'a [u8] {
         let end = self.text.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
         &self.text[..end]
     }
 
-    /// Without the line break that an export writes after each message.
+    /// The message without the line break that an export writes after it.
     pub fn exported_message(&self) -> &'a [u8] {
         self.text.strip_suffix(b"\n").unwrap_or(self.text)
     }
@@ -41,7 +43,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A set of records, whatever their order: their number, and the sum of their hashes.
+/// Identifies a set of records by their number and the sum of their hashes. Their order does not matter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     pub events: u64,
@@ -65,14 +67,14 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-/// Cuts text into records as it comes.
+/// Splits a stream of text into records.
 pub struct Splitter<V> {
     visit: V,
-    /// A time outside it begins no record.
+    /// A line with a time outside the window does not begin a record.
     window: Option<Window>,
     at: Option<Millis>,
     record: Vec<u8>,
-    /// The beginning of a line.
+    /// The beginning of a line whose end has not come yet.
     line: Vec<u8>,
 }
 
@@ -81,33 +83,33 @@ impl<V: FnMut(Record)> Splitter<V> {
         Self { visit, window: None, at: None, record: Vec::new(), line: Vec::new() }
     }
 
-    /// Of an export of this window: a line with another time is a message's.
+    /// Sets the window of the export: a line with a time outside it belongs to a message.
     pub fn within(self, window: Option<Window>) -> Self {
         Self { window, ..self }
     }
 
-    /// An event as an export would write it. Its first line is a message's, whatever it looks like.
-    pub fn event(&mut self, at: Millis, message: &str) {
+    /// Adds an event as an export writes it. Its first line never begins a second record.
+    pub fn push_event(&mut self, at: Millis, message: &str) {
         let first = message.find('\n').map_or(message.len(), |end| end + 1);
         self.at = Some(at);
         self.record.extend_from_slice(&message.as_bytes()[..first]);
         for line in message[first..].split_inclusive('\n') {
-            self.line(line.as_bytes());
+            self.push_line(line.as_bytes());
         }
         self.emit();
     }
 
-    /// At the end of an object. A line need not have a line break there.
+    /// Ends the last record. The last line of an object need not have a line break.
     pub fn finish(&mut self) {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
-            self.line(&line);
+            self.push_line(&line);
         }
         self.emit();
     }
 
-    fn line(&mut self, line: &[u8]) {
-        match time_of(line).filter(|at| self.window.is_none_or(|window| window.includes(*at))) {
+    fn push_line(&mut self, line: &[u8]) {
+        match leading_time(line).filter(|at| self.window.is_none_or(|window| window.includes(*at))) {
             Some(at) => {
                 self.emit();
                 self.at = Some(at);
@@ -132,19 +134,19 @@ impl<V: FnMut(Record)> io::Write for Splitter<V> {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at(end + 1);
             if self.line.is_empty() {
-                self.line(line);
+                self.push_line(line);
             } else {
                 self.line.extend_from_slice(line);
                 let mut whole = std::mem::take(&mut self.line);
-                self.line(&whole);
+                self.push_line(&whole);
                 whole.clear();
                 self.line = whole;
             }
             rest = after;
         }
         self.line.extend_from_slice(rest);
-        if self.line.len().max(self.record.len()) > LONGEST {
-            return Err(io::Error::other(format!("an event of more than {LONGEST} bytes: this is no export")));
+        if self.line.len().max(self.record.len()) > MAX_RECORD_BYTES {
+            return Err(io::Error::other(format!("a record has more than {MAX_RECORD_BYTES} bytes, so the object is not an export")));
         }
         Ok(text.len())
     }
@@ -154,11 +156,11 @@ impl<V: FnMut(Record)> io::Write for Splitter<V> {
     }
 }
 
-/// The time that a line begins with.
-fn time_of(line: &[u8]) -> Option<Millis> {
-    let begins = line.len() >= TIME.len()
+/// The time at the beginning of a line.
+fn leading_time(line: &[u8]) -> Option<Millis> {
+    let has_shape = line.len() >= TIME.len()
         && line.iter().zip(TIME).all(|(byte, shape)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape });
-    if !begins {
+    if !has_shape {
         return None;
     }
     let number = |from: usize, to: usize| line[from..to].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
@@ -173,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// The records of a text that comes in parts of `size` bytes.
+    /// The records of a text that is written in parts of `size` bytes.
     fn records(text: &str, size: usize) -> Vec<(Option<i64>, String)> {
         let mut found = Vec::new();
         let mut splitter = Splitter::new(|record: Record| {
@@ -184,9 +186,9 @@ mod tests {
         found
     }
 
-    /// A line that quotes another log is not an event of its own.
+    /// A line that quotes another log is not a separate event.
     #[test]
-    fn a_time_outside_the_exports_window_begins_no_record() {
+    fn a_time_outside_the_window_does_not_begin_a_record() {
         let text = b"2024-10-01T00:00:00.000Z a\n2024-09-01T00:00:00.000Z quoted\n2024-10-01T00:00:00.001Z b\n";
         let window = Window { from: Millis(1_727_740_800_000), to: Millis(1_727_740_800_001) };
         for (window, expected) in [(None, 3), (Some(window), 2)] {
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_at_lines_that_begin_with_a_time() {
+    fn a_line_that_begins_with_a_time_begins_a_record() {
         let text = "stray\n2026-10-04T00:00:00.123Z a\r\n\tat b\n\n2026-10-04T00:00:00.124Z é🔒\n2026-13-04T00:00:00.123Z no date\n\
             2026-10-04T00:00:00.125Z\n2026-10-04T00:00:00.126Z \n2026-10-04T00:00:00.127Z no line break";
         let at = |millis: i64, message: &str| (Some(1_791_072_000_000 + millis), message.to_owned());
@@ -220,11 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn an_event_and_its_export_are_the_same_records() {
+    fn an_event_and_its_export_have_the_same_records() {
         let at = Millis(1_791_072_000_123);
         for message in ["a", "a\n", "a\r\nb\n\n", "2026-10-04T00:00:00.123Z x", "a\n2026-10-04T00:00:00.123Z x\ny", "\n", " "] {
             let mut tally = Tally::default();
-            Splitter::new(|record: Record| tally.add(&record)).event(at, message);
+            Splitter::new(|record: Record| tally.add(&record)).push_event(at, message);
             let mut exported = Tally::default();
             let mut splitter = Splitter::new(|record: Record| exported.add(&record));
             splitter.write_all(format!("2026-10-04T00:00:00.123Z {message}\n").as_bytes()).unwrap();
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_tells_sets_apart_whatever_the_order() {
+    fn a_tally_depends_on_the_records_and_not_on_their_order() {
         let tally = |records: &[(i64, &str)]| {
             let mut tally = Tally::default();
             records.iter().for_each(|(at, message)| tally.add(&Record { at: Some(Millis(*at)), text: message.as_bytes() }));

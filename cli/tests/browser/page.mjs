@@ -1,4 +1,4 @@
-// Opens a status page in Chromium, uses it as a person does, and prints what it saw as JSON.
+// Opens a status page in Chromium, uses it, and prints the results as JSON.
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import chromium from "@sparticuz/chromium";
@@ -31,7 +31,7 @@ try {
   await page.getByRole("searchbox").fill("");
   await page.getByRole("button", { name: /^failed/ }).click();
   seen.failed = await names();
-  // The policy of the page forbids it, whatever a script tries.
+  // The policy of the page forbids all network requests.
   seen.blocked = await page.evaluate(() => fetch("http://127.0.0.1:9/").then(() => "sent", (error) => error.name));
   seen.requests = requests.filter((url) => url !== address && !url.startsWith("data:") && !url.startsWith("http://127.0.0.1:9/"));
   seen.errors = errors.filter((text) => !text.includes("127.0.0.1:9"));

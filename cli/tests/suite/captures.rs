@@ -1,4 +1,4 @@
-//! What docs/tool.md shows of the tool is what a terminal shows.
+//! The captures in docs/tool.md are what a terminal shows.
 
 use chrono::TimeDelta;
 use e2e::{DAY, FROM, MONTH, Stage, TO};
@@ -11,8 +11,8 @@ use local_aws::Engine;
 use serde_json::json;
 
 use crate::{
+    fixtures::{manifest, open_window, put_json, put_manifest, put_open_window, stack, target},
     list::stage,
-    planted::{manifest, open_window, put, put_open, settle, stack, target},
     terminal::Terminal,
     tool::Tool,
 };
@@ -21,8 +21,8 @@ const COLUMNS: u16 = 150;
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tool.md");
 const TASK: &str = "4f2c8a10-6f1e-4c6d-9a55-0d1b7e3c2f68";
 
-/// The end of a capture's line, after what differs from run to run: how long, and which task.
-fn settled(line: &str) -> String {
+/// Replaces durations and task ids, which differ from run to run.
+fn stable(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     for index in 1..words.len() {
         let (before, word) = (words[index - 1].clone(), &mut words[index]);
@@ -40,14 +40,14 @@ fn settled(line: &str) -> String {
 fn block(name: &str, arguments: &[&str], screen: &str) -> String {
     let quoted = arguments.iter().map(|word| if word.contains('*') { format!("'{word}'") } else { (*word).to_owned() });
     let command = quoted.collect::<Vec<_>>().join(" ");
-    let lines: Vec<_> = screen.lines().map(|line| settled(line.trim_end())).collect();
+    let lines: Vec<_> = screen.lines().map(|line| stable(line.trim_end())).collect();
     format!("<!-- capture: {name} -->\n```text\n$ logs-archive {command}\n{}\n```\n<!-- end -->", lines.join("\n").trim_end())
 }
 
-/// `WRITE_CAPTURES=1` writes the document instead.
+/// Compares a capture with the document. `WRITE_CAPTURES=1` writes the document instead.
 fn check(name: &str, captured: &str) {
     let document = std::fs::read_to_string(DOCUMENT).expect("the document");
-    let begin = document.find(&format!("<!-- capture: {name} -->")).unwrap_or_else(|| panic!("{DOCUMENT} shows no {name}"));
+    let begin = document.find(&format!("<!-- capture: {name} -->")).unwrap_or_else(|| panic!("{DOCUMENT} has no capture {name}"));
     let end = begin + document[begin..].find("<!-- end -->").expect("its end") + "<!-- end -->".len();
     if std::env::var_os("WRITE_CAPTURES").is_some() {
         std::fs::write(DOCUMENT, [&document[..begin], captured, &document[end..]].concat()).expect("it is written");
@@ -56,7 +56,7 @@ fn check(name: &str, captured: &str) {
     }
 }
 
-/// Three months of five log groups.
+/// Fills three months of five log groups.
 async fn fill(stage: &Stage) {
     stage.run_well(&json!({"scheduledTime": "2024-10-02T04:00:00Z", "logGroups": ["/compared"]})).await;
     let stack = stack(stage);
@@ -75,11 +75,11 @@ async fn fill(stage: &Stage) {
         let created = target.window.complete_at();
         let completed = format_instant(created + TimeDelta::minutes(objects as i64));
         let manifest = Manifest { completed: Some(completed), ..manifest(&target, outcome, reason, objects) };
-        put(stage, &stack.manifest_key(&target.manifest_key()), &manifest).await;
+        put_json(stage, &stack.manifest_key(&target.manifest_key()), &manifest).await;
     }
     let message = "Access denied to write to s3://archive: the bucket policy has a Deny".to_owned();
     let failed = open_window(&of("web", "2024-09"), OpenOutcome::Failed, 0);
-    put_open(stage, &OpenWindow { message, since: "2024-10-01T04:12:09.000Z".to_owned(), tries: 3, ..failed }).await;
+    put_open_window(stage, &OpenWindow { message, since: "2024-10-01T04:12:09.000Z".to_owned(), tries: 3, ..failed }).await;
     for name in ["cart", "orders", "web"] {
         stage.log_group(&format!("/shop/{name}"), &[(FROM - DAY, "before"), (FROM + DAY, "within"), (TO + DAY, "after")]).await;
     }
@@ -87,7 +87,7 @@ async fn fill(stage: &Stage) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_document_shows_is_what_a_terminal_shows() {
+async fn the_captures_in_the_documentation_are_current() {
     let (stage, tool) = stage(Engine::Ministack, json!([{"logGroupNamePrefix": "/shop/"}])).await;
     fill(&stage).await;
     for (name, code, arguments) in [
@@ -112,9 +112,9 @@ async fn what_the_document_shows_is_what_a_terminal_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn colours_are_for_terminals_without_no_color() {
+async fn colours_are_used_on_a_terminal_unless_no_color_is_set() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/colours"])).await;
-    settle(&stage, &target(&stack(&stage), "/colours", MONTH), Outcome::Exported, None, 1).await;
+    put_manifest(&stage, &target(&stack(&stage), "/colours", MONTH), Outcome::Exported, None, 1).await;
     let arguments = ["status", "--from", MONTH, "--to", MONTH, "--group", "/colours"];
     let piped = tool.run(&arguments).await.stdout;
     assert!(piped.contains("/colours") && !piped.contains('\u{1b}'), "{piped:?}");
@@ -125,9 +125,9 @@ async fn colours_are_for_terminals_without_no_color() {
     }
 }
 
-/// `groups` asks, and takes no other answer than yes for one.
+/// Only `y` confirms.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_is_asked_at_a_terminal() {
+async fn groups_asks_for_confirmation_at_a_terminal() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/asked/a"])).await;
     for name in ["/asked/a", "/asked/b"] {
         stage.hello(name).await;

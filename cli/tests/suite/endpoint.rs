@@ -1,4 +1,4 @@
-//! An endpoint of AWS in JSON that answers what a test tells it, for what the local AWS cannot answer.
+//! An endpoint of AWS that returns the JSON of a test, for responses that the local AWS does not have.
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// For a client of an endpoint in this program.
+/// The configuration of a client for an endpoint in this program.
 pub fn sdk_config(endpoint: String) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -41,7 +41,7 @@ pub async fn read_headers(connection: &mut BufReader<TcpStream>) -> HashMap<Stri
     headers
 }
 
-/// `answer` takes the operation and the request, and gives an HTTP status and a body. Returns the endpoint's address.
+/// `answer` returns the HTTP status and the body for an operation and its request. Returns the endpoint's address.
 pub async fn endpoint(answer: impl Fn(&str, Value) -> (u16, Value) + Send + 'static) -> String {
     let (listener, endpoint) = listen().await;
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! `fetch` from the archive: every event of a period, once, in the order of time.
+//! `fetch` prints every event of a period from the archive once, in the order of time.
 
 use std::process::Stdio;
 
@@ -7,39 +7,29 @@ use export_core::{
     manifest::{Outcome, Reason},
     missing::OpenOutcome,
 };
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::{
-    planted::{leave_open, settle, stack, target},
-    tool::{Ran, Tool},
+    fixtures::{put_manifest, put_new_open_window, stack, target},
+    tool::{Tool, ToolOutput, interrupt},
     verify::{gzip, object},
 };
 
 /// The whole month in the archive's zone.
 pub const PERIOD: [&str; 4] = ["--since", "2024-10-01", "--until", "2024-11-01"];
 
-pub async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take().await;
-    let tool = Tool::of(&stage.local);
-    (stage, tool)
+pub async fn fetch(tool: &Tool, code: i32, arguments: &[&str]) -> ToolOutput {
+    let output = tool.run(&[&["fetch"], arguments].concat()).await;
+    assert_eq!(output.code, code, "{output:#?}");
+    output
 }
 
-pub async fn fetch(tool: &Tool, code: i32, arguments: &[&str]) -> Ran {
-    let ran = tool.run(&[&["fetch"], arguments].concat()).await;
-    assert_eq!(ran.code, code, "{ran:#?}");
-    ran
-}
-
-/// The messages of the month, joined by `|`; stderr is empty.
+/// The messages of the month, joined by `|`. stderr must be empty.
 pub async fn messages(tool: &Tool, arguments: &[&str]) -> String {
-    let ran = fetch(tool, 0, &[&PERIOD[..], &["--message"], arguments].concat()).await;
-    assert_eq!(ran.stderr, "", "{arguments:?}");
-    ran.stdout.trim_end().replace('\n', "|")
+    let output = fetch(tool, 0, &[&PERIOD[..], &["--message"], arguments].concat()).await;
+    assert_eq!(output.stderr, "", "{arguments:?}");
+    output.stdout.trim_end().replace('\n', "|")
 }
 
 async fn archived(stage: &Stage, log_group: &str, streams: &[(&str, &[(i64, &str)])]) {
@@ -47,7 +37,7 @@ async fn archived(stage: &Stage, log_group: &str, streams: &[(&str, &[(i64, &str
     stage.run_exports(&[log_group]).await;
 }
 
-/// Another body for an object, of which the manifest speaks as of the first.
+/// Replaces the body of an object, and changes the manifest accordingly.
 async fn replace(stage: &Stage, log_group: &str, stream: &str, body: Vec<u8>) {
     let key = object(stage, log_group, stream).await;
     let (manifest_key, mut manifest) = stage.manifest(log_group).await;
@@ -63,14 +53,14 @@ async fn replace(stage: &Stage, log_group: &str, stream: &str, body: Vec<u8>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_form_has_every_event_in_the_order_of_time() {
-    let (stage, tool) = stage().await;
+async fn each_format_has_every_event_in_the_order_of_time() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/forms";
     let (a, b) =
         (&[(FROM + 2, "a2"), (FROM + 4, "a4"), (FROM + 5, "a5")][..], &[(FROM + 1, "b1"), (FROM + 3, "b3\n\tat x"), (FROM + 5, "b5")][..]);
     archived(&stage, name, &[("b/c", b), ("a", a)]).await;
-    let ran = fetch(&tool, 0, &[&PERIOD[..], &[name][..]].concat()).await;
-    // The archive has `-` where a log stream's name has `/`. Of one time, the log streams come by their names.
+    let output = fetch(&tool, 0, &[&PERIOD[..], &[name][..]].concat()).await;
+    // The archive has `-` where a log stream's name has `/`. Events of one time are in the order of log streams.
     let expected = "\
 2024-10-01T00:00:00.001+09:00 b-c b1
 2024-10-01T00:00:00.002+09:00 a a2
@@ -80,7 +70,7 @@ async fn each_form_has_every_event_in_the_order_of_time() {
 2024-10-01T00:00:00.005+09:00 a a5
 2024-10-01T00:00:00.005+09:00 b-c b5
 ";
-    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), (expected, ""));
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), (expected, ""));
     let utc = fetch(&tool, 0, &[name, "--since", "2024-09-30T15:00", "--until", "2024-09-30T15:00:00.002", "--zone", "UTC"]).await;
     assert_eq!(utc.stdout, "2024-09-30T15:00:00.001Z b-c b1\n");
     let rows = tool.json(0, &[&["fetch", name][..], &PERIOD[..]].concat()).await;
@@ -90,7 +80,7 @@ async fn each_form_has_every_event_in_the_order_of_time() {
     let lines = fetch(&tool, 0, &[&[name, "--output", "jsonl"][..], &PERIOD[..]].concat()).await;
     let lines: Vec<Value> = lines.stdout.lines().map(|line| serde_json::from_str(line).expect("an object per line")).collect();
     assert_eq!(json!(lines), rows);
-    // What is printed is accepted.
+    // A printed time is accepted.
     let printed =
         fetch(&tool, 0, &[name, "--since", "2024-10-01T00:00:00.005+09:00", "--until", "2024-09-30T15:00:00.006Z", "--message"]).await;
     assert_eq!(printed.stdout, "a5\nb5\n");
@@ -98,7 +88,7 @@ async fn each_form_has_every_event_in_the_order_of_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_at_the_end_of_a_period_belongs_to_the_next() {
-    let (stage, tool) = stage().await;
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/ends";
     // 23:58:59.999, 23:59:59.999 and 00:00 of October 2nd in Tokyo, and the ends of the month.
     let events = &[
@@ -123,21 +113,21 @@ async fn an_event_at_the_end_of_a_period_belongs_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_are_exact_whatever_they_hold() {
-    let (stage, tool) = stage().await;
+async fn messages_are_printed_exactly() {
+    let (stage, tool) = Tool::on_stage().await;
     let (name, tool) = ("/fetch/exact", tool.with("LC_ALL", "C"));
     archived(&stage, name, &[("日本/ログ", &[(FROM, "a\rb\n"), (FROM + 1, "x"), (FROM + 2, "é🔒"), (FROM + 3, "y\n\n")])]).await;
     let rows = tool.json(0, &[&["fetch", name][..], &PERIOD[..]].concat()).await;
     let found: Vec<_> = rows.as_array().expect("a list").iter().map(|row| row["message"].as_str().expect("a text")).collect();
     assert_eq!((found, &rows[0]["logStream"]), (vec!["a\rb\n", "x", "é🔒", "y\n\n"], &json!("日本-ログ")));
-    let ran = fetch(&tool, 0, &[&PERIOD[..], &[name, "--message"][..]].concat()).await;
-    assert_eq!(ran.stdout, "a\rb\nx\né🔒\ny\n\n");
+    let output = fetch(&tool, 0, &[&PERIOD[..], &[name, "--message"][..]].concat()).await;
+    assert_eq!(output.stdout, "a\rb\nx\né🔒\ny\n\n");
 }
 
-/// An export does not keep the order, and the form of an object is what its bytes are.
+/// An export does not keep the order of events. The format of an object depends on its bytes.
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_of_every_form_and_order_are_read() {
-    let (stage, tool) = stage().await;
+async fn objects_of_every_format_and_order_are_read() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/objects";
     archived(&stage, name, &[("main", &[(FROM, "placeholder")]), ("other", &[(FROM + 2, "other")])]).await;
     let text = "2024-09-30T15:00:00.003Z d\n2024-09-30T15:00:00.001Z b\n2024-09-30T15:00:00.004Z e\n2024-09-30T15:00:00.000Z a1\n2024-09-30T15:00:00.000Z a2";
@@ -145,7 +135,7 @@ async fn objects_of_every_form_and_order_are_read() {
         replace(&stage, name, "main", body).await;
         assert_eq!(messages(&tool, &[name]).await, "a1|a2|b|other|d|e");
     }
-    // The next object of the log stream begins where the first ended, or not.
+    // The second object of the log stream has an earlier event than the first object.
     let key = object(&stage, name, "main").await.replace("000000.gz", "000001.gz");
     let (manifest_key, mut manifest) = stage.manifest(name).await;
     let body = gzip("2024-09-30T15:00:00.000Z a3\n2024-09-30T15:00:00.005Z f\n");
@@ -157,8 +147,8 @@ async fn objects_of_every_form_and_order_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_truncated_or_missing_object_is_told_and_hides_no_other() {
-    let (stage, tool) = stage().await;
+async fn a_truncated_or_missing_object_is_reported_and_the_others_are_read() {
+    let (stage, tool) = Tool::on_stage().await;
     for name in ["/fetch-damage/truncated", "/fetch-damage/missing", "/fetch-damage/whole"] {
         archived(&stage, name, &[("main", &[(FROM, "one"), (FROM + 1, "two")]), ("b", &[(FROM + 2, "three")])]).await;
     }
@@ -167,35 +157,35 @@ async fn a_truncated_or_missing_object_is_told_and_hides_no_other() {
     stage.put(&key, packed[..packed.len() - 4].to_vec()).await;
     let gone = object(&stage, "/fetch-damage/missing", "main").await;
     stage.delete(&[gone]).await;
-    let ran = fetch(&tool, 1, &[&PERIOD[..], &["--message", "/fetch-damage/*"][..]].concat()).await;
-    // Nobody knows whether the last record of a truncated object is whole.
-    assert_eq!(ran.stdout, "one\none\ntwo\nthree\nthree\nthree\n");
-    for says in [
+    let output = fetch(&tool, 1, &[&PERIOD[..], &["--message", "/fetch-damage/*"][..]].concat()).await;
+    // The last record of a truncated object is left out, because it may be incomplete.
+    assert_eq!(output.stdout, "one\none\ntwo\nthree\nthree\nthree\n");
+    for message in [
         format!("error: object {key} is truncated or damaged: "),
         "error: /fetch-damage/missing: the manifest is damaged: it states 2 objects".to_owned(),
         "Restore it from its versions, or start a run. See docs/operations.md.".to_owned(),
     ] {
-        assert!(ran.stderr.contains(&says), "{says}: {}", ran.stderr);
+        assert!(output.stderr.contains(&message), "{message}: {}", output.stderr);
     }
-    assert!(!ran.stderr.contains("/fetch-damage/whole"), "{}", ran.stderr);
+    assert!(!output.stderr.contains("/fetch-damage/whole"), "{}", output.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_test_object_is_no_log() {
-    let (stage, tool) = stage().await;
+async fn the_write_test_object_has_no_events() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/test-object";
     archived(&stage, name, &[("main", &[(FROM, "one")])]).await;
     let (_, manifest) = stage.manifest(name).await;
     stage.delete(&stage.data_keys(name).await).await;
     let folder = format!("{}/{}", place(S3_PREFIX, name), manifest["task_id"].as_str().expect("an id"));
     stage.put(&format!("{folder}/aws-logs-write-test"), "Permission Check Successful").await;
-    let ran = fetch(&tool, 1, &[&PERIOD[..], &[name][..]].concat()).await;
-    assert_eq!(ran.stdout, "");
+    let output = fetch(&tool, 1, &[&PERIOD[..], &[name][..]].concat()).await;
+    assert_eq!(output.stdout, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_selected_by_text_and_log_stream() {
-    let (stage, tool) = stage().await;
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/select";
     let main = &[
         (FROM, "m0"),
@@ -214,7 +204,7 @@ async fn events_are_selected_by_text_and_log_stream() {
         (&["--stream", "prod/"], "m0|ORDER ITEM 1|ORDER-ITEM-1 x|to user@x.com|m8|in a/b"),
         (&["--stream", "te", "--grep", "[35]"], "o3|o5"),
         (&["--stream", "none"], ""),
-        // Context is of the same log stream, and in the order of time with all else.
+        // Context comes from the same log stream. All events are in the order of time.
         (&["--grep", "ITEM-1|o3", "-B", "1"], "o1|ORDER ITEM 1|o3|ORDER-ITEM-1 x"),
         (&["--grep", "ITEM-1|o3", "-A", "1"], "o3|ORDER-ITEM-1 x|o5|to user@x.com"),
         (&["--grep", "ITEM-1", "-C", "9"], "m0|ORDER ITEM 1|ORDER-ITEM-1 x|to user@x.com|m8|in a/b"),
@@ -226,7 +216,7 @@ async fn events_are_selected_by_text_and_log_stream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_log_stream_is_read() {
-    let (stage, tool) = stage().await;
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/streams";
     let names: Vec<String> = (0..101).map(|number| format!("s/{number:03}")).collect();
     let mut streams: Vec<(&str, &[(i64, &str)])> = names.iter().map(|name| (name.as_str(), &[(FROM, "hello")][..])).collect();
@@ -239,41 +229,41 @@ async fn every_log_stream_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_log_groups_are_merged_and_a_missing_one_is_named() {
-    let (stage, tool) = stage().await;
+async fn several_log_groups_are_merged_and_a_missing_one_is_reported() {
+    let (stage, tool) = Tool::on_stage().await;
     let names: Vec<String> = (0..4).map(|number| format!("/fetch-five/{number}")).collect();
     for (number, name) in (0..).zip(&names) {
         stage.log_group(name, &[(FROM + 10 - number, &format!("of {number}"))]).await;
     }
     stage.run_exports(&names).await;
-    let asked = ["/fetch-five/[01]", "/fetch-five/?", "/fetch-five/3", "/fetch-five/missing", "/fetch-five/none-*"];
-    let ran = fetch(&tool, 1, &[&PERIOD[..], &asked[1..]].concat()).await;
+    let patterns = ["/fetch-five/[01]", "/fetch-five/?", "/fetch-five/3", "/fetch-five/missing", "/fetch-five/none-*"];
+    let output = fetch(&tool, 1, &[&PERIOD[..], &patterns[1..]].concat()).await;
     let expected: String = (0..4)
         .rev()
         .map(|number| format!("2024-10-01T00:00:00.{:03}+09:00 /fetch-five/{number} main of {number}\n", 10 - number))
         .collect();
-    assert_eq!(ran.stdout, expected);
+    assert_eq!(output.stdout, expected);
     let stderr = "\
 error: no log group of the archive matches /fetch-five/none-* in the period: see `logs-archive status`
 error: /fetch-five/missing: not archived from 2024-10-01T00:00:00.000+09:00 to 2024-11-01T00:00:00.000+09:00. To read it from CloudWatch Logs:
   logs-archive fetch '/fetch-five/missing' --since 2024-10-01T00:00:00.000+09:00 --until 2024-11-01T00:00:00.000+09:00 --message --source
 ";
-    assert_eq!(ran.stderr, stderr.replace(" --message", ""));
-    let ran = fetch(&tool, 2, &[&PERIOD[..], &asked[..1]].concat()).await;
-    assert!(ran.stdout.is_empty() && ran.stderr.contains("is no log group"), "{ran:#?}");
+    assert_eq!(output.stderr, stderr.replace(" --message", ""));
+    let output = fetch(&tool, 2, &[&PERIOD[..], &patterns[..1]].concat()).await;
+    assert!(output.stdout.is_empty() && output.stderr.contains("error: the log group is \"/fetch-five/[01]\": "), "{output:#?}");
 }
 
-/// What the archive does not have, and the command that reads it.
+/// The message has the command that reads the part from CloudWatch Logs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_period_that_is_not_wholly_archived_is_told() {
-    let (stage, tool) = stage().await;
+async fn a_part_of_the_period_that_is_not_archived_is_reported() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/gap";
     archived(&stage, name, &[("main", &[(FROM, "october"), (TO + 1, "november 'x'")])]).await;
-    let ran = fetch(&tool, 1, &[name, "--since", "2024-10-01", "--until", "2024-11-02T12:00", "--message", "--grep", "o|'x'"]).await;
-    assert_eq!(ran.stdout, "october\n");
+    let output = fetch(&tool, 1, &[name, "--since", "2024-10-01", "--until", "2024-11-02T12:00", "--message", "--grep", "o|'x'"]).await;
+    assert_eq!(output.stdout, "october\n");
     let rest = "fetch '/fetch/gap' --since 2024-11-01T00:00:00.000+09:00 --until 2024-11-02T12:00:00.000+09:00 --grep 'o|'\\''x'\\''' --message --source";
     assert_eq!(
-        ran.stderr,
+        output.stderr,
         format!(
             "error: {name}: not archived from 2024-11-01T00:00:00.000+09:00 to 2024-11-02T12:00:00.000+09:00. To read it from CloudWatch Logs:\n  logs-archive {rest}\n"
         )
@@ -290,52 +280,55 @@ async fn a_period_that_is_not_wholly_archived_is_told() {
     ];
     assert_eq!(fetch(&tool, 0, &[&[name], &rest[..]].concat()).await.stdout, "november 'x'\n");
 
-    // A glob means also what should be there.
-    leave_open(&stage, &target(&stack(&stage), "/fetch/gap-failed", MONTH), OpenOutcome::Failed, 0).await;
-    let ran = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/gap*"][..]].concat()).await;
-    assert!(ran.stdout.contains("/fetch/gap main october\n"), "{ran:#?}");
-    assert!(ran.stderr.starts_with("error: /fetch/gap-failed: not archived from 2024-10-01T00:00:00.000+09:00 to 2024-11-01"), "{ran:#?}");
+    // A glob also matches log groups that are not archived.
+    put_new_open_window(&stage, &target(&stack(&stage), "/fetch/gap-failed", MONTH), OpenOutcome::Failed, 0).await;
+    let output = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/gap*"][..]].concat()).await;
+    assert!(output.stdout.contains("/fetch/gap main october\n"), "{output:#?}");
+    assert!(
+        output.stderr.starts_with("error: /fetch/gap-failed: not archived from 2024-10-01T00:00:00.000+09:00 to 2024-11-01"),
+        "{output:#?}"
+    );
 
     let lost = target(&stack(&stage), "/fetch/lost", MONTH);
-    settle(&stage, &lost, Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
-    let ran = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/lost"][..]].concat()).await;
-    let says = "error: /fetch/lost: events from 2024-10-01T00:00:00.000+09:00 to 2024-11-01T00:00:00.000+09:00 are lost: the log group was deleted before they were archived\n";
-    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", says));
+    put_manifest(&stage, &lost, Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
+    let output = fetch(&tool, 1, &[&PERIOD[..], &["/fetch/lost"][..]].concat()).await;
+    let message = "error: /fetch/lost: events from 2024-10-01T00:00:00.000+09:00 to 2024-11-01T00:00:00.000+09:00 are lost: the log group was deleted before they were archived\n";
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("", message));
     let skipped = target(&stack(&stage), "/fetch/skipped", MONTH);
-    settle(&stage, &skipped, Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
+    put_manifest(&stage, &skipped, Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
     assert_eq!(messages(&tool, &["/fetch/skipped"]).await, "");
-    let wrong = target(&stack(&stage), "/fetch/wrong", "2024-03");
-    settle(&stage, &wrong, Outcome::Exported, None, 0).await;
-    let ran = fetch(&tool, 1, &["/fetch/wron*", "--since", "2024-03-02", "--until", "2024-03-03"]).await;
+    let invalid = target(&stack(&stage), "/fetch/wrong", "2024-03");
+    put_manifest(&stage, &invalid, Outcome::Exported, None, 0).await;
+    let output = fetch(&tool, 1, &["/fetch/wron*", "--since", "2024-03-02", "--until", "2024-03-03"]).await;
     assert!(
-        ran.stderr.contains("is not valid: its outcome") && ran.stderr.contains("error: a manifest of the period is wrong"),
-        "{ran:#?}"
+        output.stderr.contains("is not valid: its outcome") && output.stderr.contains("error: a manifest of the period is not valid"),
+        "{output:#?}"
     );
-    stage.delete(&[stack(&stage).manifest_key(&wrong.manifest_key())]).await;
+    stage.delete(&[stack(&stage).manifest_key(&invalid.manifest_key())]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_usage_says_what_to_write() {
-    let (_stage, tool) = stage().await;
+async fn wrong_usage_names_the_correction() {
+    let (_stage, tool) = Tool::on_stage().await;
     let period = |since: &'static str| ["--since", since, "--until", "0s"];
-    for (arguments, says) in [
+    for (arguments, message) in [
         (&period("1504000000")[..], "for these seconds since 1970, write 2017-08-29T09:46:40.000Z"),
         (&period("11/08/2017"), "YYYY-MM-DD"),
         (&period("2222-01-01"), "in the future"),
         (&["--since", "2024-10-02", "--until", "2024-10-01"], "--since must be before --until"),
-        (&["--since", "2024-03-31T02:30", "--until", "1h", "--zone", "Europe/Berlin"], "the clocks of Europe/Berlin skip it"),
-        (&["--since", "2h", "--until", "1h", "--zone", "Tokyo"], "no IANA time zone name: write one such as Asia/Tokyo"),
-        (&["--since", "2h", "--until", "1h", "--grep", "a("], "no regular expression"),
+        (&["--since", "2024-03-31T02:30", "--until", "1h", "--zone", "Europe/Berlin"], "the clocks of Europe/Berlin skip this time"),
+        (&["--since", "2h", "--until", "1h", "--zone", "Tokyo"], "--zone is \"Tokyo\": give an IANA time zone name such as Asia/Tokyo"),
+        (&["--since", "2h", "--until", "1h", "--grep", "a("], "not a regular expression"),
         (&["--since", "2h", "--until", "1h", "-A", "1"], "--grep"),
         (&["--since", "2h", "--until", "1h", "--stream", "a:b"], "no : or *"),
         (&["--since", "2h"], "--until"),
     ] {
-        let ran = fetch(&tool, 2, &[&["/fetch/usage"], arguments].concat()).await;
-        assert!(ran.stdout.is_empty() && ran.stderr.contains(says), "{arguments:?}: {ran:#?}");
+        let output = fetch(&tool, 2, &[&["/fetch/usage"], arguments].concat()).await;
+        assert!(output.stdout.is_empty() && output.stderr.contains(message), "{arguments:?}: {output:#?}");
     }
 }
 
-/// Far more than a pipe takes.
+/// Archives more text than a pipe can hold.
 async fn long(stage: &Stage, log_group: &str) {
     archived(stage, log_group, &[("main", &[(FROM, "placeholder")])]).await;
     let line = "2024-09-30T15:00:00.000Z a line that is no longer than many others\n";
@@ -343,8 +336,8 @@ async fn long(stage: &Stage, log_group: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
-    let (stage, tool) = stage().await;
+async fn a_full_disk_is_a_failure_and_a_closed_pipe_is_not() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/pipe";
     long(&stage, name).await;
     let arguments = [&["fetch", name][..], &PERIOD[..]].concat();
@@ -356,7 +349,7 @@ async fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
     running.stderr.take().expect("a pipe").read_to_string(&mut stderr).await.expect("UTF-8");
     assert_eq!((running.wait().await.expect("it ends").code(), stderr.as_str()), (Some(0), ""));
 
-    // A few events fill no buffer: the disk is full when the last of them are written.
+    // Few events do not fill the buffer, so the error occurs at the end.
     for grep in ["a line", "no such line"] {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux");
         let arguments = [&arguments[..], &["--output", "json", "--grep", grep]].concat();
@@ -368,14 +361,14 @@ async fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_ends_it_while_it_writes() {
-    let (stage, tool) = stage().await;
+async fn ctrl_c_ends_fetch_while_it_prints() {
+    let (stage, tool) = Tool::on_stage().await;
     let name = "/fetch/interrupted";
     long(&stage, name).await;
     let mut running = tool.command(&[&["fetch", name][..], &PERIOD[..]].concat()).spawn().expect("the tool starts");
-    // It prints, and then waits for a reader.
+    // The tool prints until the pipe is full.
     let mut stdout = BufReader::new(running.stdout.take().expect("a pipe"));
     stdout.read_line(&mut String::new()).await.expect("a line");
-    kill(Pid::from_raw(running.id().expect("it runs") as i32), Signal::SIGINT).expect("it runs");
+    interrupt(&running);
     assert_eq!(running.wait().await.expect("it ends").code(), Some(130));
 }

@@ -1,4 +1,4 @@
-//! The guard of the schedule: which deployments it refuses, and that a refused one is taken back without a further failure.
+//! The guard of the schedule refuses deployments, and a refused deployment is rolled back without a further failure.
 
 use e2e::Archive;
 use local_aws::DeployOptions;
@@ -9,8 +9,8 @@ use crate::{
     schedule::{get, input_of, put_list},
 };
 
-/// Why CloudFormation refused an update. The stack must be as before.
-async fn refused(archive: &Archive, parameters: &[(&str, &str)]) -> String {
+/// Returns why CloudFormation refused an update. The stack must not change.
+async fn refusal(archive: &Archive, parameters: &[(&str, &str)]) -> String {
     let before = get(archive).await.target;
     let error = format!("{:#}", archive.local.update(&options(parameters)).await.expect_err("the deployment is refused"));
     assert!(error.contains("is UPDATE_ROLLBACK_COMPLETE"), "{error}");
@@ -23,14 +23,14 @@ fn options(parameters: &[(&str, &str)]) -> DeployOptions {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_run_takes_is_refused_at_the_deployment() {
+async fn a_deployment_with_invalid_parameters_is_refused() {
     let local = start().await;
     let error = format!("{:#}", local.deploy(&options(&[("TimeZone", "Tokyo")])).await.expect_err("the deployment is refused"));
     assert!(
         error.contains("ScheduleGuard (Custom::ScheduleGuard): CREATE_FAILED: TimeZone is \"Tokyo\": give an IANA time zone name such as"),
         "{error}"
     );
-    local.delete_stack(&DeployOptions::default()).await.expect("what is left of it goes");
+    local.delete_stack(&DeployOptions::default()).await.expect("the failed stack is deleted");
 
     let (archive, _) = healthy(&[]).await;
     for (name, value, reason) in [
@@ -43,13 +43,13 @@ async fn what_no_run_takes_is_refused_at_the_deployment() {
         ("LogGroups", r#"["/a" "/b"]"#, "the input is not JSON (expected `,` or `]`): check the commas and quotes of logGroups"),
         ("LogGroups", "/a,/b,/a", "logGroups[2] is the same as logGroups[0], and counts once: leave it out"),
     ] {
-        let error = refused(&archive, &[(name, value)]).await;
+        let error = refusal(&archive, &[(name, value)]).await;
         assert!(error.contains("ScheduleGuard (Custom::ScheduleGuard): UPDATE_FAILED: ") && error.contains(reason), "{error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_added_to_the_schedules_list_is_not_dropped_by_a_deployment() {
+async fn a_deployment_that_would_drop_an_entry_is_refused() {
     let (archive, tool) = healthy(&[]).await;
     archive.hello("/ecs/new").await;
     assert_eq!(tool.run(&["groups", "add", "/ecs/new", "--yes"]).await.code, 0);
@@ -57,25 +57,25 @@ async fn what_was_added_to_the_schedules_list_is_not_dropped_by_a_deployment() {
         ("SettleDays", "1", "LogGroups=/aws/lambda/orders,/ecs/new"),
         ("LogGroups", "/aws/lambda/orders,/ecs/other", "LogGroups=/aws/lambda/orders,/ecs/other,/ecs/new"),
     ] {
-        let error = refused(&archive, &[(name, value)]).await;
+        let error = refusal(&archive, &[(name, value)]).await;
         let reason = format!(
             "the schedule's list has what LogGroups has not, and this deployment would drop it: \"/ecs/new\". To keep it, deploy with {keeps}. \
              To drop it, `logs-archive groups remove` it first."
         );
         assert!(error.contains(&reason), "{error}");
     }
-    // A change of something else asks nobody.
+    // A change of another parameter is not refused.
     archive.local.update(&options(&[("Monitoring", "FULL")])).await.expect("the schedule is left alone");
 
     let kept = [("SettleDays", "1"), ("LogGroups", "/aws/lambda/orders,/ecs/new")];
     archive.local.update(&options(&kept)).await.expect("the list is kept");
     assert_eq!(input_of(&get(&archive).await)["logGroups"], json!(["/aws/lambda/orders", "/ecs/new"]));
-    // What the parameter had is the parameter's to drop.
+    // The parameter can drop an entry that it had before.
     archive.local.update(&options(&[("LogGroups", "/ecs/new")])).await.expect("an entry is taken off");
     assert_eq!(input_of(&get(&archive).await)["logGroups"], json!(["/ecs/new"]));
 
     put_list(&archive, json!(["/ecs/new", {"logGroupNamePrefix": "/b/"}])).await;
-    let error = refused(&archive, &[("LogGroups", "/ecs/other")]).await;
+    let error = refusal(&archive, &[("LogGroups", "/ecs/other")]).await;
     assert!(error.contains(r#"deploy with 'LogGroups="[\"/ecs/other\",{\"logGroupNamePrefix\":\"/b/\"}]"'"#), "{error}");
     archive.local.delete_stack(&DeployOptions::default()).await.expect("a deletion is never refused");
 }

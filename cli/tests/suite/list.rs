@@ -1,48 +1,43 @@
-//! The schedule's list of log groups, and what a stage holds besides.
+//! A stage with a list of log groups, and what happened on a stage.
 
 use std::collections::BTreeSet;
 
-use e2e::{FROM, MONTH, Stage, TO};
+use e2e::{Archive, FROM, MONTH, Stage, TO};
 use hyper::Method;
 use local_aws::Engine;
 use serde_json::{Value, json};
 
-use crate::tool::Tool;
+use crate::{schedule::put_list, tool::Tool};
 
 /// A stage whose schedule has this list, and the tool for it.
 pub async fn stage(engine: Engine, log_groups: Value) -> (Stage, Tool) {
     let stage = Stage::take_on(engine).await;
-    let scheduler = aws_sdk_scheduler::Client::new(&stage.local.sdk_config());
-    let listed = scheduler.list_schedules().send().await.expect("a list");
-    let [schedule] = listed.schedules() else { panic!("one schedule, not {listed:?}") };
-    let schedule = scheduler.get_schedule().set_name(schedule.name().map(str::to_owned)).send().await.expect("the schedule");
-    let mut target = schedule.target.expect("a target");
-    let mut input: Value = serde_json::from_str(target.input().expect("an input")).expect("JSON");
-    input["logGroups"] = log_groups;
-    target.input = Some(input.to_string());
-    let update = scheduler.update_schedule().set_name(schedule.name).set_schedule_expression(schedule.schedule_expression);
-    let update = update.set_flexible_time_window(schedule.flexible_time_window).set_state(schedule.state).target(target);
-    update.set_schedule_expression_timezone(schedule.schedule_expression_timezone).send().await.expect("the list is set");
+    put_list(&stage, log_groups).await;
     let tool = Tool::of(&stage.local);
     (stage, tool)
 }
 
-/// Every object of both buckets, and every execution.
-pub async fn everything(stage: &Stage) -> BTreeSet<String> {
+/// The objects of both buckets, and the executions.
+pub async fn snapshot(stage: &Stage) -> BTreeSet<String> {
     let [archive, work] = [stage.keys("").await, stage.keys_in(&stage.stack.work_bucket, "").await];
     let executions = stage.local.step_functions().list_executions().state_machine_arn(&stage.stack.state_machine_arn).send().await;
     let executions = executions.expect("a list").executions.into_iter().map(|execution| execution.execution_arn);
     archive.into_iter().chain(work).chain(executions).collect()
 }
 
-/// How often the tool called each operation of AWS.
-pub async fn calls_of_tool(stage: &Stage, operation: &str) -> usize {
-    let requests = stage.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
-    let requests = requests["requests"].as_array().expect("a list");
-    requests.iter().filter(|request| request["app"] == "logs-archive" && request["operation"] == operation).count()
+/// The requests of the tool.
+pub async fn requests_of_tool(archive: &Archive) -> Vec<Value> {
+    let journal = archive.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
+    let requests = journal["requests"].as_array().expect("a list").iter();
+    requests.filter(|request| request["app"] == "logs-archive").cloned().collect()
 }
 
-/// Log group, outcome, and what is said of it, of rows for the whole of [`MONTH`]; the windows of others besides.
+/// How often the tool called an operation of AWS.
+pub async fn calls_of_tool(archive: &Archive, operation: &str) -> usize {
+    requests_of_tool(archive).await.iter().filter(|request| request["operation"] == operation).count()
+}
+
+/// The log group, outcome and reasons of each row. A row for another window than [`MONTH`] also has its window.
 pub fn outcomes(rows: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let line = |row: &Value| {

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
-    planted::{leave_open, settle, stack, target},
+    fixtures::{put_manifest, put_new_open_window, stack, target},
     tool::Tool,
 };
 
-/// What `npm ci` reads. The package of Chromium holds the browser itself.
+/// The files of the browser test. The npm package of Chromium contains the browser.
 const FILES: [(&str, &str); 4] = [
     ("package.json", include_str!("../browser/package.json")),
     ("package-lock.json", include_str!("../browser/package-lock.json")),
@@ -43,24 +43,24 @@ async fn browser() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_sorts_filters_and_tells_details_without_a_network() {
+async fn the_page_sorts_filters_and_shows_details_without_the_network() {
     let stage = Stage::take().await;
     let stack = stack(&stage);
     let of = |name: &str| target(&stack, &format!("/page/{name}"), MONTH);
-    settle(&stage, &of("small"), Outcome::Exported, None, 1).await;
-    settle(&stage, &of("large"), Outcome::Exported, None, 9).await;
-    leave_open(&stage, &of("bad"), OpenOutcome::Failed, 0).await;
+    put_manifest(&stage, &of("small"), Outcome::Exported, None, 1).await;
+    put_manifest(&stage, &of("large"), Outcome::Exported, None, 9).await;
+    put_new_open_window(&stage, &of("bad"), OpenOutcome::Failed, 0).await;
     let tool = Tool::of(&stage.local);
     let file = tool.home.path().join("status.html");
-    let ran = tool.run(&["status", "--from", MONTH, "--to", MONTH, "--group", "/page/*", "--html", file.to_str().expect("UTF-8")]).await;
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let output = tool.run(&["status", "--from", MONTH, "--to", MONTH, "--group", "/page/*", "--html", file.to_str().expect("UTF-8")]).await;
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
 
     let folder = browser().await;
     let mut node = Command::new("node");
     node.arg("page.mjs").arg(&file).args([&format!("/page/bad {MONTH}: failed"), "AR"]).current_dir(&folder);
-    // Where the package unpacks the browser.
+    // The package unpacks the browser in TMPDIR.
     let output = node.env("TMPDIR", &folder).stderr(Stdio::inherit()).kill_on_drop(true).output().await.expect("node starts");
-    let seen: Value = serde_json::from_slice(&output.stdout).expect("the browser tells what it saw");
+    let seen: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
     for (what, expected) in [
         ("title", json!("Log archive cloudwatch-logs-archive")),
         ("atFirst", json!(["/page/bad", "/page/large", "/page/small"])),
@@ -78,7 +78,7 @@ async fn a_browser_sorts_filters_and_tells_details_without_a_network() {
     for part in ["/page/bad 2024-10", "failed, missing; 0 objects, 0 B", "failed AccessDenied, since", "as AWS says <b>it</b>"] {
         assert!(details.contains(part), "{part}: {details}");
     }
-    // The more bytes, the deeper the colour.
+    // More bytes have a deeper colour.
     let colour = |name: &str, state: &str| seen["colours"][format!("/page/{name} {MONTH}: {state}")].clone();
     assert!(colour("small", "archived") != colour("large", "archived") && colour("bad", "failed").is_string(), "{seen:#}");
 }

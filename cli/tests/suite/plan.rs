@@ -1,14 +1,13 @@
-//! `plan` says what a run then does, and does nothing itself.
+//! `plan` shows what a run would do, and changes nothing.
 
 use e2e::{DAY, FROM, MONTH, S3_PREFIX, Stage, TO, assert_counts, decided, place};
-use hyper::Method;
 use local_aws::Engine;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::list::{calls_of_tool, everything, outcomes, stage};
+use crate::list::{calls_of_tool, outcomes, requests_of_tool, snapshot, stage};
 
-/// What a report says of the windows that were planned: the words of `plan` for what a run made of them.
+/// The planned rows in the format of [`decided`], which reads a report.
 fn as_decided(rows: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines: Vec<String> = rows
@@ -16,20 +15,20 @@ fn as_decided(rows: &Value) -> Vec<String> {
         .expect("a list")
         .iter()
         .filter_map(|row| {
-            let (became, why) = match row["outcome"].as_str()? {
+            let (outcome, why) = match row["outcome"].as_str()? {
                 "archived" => return None,
                 "export" => ("exported", String::new()),
                 "nothingYet" => ("nothingYet", String::new()),
                 other => (other, [text(&row["reason"]), text(&row["error"])].concat()),
             };
-            Some(format!("{} {} {became} {why}", text(&row["logGroup"]), text(&row["month"])).trim_end().to_owned())
+            Some(format!("{} {} {outcome} {why}", text(&row["logGroup"]), text(&row["month"])).trim_end().to_owned())
         })
         .collect();
     lines.sort();
     lines
 }
 
-/// Windows of the rows with this outcome, or of a report's list.
+/// The log group and the window of each row, which are at the pointers `from` and `to`.
 fn windows<'a>(rows: impl Iterator<Item = &'a Value>, name: fn(&Value) -> &Value, from: &str, to: &str) -> Vec<Value> {
     let mut windows: Vec<_> = rows.map(|row| json!([name(row), row.pointer(from), row.pointer(to)])).collect();
     windows.sort_by_key(Value::to_string);
@@ -37,7 +36,7 @@ fn windows<'a>(rows: impl Iterator<Item = &'a Value>, name: fn(&Value) -> &Value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_names_exactly_what_a_run_then_does_and_writes_nothing() {
+async fn a_plan_matches_the_run_and_writes_nothing() {
     let names = ["archived", "class", "damaged", "event", "idle", "retention", "unborn", "young"].map(|name| format!("/plan/{name}"));
     let list = json!([{"logGroupNamePrefix": "/plan/"}, "/plan-of-none"]);
     let (stage, tool) = stage(Engine::Ministack, list.clone()).await;
@@ -52,9 +51,9 @@ async fn a_plan_names_exactly_what_a_run_then_does_and_writes_nothing() {
     stage.run_exports(&["/plan/archived", "/plan/damaged"]).await;
     stage.delete(&stage.data_keys("/plan/damaged").await).await;
 
-    let before = everything(&stage).await;
+    let before = snapshot(&stage).await;
     let plan = tool.json(0, &["plan", "--month", MONTH]).await;
-    assert_eq!(everything(&stage).await, before, "a plan changes nothing");
+    assert_eq!(snapshot(&stage).await, before, "a plan changes nothing");
     assert_eq!(
         outcomes(&plan),
         [
@@ -95,9 +94,9 @@ async fn a_plan_names_exactly_what_a_run_then_does_and_writes_nothing() {
     );
 }
 
-/// The run is the one that the schedule would start now: its months, and what an earlier run could not export.
+/// The run that the schedule would start now has its months, and the windows that an earlier run could not export.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_month_it_is_the_scheduled_run_of_now() {
+async fn without_a_month_it_plans_the_scheduled_run() {
     let list = json!(["/scheduled/fails", "/scheduled/waits"]);
     let (stage, tool) = stage(Engine::Ministack, list.clone()).await;
     for log_group in ["/scheduled/fails", "/scheduled/waits"] {
@@ -107,11 +106,11 @@ async fn without_a_month_it_is_the_scheduled_run_of_now() {
     let scheduled = |time: &str| json!({"scheduledTime": time, "settleDays": 0, "compact": false, "logGroups": list});
     stage.run_badly(&scheduled("2024-11-01T04:00:00Z")).await;
 
-    let ran = tool.run(&["plan", "--output", "jsonl"]).await;
-    assert_eq!(ran.code, 0, "{ran:#?}");
-    assert!(ran.stderr.contains("The scheduled run, if it started now, 2024-10 to "), "{ran:#?}");
-    assert!(ran.stderr.contains(" is off: start this run with `logs-archive run`"), "{ran:#?}");
-    let plan: Value = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")).collect();
+    let output = tool.run(&["plan", "--output", "jsonl"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
+    assert!(output.stderr.contains("The scheduled run, if it started now, 2024-10 to "), "{output:#?}");
+    assert!(output.stderr.contains(" is off: start this run with `logs-archive run`"), "{output:#?}");
+    let plan: Value = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")).collect();
     let october: Value = plan.as_array().expect("a list").iter().filter(|row| row["month"] == MONTH).cloned().collect();
     assert_eq!(outcomes(&october), ["/scheduled/fails export", "/scheduled/waits archived AlreadyArchived"]);
 
@@ -138,7 +137,7 @@ async fn globs_and_names_narrow_the_list() {
         (&[][..], &["/narrow/a1 export", "/narrow/a2 export"][..]),
         (&["/narrow/a?"], &["/narrow/a1 export", "/narrow/a2 export"]),
         (&["*2"], &["/narrow/a2 export"]),
-        // In no entry, and excluded by the only one: both have the stack's defaults.
+        // No entry matches the first, and the only entry excludes the second. Both get the stack's defaults.
         (&["/elsewhere", "/narrow/out", "*1"], &["/elsewhere export", "/narrow/a1 export", "/narrow/out export"]),
     ] {
         let rows = plan(groups).await;
@@ -149,61 +148,64 @@ async fn globs_and_names_narrow_the_list() {
     let prefixes: Vec<_> = rows.as_array().expect("a list").iter().map(|row| row["destinationPrefix"].clone()).collect();
     assert_eq!(prefixes, [json!(place(S3_PREFIX, "/elsewhere")), json!(place("narrow", "/narrow/a1"))]);
 
-    for (group, says) in
+    for (group, message) in
         [("/none/*", "error: --group /none/* matches no log group of the schedule's list: "), ("/a b", "error: --group is \"/a b\": ")]
     {
-        let ran = tool.run(&["plan", "--group", group]).await;
-        assert!(ran.code == 2 && ran.stderr.starts_with(says) && ran.stdout.is_empty(), "{ran:#?}");
+        let output = tool.run(&["plan", "--group", group]).await;
+        assert!(output.code == 2 && output.stderr.starts_with(message) && output.stdout.is_empty(), "{output:#?}");
     }
-    let ran = tool.run(&["plan", "--month", MONTH, "--group", "/elsewhere"]).await;
-    assert!(ran.stderr.contains("/elsewhere is in no entry of the schedule's list"), "{ran:#?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_would_fail_is_a_finding_with_advice() {
-    let (stage, tool) = stage(Engine::Ministack, json!([{"logGroupName": "/taken", "logStreamNamePrefix": "other"}])).await;
-    stage.hello("/taken").await;
-    stage.run_well(&stage.input(json!([{"logGroupName": "/taken", "logStreamNamePrefix": "ma"}]))).await;
-    let ran = tool.run(&["plan", "--month", MONTH]).await;
-    assert_eq!(ran.code, 1, "{ran:#?}");
-    assert!(ran.stdout.contains(" failed ") && ran.stdout.contains(" PlaceTaken "), "{ran:#?}");
+    let output = tool.run(&["plan", "--month", MONTH, "--group", "/elsewhere"]).await;
     assert!(
-        ran.stderr.contains("failed: /taken 2024-10: PlaceTaken: ") && ran.stderr.contains("Give the entry another s3Prefix"),
-        "{ran:#?}"
+        output.stderr.contains("no entry of the schedule's list matches /elsewhere: the plan uses the stack's defaults for it"),
+        "{output:#?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hours_and_cost_come_from_what_was_exported_before_and_the_slot_names_its_holder() {
+async fn a_window_that_would_fail_is_a_finding_with_advice() {
+    let (stage, tool) = stage(Engine::Ministack, json!([{"logGroupName": "/taken", "logStreamNamePrefix": "other"}])).await;
+    stage.hello("/taken").await;
+    stage.run_well(&stage.input(json!([{"logGroupName": "/taken", "logStreamNamePrefix": "ma"}]))).await;
+    let output = tool.run(&["plan", "--month", MONTH]).await;
+    assert_eq!(output.code, 1, "{output:#?}");
+    assert!(output.stdout.contains(" failed ") && output.stdout.contains(" PlaceTaken "), "{output:#?}");
+    assert!(
+        output.stderr.contains("failed: /taken 2024-10: PlaceTaken: ") && output.stderr.contains("Give the entry another s3Prefix"),
+        "{output:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_and_cost_come_from_earlier_exports_and_the_holder_of_the_slot_is_named() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/hours/known", "/hours/new"])).await;
     let november = TO + 1;
     for name in ["/hours/known", "/hours/new"] {
         stage.log_group(name, &[(FROM, "before"), (november, "after")]).await;
     }
     let rows = tool.json(0, &["plan", "--month", "2024-11"]).await;
-    assert_eq!((&rows[0]["slotHours"], &rows[0]["slotHoursFrom"]), (&Value::Null, &Value::Null), "nothing tells: {rows:#}");
+    assert_eq!((&rows[0]["slotHours"], &rows[0]["slotHoursFrom"]), (&Value::Null, &Value::Null), "no earlier export: {rows:#}");
 
-    // 31 days of half an hour.
+    // Half an hour for each of 31 days.
     stage.hours_per_day(0.5).await;
     stage.run_exports(&["/hours/known"]).await;
     stage.hours_per_day(0.0).await;
     stage.hold_tasks().await;
     let task = stage.foreign_task("/hours/new").await;
-    let ran = tool.run(&["plan", "--month", "2024-11", "--output", "json"]).await;
-    let rows: Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    let of = |row: usize| (rows[row]["slotHours"].as_f64().expect("hours"), rows[row]["slotHoursFrom"].clone());
-    let ((known, known_from), (new, new_from)) = (of(0), of(1));
+    let output = tool.run(&["plan", "--month", "2024-11", "--output", "json"]).await;
+    let rows: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let hours = |row: usize| (rows[row]["slotHours"].as_f64().expect("hours"), rows[row]["slotHoursFrom"].clone());
+    let ((known, known_from), (new, new_from)) = (hours(0), hours(1));
     assert_eq!([&rows[0]["logGroup"], &known_from, &new_from], [&json!("/hours/known"), &json!("manifests"), &json!("storedBytes")]);
-    assert!((14.9..15.1).contains(&known), "30 days of half an hour: {rows:#}");
+    assert!((14.9..15.1).contains(&known), "half an hour for each of 30 days: {rows:#}");
     assert!((known / 2.0..known * 2.0).contains(&new), "it has as many bytes: {rows:#}");
     let cost = rows[0]["costUsd"].as_f64().expect("a cost");
     assert!((0.005..0.012).contains(&cost), "240 polls or so: {rows:#}");
     let holder = format!("The export slot is held by task {task} of log group /hours/new, another tool's, PENDING for ");
-    assert!(ran.stderr.contains(&holder), "{ran:#?}");
+    assert!(output.stderr.contains(&holder), "{output:#?}");
     stage.let_tasks_go().await;
 }
 
-/// As many calls as pages, and none for each log group.
+/// The number of calls depends on the number of pages only.
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_log_groups_are_planned_and_checked_in_a_hundred_calls() {
     const COUNT: usize = 5_000;
@@ -227,20 +229,14 @@ async fn five_thousand_log_groups_are_planned_and_checked_in_a_hundred_calls() {
     assert_eq!([after[0] - before[0], after[1] - before[1]], [100, 0], "pages of 50, and no look at log streams");
     assert!(after[2] - before[2] <= 10, "{} listings of the bucket", after[2] - before[2]);
 
-    let all = calls(&stage).await;
-    let ran = tool.run(&["doctor", "--output", "json"]).await;
-    let found: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
+    let all = requests_of_tool(&stage).await.len();
+    let output = tool.run(&["doctor", "--output", "json"]).await;
+    let found: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:#?}"));
     let names: Vec<&Value> = found.as_array().expect("a list").iter().map(|finding| &finding["name"]).collect();
     assert_eq!(names, [&json!("ListDiffers")], "{found:#}");
     assert_eq!(describes(&stage).await[0] - after[0], 100, "pages of 50");
-    let calls = calls(&stage).await - all;
+    let calls = requests_of_tool(&stage).await.len() - all;
     assert!(calls <= 100 + 80, "{calls} calls");
-}
-
-/// All calls that the tool has made.
-async fn calls(stage: &Stage) -> usize {
-    let requests = stage.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
-    requests["requests"].as_array().expect("a list").iter().filter(|request| request["app"] == "logs-archive").count()
 }
 
 async fn describes(stage: &Stage) -> [usize; 3] {
@@ -252,7 +248,7 @@ async fn describes(stage: &Stage) -> [usize; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_has_to_read_the_plan() {
+async fn a_closed_pipe_is_not_a_failure_of_plan() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/unread"])).await;
     stage.hello("/unread").await;
     let mut plan = tool.command(&["plan", "--month", MONTH]).spawn().expect("the tool starts");

@@ -1,4 +1,4 @@
-//! Plans that the local AWS cannot make: of other time zones, of odd metadata, of more windows than a round of a run has.
+//! Plans with other time zones, stale metadata, and more windows than one round, which the local AWS does not support.
 
 use std::{cell::Cell, collections::BTreeSet};
 
@@ -8,7 +8,7 @@ use fake_aws::{Aws, EXECUTION, FROM, NOW, stack};
 use logs_archive::commands::plan::preview::{Row, preview};
 use serde_json::{Value, json};
 
-/// The rows of a plan, and how many windows it has compared.
+/// The rows of a plan, and the number of compared windows.
 async fn plan(aws: &Aws, input: Value) -> (Vec<Row>, usize) {
     let archive = Archive::new(stack(), &aws.config());
     let input = RunInput::parse(&input, &archive.stack).expect("an input");
@@ -48,7 +48,7 @@ async fn a_month_in_which_the_clocks_change_has_an_hour_less_or_more() {
     }
 }
 
-/// `lastEventTimestamp` comes late, or never: only a log stream that was quiet long before the month has nothing in it.
+/// `lastEventTimestamp` is late or absent. Only a log stream that was quiet long before the month has no events in it.
 #[tokio::test(start_paused = true)]
 async fn stale_metadata_skips_no_log_stream() {
     const DAY: i64 = 86_400_000;

@@ -1,4 +1,4 @@
-//! `put`: what stdin has is in the log stream afterwards, or named.
+//! `put` puts each line of stdin into the log stream, or reports the line.
 
 use std::{
     process::Stdio,
@@ -6,14 +6,13 @@ use std::{
 };
 
 use e2e::Stage;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 
-use crate::{endpoint::endpoint, tool::Tool};
+use crate::{
+    endpoint::endpoint,
+    tool::{Running, Tool},
+};
 
 async fn stage(log_group: &str) -> (Stage, Tool) {
     let stage = Stage::take().await;
@@ -45,22 +44,22 @@ async fn a_message_and_each_line_of_stdin_become_events() {
     let name = "/put/lines";
     let (stage, tool) = stage(name).await;
     let before = chrono::Utc::now().timestamp_millis();
-    let ran = tool.run(&["put", name, "by-hand", "deployed\n\t1.2.3"]).await;
+    let output = tool.run(&["put", name, "by-hand", "deployed\n\t1.2.3"]).await;
     let after = chrono::Utc::now().timestamp_millis();
-    let said = "Put 1 event into log stream by-hand of log group /put/lines.\n";
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", said));
+    let printed = "Put 1 event into log stream by-hand of log group /put/lines.\n";
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "", printed));
     let put = events(&stage, name, "by-hand").await;
     assert!(matches!(&put[..], [(at, message)] if (before..=after).contains(at) && message == "deployed\n\t1.2.3"), "{put:?}");
 
-    let ran = tool.run_with(&["put", name, "by-hand"], "one\n\ntwo\r\na\rb\n é🔒\n\nlast".as_bytes()).await;
-    let said =
-        "Put 5 events into log stream by-hand of log group /put/lines.\nLeft out 2 empty lines: CloudWatch Logs takes no empty event.\n";
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", said));
+    let output = tool.run_with(&["put", name, "by-hand"], "one\n\ntwo\r\na\rb\n é🔒\n\nlast".as_bytes()).await;
+    let printed =
+        "Put 5 events into log stream by-hand of log group /put/lines.\nLeft out 2 empty lines: CloudWatch Logs accepts no empty event.\n";
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (0, "", printed));
     assert_eq!(messages(&stage, name, "by-hand").await[1..], ["one", "two", "a\rb", " é🔒", "last"]);
 
-    let ran = tool.run_with(&["put", name, "nothing", "--output", "json"], b"\n").await;
+    let output = tool.run_with(&["put", name, "nothing", "--output", "json"], b"\n").await;
     let expected = json!({"logGroup": name, "logStream": "nothing", "events": 0, "emptyLines": 1, "notPutLines": 0, "notPut": []});
-    assert_eq!((ran.code, ran.json()), (0, expected));
+    assert_eq!((output.code, output.json()), (0, expected));
     let streams = stage.logs().describe_log_streams().log_group_name(name).send().await.expect("the log streams");
     assert_eq!(streams.log_streams().len(), 1, "nothing to put, no log stream: {streams:?}");
 }
@@ -70,55 +69,55 @@ async fn many_lines_are_put_in_their_order() {
     let name = "/put/many";
     let (stage, tool) = stage(name).await;
     let lines: Vec<String> = (0..25_000).map(|number| format!("{number:05} {}", "x".repeat(100))).collect();
-    let ran = tool.run_with(&["put", name, "s"], lines.join("\n").as_bytes()).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
+    let output = tool.run_with(&["put", name, "s"], lines.join("\n").as_bytes()).await;
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(messages(&stage, name, "s").await == lines);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_cannot_be_an_event_is_named_and_the_others_are_put() {
+async fn a_line_that_cannot_be_an_event_is_reported_and_the_others_are_put() {
     let name = "/put/refused";
     let (stage, tool) = stage(name).await;
     let big = "b".repeat(300_000);
     let input = [b"one\nab\xff\n".to_vec(), vec![b'x'; 1_048_577], format!("\n{big}\n").into_bytes()].concat();
-    let ran = tool.run_with(&["put", name, "s", "--output", "json"], &input).await;
+    let output = tool.run_with(&["put", name, "s", "--output", "json"], &input).await;
     let (utf8, long) = (
-        "it is not UTF-8 after byte 2, and CloudWatch Logs takes nothing else",
+        "it is not UTF-8 after byte 2, and CloudWatch Logs accepts nothing else",
         "it has 1048577 bytes, and an event of CloudWatch Logs has 1048550 at most",
     );
     let row = |line: u64, reason: &str| json!({"fromLine": line, "toLine": line, "reason": reason});
     let expected = json!({
         "logGroup": name, "logStream": "s", "events": 2, "emptyLines": 0, "notPutLines": 2, "notPut": [row(2, utf8), row(3, long)],
     });
-    assert_eq!((ran.code, ran.json()), (1, expected));
-    let said =
+    assert_eq!((output.code, output.json()), (1, expected));
+    let printed =
         format!("line 2 was not put: {utf8}\nline 3 was not put: {long}\nPut 2 events into log stream s of log group /put/refused.\n");
-    assert_eq!(ran.stderr, said);
+    assert_eq!(output.stderr, printed);
     assert!(messages(&stage, name, "s").await == ["one".to_owned(), big]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_put_says_what_to_do() {
-    let (stage, tool) = stage("/put/there").await;
+async fn wrong_usage_of_put_names_the_next_step() {
+    let (stage, tool) = stage("/put/present").await;
     let missing = "error: log group /put/missing does not exist in this account in ap-northeast-1: correct the name, or create it with `aws \
                    logs create-log-group --log-group-name '/put/missing' --region ap-northeast-1`\n";
-    for (arguments, says) in [
+    for (arguments, message) in [
         (&["put", "/put/missing", "s", "x"][..], missing),
-        (&["put", "/put/there", "s", ""], "error: MESSAGE is empty, and CloudWatch Logs takes no empty event: give a text\n"),
-        (&["put", "/put/there", "a:b", "x"], "error: the log stream is \"a:b\": its name has 1 to 512 characters and no : or *\n"),
+        (&["put", "/put/present", "s", ""], "error: MESSAGE is empty, and CloudWatch Logs accepts no empty event: give a text\n"),
+        (&["put", "/put/present", "a:b", "x"], "error: the log stream is \"a:b\": its name has 1 to 512 characters and no : or *\n"),
         (
             &["put", "a b", "s", "x"],
             "error: the log group is \"a b\": a log group name has 1 to 512 characters out of A-Z a-z 0-9 . - _ / #\n",
         ),
     ] {
-        let ran = tool.run(arguments).await;
-        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (2, "", says));
+        let output = tool.run(arguments).await;
+        assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (2, "", message));
     }
-    let streams = stage.logs().describe_log_streams().log_group_name("/put/there").send().await.expect("the log streams");
+    let streams = stage.logs().describe_log_streams().log_group_name("/put/present").send().await.expect("the log streams");
     assert!(streams.log_streams().is_empty(), "{streams:?}");
 }
 
-/// CloudWatch Logs without a log stream until one is created, with the answers of a test.
+/// CloudWatch Logs with the responses of a test. There is no log stream until it is created.
 #[derive(Clone, Default)]
 struct Logs {
     put: Arc<Mutex<Vec<Value>>>,
@@ -153,64 +152,61 @@ fn not_found() -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_events_are_named_by_their_lines() {
+async fn rejected_events_are_reported_by_line() {
     let logs = Logs::default();
     let info = json!({"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 2, "tooNewLogEventStartIndex": 4});
     let answer = move |_| (200, json!({"nextSequenceToken": "1", "rejectedLogEventsInfo": info}));
     let tool = logs.tool((200, json!({})), answer).await;
-    let ran = tool.run_with(&["put", "/x", "s", "--output", "json"], b"1\n2\n\n4\n5\n6\n7\n").await;
-    let done = ran.json();
+    let output = tool.run_with(&["put", "/x", "s", "--output", "json"], b"1\n2\n\n4\n5\n6\n7\n").await;
+    let done = output.json();
     let rejected = |why: &str| format!("CloudWatch Logs rejected it: its time is {why}. Set this machine's clock");
     let row = |from: u64, to: u64, why: &str| json!({"fromLine": from, "toLine": to, "reason": rejected(why)});
     let expected =
         json!([row(1, 1, "more than 14 days ago"), row(2, 2, "before the log group's retention"), row(6, 7, "more than 2 hours ahead"),]);
-    assert_eq!((ran.code, &done["events"], &done["notPutLines"], &done["notPut"]), (1, &json!(2), &json!(4), &expected), "{ran:#?}");
-    assert!(ran.stderr.contains(&format!("line 7 was not put: {}\n", rejected("more than 2 hours ahead"))), "{}", ran.stderr);
+    assert_eq!((output.code, &done["events"], &done["notPutLines"], &done["notPut"]), (1, &json!(2), &json!(4), &expected), "{output:#?}");
+    assert!(output.stderr.contains(&format!("line 7 was not put: {}\n", rejected("more than 2 hours ahead"))), "{}", output.stderr);
     let put = logs.put.lock().unwrap();
     let sent: Vec<_> = put[0]["logEvents"].as_array().unwrap().iter().map(|event| event["message"].clone()).collect();
     assert_eq!((put.len(), sent), (1, vec![json!("1"), json!("2"), json!("4"), json!("5"), json!("6"), json!("7")]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_else_may_create_the_log_stream_first() {
+async fn a_log_stream_created_by_somebody_else_is_used() {
     let logs = Logs::default();
     let exists = (400, json!({"__type": "ResourceAlreadyExistsException", "message": "The specified log stream already exists"}));
-    // It takes a moment until it is there.
+    // The log stream does not exist yet for the next call.
     let tool = logs.tool(exists, |call| if call == 1 { not_found() } else { (200, json!({})) }).await;
-    let ran = tool.run(&["put", "/x", "s", "hello"]).await;
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "Put 1 event into log stream s of log group /x.\n"));
+    let output = tool.run(&["put", "/x", "s", "hello"]).await;
+    assert_eq!((output.code, output.stderr.as_str()), (0, "Put 1 event into log stream s of log group /x.\n"));
     assert_eq!((logs.put.lock().unwrap().len(), *logs.creates.lock().unwrap()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_names_the_action_and_what_was_put_before() {
+async fn a_refusal_names_the_action_and_the_events_that_were_put() {
     let logs = Logs::default();
     let denied = (400, json!({"__type": "AccessDeniedException", "message": "not you"}));
     let tool = logs.tool((200, json!({})), move |call| if call == 1 { (200, json!({})) } else { denied.clone() }).await;
     let lines = "x\n".repeat(10_001);
-    let ran = tool.run_with(&["put", "/x", "s"], lines.as_bytes()).await;
-    let says = "error: PutLogEvents answered AccessDeniedException: not you\nAllow logs:PutLogEvents to the identity that you are signed in as.\n\
-                10000 events were put before. Line 10001 and what follows were not.\n";
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (3, "", says));
+    let output = tool.run_with(&["put", "/x", "s"], lines.as_bytes()).await;
+    let message = "error: PutLogEvents answered AccessDeniedException: not you\nAllow logs:PutLogEvents to the identity that you are signed in as.\n\
+                10000 events were put before. Line 10001 and the lines after it were not put.\n";
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (3, "", message));
 }
 
-/// Ctrl-C between two lines: what came before is there.
+/// Ctrl-C is pressed between two lines.
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_leaves_what_was_read() {
+async fn after_ctrl_c_the_lines_that_were_read_are_put() {
     let name = "/put/stopped";
     let (stage, tool) = stage(name).await;
     let mut put = tool.command(&["put", name, "s"]).stdin(Stdio::piped()).spawn().expect("the tool starts");
     let mut stdin = put.stdin.take().expect("a pipe");
-    // The line that is named tells that everything before it was read.
     stdin.write_all(b"one\n\xff\ntwo").await.expect("it reads");
-    let mut stderr = BufReader::new(put.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    stderr.read_line(&mut line).await.expect("UTF-8");
-    assert!(line.starts_with("line 2 was not put: it is not UTF-8"), "{line}");
-    kill(Pid::from_raw(put.id().expect("it runs") as i32), Signal::SIGINT).expect("the signal is sent");
-    let mut said = String::new();
-    stderr.read_to_string(&mut said).await.expect("UTF-8");
-    assert_eq!((put.wait().await.expect("it ends").code(), said.as_str()), (Some(130), "Stopped. 1 event was put before.\n"));
+    let mut put = Running::new(put);
+    // After this message, the tool has read the first line.
+    put.wait_for_line("line 2 was not put: it is not UTF-8").await;
+    put.interrupt();
+    let output = put.end().await;
+    assert_eq!((output.code, output.stderr.as_str()), (130, "Stopped. 1 event was put before.\n"));
     assert_eq!(messages(&stage, name, "s").await, ["one"]);
     drop(stdin);
 }

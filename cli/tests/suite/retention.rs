@@ -1,4 +1,4 @@
-//! `retention`: it is shortened only where the archive has what would be deleted.
+//! `retention` shortens a retention only if the archive has the events that would be deleted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::{
     endpoint::endpoint,
-    planted::stack,
+    fixtures::stack,
     schedule::{get, put_list, update},
-    tool::{Ran, Tool},
+    tool::{Tool, ToolOutput},
 };
 
-/// So old that two months expire at once.
+/// The age of the log groups. With 60 days, two months would expire at once.
 const AGE_DAYS: i64 = 130;
 
 async fn stage(list: Value) -> (Stage, Tool) {
@@ -36,7 +36,7 @@ fn month(days_ago: i64) -> Month {
     Month::at(Utc::now() - TimeDelta::days(days_ago), chrono_tz::Asia::Tokyo)
 }
 
-/// With an event every ten days.
+/// Creates a log group with an event every ten days.
 async fn log_group(stage: &Stage, name: &str) {
     let event = |days: i64| Event { timestamp: ago(days), message: format!("{days} days ago") };
     let events = (0..AGE_DAYS).rev().step_by(10).map(event).collect();
@@ -45,7 +45,7 @@ async fn log_group(stage: &Stage, name: &str) {
     stage.local.load(&log_group).await.expect("the log group loads");
 }
 
-/// Every month in which an event can be.
+/// Archives every month that can have an event.
 async fn archive(stage: &Stage, entries: Value) {
     let input = json!({"since": month(AGE_DAYS + 15), "logGroups": entries});
     stage.run_well(&input).await;
@@ -56,7 +56,7 @@ async fn retention_of(stage: &Stage, name: &str) -> Option<i32> {
     described.log_groups().iter().find(|group| group.log_group_name() == Some(name)).expect("the log group").retention_in_days
 }
 
-/// Each log group's result, and the messages of its problems.
+/// The result of each log group, and the messages of its problems.
 fn results(rows: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let line = |row: &Value| {
@@ -67,7 +67,7 @@ fn results(rows: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_log_group_of_the_list_is_judged_and_nothing_is_changed() {
+async fn each_log_group_is_checked_and_none_is_changed() {
     let (stage, tool) = stage(json!(["/shorter/hole", "/shorter/not-there", "/shorter/short", "/shorter/whole"])).await;
     for name in ["/shorter/hole", "/shorter/short", "/shorter/whole", "/shorter/other"] {
         log_group(&stage, name).await;
@@ -76,36 +76,39 @@ async fn each_log_group_of_the_list_is_judged_and_nothing_is_changed() {
     put.send().await.expect("the retention is set");
     archive(&stage, json!(["/shorter/whole"])).await;
 
-    let ran = tool.run(&["retention", "60", "--output", "json"]).await;
+    let output = tool.run(&["retention", "60", "--output", "json"]).await;
     let (rows, first, last) =
-        (ran.json(), month(AGE_DAYS + 14), Month::at(Utc::now() - TimeDelta::hours(12), chrono_tz::Asia::Tokyo).previous());
+        (output.json(), month(AGE_DAYS + 14), Month::at(Utc::now() - TimeDelta::hours(12), chrono_tz::Asia::Tokyo).previous());
     let expected = [
         format!("/shorter/hole unsafe {first} to {last}: not archived"),
         "/shorter/not-there absent".to_owned(),
         "/shorter/short kept".to_owned(),
         "/shorter/whole safe".to_owned(),
     ];
-    assert_eq!((ran.code, results(&rows)), (1, expected.into()), "{ran:#?}");
+    assert_eq!((output.code, results(&rows)), (1, expected.into()), "{output:#?}");
     let whole = &rows[3];
     let restore = "aws logs delete-retention-policy --log-group-name '/shorter/whole' --region ap-northeast-1";
     assert_eq!([&whole["retentionInDays"], &whole["newRetentionInDays"], &whole["restore"]], [&Value::Null, &json!(60), &json!(restore)]);
     assert!(whole["savedUsdPerMonth"].is_number(), "{whole}");
-    for says in [
+    for message in [
         format!("Archive it: logs-archive run --since {first} --group '/shorter/hole'\n"),
-        "SettleDays is 0: months are exported before the last of their events can arrive".to_owned(),
+        "SettleDays is 0: months are exported before all of their events have arrived".to_owned(),
         "A retention of 60 days is safe for 1 of 4 log groups, and saves up to 0.00 USD a month".to_owned(),
     ] {
-        assert!(ran.stderr.contains(&says), "{says}: {ran:#?}");
+        assert!(output.stderr.contains(&message), "{message}: {output:#?}");
     }
-    // A longer one expires nothing that is older than it.
-    let ran = tool.run(&["retention", "150", "--group", "/shorter/w*"]).await;
-    let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!((ran.code, &rows[1][..]), (0, &["/shorter/whole", "safe", "never", "expires", "150", "d", "0.00"][..]), "{ran:#?}");
+    // With 150 days, no event would expire.
+    let output = tool.run(&["retention", "150", "--group", "/shorter/w*"]).await;
+    let rows: Vec<Vec<&str>> = output.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((output.code, &rows[1][..]), (0, &["/shorter/whole", "safe", "never", "expires", "150", "d", "0.00"][..]), "{output:#?}");
 
-    let ran = tool.run(&["retention", "60", "--group", "/shorter/other"]).await;
-    assert!(ran.code == 2 && ran.stderr.contains("--group /shorter/other matches no log group of the schedule's list"), "{ran:#?}");
-    let ran = tool.run(&["retention", "60", "--apply"]).await;
-    assert!(ran.code == 2 && ran.stderr.contains("nothing was changed, because stdin is no terminal to ask at"), "{ran:#?}");
+    let output = tool.run(&["retention", "60", "--group", "/shorter/other"]).await;
+    assert!(
+        output.code == 2 && output.stderr.contains("--group /shorter/other matches no log group of the schedule's list"),
+        "{output:#?}"
+    );
+    let output = tool.run(&["retention", "60", "--apply"]).await;
+    assert!(output.code == 2 && output.stderr.contains("nothing was changed, because stdin is not a terminal"), "{output:#?}");
     for (name, retention) in [("/shorter/hole", None), ("/shorter/short", Some(60)), ("/shorter/whole", None), ("/shorter/other", None)] {
         assert_eq!(retention_of(&stage, name).await, retention, "{name}");
     }
@@ -114,14 +117,14 @@ async fn each_log_group_of_the_list_is_judged_and_nothing_is_changed() {
 #[tokio::test]
 async fn days_that_cannot_be_set_are_refused() {
     for days in ["30", "61", "0", "-1", "x", "4000"] {
-        let ran = Tool::bare().run(&["retention", days]).await;
-        assert!(ran.code == 2 && ran.stdout.is_empty(), "{ran:#?}");
-        assert!(days == "-1" || ran.stderr.contains("60, 90, 120, 150, 180, 365, 400,"), "{ran:#?}");
+        let output = Tool::bare().run(&["retention", days]).await;
+        assert!(output.code == 2 && output.stdout.is_empty(), "{output:#?}");
+        assert!(days == "-1" || output.stderr.contains("60, 90, 120, 150, 180, 365, 400,"), "{output:#?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_set_where_it_is_safe_and_the_way_back_is_told() {
+async fn safe_log_groups_are_changed_and_the_restore_command_is_printed() {
     let (stage, tool) = stage(json!([{"logGroupNamePrefix": "/set/"}])).await;
     for name in ["/set/hole", "/set/never", "/set/year", "/unset/other"] {
         log_group(&stage, name).await;
@@ -130,45 +133,45 @@ async fn it_is_set_where_it_is_safe_and_the_way_back_is_told() {
     put.send().await.expect("the retention is set");
     archive(&stage, json!(["/set/never", "/set/year"])).await;
 
-    let ran = tool.run(&["retention", "60", "--group", "/set/year", "--apply", "--yes"]).await;
+    let output = tool.run(&["retention", "60", "--group", "/set/year", "--apply", "--yes"]).await;
     let restore = "aws logs put-retention-policy --log-group-name '/set/year' --retention-in-days 365 --region ap-northeast-1";
-    assert_eq!((ran.code, ran.stdout.lines().last()), (0, Some(restore)), "{ran:#?}");
-    assert!(ran.stderr.contains("/set/year keeps its events for 60 days now.\n"), "{ran:#?}");
+    assert_eq!((output.code, output.stdout.lines().last()), (0, Some(restore)), "{output:#?}");
+    assert!(output.stderr.contains("/set/year now has a retention of 60 days.\n"), "{output:#?}");
 
-    let ran = tool.run(&["retention", "60", "--apply", "--yes", "--output", "json"]).await;
+    let output = tool.run(&["retention", "60", "--apply", "--yes", "--output", "json"]).await;
     let restore = "aws logs delete-retention-policy --log-group-name '/set/never' --region ap-northeast-1";
-    let rows = ran.json();
-    let told: Vec<_> = rows.as_array().expect("rows").iter().map(|row| (row["logGroup"].clone(), row["result"].clone())).collect();
+    let rows = output.json();
+    let results: Vec<_> = rows.as_array().expect("rows").iter().map(|row| (row["logGroup"].clone(), row["result"].clone())).collect();
     let expected = [("/set/hole", "unsafe"), ("/set/never", "set"), ("/set/year", "kept")];
-    assert_eq!((ran.code, told), (1, expected.map(|(name, result)| (json!(name), json!(result))).into()), "{ran:#?}");
+    assert_eq!((output.code, results), (1, expected.map(|(name, result)| (json!(name), json!(result))).into()), "{output:#?}");
     assert_eq!(rows[1]["restore"], restore);
-    assert!(ran.stderr.contains(&format!("To go back: {restore}\n")), "{ran:#?}");
+    assert!(output.stderr.contains(&format!("To restore the present retention: {restore}\n")), "{output:#?}");
     for (name, retention) in [("/set/hole", None), ("/set/never", Some(60)), ("/set/year", Some(60)), ("/unset/other", None)] {
         assert_eq!(retention_of(&stage, name).await, retention, "{name}");
     }
 }
 
-/// The keys of a log group's objects and manifest in the month that is all before the boundary.
+/// The keys of a log group's objects and manifest, in a month that would expire completely.
 async fn archived(stage: &Stage, log_group: &str) -> (Vec<String>, String) {
     let of = month(100);
     let objects = format!("cloudwatch-logs/log_group={log_group}/year={:04}/month={:02}/", of.year(), of.month());
     let is_data = |key: &String| key.ends_with(".gz");
     let objects = stage.keys(&objects).await.into_iter().filter(is_data).collect();
-    let target = crate::planted::target(&stack(stage), log_group, &of.to_string());
+    let target = crate::fixtures::target(&stack(stage), log_group, &of.to_string());
     let key = ManifestKey { place: target.place.hash(), month: of, window: target.window };
     (objects, stack(stage).manifest_key(&key))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_set_where_the_archive_was_damaged() {
+async fn a_damaged_archive_prevents_the_change() {
     let names = ["/damaged/deleted", "/damaged/truncated", "/damaged/swapped", "/damaged/no-manifest", "/damaged/broken", "/damaged/lost"];
     let (stage, tool) = stage(json!(names)).await;
     for name in names {
         log_group(&stage, name).await;
     }
     archive(&stage, json!(names)).await;
-    let ran = tool.run(&["retention", "60"]).await;
-    assert_eq!(ran.code, 0, "{ran:#?}");
+    let output = tool.run(&["retention", "60"]).await;
+    assert_eq!(output.code, 0, "{output:#?}");
     let of = month(100);
     for name in names {
         let (objects, manifest) = archived(&stage, name).await;
@@ -188,7 +191,7 @@ async fn nothing_is_set_where_the_archive_was_damaged() {
     }
     let rows = tool.run(&["retention", "60", "--apply", "--yes", "--output", "json"]).await;
     let results = results(&rows.json());
-    for (name, says) in [
+    for (name, message) in [
         ("broken", "the manifest is not valid: it cannot be read as a manifest"),
         ("deleted", "the manifest is not valid: it states "),
         ("lost", "recorded as lost, Damaged"),
@@ -196,7 +199,7 @@ async fn nothing_is_set_where_the_archive_was_damaged() {
         ("swapped", "the archived objects are not those that were exported"),
         ("truncated", "the manifest is not valid: it states "),
     ] {
-        let line = format!("/damaged/{name} unsafe {of}: {says}");
+        let line = format!("/damaged/{name} unsafe {of}: {message}");
         assert!(results.iter().any(|result| result.starts_with(&line)), "{line}: {results:#?}");
     }
     assert_eq!((rows.code, results.len()), (1, names.len()));
@@ -206,7 +209,7 @@ async fn nothing_is_set_where_the_archive_was_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_have_to_archive_what_expires_next() {
+async fn a_log_group_that_runs_will_not_archive_is_unsafe() {
     let (stage, tool) = stage(json!(["/next/a"])).await;
     log_group(&stage, "/next/a").await;
     archive(&stage, json!(["/next/a"])).await;
@@ -214,7 +217,7 @@ async fn runs_have_to_archive_what_expires_next() {
     put_list(&stage, json!([{"logGroupName": "/next/a", "logStreamNamePrefix": "ma"}])).await;
     let some = "/next/a unsafe the list's entry has a logStreamNamePrefix, so runs archive only some of the log streams";
     assert_eq!(ask().await, [some]);
-    // Elsewhere, nothing is archived.
+    // Another prefix has no archive.
     put_list(&stage, json!([{"logGroupName": "/next/a", "s3Prefix": "moved"}])).await;
     assert!(ask().await[0].ends_with(": not archived"));
     put_list(&stage, json!(["/next/a"])).await;
@@ -227,7 +230,7 @@ async fn runs_have_to_archive_what_expires_next() {
     assert_eq!(ask().await, ["/next/a unsafe the account-level policy theirs overrides the log group's retention"]);
 }
 
-/// EventBridge Scheduler, which is asked right before each change, with what happens then.
+/// The tool with an EventBridge Scheduler that changes something at the second call, right before the first change.
 async fn scheduler(stage: &Stage, second: impl Fn(&mut Value) + Send + 'static) -> Tool {
     let schedule = get(stage).await;
     let target = schedule.target().expect("a target");
@@ -244,12 +247,12 @@ async fn scheduler(stage: &Stage, second: impl Fn(&mut Value) + Send + 'static) 
     Tool::of(&stage.local).with("AWS_ENDPOINT_URL_SCHEDULER", &url.await)
 }
 
-async fn apply(tool: &Tool) -> Ran {
+async fn apply(tool: &Tool) -> ToolOutput {
     tool.run(&["retention", "60", "--apply", "--yes"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_after_the_look_is_seen_before_anything_is_set() {
+async fn changes_after_the_check_prevent_the_change() {
     let name = "/race/a";
     let (stage, _) = stage(json!([name])).await;
     log_group(&stage, name).await;
@@ -257,8 +260,11 @@ async fn what_changes_after_the_look_is_seen_before_anything_is_set() {
     let (objects, _) = archived(&stage, name).await;
 
     let tool = scheduler(&stage, |schedule| schedule["State"] = json!("DISABLED")).await;
-    let ran = apply(&tool).await;
-    assert!(ran.code == 2 && ran.stderr.ends_with("error: somebody has changed the schedule meanwhile: repeat the command\n"), "{ran:#?}");
+    let output = apply(&tool).await;
+    assert!(
+        output.code == 2 && output.stderr.ends_with("error: somebody has changed the schedule meanwhile: repeat the command\n"),
+        "{output:#?}"
+    );
 
     let s3 = stage.s3();
     let bucket = stage.stack.bucket.clone();
@@ -268,8 +274,8 @@ async fn what_changes_after_the_look_is_seen_before_anything_is_set() {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(delete));
     })
     .await;
-    let ran = apply(&tool).await;
-    assert_eq!(ran.code, 1, "{ran:#?}");
-    assert!(ran.stderr.contains("/race/a was left as it is: it was safe, and is so no more.\n"), "{ran:#?}");
+    let output = apply(&tool).await;
+    assert_eq!(output.code, 1, "{output:#?}");
+    assert!(output.stderr.contains("/race/a was not changed: a shorter retention was safe, and is not safe any more.\n"), "{output:#?}");
     assert_eq!(retention_of(&stage, name).await, None);
 }

@@ -1,4 +1,4 @@
-//! The stack's schedule, as the tests change it and look at it.
+//! Reads and changes the stack's schedule.
 
 use aws_sdk_scheduler::operation::{get_schedule::GetScheduleOutput, update_schedule::builders::UpdateScheduleFluentBuilder};
 use e2e::Archive;
@@ -22,23 +22,23 @@ pub fn input_of(schedule: &GetScheduleOutput) -> Value {
     serde_json::from_str(schedule.target().and_then(|target| target.input()).expect("an input")).expect("it is JSON")
 }
 
-/// Changes the schedule: `edit` its request, and its target and input.
+/// Changes the schedule. `edit_input` changes the input, and `edit` all other fields.
 pub async fn update(
     archive: &Archive,
     edit_input: impl FnOnce(&mut Value),
     edit: impl FnOnce(UpdateScheduleFluentBuilder) -> UpdateScheduleFluentBuilder,
 ) {
-    let now = get(archive).await;
-    let mut input = input_of(&now);
+    let current = get(archive).await;
+    let mut input = input_of(&current);
     edit_input(&mut input);
-    let mut target = now.target.expect("a target");
+    let mut target = current.target.expect("a target");
     target.input = Some(input.to_string());
     let request = (scheduler(archive).update_schedule())
-        .set_name(now.name)
-        .set_state(now.state)
-        .set_schedule_expression(now.schedule_expression)
-        .set_schedule_expression_timezone(now.schedule_expression_timezone)
-        .set_flexible_time_window(now.flexible_time_window)
+        .set_name(current.name)
+        .set_state(current.state)
+        .set_schedule_expression(current.schedule_expression)
+        .set_schedule_expression_timezone(current.schedule_expression_timezone)
+        .set_flexible_time_window(current.flexible_time_window)
         .target(target);
     edit(request).send().await.expect("the schedule is changed");
 }

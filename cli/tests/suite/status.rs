@@ -1,4 +1,4 @@
-//! `status`: states, totals, exit codes, and with how few calls.
+//! `status`: states, totals, exit codes, and the number of calls.
 
 use aws_sdk_cloudformation::types::StackStatus;
 use chrono::Utc;
@@ -9,64 +9,58 @@ use export_core::{
     manifest::{Outcome, Reason},
     missing::OpenOutcome,
 };
-use hyper::Method;
 use local_aws::wait_for;
 use logs_archive::stack::OUTPUTS;
 use serde_json::{Value, json};
 
 use crate::{
-    planted::{leave_open, month, put, settle, stack, target},
+    fixtures::{month, put_json, put_manifest, put_new_open_window, stack, target},
+    list::requests_of_tool,
     tool::Tool,
 };
 
-async fn stage() -> (Stage, Tool) {
-    let stage = Stage::take().await;
-    let tool = Tool::of(&stage.local);
-    (stage, tool)
-}
-
-/// Where a scheduled run has looked at everything. Otherwise nobody knows what is missing.
+/// A stage where a scheduled run has compared the whole list. Without such a run, it is unknown what is missing.
 async fn compared_stage() -> (Stage, Tool) {
-    let (stage, tool) = stage().await;
+    let (stage, tool) = Tool::on_stage().await;
     compare(&stage).await;
     (stage, tool)
 }
 
-/// A scheduled run over a log group that does not exist.
+/// Runs a scheduled run with a log group that does not exist.
 async fn compare(stage: &Stage) {
     stage.run_well(&json!({"scheduledTime": "2024-11-02T04:00:00Z", "logGroups": ["/compared"]})).await;
 }
 
-/// Log group, month and state of each row.
+/// The log group, month and state of each row.
 fn states(rows: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = rows.as_array().expect("an array").iter();
     rows.map(|row| format!("{} {} {}", text(&row["logGroup"]), text(&row["month"]), text(&row["state"]))).collect()
 }
 
-/// One log group for each state, and what `--missing` and `--lost` make of it.
+/// One log group for each state, with the exit codes of `--missing` and `--lost`.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_state_has_its_name_and_its_exit_codes() {
     let (stage, tool) = compared_stage().await;
     let stack = stack(&stage);
     let of = |name: &str| target(&stack, &format!("/status-state/{name}"), MONTH);
-    settle(&stage, &of("archived"), Outcome::Exported, None, 3).await;
-    settle(&stage, &of("empty"), Outcome::Empty, None, 0).await;
-    settle(&stage, &of("skipped"), Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
-    settle(&stage, &of("lost"), Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
+    put_manifest(&stage, &of("archived"), Outcome::Exported, None, 3).await;
+    put_manifest(&stage, &of("empty"), Outcome::Empty, None, 0).await;
+    put_manifest(&stage, &of("skipped"), Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
+    put_manifest(&stage, &of("lost"), Outcome::Lost, Some(Reason::LogGroupDeleted), 0).await;
     let mut half = of("in-part");
     half.window = half.window.split_equally(2)[0];
-    settle(&stage, &half, Outcome::Exported, None, 1).await;
-    // The months of another time zone leave no hole where their neighbours reach.
+    put_manifest(&stage, &half, Outcome::Exported, None, 1).await;
+    // Two months of another time zone cover the month together.
     for around in ["2024-09", MONTH] {
         let mut utc = target(&stack, "/status-state/utc", around);
         utc.window = Window::of(month(around), chrono_tz::UTC);
-        settle(&stage, &utc, Outcome::Exported, None, 1).await;
+        put_manifest(&stage, &utc, Outcome::Exported, None, 1).await;
     }
-    leave_open(&stage, &of("failed"), OpenOutcome::Failed, 0).await;
-    leave_open(&stage, &of("waiting"), OpenOutcome::Waiting, 6).await;
-    leave_open(&stage, &of("waiting-long"), OpenOutcome::Waiting, 7).await;
-    leave_open(&stage, &of("not-asked"), OpenOutcome::NotAsked, 99).await;
+    put_new_open_window(&stage, &of("failed"), OpenOutcome::Failed, 0).await;
+    put_new_open_window(&stage, &of("waiting"), OpenOutcome::Waiting, 6).await;
+    put_new_open_window(&stage, &of("waiting-long"), OpenOutcome::Waiting, 7).await;
+    put_new_open_window(&stage, &of("not-asked"), OpenOutcome::NotAsked, 99).await;
     for (name, state, [plain, missing, lost]) in [
         ("archived", "archived", [0, 0, 0]),
         ("empty", "empty", [0, 0, 0]),
@@ -89,7 +83,7 @@ async fn each_state_has_its_name_and_its_exit_codes() {
     let row = tool.json(0, &["status", "--to", MONTH, "--group", "/status-state/archived"]).await;
     assert_eq!(row, json!([{"logGroup": "/status-state/archived", "month": MONTH, "state": "archived", "objects": 3, "bytes": 300}]));
 
-    let ran = tool.run(&["status", "--from", MONTH, "--to", MONTH, "--group", "/status-state/*"]).await;
+    let output = tool.run(&["status", "--from", MONTH, "--to", MONTH, "--group", "/status-state/*"]).await;
     let expected = "
  LOG GROUP                  2024 BYTES
                               10
@@ -107,8 +101,8 @@ async fn each_state_has_its_name_and_its_exit_codes() {
 a 2 archived   e 1 empty   s 1 skipped   P 1 covered in part   W 2 waiting   F 1 failed   L 1 lost   N 1 not asked
 10 log groups, 1 months: 5 objects, 500 B; 2 missing
 ";
-    let (matrix, open) = ran.stdout.split_once("\n MONTH ").expect("the open windows follow the matrix");
-    assert_eq!((ran.code, ran.stderr.as_str(), format!("\n{matrix}")), (0, "", expected.to_owned()));
+    let (matrix, open) = output.stdout.split_once("\n MONTH ").expect("the open windows follow the matrix");
+    assert_eq!((output.code, output.stderr.as_str(), format!("\n{matrix}")), (0, "", expected.to_owned()));
     let open: Vec<String> = open
         .lines()
         .skip(1)
@@ -121,41 +115,41 @@ a 2 archived   e 1 empty   s 1 skipped   P 1 covered in part   W 2 waiting   F 1
     );
 }
 
-/// A run that never came, a manifest that is wrong or cannot be read: nobody knows what is missing.
+/// Without a scheduled run, or with a manifest that is not valid or cannot be read, it is unknown what is missing.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_knows_is_missing() {
-    let (stage, tool) = stage().await;
+async fn unknown_windows_count_as_missing() {
+    let (stage, tool) = Tool::on_stage().await;
     stage.forget_runs().await;
     for (arguments, code) in [(&["status"][..], 0), (&["status", "--missing"], 1), (&["status", "--lost"], 1)] {
-        let ran = tool.run(arguments).await;
-        let is_told = ran.stderr.contains("No scheduled run has compared the whole list yet");
-        assert_eq!((ran.code, is_told), (code, code == 1), "{ran:#?}");
+        let output = tool.run(arguments).await;
+        let is_reported = output.stderr.contains("No scheduled run has compared the whole list yet");
+        assert_eq!((output.code, is_reported), (code, code == 1), "{output:#?}");
     }
 
     compare(&stage).await;
     let stack = stack(&stage);
     let [good, bad] = ["good", "bad"].map(|name| target(&stack, &format!("/status-known/{name}"), "2024-08"));
-    settle(&stage, &good, Outcome::Empty, None, 0).await;
-    settle(&stage, &bad, Outcome::Empty, None, 0).await;
+    put_manifest(&stage, &good, Outcome::Empty, None, 0).await;
+    put_manifest(&stage, &bad, Outcome::Empty, None, 0).await;
     let arguments = ["status", "--from", "2024-08", "--to", "2024-08", "--group", "/status-known/*", "--missing"];
     tool.json(0, &arguments).await;
     let key = stack.manifest_key(&bad.manifest_key());
     stage.fault(json!({"operation": "GetObject", "keySuffix": key, "error": "AccessDenied", "httpStatus": 403, "times": 99})).await;
     let denied = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
     stage.local.clear_faults().await.expect("the stand-in takes it");
-    put(&stage, &key, &json!({"schema_version": 2})).await;
+    put_json(&stage, &key, &json!({"schema_version": 2})).await;
     let cut = tool.run(&[&arguments[..], &["--output", "json"]].concat()).await;
     stage.delete(std::slice::from_ref(&key)).await;
-    for (ran, says) in [(denied, "cannot be read, and runs fail with ArchiveUnreadable"), (cut, "is not valid: ")] {
-        assert!(ran.code == 1 && ran.stderr.contains(&format!("warning: manifest {key} {says}")), "{ran:#?}");
-        assert_eq!(states(&serde_json::from_str(&ran.stdout).expect("JSON")), ["/status-known/good 2024-08 empty"]);
+    for (output, message) in [(denied, "cannot be read, and runs fail with ArchiveUnreadable"), (cut, "is not valid: ")] {
+        assert!(output.code == 1 && output.stderr.contains(&format!("warning: manifest {key} {message}")), "{output:#?}");
+        assert_eq!(states(&serde_json::from_str(&output.stdout).expect("JSON")), ["/status-known/good 2024-08 empty"]);
     }
 }
 
-/// What `status` shows as missing is what the run that failed reports, and what it does not show is what nobody asked for.
+/// `status` shows exactly the missing windows of the failed run's report.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tool_and_a_run_agree() {
-    let (stage, tool) = stage().await;
+async fn status_and_the_report_of_a_run_agree() {
+    let (stage, tool) = Tool::on_stage().await;
     let [good, bad, quiet, gone] = ["good", "bad", "quiet", "gone"].map(|name| format!("/status-run/{name}"));
     stage.hello(&good).await;
     stage.hello(&bad).await;
@@ -170,7 +164,7 @@ async fn the_tool_and_a_run_agree() {
     let rows = tool.json(1, &arguments).await;
     let expected = [
         format!("{bad} {MONTH} failed"),
-        // No scheduled run has looked at November, which is long due.
+        // November is due, and no scheduled run has compared it.
         format!("{bad} 2024-11 waiting"),
         format!("{good} {MONTH} archived"),
         format!("{good} 2024-11 waiting"),
@@ -183,7 +177,7 @@ async fn the_tool_and_a_run_agree() {
     let (_, manifest) = stage.manifest(&good).await;
     assert_eq!((&rows[2]["objects"], &rows[2]["bytes"]), (&manifest["objects"], &manifest["bytes"]));
 
-    // A manifest that somebody removed is a month that the next run exports.
+    // The next run exports a month whose manifest was removed.
     let (key, _) = stage.manifest(&good).await;
     stage.delete(&[key]).await;
     let rows = tool.json(0, &["status", "--from", MONTH, "--to", MONTH, "--group", &good]).await;
@@ -197,15 +191,15 @@ async fn the_tool_and_a_run_agree() {
     assert_eq!(states(&rows), expected);
 }
 
-/// Not yet due is the month that is not over, and the one that is over and has not settled.
+/// A month is not yet due until it has settled.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_month_is_due_when_a_run_says_so() {
-    let (stage, tool) = stage().await;
+async fn a_month_is_due_when_a_run_exports_it() {
+    let (stage, tool) = Tool::on_stage().await;
     let this = Month::at(Utc::now(), Tokyo);
-    settle(&stage, &target(&stack(&stage), "/status-due", &this.previous().previous().to_string()), Outcome::Exported, None, 1).await;
+    put_manifest(&stage, &target(&stack(&stage), "/status-due", &this.previous().previous().to_string()), Outcome::Exported, None, 1).await;
     let rows = tool.json(0, &["status", "--group", "/status-due"]).await;
     let mut expected = vec![format!("/status-due {} archived", this.previous().previous())];
-    // The month before is over; on the 1st, it has not settled before noon.
+    // On the 1st, the month before has not settled before noon.
     if Utc::now() < Window::of(this.previous(), Tokyo).complete_at() {
         expected.push(format!("/status-due {} notYetDue", this.previous()));
     }
@@ -213,10 +207,10 @@ async fn a_month_is_due_when_a_run_says_so() {
     assert_eq!(states(&rows), expected);
 }
 
-/// The manifests of a run are known from its report: one call for each, not one for each manifest.
+/// One report replaces the reading of all manifests of its run.
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_save_the_reading_of_manifests() {
-    let (stage, tool) = stage().await;
+async fn manifests_that_a_report_covers_are_not_read() {
+    let (stage, tool) = Tool::on_stage().await;
     let names: Vec<String> = (0..12).map(|number| format!("/status-calls/{number:02}")).collect();
     for name in &names {
         stage.log_group(name, &[(e2e::FROM - 20 * e2e::DAY, "September"), (e2e::FROM, "October")]).await;
@@ -225,15 +219,8 @@ async fn reports_save_the_reading_of_manifests() {
         stage.run_well(&json!({"scheduledTime": format!("{day}T04:00:00Z"), "logGroups": names})).await;
     }
     let calls = async || -> Vec<String> {
-        let journal = stage.local.call(Method::GET, "/_local/requests", None).await.expect("the journal");
-        let own = journal["requests"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter(|request| request["app"] == "logs-archive")
-            .cloned()
-            .collect::<Vec<_>>();
-        own.iter().map(|request| format!("{} {}", request["operation"], request["resource"]["key"])).collect()
+        let requests = requests_of_tool(&stage).await;
+        requests.iter().map(|request| format!("{} {}", request["operation"], request["resource"]["key"])).collect()
     };
     let before = calls().await.len();
     let rows = tool.json(0, &["status", "--from", "2024-09", "--to", MONTH, "--group", "/status-calls/*"]).await;
@@ -244,14 +231,14 @@ async fn reports_save_the_reading_of_manifests() {
         names.iter().flat_map(|name| ["2024-09", MONTH].map(|of| target(&stack(&stage), name, of).manifest_key().to_string())).collect();
     assert_eq!((reads("runs/"), of_place.iter().map(|key| reads(key)).sum::<usize>()), (2, 0), "{made:#?}");
 
-    // A manifest that was written when its run had ended is read.
+    // A manifest that was written after the end of its run is read.
     let key = stage.keys(&format!("{}/runs/", e2e::S3_PREFIX)).await.into_iter().find(|key| key.contains("month=10")).expect("a report");
     let mut report = stage.json(&key).await;
     report["ended"] = json!("2020-01-01T00:00:01Z");
     report["started"] = json!("2020-01-01T00:00:00Z");
-    put(&stage, &key, &report).await;
+    put_json(&stage, &key, &report).await;
     let changed = target(&stack(&stage), &names[0], MONTH);
-    settle(&stage, &changed, Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
+    put_manifest(&stage, &changed, Outcome::Skipped, Some(Reason::NoEventsInMonth), 0).await;
     let before = calls().await.len();
     let rows = tool.json(0, &["status", "--from", MONTH, "--to", MONTH, "--group", &names[0]]).await;
     assert_eq!(states(&rows), [format!("{} {MONTH} skipped", names[0])]);
@@ -261,25 +248,28 @@ async fn reports_save_the_reading_of_manifests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stack_is_found_or_the_message_says_which_there_are() {
-    let (stage, tool) = stage().await;
-    let nobody = Tool::of(&stage.local).with("AWS_REGION", "eu-west-1").run(&["status"]).await;
-    assert_eq!((nobody.code, nobody.stdout.as_str()), (2, ""));
-    assert!(nobody.stderr.contains("no stack of cloudwatch-logs-archive is in this account in eu-west-1"), "{}", nobody.stderr);
+async fn without_a_single_stack_the_message_lists_the_stacks() {
+    let (stage, tool) = Tool::on_stage().await;
+    let elsewhere_output = Tool::of(&stage.local).with("AWS_REGION", "eu-west-1").run(&["status"]).await;
+    assert_eq!((elsewhere_output.code, elsewhere_output.stdout.as_str()), (2, ""));
+    assert!(
+        elsewhere_output.stderr.contains("this account has no stack of cloudwatch-logs-archive in eu-west-1"),
+        "{}",
+        elsewhere_output.stderr
+    );
     let unknown = tool.run(&["status", "--stack", "no-such-stack"]).await;
-    assert!(unknown.code == 2 && unknown.stderr.contains("no stack no-such-stack is in this account"), "{unknown:#?}");
+    assert!(unknown.code == 2 && unknown.stderr.contains("this account has no stack no-such-stack"), "{unknown:#?}");
     for arguments in [["status", "--stack", "cloudwatch-logs-archive"], ["--stack", "cloudwatch-logs-archive", "status"]] {
         assert_eq!(tool.run(&arguments).await.code, 0);
     }
-    // Two of the template in a Region, and a third that is not of it.
+    // Two stacks of the template in a Region, and another stack.
     let region = "eu-north-1";
     for (name, outputs) in [("archive-b", true), ("archive-a", true), ("other", false)] {
-        make_stack(&stage, region, name, outputs).await;
+        create_stack(&stage, region, name, outputs).await;
     }
     let elsewhere = Tool::of(&stage.local).with("AWS_REGION", region);
     let several = elsewhere.run(&["status"]).await;
-    let expected =
-        "error: several stacks of cloudwatch-logs-archive are in eu-north-1: choose one with --stack\n  archive-a\n  archive-b\n";
+    let expected = "error: this account has several stacks of cloudwatch-logs-archive in eu-north-1: choose one with --stack\n  archive-a\n  archive-b\n";
     assert_eq!((several.code, several.stderr.as_str()), (2, expected));
     let other = elsewhere.run(&["status", "--stack", "other"]).await;
     assert!(other.code == 2 && other.stderr.contains("stack other is CREATE_COMPLETE and has no output StateMachineArn"), "{other:#?}");
@@ -288,27 +278,27 @@ async fn a_stack_is_found_or_the_message_says_which_there_are() {
 }
 
 /// A stack of one topic, with the outputs of the template or with none.
-async fn make_stack(stage: &Stage, region: &str, name: &str, has_outputs: bool) {
+async fn create_stack(stage: &Stage, region: &str, name: &str, has_outputs: bool) {
     let outputs: serde_json::Map<String, Value> =
         OUTPUTS.iter().map(|name| ((*name).to_owned(), json!({"Value": "x"}))).filter(|_| has_outputs).collect();
     let template = json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}).to_string();
     let config = stage.local.sdk_config().into_builder().region(aws_config::Region::new(region.to_owned())).build();
     let client = aws_sdk_cloudformation::Client::new(&config);
-    client.create_stack().stack_name(name).template_body(template).send().await.expect("the stack is made");
+    client.create_stack().stack_name(name).template_body(template).send().await.expect("the stack is created");
     wait_for("the stack", async || {
-        let described = client.describe_stacks().stack_name(name).send().await.expect("it is there");
+        let described = client.describe_stacks().stack_name(name).send().await.expect("the stack exists");
         described.stacks().iter().all(|stack| stack.stack_status() == Some(&StackStatus::CreateComplete)).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_months_are_shown_and_can_be_cut() {
-    let (stage, tool) = stage().await;
+async fn two_hundred_months_are_shown_and_can_be_limited() {
+    let (stage, tool) = Tool::on_stage().await;
     let months: Vec<String> =
         std::iter::successors(Some(month("2004-03")), |month| Some(month.next())).take(200).map(|month| month.to_string()).collect();
     for (number, of) in months.iter().enumerate() {
-        settle(&stage, &target(&stack(&stage), "/status-long", of), Outcome::Exported, None, 1 + number as u64).await;
+        put_manifest(&stage, &target(&stack(&stage), "/status-long", of), Outcome::Exported, None, 1 + number as u64).await;
     }
     let last = months.last().expect("there are 200");
     let rows = tool.json(0, &["status", "--to", last, "--group", "/status-long"]).await;

@@ -1,4 +1,4 @@
-//! The built binary at a terminal.
+//! Runs the built binary at a terminal.
 
 use std::{num::NonZeroU16, os::unix::process::ExitStatusExt};
 
@@ -34,7 +34,6 @@ impl Terminal {
         Self { child, reader, writer, parser: Parser::new(size(ROWS), size(columns), 0) }
     }
 
-    /// What is seen.
     pub fn screen(&self) -> String {
         self.parser.screen().contents()
     }
@@ -46,17 +45,17 @@ impl Terminal {
         (0..rows.get()).any(|row| (0..columns.get()).any(|column| has_colour(row, column)))
     }
 
-    /// False at the end.
+    /// Reads some output. Returns false at the end.
     async fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
-        // Linux ends a terminal that nobody has open with an error.
+        // On Linux, a read from a terminal that was closed is an error.
         let count = self.reader.read(&mut bytes).await.unwrap_or(0);
         self.parser.process(&bytes[..count]);
         count > 0
     }
 
-    pub async fn wait_for(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
-        while !is_there(&self.screen()) {
+    pub async fn wait_for(&mut self, what: &str, condition: impl Fn(&str) -> bool) {
+        while !condition(&self.screen()) {
             assert!(self.read().await, "it ended without {what}: {}", self.screen());
         }
     }
@@ -65,7 +64,7 @@ impl Terminal {
         self.writer.write_all(keys.as_bytes()).await.expect("it takes the keys");
     }
 
-    /// The exit code as a shell has it, once everything is on the screen.
+    /// Waits for the end. Returns the exit code of a shell.
     pub async fn end(&mut self) -> i32 {
         while self.read().await {}
         let status = self.child.wait().await.expect("it ends");

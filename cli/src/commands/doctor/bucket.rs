@@ -1,24 +1,25 @@
-//! The buckets: whether they are there, in this Region and of the right owner; and how the archive bucket keeps objects.
+//! Checks the buckets: whether they exist in this Region with the right owner, and the archive bucket's settings.
 
 use archive::service_failure;
 use aws_sdk_s3::types::BucketVersioningStatus;
 
 use super::{
-    finding::{Asked, Call, Findings, Name},
+    finding::{Answer, Call, FindingName, Findings},
     fix, lifecycle,
 };
 use crate::{context::Context, failure::Failure, output::note, shell::quoted, stack::DeployedStack};
 
-/// Whether the archive bucket's own settings can be looked at.
+/// Returns whether the settings of the archive bucket can be checked.
 pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<bool, Failure> {
-    let account = &stack.stack.account;
-    is_usable(context, stack, &Bucket { name: stack.work_bucket(), owner: account, is_made: true, is_foreign: false }, findings).await?;
-    // `<name>` or `<name>:<owner's account>`; empty if the stack made the bucket.
+    let account = &stack.settings.account;
+    let work_bucket = Bucket { name: stack.work_bucket(), owner: account, is_stack_bucket: true, is_foreign: false };
+    check_bucket(context, stack, &work_bucket, findings).await?;
+    // `<name>` or `<name>:<owner's account>`; empty if the stack created the bucket.
     let existing = stack.parameters.get("ExistingBucket").map_or("", String::as_str);
     let owner = existing.split_once(':').map_or(account.as_str(), |(_, owner)| owner);
-    let is_made = existing.is_empty();
-    let bucket = Bucket { name: stack.stack.bucket.as_str(), owner, is_made, is_foreign: owner != account };
-    if !is_usable(context, stack, &bucket, findings).await? {
+    let is_stack_bucket = existing.is_empty();
+    let bucket = Bucket { name: stack.settings.bucket.as_str(), owner, is_stack_bucket, is_foreign: owner != account };
+    if !check_bucket(context, stack, &bucket, findings).await? {
         return Ok(false);
     }
     if bucket.is_foreign {
@@ -29,66 +30,68 @@ pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Find
         ));
         return Ok(false);
     }
-    public_access(context, stack, findings).await?;
-    versioning(context, stack, findings).await?;
+    check_public_access(context, stack, findings).await?;
+    check_versioning(context, stack, findings).await?;
     lifecycle::check(context, stack, findings).await?;
     Ok(true)
 }
 
 struct Bucket<'a> {
     name: &'a str,
+    /// The account that should own the bucket.
     owner: &'a str,
-    /// By the stack.
-    is_made: bool,
-    /// Of another account.
+    /// Whether the stack created the bucket.
+    is_stack_bucket: bool,
+    /// Whether another account owns the bucket.
     is_foreign: bool,
 }
 
-async fn is_usable(context: &Context, stack: &DeployedStack, bucket: &Bucket<'_>, findings: &mut Findings) -> Result<bool, Failure> {
-    let (region, &Bucket { name, owner, is_foreign, .. }) = (&stack.stack.region, bucket);
-    let arn = arn(stack, name);
+/// Returns whether the bucket can be used.
+async fn check_bucket(context: &Context, stack: &DeployedStack, bucket: &Bucket<'_>, findings: &mut Findings) -> Result<bool, Failure> {
+    let (region, &Bucket { name, owner, is_foreign, .. }) = (&stack.settings.region, bucket);
+    let arn = bucket_arn(stack, name);
     let call = Call { operation: "HeadBucket", action: "s3:ListBucket", resource: &arn, absent: &["NotFound", "NoSuchBucket"] };
     let head = context.s3().head_bucket().bucket(name).send().await;
-    // S3 names the Region of a bucket in a redirection and in a refusal, too.
+    // A redirection and an access denied response also have the bucket's Region.
     let header = head.as_ref().err().and_then(|error| error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned));
     let found = match (head, header.filter(|found| found != region)) {
         (Ok(head), _) => head.bucket_region,
         (Err(_), Some(found)) => Some(found),
         (Err(error), None) => {
             let failure = service_failure(call.operation, &error);
-            // The owner need not let people in.
+            // The owner does not have to give operators access.
             if is_foreign && failure.status == Some(403) {
                 return Ok(true);
             }
-            if let Asked::Absent = findings.refused::<()>(call, &failure)? {
+            if let Answer::Absent = findings.answer_of_failure::<()>(call, &failure)? {
                 let (what, fix) = match is_foreign {
-                    true => replace(stack, bucket, "The bucket does not exist."),
-                    false => ("The bucket does not exist.".to_owned(), create(name, region)),
+                    true => replacement(stack, bucket, "The bucket does not exist."),
+                    false => ("The bucket does not exist.".to_owned(), create_command(name, region)),
                 };
-                findings.add(Name::BucketNotFound, &arn, what, fix);
+                findings.add(FindingName::BucketNotFound, &arn, what, fix);
                 return Ok(false);
             }
-            // Each other check finds out for itself whether it may be made.
+            // Each other check reports by itself if it is not allowed.
             return Ok(true);
         }
     };
     if let Some(found) = found.filter(|found| found != region) {
-        let (what, fix) = replace(stack, bucket, &format!("The bucket is in {found}, and the stack in {region}."));
-        findings.add(Name::BucketInOtherRegion, &arn, what, fix);
+        let (what, fix) = replacement(stack, bucket, &format!("The bucket is in {found}, and the stack in {region}."));
+        findings.add(FindingName::BucketInOtherRegion, &arn, what, fix);
         return Ok(false);
     }
-    let of_owner = context.s3().head_bucket().bucket(name).expected_bucket_owner(owner).send().await;
-    if let Err(error) = of_owner
+    let head = context.s3().head_bucket().bucket(name).expected_bucket_owner(owner).send().await;
+    if let Err(error) = head
         && service_failure(call.operation, &error).status == Some(403)
     {
-        let (what, fix) = replace(stack, bucket, &format!("The bucket is not of account {owner}."));
-        findings.add(Name::BucketOfOtherOwner, &arn, what, fix);
+        let (what, fix) = replacement(stack, bucket, &format!("The bucket is not of account {owner}."));
+        findings.add(FindingName::BucketOfOtherOwner, &arn, what, fix);
         return Ok(false);
     }
     Ok(true)
 }
 
-fn create(bucket: &str, region: &str) -> String {
+fn create_command(bucket: &str, region: &str) -> String {
     let place = match region {
         "us-east-1" => String::new(),
         region => format!(" --create-bucket-configuration LocationConstraint={region}"),
@@ -96,25 +99,27 @@ fn create(bucket: &str, region: &str) -> String {
     format!("aws s3api create-bucket --bucket {bucket} --region {region}{place}")
 }
 
-/// What to say of a bucket that cannot be used, and the command that gives the stack another one.
-fn replace(stack: &DeployedStack, bucket: &Bucket, what: &str) -> (String, String) {
-    match bucket.is_made {
-        true => {
-            (format!("{what} The stack made a bucket of this name, and makes no second one: deploy a new stack."), fix::deploy_anew(stack))
-        }
+/// The message about a bucket that cannot be used, and the command that gives the stack another bucket.
+fn replacement(stack: &DeployedStack, bucket: &Bucket, what: &str) -> (String, String) {
+    match bucket.is_stack_bucket {
+        true => (
+            format!("{what} The stack created a bucket of this name, and creates no second one: deploy a new stack."),
+            fix::deploy_anew(stack),
+        ),
         false => (
-            format!("{what} The command lets the stack make a bucket of its own. The archive in it is empty."),
+            format!("{what} The command lets the stack create its own bucket, with an empty archive."),
             fix::set_parameters(stack, &[("ExistingBucket", "")]),
         ),
     }
 }
 
-async fn public_access(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
-    let bucket = stack.stack.bucket.as_str();
-    let arn = arn(stack, bucket);
+async fn check_public_access(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
+    let bucket = stack.settings.bucket.as_str();
+    let arn = bucket_arn(stack, bucket);
     let absent = &["NoSuchPublicAccessBlockConfiguration"][..];
     let call = Call { operation: "GetPublicAccessBlock", action: "s3:GetBucketPublicAccessBlock", resource: &arn, absent };
-    let Some(answer) = findings.ask(call, context.s3().get_public_access_block().bucket(bucket).send().await)?.or_absent() else {
+    let Some(answer) = findings.answer_of(call, context.s3().get_public_access_block().bucket(bucket).send().await)?.unless_refused()
+    else {
         return Ok(());
     };
     let block = answer.and_then(|answer| answer.public_access_block_configuration);
@@ -129,24 +134,26 @@ async fn public_access(context: &Context, stack: &DeployedStack, findings: &mut 
     if !off.is_empty() {
         let all = flags.map(|(name, _)| format!("{name}=true")).join(",");
         let fix = format!("aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {all}");
-        findings.add(Name::PublicAccessNotBlocked, &arn, format!("The bucket's public access block lacks {}.", off.join(", ")), fix);
+        findings.add(FindingName::PublicAccessNotBlocked, &arn, format!("The bucket's public access block lacks {}.", off.join(", ")), fix);
     }
     Ok(())
 }
 
-async fn versioning(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
-    let bucket = stack.stack.bucket.as_str();
-    let arn = arn(stack, bucket);
+async fn check_versioning(context: &Context, stack: &DeployedStack, findings: &mut Findings) -> Result<(), Failure> {
+    let bucket = stack.settings.bucket.as_str();
+    let arn = bucket_arn(stack, bucket);
     let call = Call { operation: "GetBucketVersioning", action: "s3:GetBucketVersioning", resource: &arn, absent: &[] };
-    let Some(answer) = findings.ask(call, context.s3().get_bucket_versioning().bucket(bucket).send().await)?.known() else { return Ok(()) };
+    let Some(answer) = findings.answer_of(call, context.s3().get_bucket_versioning().bucket(bucket).send().await)?.found() else {
+        return Ok(());
+    };
     if answer.status() != Some(&BucketVersioningStatus::Enabled) {
         let status = answer.status().map_or("off", BucketVersioningStatus::as_str);
         let fix = format!("aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration {}", quoted("Status=Enabled"));
-        findings.add(Name::VersioningOff, &arn, format!("The bucket's versioning is {status}."), fix);
+        findings.add(FindingName::VersioningOff, &arn, format!("The bucket's versioning is {status}."), fix);
     }
     Ok(())
 }
 
-pub fn arn(stack: &DeployedStack, bucket: &str) -> String {
-    format!("arn:{}:s3:::{bucket}", stack.stack.partition)
+pub fn bucket_arn(stack: &DeployedStack, bucket: &str) -> String {
+    format!("arn:{}:s3:::{bucket}", stack.settings.partition)
 }

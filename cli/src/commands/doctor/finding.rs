@@ -1,4 +1,4 @@
-//! What `doctor` finds. The names are API, as those of errors and warnings are.
+//! The findings of `doctor`. Their names are API, like the names of errors and warnings.
 
 use archive::service_failure;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -12,20 +12,20 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Something is not archived, or will not be, or nobody will hear of it.
+    /// Events are not archived, or will not be, or nobody will be alerted.
     Error,
-    /// Something is weaker than it looks.
+    /// A setting is weaker than it seems.
     Warning,
 }
 
 macro_rules! names {
     ($($name:ident, $severity:ident, $why:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-        pub enum Name {
+        pub enum FindingName {
             $($name,)*
         }
 
-        impl Name {
+        impl FindingName {
             #[cfg(test)]
             const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -35,7 +35,7 @@ macro_rules! names {
                 }
             }
 
-            /// What follows if nobody mends it.
+            /// The consequence, unless somebody fixes the problem.
             fn why(self) -> &'static str {
                 match self {
                     $(Self::$name => $why,)*
@@ -99,87 +99,90 @@ names! {
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     pub severity: Severity,
-    pub name: Name,
+    pub name: FindingName,
     pub resource: String,
     pub what: String,
     pub why: &'static str,
-    /// A command for a POSIX shell with the AWS CLI and jq; where only a policy's owner can act, the statement to allow.
+    /// A command for a POSIX shell with the AWS CLI and jq. If only the owner of a policy can act: the statement to add.
     pub fix: String,
 }
 
-/// An answer of AWS, or none.
-pub enum Asked<T> {
-    Is(T),
-    /// AWS says that there is none.
+/// The answer of AWS to a check.
+pub enum Answer<Response> {
+    Found(Response),
+    /// The resource does not exist.
     Absent,
-    /// The caller may not ask: a finding of its own.
+    /// The operator lacks the permission, which is a finding.
     Refused,
 }
 
-impl<T> Asked<T> {
-    pub fn known(self) -> Option<T> {
+impl<Response> Answer<Response> {
+    pub fn found(self) -> Option<Response> {
         match self {
-            Self::Is(answer) => Some(answer),
+            Self::Found(response) => Some(response),
             Self::Absent | Self::Refused => None,
         }
     }
 
-    /// `None`: the caller may not ask.
-    pub fn or_absent(self) -> Option<Option<T>> {
+    /// `None`: the operator lacks the permission. `Some(None)`: the resource does not exist.
+    pub fn unless_refused(self) -> Option<Option<Response>> {
         match self {
-            Self::Is(answer) => Some(Some(answer)),
+            Self::Found(response) => Some(Some(response)),
             Self::Absent => Some(None),
             Self::Refused => None,
         }
     }
 }
 
-/// A call that a check makes.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub operation: &'static str,
-    /// The IAM action, which S3 names otherwise than the operation.
+    /// The IAM action. S3 has other names for operations.
     pub action: &'a str,
-    /// As IAM takes it: an ARN, or `*`.
+    /// The resource in an IAM statement: an ARN, or `*`.
     pub resource: &'a str,
-    /// The error codes that mean: there is none.
+    /// The error codes that mean that the resource does not exist.
     pub absent: &'a [&'a str],
 }
 
 #[derive(Default)]
 pub struct Findings {
-    pub found: Vec<Finding>,
+    pub list: Vec<Finding>,
 }
 
 impl Findings {
-    pub fn add(&mut self, name: Name, resource: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) {
+    pub fn add(&mut self, name: FindingName, resource: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) {
         let (severity, why) = (name.severity(), name.why());
-        self.found.push(Finding { severity, name, resource: resource.into(), what: what.into(), why, fix: fix.into() });
+        self.list.push(Finding { severity, name, resource: resource.into(), what: what.into(), why, fix: fix.into() });
     }
 
-    /// What a call answered. Only a refusal for want of a permission is a finding: without an answer, there is no diagnosis.
-    pub fn ask<T, E>(&mut self, call: Call, result: Result<T, SdkError<E, HttpResponse>>) -> Result<Asked<T>, Failure>
+    /// The answer to a call. A missing permission is a finding, and any other failure ends the command.
+    pub fn answer_of<Response, E>(
+        &mut self,
+        call: Call,
+        result: Result<Response, SdkError<E, HttpResponse>>,
+    ) -> Result<Answer<Response>, Failure>
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        debug_assert!(call.resource == "*" || call.resource.starts_with("arn:"), "IAM takes no resource {}", call.resource);
+        debug_assert!(call.resource == "*" || call.resource.starts_with("arn:"), "IAM does not accept the resource {}", call.resource);
         match result {
-            Ok(answer) => Ok(Asked::Is(answer)),
-            Err(error) => self.refused(call, &service_failure(call.operation, &error)),
+            Ok(response) => Ok(Answer::Found(response)),
+            Err(error) => self.answer_of_failure(call, &service_failure(call.operation, &error)),
         }
     }
 
-    pub fn refused<T>(&mut self, call: Call, failure: &ServiceFailure) -> Result<Asked<T>, Failure> {
+    pub fn answer_of_failure<Response>(&mut self, call: Call, failure: &ServiceFailure) -> Result<Answer<Response>, Failure> {
         if call.absent.iter().any(|code| failure.has_code(code)) {
-            return Ok(Asked::Absent);
+            return Ok(Answer::Absent);
         }
-        // HEAD has no body, and so no code. S3 answers 405 where only the bucket's owner may call.
+        // The response to HEAD has no body, and so no error code. S3 returns 405 if only the bucket's owner may make the call.
         if failure.kind() != FailureKind::AccessDenied && !matches!(failure.status, Some(403 | 405)) {
-            return Err(Failure::of(call.action.split(':').next().unwrap_or_default(), failure));
+            return Err(Failure::of_call(call.action.split(':').next().unwrap_or_default(), failure));
         }
         let statement = json!({"Effect": "Allow", "Action": call.action, "Resource": call.resource});
-        self.add(Name::CheckRefused, call.resource, format!("You may not call {} here.", call.action), statement.to_string());
-        Ok(Asked::Refused)
+        self.add(FindingName::CheckRefused, call.resource, format!("You may not call {} here.", call.action), statement.to_string());
+        Ok(Answer::Refused)
     }
 }
 
@@ -188,10 +191,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_has_every_finding() {
+    fn the_documentation_lists_every_finding() {
         let document = include_str!("../../../../docs/doctor.md");
         let documented: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
-        let row = |name: &Name| format!("| `{name:?}` | {} | {} |", format!("{:?}", name.severity()).to_lowercase(), name.why());
-        assert_eq!(documented, Name::ALL.iter().map(row).collect::<Vec<_>>());
+        let row = |name: &FindingName| format!("| `{name:?}` | {} | {} |", format!("{:?}", name.severity()).to_lowercase(), name.why());
+        assert_eq!(documented, FindingName::ALL.iter().map(row).collect::<Vec<_>>());
     }
 }

@@ -1,4 +1,4 @@
-//! The log groups of the schedule's list: classes, retention, entries that match nothing or each other's places.
+//! Checks the log groups of the schedule's list: log classes, retention, destinations, and entries that match nothing or overlap.
 
 use std::collections::BTreeMap;
 
@@ -8,43 +8,42 @@ use export_core::{
     entry::{Entry, Selector},
     input::{RunInput, best_entries},
     planner::Group,
+    schedule::{entries, meaning},
     warning::WarningName,
 };
 use serde_json::{Value, json};
 
 use super::{
-    finding::{Call, Findings, Name},
+    finding::{Call, FindingName, Findings},
     fix,
 };
 use crate::{
     context::Context,
     failure::Failure,
-    schedule::{self, Schedule},
+    schedule::{Schedule, repeated_index},
     shell::quoted,
     stack::DeployedStack,
 };
 
-/// The shortest retention with which no event of a month is deleted before its export, and weeks are left to mend what fails.
+/// The shortest retention that keeps each month until its export, with some weeks to repair a failed export.
 const RECOMMENDED_DAYS: i32 = 60;
-const LONGEST_MONTH: i32 = 31;
+const MAX_MONTH_DAYS: i32 = 31;
 
-/// `None`: the list is not known.
+/// Returns the log groups. `None`: they are unknown.
 pub async fn check(
     context: &Context,
     stack: &DeployedStack,
     schedule: &Schedule,
+    input: RunInput,
     findings: &mut Findings,
 ) -> Result<Option<Vec<Group>>, Failure> {
-    // What is wrong with the input is said with the schedule.
-    let Ok(input) = schedule::parse(schedule.input(), &stack.stack) else { return Ok(None) };
-    let value: Value = serde_json::from_str(schedule.input()).unwrap_or_default();
-    let list = List::new(stack, schedule, value["logGroups"].as_array().cloned().unwrap_or_default(), input);
-    list.repeated(findings);
+    let list = EntryList::new(stack, schedule, input);
+    list.check_repeated(findings);
     let (groups, warnings) = match context.archive(stack).expand(&list.input).await {
         Ok(expanded) => expanded,
         Err(error) if error.name == export_core::ErrorName::AccessDenied => {
-            let of = &stack.stack;
-            let arn = format!("arn:{}:logs:{}:{}:log-group:*", of.partition, of.region, of.account);
+            let settings = &stack.settings;
+            let arn = format!("arn:{}:logs:{}:{}:log-group:*", settings.partition, settings.region, settings.account);
             let call = Call { operation: "DescribeLogGroups", action: "logs:DescribeLogGroups", resource: &arn, absent: &[] };
             let failure = export_core::service::ServiceFailure {
                 operation: call.operation,
@@ -52,45 +51,48 @@ pub async fn check(
                 message: error.message,
                 status: Some(400),
             };
-            findings.refused::<()>(call, &failure)?;
+            findings.answer_of_failure::<()>(call, &failure)?;
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
     for warning in warnings.into_iter().filter(|warning| warning.name == WarningName::EntryMatchesNothing) {
-        list.unmatched(&warning.message, findings);
+        list.report_unmatched(&warning.message, findings);
     }
-    list.absent_or_not_exportable(&groups, findings);
-    list.retentions(&groups, findings);
-    list.archived_twice(&groups, findings);
-    list.nesting(&groups, findings);
+    list.check_absent_or_not_exportable(&groups, findings);
+    list.check_retentions(&groups, findings);
+    list.check_archived_twice(&groups, findings);
+    list.check_nested_destinations(&groups, findings);
     Ok(Some(groups))
 }
 
-struct List<'a> {
+struct EntryList<'a> {
     schedule: &'a Schedule,
-    /// As they are written.
+    /// The entries as JSON, including repeated ones.
     entries: Vec<Value>,
+    /// The parsed entries, without repeated ones.
     input: RunInput,
-    /// Where each entry of the input is in the list, which may have it twice.
-    places: Vec<usize>,
+    /// The position of each parsed entry in `entries`.
+    positions: Vec<usize>,
 }
 
-impl<'a> List<'a> {
-    fn new(stack: &DeployedStack, schedule: &'a Schedule, entries: Vec<Value>, input: RunInput) -> Self {
-        let mut places = Vec::new();
-        for (place, value) in entries.iter().enumerate() {
-            let parsed = RunInput::parse(&json!({ "logGroups": [value] }), &stack.stack).ok();
-            if parsed.is_some_and(|parsed| input.entries.get(places.len()) == parsed.entries.first()) {
-                places.push(place);
+impl<'a> EntryList<'a> {
+    fn new(stack: &DeployedStack, schedule: &'a Schedule, input: RunInput) -> Self {
+        let entries = entries(schedule.input());
+        let mut positions = Vec::new();
+        for (position, value) in entries.iter().enumerate() {
+            let parsed = meaning(value, &stack.settings);
+            if parsed.is_ok_and(|parsed| input.entries.get(positions.len()) == parsed.first()) {
+                positions.push(position);
             }
         }
-        Self { schedule, entries, input, places }
+        Self { schedule, entries, input, positions }
     }
 
-    /// By its value: other commands may have moved it. A run takes no empty list: the only entry goes when a person has named another one.
-    fn remove(&self, place: usize) -> String {
-        let entry = &self.entries[place];
+    /// Removes an entry by its value, because other commands may change its position. A run needs an entry, so a person has to name
+    /// another one before the only entry is removed.
+    fn remove_command(&self, position: usize) -> String {
+        let entry = &self.entries[position];
         if self.entries.iter().all(|other| other == entry) {
             let entry = entry.as_str().map_or_else(|| entry.to_string(), str::to_owned);
             return format!("logs-archive groups add --yes NAME && logs-archive groups remove --yes {}", quoted(&entry));
@@ -99,69 +101,75 @@ impl<'a> List<'a> {
         fix::edit_input(self.schedule, &format!(".logGroups |= (map(select(. != {entry})) | {keep})"))
     }
 
-    fn edit(&self, place: usize, edit: &str) -> String {
-        fix::edit_input(self.schedule, &format!("(.logGroups[] | select(. == {})) |= {edit}", self.entries[place]))
+    fn edit_command(&self, position: usize, edit: &str) -> String {
+        fix::edit_input(self.schedule, &format!("(.logGroups[] | select(. == {})) |= {edit}", self.entries[position]))
     }
 
-    fn place_of(&self, entry: &Entry) -> usize {
-        let index = self.input.entries.iter().position(|own| std::ptr::eq(own, entry));
-        index.and_then(|index| self.places.get(index).copied()).unwrap_or_default()
+    fn position_of(&self, entry: &Entry) -> usize {
+        let index = self.input.entries.iter().position(|parsed| std::ptr::eq(parsed, entry));
+        index.and_then(|index| self.positions.get(index).copied()).unwrap_or_default()
     }
 
-    fn repeated(&self, findings: &mut Findings) {
-        for warning in self.input.warnings.iter().filter(|warning| warning.name == WarningName::EntryRepeated) {
-            let place = warning.message.strip_prefix("logGroups[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
-            let place: usize = place.unwrap_or_default();
-            let value = &self.entries[place];
-            let fix = match self.entries[..place].contains(value) {
+    fn check_repeated(&self, findings: &mut Findings) {
+        for warning in &self.input.warnings {
+            let Some(position) = repeated_index(warning) else { continue };
+            let value = &self.entries[position];
+            let fix = match self.entries[..position].contains(value) {
                 true => {
                     let keep_first = "reduce .[] as $entry ([]; if any(.[]; . == $entry) then . else . + [$entry] end)";
                     fix::edit_input(self.schedule, &format!(".logGroups |= {keep_first}"))
                 }
-                false => self.remove(place),
+                false => self.remove_command(position),
             };
-            findings.add(Name::EntryRepeated, value.to_string(), format!("{}.", warning.message), fix);
+            findings.add(FindingName::EntryRepeated, value.to_string(), format!("{}.", warning.message), fix);
         }
     }
 
-    fn unmatched(&self, message: &str, findings: &mut Findings) {
-        let is_told = |entry: &&Entry| match &entry.selector {
+    fn report_unmatched(&self, message: &str, findings: &mut Findings) {
+        let is_named = |entry: &&Entry| match &entry.selector {
             Selector::Prefix { log_group_name_prefix: prefix, .. } => message.contains(&format!(" {prefix}*")),
             Selector::Name(_) => false,
         };
-        let Some(entry) = self.input.entries.iter().find(is_told) else { return };
-        let place = self.place_of(entry);
-        findings.add(Name::EntryMatchesNothing, self.entries[place].to_string(), format!("{}.", uppercase(message)), self.remove(place));
+        let Some(entry) = self.input.entries.iter().find(is_named) else { return };
+        let position = self.position_of(entry);
+        findings.add(
+            FindingName::EntryMatchesNothing,
+            self.entries[position].to_string(),
+            format!("{}.", uppercase(message)),
+            self.remove_command(position),
+        );
     }
 
-    /// One finding for each named log group, and one for each entry with a prefix.
-    fn absent_or_not_exportable(&self, groups: &[Group], findings: &mut Findings) {
+    /// Reports each named log group, and each entry with a prefix.
+    fn check_absent_or_not_exportable(&self, groups: &[Group], findings: &mut Findings) {
         let mut matched: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for group in groups {
             let name = &group.place.log_group;
             let (finding, what) = match group.log_group {
-                LogGroup::Present { is_exportable: false, .. } => (Name::LogClassNotExportable, NOT_EXPORTABLE),
+                LogGroup::Present { is_exportable: false, .. } => (FindingName::LogClassNotExportable, NOT_EXPORTABLE),
                 LogGroup::Present { .. } => continue,
-                LogGroup::Absent | LogGroup::Gone => (Name::EntryMatchesNothing, "does not exist"),
+                LogGroup::Absent | LogGroup::Gone => (FindingName::EntryMatchesNothing, "does not exist"),
             };
             for entry in best_entries(&self.input.entries, name) {
-                let place = self.place_of(entry);
+                let position = self.position_of(entry);
                 match entry.selector {
-                    Selector::Name(_) => findings.add(finding, name.as_str(), format!("Log group {name} {what}."), self.remove(place)),
-                    Selector::Prefix { .. } => matched.entry(place).or_default().push(name.as_str()),
+                    Selector::Name(_) => {
+                        findings.add(finding, name.as_str(), format!("Log group {name} {what}."), self.remove_command(position))
+                    }
+                    Selector::Prefix { .. } => matched.entry(position).or_default().push(name.as_str()),
                 }
             }
         }
-        for (place, mut names) in matched {
+        for (position, mut names) in matched {
             names.dedup();
-            let what = format!("{} not of the class Standard.", are(&names));
-            let fix = self.edit(place, &format!("(.exclude += {})", json!(names)));
-            findings.add(Name::LogClassNotExportable, self.entries[place].to_string(), what, fix);
+            let what = format!("{} not of the class Standard.", log_groups_are(&names));
+            let fix = self.edit_command(position, &format!("(.exclude += {})", json!(names)));
+            findings.add(FindingName::LogClassNotExportable, self.entries[position].to_string(), what, fix);
         }
     }
 
-    /// One finding for each number of days.
-    fn retentions(&self, groups: &[Group], findings: &mut Findings) {
+    /// Reports each number of days once.
+    fn check_retentions(&self, groups: &[Group], findings: &mut Findings) {
         let mut short: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
         for group in groups {
             if let LogGroup::Present { retention_in_days: Some(days), is_exportable: true, .. } = group.log_group
@@ -170,12 +178,12 @@ impl<'a> List<'a> {
                 short.entry(days).or_default().push(group.place.log_group.as_str());
             }
         }
-        let needed = LONGEST_MONTH + 1 + i32::from(self.input.settle_days.days());
+        let needed = MAX_MONTH_DAYS + 1 + i32::from(self.input.settle_days.days());
         for (days, mut names) in short {
             names.dedup();
             let what = format!(
                 "{} set to a retention of {days} days, and the export of a month reads events of the last {needed} days.",
-                are(&names)
+                log_groups_are(&names)
             );
             let put = |name: &str| format!("aws logs put-retention-policy --log-group-name {name} --retention-in-days {RECOMMENDED_DAYS}");
             let fix = match &names[..] {
@@ -185,49 +193,49 @@ impl<'a> List<'a> {
                     format!("for name in {}; do {}; done", words.join(" "), put("\"$name\""))
                 }
             };
-            findings.add(Name::RetentionLosesEvents, names[0], what, fix);
+            findings.add(FindingName::RetentionLosesEvents, names[0], what, fix);
         }
     }
 
-    /// Log groups whose streams two entries of the same rank match.
-    fn archived_twice(&self, groups: &[Group], findings: &mut Findings) {
+    /// Reports log groups whose log streams are matched by two entries of the same rank.
+    fn check_archived_twice(&self, groups: &[Group], findings: &mut Findings) {
         let mut pairs: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
         for group in groups.chunk_by(|one, other| one.place.log_group == other.place.log_group) {
             let name = &group[0].place.log_group;
             let entries = best_entries(&self.input.entries, name);
             for (index, second) in entries.iter().enumerate() {
                 if let Some(first) = entries[..index].iter().find(|first| share_streams(first, second)) {
-                    pairs.entry((self.place_of(first), self.place_of(second))).or_default().push(name.as_str());
+                    pairs.entry((self.position_of(first), self.position_of(second))).or_default().push(name.as_str());
                 }
             }
         }
         for ((first, second), names) in pairs {
-            let what = format!("{} matched by logGroups[{first}] and logGroups[{second}] alike.", are(&names));
-            findings.add(Name::LogGroupArchivedTwice, self.entries[second].to_string(), what, self.remove(second));
+            let what = format!("{} matched by both logGroups[{first}] and logGroups[{second}].", log_groups_are(&names));
+            findings.add(FindingName::LogGroupArchivedTwice, self.entries[second].to_string(), what, self.remove_command(second));
         }
     }
 
-    /// Destinations that are the same, or one inside the other.
-    fn nesting(&self, groups: &[Group], findings: &mut Findings) {
+    /// Reports a destination inside the destination of another log group.
+    fn check_nested_destinations(&self, groups: &[Group], findings: &mut Findings) {
         let mut sorted: Vec<(String, &Group)> =
             groups.iter().map(|group| (format!("{}/", group.place.destination.as_str()), group)).collect();
         sorted.sort_by(|one, other| one.0.cmp(&other.0));
         let mut outer: Option<&(String, &Group)> = None;
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for inner in &sorted {
             match outer {
                 Some(outer) if inner.0.starts_with(&outer.0) && outer.1.place.log_group != inner.1.place.log_group => {
                     let Some(entry) = best_entries(&self.input.entries, &inner.1.place.log_group).into_iter().find(|entry| {
                         entry.destination_template == inner.1.source.destination_template
-                            && entry.s3_prefix.as_ref().is_none_or(|own| *own == inner.1.source.s3_prefix)
+                            && entry.s3_prefix.as_ref().is_none_or(|prefix| *prefix == inner.1.source.s3_prefix)
                     }) else {
                         continue;
                     };
-                    let index = self.place_of(entry);
-                    if told.contains(&index) {
+                    let index = self.position_of(entry);
+                    if reported.contains(&index) {
                         continue;
                     }
-                    told.push(index);
+                    reported.push(index);
                     let (one, other) = (&outer.1.place, &inner.1.place);
                     let what = format!(
                         "{} is archived to {}, inside {} of {}. The command gives it the archive's own layout.",
@@ -236,8 +244,8 @@ impl<'a> List<'a> {
                         one.destination.as_str(),
                         one.log_group
                     );
-                    let edit = self.edit(index, "del(.destinationPrefix, .s3Prefix)");
-                    findings.add(Name::DestinationsNest, self.entries[index].to_string(), what, edit);
+                    let edit = self.edit_command(index, "del(.destinationPrefix, .s3Prefix)");
+                    findings.add(FindingName::DestinationsNest, self.entries[index].to_string(), what, edit);
                 }
                 Some(outer) if inner.0.starts_with(&outer.0) => {}
                 _ => outer = Some(inner),
@@ -246,14 +254,14 @@ impl<'a> List<'a> {
     }
 }
 
-/// Whether some log stream is in both exports.
+/// Whether a log stream can belong to both entries.
 fn share_streams(one: &Entry, other: &Entry) -> bool {
     let (one, other) = (one.log_stream_name_prefix.as_ref(), other.log_stream_name_prefix.as_ref());
     StreamPrefix::includes(one, other) || StreamPrefix::includes(other, one)
 }
 
-/// The first of many names, and the verb.
-fn are(names: &[&str]) -> String {
+/// The subject and the verb of a sentence. It names two log groups at most.
+fn log_groups_are(names: &[&str]) -> String {
     match names {
         [only] => format!("Log group {only} is"),
         [first, second] => format!("Log groups {first} and {second} are"),

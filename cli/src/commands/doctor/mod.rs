@@ -1,4 +1,4 @@
-//! `doctor`: what keeps the archive from being whole, with the command that mends it. It changes nothing. One file per subject.
+//! `doctor`: finds what keeps the archive from being complete, and prints the command that fixes it. It changes nothing.
 
 mod alarms;
 mod bucket;
@@ -6,7 +6,7 @@ mod bucket_access;
 mod deployment;
 mod finding;
 mod fix;
-mod granted;
+mod grants;
 mod lifecycle;
 mod log_groups;
 mod notification;
@@ -18,45 +18,45 @@ mod template;
 
 use std::fmt::Write;
 
-use crate::{Verdict, arguments::Format, context::Context, failure::Failure, output::note};
+use crate::{ExitStatus, arguments::Format, context::Context, failure::Failure, output::note};
 use bucket_access::BucketAccess;
 use finding::{Finding, Findings, Severity};
 
-pub async fn run(context: &Context) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context) -> Result<ExitStatus, Failure> {
     let stack = context.stack().await?;
     let mut findings = Findings::default();
     let deployment = deployment::Deployment::read(context, &stack, &mut findings).await?;
     let schedule = schedule::check(context, &stack, &deployment, &mut findings).await?;
-    let groups = match &schedule {
-        Some(schedule) => log_groups::check(context, &stack, schedule, &mut findings).await?,
+    let groups = match schedule {
+        Some((schedule, input)) => log_groups::check(context, &stack, &schedule, input, &mut findings).await?,
         None => None,
     };
-    let roles = granted::roles(&deployment);
-    let is_usable = bucket::check(context, &stack, &mut findings).await?;
+    let roles = grants::roles(&deployment);
+    let can_check_bucket = bucket::check(context, &stack, &mut findings).await?;
     let access = BucketAccess { context, stack: &stack, deployment: &deployment, roles: &roles };
-    access.check(is_usable, groups.as_deref(), &mut findings).await?;
+    access.check(can_check_bucket, groups.as_deref(), &mut findings).await?;
     roles::check(context, &roles, &mut findings).await?;
     notification::check(context, &stack, &mut findings).await?;
     slot::check(context, &stack, &mut findings).await?;
     alarms::check(context, &stack, &deployment, &mut findings).await?;
-    let mut found = findings.found;
-    found.sort_by_key(|finding| (finding.severity, finding.name));
+    let mut findings = findings.list;
+    findings.sort_by_key(|finding| (finding.severity, finding.name));
     if context.output.format == Format::Table {
-        for finding in &found {
-            context.output.text(&shown(finding))?;
+        for finding in &findings {
+            context.output.print_text(&format_finding(finding))?;
         }
     } else {
-        context.output.rows(&found, || unreachable!("JSON is asked for"))?;
+        context.output.print_rows(&findings, || unreachable!("the format is not a table"))?;
     }
-    match found.len() {
+    match findings.len() {
         0 => note("No finding."),
         1 => note("1 finding."),
         count => note(format_args!("{count} findings.")),
     }
-    Ok(if found.is_empty() { Verdict::Well } else { Verdict::Finding })
+    Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Finding })
 }
 
-fn shown(finding: &Finding) -> String {
+fn format_finding(finding: &Finding) -> String {
     let severity = match finding.severity {
         Severity::Error => "ERROR",
         Severity::Warning => "WARNING",

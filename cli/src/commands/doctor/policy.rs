@@ -1,31 +1,31 @@
-//! The policy of a bucket or of a key: whether it lets through what the archive needs.
+//! Checks whether the policy of a bucket or key allows the access that the archive needs.
 
 use resource_policy::{Access, Context as Request, Ruling, judge};
 use serde_json::{Value, json};
 
 use super::{
-    finding::{Findings, Name},
+    finding::{FindingName, Findings},
     template::one_or_more,
 };
 use crate::shell::quoted;
 
-/// One access that the archive needs.
 pub struct Need {
     pub action: String,
     pub resource: String,
-    /// Who makes it, and for what.
-    pub by: String,
-    pub is_of_service: bool,
+    /// Who needs the access, for a message.
+    pub caller: String,
+    /// Whether the caller is CloudWatch Logs, and not a role.
+    pub is_service: bool,
     pub request: Request,
 }
 
-/// What has the policy: a bucket by its name, or a key by its ARN.
-pub enum Subject<'a> {
+/// The owner of the policy: a bucket by its name, or a key by its ARN.
+pub enum PolicyOwner<'a> {
     Bucket(&'a str),
     Key(&'a str),
 }
 
-impl Subject<'_> {
+impl PolicyOwner<'_> {
     fn noun(&self) -> &'static str {
         match self {
             Self::Bucket(_) => "bucket policy",
@@ -33,15 +33,15 @@ impl Subject<'_> {
         }
     }
 
-    fn names(&self) -> (Name, Name) {
+    fn names(&self) -> (FindingName, FindingName) {
         match self {
-            Self::Bucket(_) => (Name::BucketPolicyLacksStatement, Name::BucketPolicyDenies),
-            Self::Key(_) => (Name::KeyPolicyLacksStatement, Name::KeyPolicyDenies),
+            Self::Bucket(_) => (FindingName::BucketPolicyLacksStatement, FindingName::BucketPolicyDenies),
+            Self::Key(_) => (FindingName::KeyPolicyLacksStatement, FindingName::KeyPolicyDenies),
         }
     }
 
-    /// The command that puts a policy, which the shell makes of `policy`.
-    fn put(&self, policy: &str) -> String {
+    /// The command that puts a policy. `policy` is a word of the shell.
+    fn put_command(&self, policy: &str) -> String {
         match self {
             Self::Bucket(bucket) => format!("aws s3api put-bucket-policy --bucket {bucket} --policy {policy}"),
             Self::Key(key) => format!("aws kms put-key-policy --key-id {key} --policy-name default --policy {policy}"),
@@ -49,50 +49,55 @@ impl Subject<'_> {
     }
 
     /// The command that edits the policy with jq.
-    fn edit(&self, edit: &str) -> String {
+    fn edit_command(&self, edit: &str) -> String {
         let get = match self {
             Self::Bucket(bucket) => format!("aws s3api get-bucket-policy --bucket {bucket}"),
             Self::Key(key) => format!("aws kms get-key-policy --key-id {key} --policy-name default"),
         };
-        self.put(&format!(r#""$({get} --query Policy --output text | jq -c {})""#, quoted(edit)))
+        self.put_command(&format!(r#""$({get} --query Policy --output text | jq -c {})""#, quoted(edit)))
     }
 
-    /// Takes a statement out. By its value: other commands may have moved it.
-    fn remove(&self, policy: &Value, index: usize, arn: &str) -> String {
-        let statements = list(policy);
+    /// The command that removes a statement, by its value, because other commands may change its position.
+    fn remove_command(&self, policy: &Value, index: usize, arn: &str) -> String {
+        let statements = statements_of(policy);
         match (&statements[..], self) {
-            // S3 and KMS refuse a policy without a statement. A key without a policy is nobody's, so it gets the default of KMS.
+            // S3 and KMS refuse a policy without a statement. A bucket needs no policy. A key gets the default policy of KMS.
             ([_], Self::Bucket(bucket)) => format!("aws s3api delete-bucket-policy --bucket {bucket}"),
             ([_], Self::Key(_)) => {
                 let [partition, account] = [1, 4].map(|part| arn.split(':').nth(part).unwrap_or_default());
                 let root = format!("arn:{partition}:iam::{account}:root");
                 let statement = json!({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"});
-                self.edit(&format!(".Statement = [{statement}]"))
+                self.edit_command(&format!(".Statement = [{statement}]"))
             }
-            _ => self.edit(&format!(".Statement |= map(select(. != {}))", statements.get(index).unwrap_or(&Value::Null))),
+            _ => self.edit_command(&format!(".Statement |= map(select(. != {}))", statements.get(index).unwrap_or(&Value::Null))),
         }
     }
 
-    /// Adds a statement; one of the same Sid, of which a policy has one only, goes.
-    fn add(&self, statement: &Value) -> String {
-        self.edit(&format!(".Statement = ([.Statement] | flatten | map(select(.Sid != {}))) + [{statement}]", statement["Sid"]))
+    /// The command that adds a statement. It replaces a statement with the same Sid, which must be unique.
+    fn add_command(&self, statement: &Value) -> String {
+        self.edit_command(&format!(".Statement = ([.Statement] | flatten | map(select(.Sid != {}))) + [{statement}]", statement["Sid"]))
     }
 }
 
-fn list(policy: &Value) -> Vec<Value> {
+fn statements_of(policy: &Value) -> Vec<Value> {
     match &policy["Statement"] {
         Value::Array(statements) => statements.clone(),
         single => vec![single.clone()],
     }
 }
 
-/// `expected`: the statements that the stack's templates have for the policy. `text`: `None`, if there is no policy.
-pub fn check(subject: &Subject, arn: &str, text: Option<&str>, expected: &[Value], needs: &[Need], findings: &mut Findings) {
-    let (noun, (lacks, denies)) = (subject.noun(), subject.names());
+/// `expected`: the statements of the stack's templates. `text`: the policy, or `None` without a policy.
+pub fn check(owner: &PolicyOwner, arn: &str, text: Option<&str>, expected: &[Value], needs: &[Need], findings: &mut Findings) {
+    let (noun, (lacks, denies)) = (owner.noun(), owner.names());
     let Some(text) = text else {
         if !expected.is_empty() {
             let what = format!("There is no {noun}, so CloudWatch Logs may not write here.");
-            findings.add(lacks, arn, what, subject.put(&quoted(&json!({"Version": "2012-10-17", "Statement": expected}).to_string())));
+            findings.add(
+                lacks,
+                arn,
+                what,
+                owner.put_command(&quoted(&json!({"Version": "2012-10-17", "Statement": expected}).to_string())),
+            );
         }
         return;
     };
@@ -107,24 +112,24 @@ pub fn check(subject: &Subject, arn: &str, text: Option<&str>, expected: &[Value
             Ruling::Denied { index, sid } => {
                 denied.push(index);
                 let statement = sid.map_or_else(|| format!("Statement {}", index + 1), |sid| format!("The statement {sid:?}"));
-                let what = format!("{statement} of the {noun} denies {} to {}.", need.action, need.by);
-                findings.add(denies, arn, what, subject.remove(&policy, index, arn));
+                let what = format!("{statement} of the {noun} denies {} to {}.", need.action, need.caller);
+                findings.add(denies, arn, what, owner.remove_command(&policy, index, arn));
             }
         }
     }
     for statement in expected {
         let allows = one_or_more(&statement["Action"]);
-        let is_of_service = statement["Principal"]["Service"].is_string();
-        let lacking: Vec<&&Need> =
-            lacking.iter().filter(|need| need.is_of_service == is_of_service && allows.contains(&need.action)).collect();
+        let is_service = statement["Principal"]["Service"].is_string();
+        let lacking: Vec<&&Need> = lacking.iter().filter(|need| need.is_service == is_service && allows.contains(&need.action)).collect();
         if let Some(first) = lacking.first() {
-            let mut actions: Vec<&str> = lacking.iter().filter(|need| need.by == first.by).map(|need| need.action.as_str()).collect();
+            let mut actions: Vec<&str> =
+                lacking.iter().filter(|need| need.caller == first.caller).map(|need| need.action.as_str()).collect();
             actions.dedup();
             findings.add(
                 lacks,
                 arn,
-                format!("The {noun} does not allow {} to {}.", actions.join(" and "), first.by),
-                subject.add(statement),
+                format!("The {noun} does not allow {} to {}.", actions.join(" and "), first.caller),
+                owner.add_command(statement),
             );
         }
     }

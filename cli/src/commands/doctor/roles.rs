@@ -1,22 +1,22 @@
-//! The roles: whether they exist, may be taken, and allow what the templates give them.
+//! Checks the roles: whether they exist, trust their service, and have the permissions of the templates.
 //!
-//! IAM itself is asked (SimulatePrincipalPolicy), because only it knows everything that counts: the role's own and attached
-//! policies, its permissions boundary, the organization's. What is asked for is each action of the templates' own statements.
+//! IAM simulates each action of the templates' statements (SimulatePrincipalPolicy). Only IAM knows all policies that apply: the role's own
+//! and attached policies, its permissions boundary, and the organization's policies.
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType, Role as Found};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType, Role as IamRole};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{
-    finding::{Asked, Call, Findings, Name},
-    granted::{Grant, Policy, Role},
+    finding::{Answer, Call, FindingName, Findings},
+    grants::{Grant, Policy, Role},
     template::one_or_more,
 };
 use crate::{context::Context, failure::Failure, shell::quoted};
 
 /// IAM allows some ten simulations a second.
-const AT_ONCE: usize = 4;
+const CONCURRENCY: usize = 4;
 
 pub async fn check(context: &Context, roles: &[Role], findings: &mut Findings) -> Result<(), Failure> {
     for role in roles {
@@ -28,74 +28,75 @@ pub async fn check(context: &Context, roles: &[Role], findings: &mut Findings) -
 async fn check_role(context: &Context, role: &Role, findings: &mut Findings) -> Result<(), Failure> {
     let Role { name, arn, properties, policies } = role;
     let call = Call { operation: "GetRole", action: "iam:GetRole", resource: arn, absent: &["NoSuchEntity"] };
-    let Some(answer) = findings.ask(call, context.iam().get_role().role_name(name).send().await)?.or_absent() else { return Ok(()) };
+    let Some(answer) = findings.answer_of(call, context.iam().get_role().role_name(name).send().await)?.unless_refused() else {
+        return Ok(());
+    };
     let trust = &properties["AssumeRolePolicyDocument"];
     let Some(found) = answer.and_then(|answer| answer.role) else {
-        findings.add(Name::RoleNotFound, arn, "The role does not exist.", create(role));
+        findings.add(FindingName::RoleNotFound, arn, "The role does not exist.", create_command(role));
         return Ok(());
     };
     let services = |document: &Value| -> Vec<String> {
         let statements = document["Statement"].as_array().into_iter().flatten().filter(|statement| statement["Effect"] == "Allow");
         statements.flat_map(|statement| one_or_more(&statement["Principal"]["Service"])).collect()
     };
-    let trusted = services(&document_of(found.assume_role_policy_document().unwrap_or_default()));
+    let trusted = services(&parse_document(found.assume_role_policy_document().unwrap_or_default()));
     if let Some(service) = services(trust).into_iter().find(|service| !trusted.contains(service)) {
         let fix = format!("aws iam update-assume-role-policy --role-name {name} --policy-document {}", quoted(&trust.to_string()));
-        findings.add(Name::RoleNotTrusted, arn, format!("The role does not trust {service}."), fix);
+        findings.add(FindingName::RoleNotTrusted, arn, format!("The role does not trust {service}."), fix);
     }
     for policy in policies {
         let Some(refused) = simulate(context, arn, policy, findings).await? else { return Ok(()) };
-        let by = |why: Why| -> Vec<&Refused> { refused.iter().filter(|refused| refused.why == why).collect() };
-        let lacking = by(Why::Lacks);
+        let by = |why: RefusalReason| -> Vec<&RefusedAction> { refused.iter().filter(|refused| refused.why == why).collect() };
+        let lacking = by(RefusalReason::NotAllowed);
         if !lacking.is_empty() {
-            let what = format!("The role does not allow what its policy {} should: {}.", policy.name, listed(&lacking));
-            findings.add(Name::RoleLacksPermission, arn, what, put_policy(name, policy));
+            let what = format!("The role does not allow what its policy {} should: {}.", policy.name, format_actions(&lacking));
+            findings.add(FindingName::RoleLacksPermission, arn, what, put_policy_command(name, policy));
         }
-        limited(&found, arn, &refused, findings);
-        if let Some(first) = by(Why::Denied).first() {
-            denied(context, role, first, findings).await?;
+        check_limits(&found, arn, &refused, findings);
+        if let Some(first) = by(RefusalReason::Denied).first() {
+            report_denied(context, role, first, findings).await?;
         }
     }
     Ok(())
 }
 
-fn create(Role { name, properties, policies, .. }: &Role) -> String {
+fn create_command(Role { name, properties, policies, .. }: &Role) -> String {
     let path = properties["Path"].as_str().unwrap_or("/");
     let boundary = properties["PermissionsBoundary"].as_str().map_or_else(String::new, |arn| format!(" --permissions-boundary {arn}"));
     let trust = quoted(&properties["AssumeRolePolicyDocument"].to_string());
     let create = format!("aws iam create-role --role-name {name} --path {path}{boundary} --assume-role-policy-document {trust}");
-    policies.iter().fold(create, |fix, policy| format!("{fix} && {}", put_policy(name, policy)))
+    policies.iter().fold(create, |fix, policy| format!("{fix} && {}", put_policy_command(name, policy)))
 }
 
-fn put_policy(role: &str, Policy { name, document }: &Policy) -> String {
+fn put_policy_command(role: &str, Policy { name, document }: &Policy) -> String {
     format!("aws iam put-role-policy --role-name {role} --policy-name {name} --policy-document {}", quoted(&document.to_string()))
 }
 
-/// IAM gives documents percent-encoded.
-fn document_of(text: &str) -> Value {
+/// IAM returns percent-encoded documents.
+fn parse_document(text: &str) -> Value {
     serde_json::from_str(&percent_decode_str(text).decode_utf8_lossy()).unwrap_or_default()
 }
 
-/// An action that IAM would refuse.
-struct Refused {
+struct RefusedAction {
     action: String,
     resource: String,
-    why: Why,
+    why: RefusalReason,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// No policy of the role allows it.
-    Lacks,
+enum RefusalReason {
+    /// No policy of the role allows the action.
+    NotAllowed,
     Denied,
-    /// The permissions boundary does not allow it, or denies it, whatever the role's policies say.
+    /// The permissions boundary does not allow the action, or denies it. The role's policies do not matter.
     Boundary,
-    /// The same, of the organization's policies.
+    /// The same for the organization's policies.
     Organization,
 }
 
-impl Why {
-    /// `None`: IAM allows it.
+impl RefusalReason {
+    /// `None`: IAM allows the action.
     fn of(result: &EvaluationResult) -> Option<Self> {
         let is_limited = |allowed: Option<bool>| allowed == Some(false);
         Some(match result.eval_decision() {
@@ -105,19 +106,19 @@ impl Why {
             }
             _ if is_limited(result.organizations_decision_detail().map(|detail| detail.allowed_by_organizations())) => Self::Organization,
             PolicyEvaluationDecisionType::ExplicitDeny => Self::Denied,
-            _ => Self::Lacks,
+            _ => Self::NotAllowed,
         })
     }
 }
 
-fn listed(refused: &[&Refused]) -> String {
-    let texts: Vec<String> = refused.iter().map(|Refused { action, resource, .. }| format!("{action} on {resource}")).collect();
+fn format_actions(refused: &[&RefusedAction]) -> String {
+    let texts: Vec<String> = refused.iter().map(|RefusedAction { action, resource, .. }| format!("{action} on {resource}")).collect();
     texts.join(", ")
 }
 
-/// The statement that allows all of these.
-fn statement(refused: &[&Refused]) -> Value {
-    let distinct = |of: fn(&Refused) -> &String| {
+/// The statement that allows these actions.
+fn allow_statement(refused: &[&RefusedAction]) -> Value {
+    let distinct = |of: fn(&RefusedAction) -> &String| {
         let mut texts: Vec<&String> = refused.iter().map(|refused| of(refused)).collect();
         texts.sort_unstable();
         texts.dedup();
@@ -126,28 +127,29 @@ fn statement(refused: &[&Refused]) -> Value {
     json!({"Effect": "Allow", "Action": distinct(|refused| &refused.action), "Resource": distinct(|refused| &refused.resource)})
 }
 
-/// What the permissions boundary or the organization does not allow.
-fn limited(found: &Found, arn: &str, refused: &[Refused], findings: &mut Findings) {
-    let by = |why: Why| -> Vec<&Refused> { refused.iter().filter(|refused| refused.why == why).collect() };
-    let organization = by(Why::Organization);
+/// Reports actions that the permissions boundary or the organization does not allow.
+fn check_limits(found: &IamRole, arn: &str, refused: &[RefusedAction], findings: &mut Findings) {
+    let by = |why: RefusalReason| -> Vec<&RefusedAction> { refused.iter().filter(|refused| refused.why == why).collect() };
+    let organization = by(RefusalReason::Organization);
     if !organization.is_empty() {
-        let what = format!("The organization's policies do not allow {}. Their administrator has to allow it.", listed(&organization));
-        findings.add(Name::RoleLimited, arn, what, statement(&organization).to_string());
+        let what =
+            format!("The organization's policies do not allow {}. Their administrator has to allow it.", format_actions(&organization));
+        findings.add(FindingName::RoleLimited, arn, what, allow_statement(&organization).to_string());
     }
-    let lacking = by(Why::Boundary);
+    let lacking = by(RefusalReason::Boundary);
     if !lacking.is_empty() {
         let boundary = found.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()).unwrap_or_default();
-        let what = format!("The role's permissions boundary {boundary} does not allow {}.", listed(&lacking));
-        let add = quoted(&format!(".Statement = ([.Statement] | flatten) + [{}]", statement(&lacking)));
+        let what = format!("The role's permissions boundary {boundary} does not allow {}.", format_actions(&lacking));
+        let add = quoted(&format!(".Statement = ([.Statement] | flatten) + [{}]", allow_statement(&lacking)));
         let fix = format!(
             r#"aws iam create-policy-version --set-as-default --policy-arn {boundary} --policy-document "$(aws iam get-policy-version --policy-arn {boundary} --version-id "$(aws iam get-policy --policy-arn {boundary} --query Policy.DefaultVersionId --output text)" --query PolicyVersion.Document --output json | jq -c {add})""#
         );
-        findings.add(Name::RoleLimited, arn, what, fix);
+        findings.add(FindingName::RoleLimited, arn, what, fix);
     }
 }
 
-/// What IAM would refuse of what a policy grants. `None`: nobody may ask.
-async fn simulate(context: &Context, role: &str, policy: &Policy, findings: &mut Findings) -> Result<Option<Vec<Refused>>, Failure> {
+/// The actions of a policy that IAM would refuse. `None`: the operator lacks the permission to simulate.
+async fn simulate(context: &Context, role: &str, policy: &Policy, findings: &mut Findings) -> Result<Option<Vec<RefusedAction>>, Failure> {
     let client = &context.iam();
     let ask = |grant: Grant| {
         let entries: Vec<ContextEntry> = (grant.conditions.as_object().into_iter().flatten())
@@ -165,49 +167,49 @@ async fn simulate(context: &Context, role: &str, policy: &Policy, findings: &mut
             Ok((grant.resource, results))
         }
     };
-    let answers: Result<Vec<_>, _> = stream::iter(policy.grants().map(ask)).buffered(AT_ONCE).try_collect().await;
+    let answers: Result<Vec<_>, _> = stream::iter(policy.grants().map(ask)).buffered(CONCURRENCY).try_collect().await;
     let call = Call { operation: "SimulatePrincipalPolicy", action: "iam:SimulatePrincipalPolicy", resource: role, absent: &[] };
-    let Some(answers) = findings.ask(call, answers)?.known() else { return Ok(None) };
+    let Some(answers) = findings.answer_of(call, answers)?.found() else { return Ok(None) };
     let refused = answers.into_iter().flat_map(|(resource, results)| {
-        let refused = results.into_iter().filter_map(|result| Some((Why::of(&result)?, result)));
-        refused.map(move |(why, result)| Refused { action: result.eval_action_name, resource: resource.clone(), why })
+        let refused = results.into_iter().filter_map(|result| Some((RefusalReason::of(&result)?, result)));
+        refused.map(move |(why, result)| RefusedAction { action: result.eval_action_name, resource: resource.clone(), why })
     });
     Ok(Some(refused.collect()))
 }
 
-/// Finds the inline policy whose statement denies, to name it.
-async fn denied(context: &Context, role: &Role, refused: &Refused, findings: &mut Findings) -> Result<(), Failure> {
-    let Role { name: role, arn, policies: own, .. } = role;
-    let Refused { action, resource, .. } = refused;
+/// Reports a denied action with the inline policy that denies it.
+async fn report_denied(context: &Context, role: &Role, refused: &RefusedAction, findings: &mut Findings) -> Result<(), Failure> {
+    let Role { name: role, arn, policies: expected, .. } = role;
+    let RefusedAction { action, resource, .. } = refused;
     let client = context.iam();
     let call = Call { operation: "ListRolePolicies", action: "iam:ListRolePolicies", resource: arn, absent: &[] };
     let listed: Result<Vec<String>, _> = client.list_role_policies().role_name(role).into_paginator().items().send().collect().await;
-    let Some(listed) = findings.ask(call, listed)?.known() else { return Ok(()) };
+    let Some(listed) = findings.answer_of(call, listed)?.found() else { return Ok(()) };
     for name in &listed {
         let call = Call { operation: "GetRolePolicy", action: "iam:GetRolePolicy", resource: arn, absent: &[] };
-        let asked = findings.ask(call, client.get_role_policy().role_name(role).policy_name(name).send().await)?;
-        let Asked::Is(policy) = asked else { return Ok(()) };
-        let document = document_of(policy.policy_document());
+        let answer = findings.answer_of(call, client.get_role_policy().role_name(role).policy_name(name).send().await)?;
+        let Answer::Found(policy) = answer else { return Ok(()) };
+        let document = parse_document(policy.policy_document());
         let statements = document["Statement"].as_array().cloned().unwrap_or_else(|| vec![document["Statement"].clone()]);
         let covers = |pattern: &String| resource_policy::wildcard(&pattern.to_lowercase(), &action.to_lowercase());
         let denies = |statement: &&Value| statement["Effect"] == "Deny" && one_or_more(&statement["Action"]).iter().any(covers);
         if let Some(statement) = statements.iter().find(denies) {
             let sid = statement["Sid"].as_str().map_or(String::new(), |sid| format!(" {sid:?}"));
             let what = format!("The statement{sid} of the role's policy {name} denies {action} on {resource}.");
-            let fix = match own.iter().find(|own| own.name == *name) {
-                Some(policy) => put_policy(role, policy),
+            let fix = match expected.iter().find(|policy| policy.name == *name) {
+                Some(policy) => put_policy_command(role, policy),
                 None => format!("aws iam delete-role-policy --role-name {role} --policy-name {name}"),
             };
-            if !findings.found.iter().any(|finding| finding.name == Name::RoleDenied && finding.fix == fix) {
-                findings.add(Name::RoleDenied, arn, what, fix);
+            if !findings.list.iter().any(|finding| finding.name == FindingName::RoleDenied && finding.fix == fix) {
+                findings.add(FindingName::RoleDenied, arn, what, fix);
             }
             return Ok(());
         }
     }
     let what = format!(
-        "A policy that is attached to the role denies {action} on {resource}. Its owner has to take the Deny out, and to allow the statement."
+        "A policy that is attached to the role denies {action} on {resource}. Its owner has to remove the Deny, and to allow the statement."
     );
-    findings.add(Name::RoleDenied, arn, what, statement(&[refused]).to_string());
+    findings.add(FindingName::RoleDenied, arn, what, allow_statement(&[refused]).to_string());
     Ok(())
 }
 
@@ -218,24 +220,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_what_refuses() {
+    fn the_reason_of_a_refusal_is_found() {
         use PolicyEvaluationDecisionType::{Allowed, ExplicitDeny, ImplicitDeny};
         let boundary = |allows| PermissionsBoundaryDecisionDetail::builder().allowed_by_permissions_boundary(allows).build();
         let organization = |allows| OrganizationsDecisionDetail::builder().allowed_by_organizations(allows).build();
         for (decision, by_boundary, by_organization, expected) in [
             (Allowed, Some(true), Some(true), None),
-            (ImplicitDeny, None, None, Some(Why::Lacks)),
-            (ImplicitDeny, Some(true), Some(true), Some(Why::Lacks)),
-            (ImplicitDeny, Some(false), Some(true), Some(Why::Boundary)),
-            (ImplicitDeny, Some(true), Some(false), Some(Why::Organization)),
-            (ExplicitDeny, Some(true), None, Some(Why::Denied)),
-            (ExplicitDeny, Some(false), None, Some(Why::Boundary)),
-            (ExplicitDeny, None, Some(false), Some(Why::Organization)),
+            (ImplicitDeny, None, None, Some(RefusalReason::NotAllowed)),
+            (ImplicitDeny, Some(true), Some(true), Some(RefusalReason::NotAllowed)),
+            (ImplicitDeny, Some(false), Some(true), Some(RefusalReason::Boundary)),
+            (ImplicitDeny, Some(true), Some(false), Some(RefusalReason::Organization)),
+            (ExplicitDeny, Some(true), None, Some(RefusalReason::Denied)),
+            (ExplicitDeny, Some(false), None, Some(RefusalReason::Boundary)),
+            (ExplicitDeny, None, Some(false), Some(RefusalReason::Organization)),
         ] {
             let result = EvaluationResult::builder().eval_action_name("sns:Publish").eval_decision(decision.clone());
             let result = result.set_permissions_boundary_decision_detail(by_boundary.map(boundary));
             let result = result.set_organizations_decision_detail(by_organization.map(organization)).build().expect("a result");
-            assert_eq!(Why::of(&result), expected, "{decision:?} {by_boundary:?} {by_organization:?}");
+            assert_eq!(RefusalReason::of(&result), expected, "{decision:?} {by_boundary:?} {by_organization:?}");
         }
     }
 }

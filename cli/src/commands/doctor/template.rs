@@ -1,5 +1,4 @@
-//! The templates that the stack was made of: what `doctor` compares a deployment with, and takes its fixes from. So the tool and the
-//! stack cannot disagree on a policy or an alarm.
+//! Evaluates the stack's templates. `doctor` compares the deployment with them, and its fixes contain their policies and alarms.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +10,13 @@ pub const MONITORING: &str = include_str!("../../../../infra/monitoring.yaml");
 pub const FUNCTIONS: &str = include_str!("../../../../infra/functions.yaml");
 pub const ROOT: &str = include_str!("../../../../infra/template.yaml");
 
-/// What `doctor` compares with the stack.
-const COMPARED: [&str; 5] =
+/// The resource types that `doctor` compares with the deployment.
+const COMPARED_TYPES: [&str; 5] =
     ["AWS::CloudWatch::Alarm", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::S3::BucketPolicy", "AWS::Scheduler::Schedule"];
 
 pub struct Template {
     document: Value,
-    /// Parameters, pseudo parameters, and what `Ref` and `Fn::GetAtt` give for resources.
+    /// The values of parameters, pseudo parameters, and of `Ref` and `Fn::GetAtt` for resources.
     pub values: BTreeMap<String, String>,
 }
 
@@ -27,30 +26,31 @@ impl Template {
     }
 
     /// The resources of a type whose conditions hold.
-    pub fn resources(&self, kind: &str) -> Vec<&str> {
-        let made = |resource: &Value| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true));
-        self.all().filter(|(_, resource)| resource["Type"] == kind && made(resource)).map(|(name, _)| name).collect()
+    pub fn resources(&self, resource_type: &str) -> Vec<&str> {
+        let exists = |resource: &Value| resource.get("Condition").is_none_or(|condition| self.condition(condition) == Some(true));
+        self.all_resources().filter(|(_, resource)| resource["Type"] == resource_type && exists(resource)).map(|(name, _)| name).collect()
     }
 
-    fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
+    fn all_resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.document["Resources"].as_mapping().expect("a template has resources");
         all.iter().filter_map(|(name, resource)| Some((name.as_str()?, resource)))
     }
 
-    /// What cannot be compared, because the deployed stack has not what it needs.
-    pub fn not_compared(&self) -> Vec<&str> {
-        let is_known = |name: &str, resource: &Value| match resource.get("Condition").map(|condition| self.condition(condition)) {
+    /// The resources that cannot be compared, because the deployed stack lacks a value that they need.
+    pub fn unresolved(&self) -> Vec<&str> {
+        let is_resolved = |name: &str, resource: &Value| match resource.get("Condition").map(|condition| self.condition(condition)) {
             Some(Some(false)) => true,
             Some(None) => false,
             Some(Some(true)) | None => {
                 self.properties(name).is_some() && (resource["Type"] != "AWS::IAM::Role" || self.values.contains_key(name))
             }
         };
-        let compared = self.all().filter(|(_, resource)| COMPARED.iter().any(|kind| resource["Type"] == *kind));
-        compared.filter(|(name, resource)| !is_known(name, resource)).map(|(name, _)| name).collect()
+        let compared =
+            self.all_resources().filter(|(_, resource)| COMPARED_TYPES.iter().any(|resource_type| resource["Type"] == *resource_type));
+        compared.filter(|(name, resource)| !is_resolved(name, resource)).map(|(name, _)| name).collect()
     }
 
-    /// The properties of a resource. `None`: they need a value that the deployed stack has not.
+    /// The properties of a resource. `None`: the deployed stack lacks a value that they need.
     pub fn properties(&self, resource: &str) -> Option<Json> {
         self.json(&self.document["Resources"][resource]["Properties"])
     }
@@ -71,25 +71,25 @@ impl Template {
         Some(match value {
             Value::Mapping(mapping) => {
                 let mut object = serde_json::Map::new();
-                for (key, value) in mapping.iter().filter(|(_, value)| !self.is_left_out(value)) {
+                for (key, value) in mapping.iter().filter(|(_, value)| !self.is_no_value(value)) {
                     object.insert(key.as_str()?.to_owned(), self.json(value)?);
                 }
                 object.into()
             }
             Value::Sequence(items) => {
-                Json::Array(items.iter().filter(|item| !self.is_left_out(item)).map(|item| self.json(item)).collect::<Option<_>>()?)
+                Json::Array(items.iter().filter(|item| !self.is_no_value(item)).map(|item| self.json(item)).collect::<Option<_>>()?)
             }
-            Value::Tagged(tagged) => return self.called(tagged),
+            Value::Tagged(tagged) => return self.call(tagged),
             other => serde_json::to_value(other).ok()?,
         })
     }
 
-    /// `AWS::NoValue`, perhaps behind a condition.
-    fn is_left_out(&self, value: &Value) -> bool {
+    /// Whether a value is `AWS::NoValue`, directly or through `Fn::If`.
+    fn is_no_value(&self, value: &Value) -> bool {
         let Value::Tagged(tagged) = value else { return false };
         match (tagged.tag.to_string().as_str(), &tagged.value) {
             ("!Ref", name) => name == "AWS::NoValue",
-            ("!If", arguments) => self.branch(arguments).is_some_and(|value| self.is_left_out(value)),
+            ("!If", arguments) => self.branch(arguments).is_some_and(|value| self.is_no_value(value)),
             _ => false,
         }
     }
@@ -98,12 +98,13 @@ impl Template {
         Some(&arguments[if self.condition(&arguments[0])? { 1 } else { 2 }])
     }
 
-    fn called(&self, function: &TaggedValue) -> Option<Json> {
+    /// Evaluates an intrinsic function.
+    fn call(&self, function: &TaggedValue) -> Option<Json> {
         let argument = &function.value;
         Some(match function.tag.to_string().trim_start_matches('!') {
             "Ref" | "GetAtt" => self.values.get(argument.as_str()?)?.clone().into(),
-            "Sub" if argument.is_string() => self.substituted(argument.as_str()?, &Value::Null)?.into(),
-            "Sub" => self.substituted(argument[0].as_str()?, &argument[1])?.into(),
+            "Sub" if argument.is_string() => self.substitute(argument.as_str()?, &Value::Null)?.into(),
+            "Sub" => self.substitute(argument[0].as_str()?, &argument[1])?.into(),
             "If" => return self.json(self.branch(argument)?),
             "Join" => {
                 let parts = self.json(&argument[1])?;
@@ -114,8 +115,8 @@ impl Template {
             "Select" => self.json(&argument[1])?.get(usize::try_from(argument[0].as_u64()?).ok()?)?.clone(),
             "Equals" => (self.json(&argument[0])? == self.json(&argument[1])?).into(),
             "Not" => (self.json(&argument[0])? == false).into(),
-            "And" => argument.as_sequence()?.iter().all(|one| self.json(one) == Some(true.into())).into(),
-            "Or" => argument.as_sequence()?.iter().any(|one| self.json(one) == Some(true.into())).into(),
+            "And" => argument.as_sequence()?.iter().all(|item| self.json(item) == Some(true.into())).into(),
+            "Or" => argument.as_sequence()?.iter().any(|item| self.json(item) == Some(true.into())).into(),
             "Condition" => self.condition(argument)?.into(),
             _ => return None,
         })
@@ -125,19 +126,19 @@ impl Template {
         self.json(&self.document["Conditions"][name.as_str()?])?.as_bool()
     }
 
-    fn substituted(&self, text: &str, own: &Value) -> Option<String> {
+    fn substitute(&self, text: &str, local_values: &Value) -> Option<String> {
         let mut parts = text.split("${");
         let mut result = parts.next()?.to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}')?;
-            result += &own.get(name).map_or_else(|| self.values.get(name).cloned(), |value| self.text(value))?;
+            result += &local_values.get(name).map_or_else(|| self.values.get(name).cloned(), |value| self.text(value))?;
             result += rest;
         }
         Some(result)
     }
 }
 
-/// A text or a list of texts, as policies have them.
+/// The texts of a policy's element, which can be a text or a list.
 pub fn one_or_more(value: &Json) -> Vec<String> {
     let values = value.as_array().map_or_else(|| vec![value], |values| values.iter().collect());
     values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
@@ -148,13 +149,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_stack_lacks_is_named() {
+    fn a_resource_without_its_values_is_unresolved() {
         let values = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
         let parameters = ["ArchiveStackName", "StateMachineArn", "DeadLetterQueueName", "NotificationTopicArn", "Schedule", "Monitoring"];
-        assert_eq!(Template::new(MONITORING, values(&parameters)).not_compared(), [""; 0]);
-        // A parameter of a resource, and one of a condition.
+        assert_eq!(Template::new(MONITORING, values(&parameters)).unresolved(), [""; 0]);
+        // The first alarm lacks a parameter of a condition, and the second one a parameter of a property.
         assert_eq!(
-            Template::new(MONITORING, values(&["ArchiveStackName", "StateMachineArn", "NotificationTopicArn"])).not_compared(),
+            Template::new(MONITORING, values(&["ArchiveStackName", "StateMachineArn", "NotificationTopicArn"])).unresolved(),
             ["NoRunEndedAlarm", "StartFailedAlarm"]
         );
         let parameters = ["AWS::StackName", "Schedule", "TimeZone", "SettleDays", "Compact", "LogGroups"];
@@ -162,9 +163,9 @@ mod tests {
         let template = Template::new(ROOT, values(&[&parameters[..], &resources].concat()));
         assert!(template.properties("ExportLogsSchedule").is_some());
         assert_eq!(
-            template.not_compared(),
+            template.unresolved(),
             ["ExportLogsStateMachineRole", "ExportLogsDistributedMapPolicy", "ExportLogsScheduleRole"],
-            "the roles themselves are not in the stack"
+            "the stack lacks the roles themselves"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where an ad hoc export may land: in the archive's bucket, and nowhere near the archive's own objects.
+//! The prefix of an ad hoc export: in the archive's bucket, and apart from the archive's objects.
 
 use export_core::{Prefix, entry::Entry, input::RunInput, place::Stack};
 use wildmatch::WildMatch;
@@ -6,56 +6,55 @@ use wildmatch::WildMatch;
 use crate::failure::Failure;
 
 /// The archive's folders below its prefix. `log_group=*`: the exported objects.
-const OWN: [&str; 5] = ["manifests", "missing", "runs", "parquet", "log_group=*"];
+const ARCHIVE_FOLDERS: [&str; 5] = ["manifests", "missing", "runs", "parquet", "log_group=*"];
 
-/// Slashes at the ends, and doubled ones, mean nothing.
-pub fn read(text: &str, stack: &Stack, input: &RunInput) -> Result<Prefix, Failure> {
+/// Parses a prefix. It ignores leading, trailing and double slashes.
+pub fn parse(text: &str, stack: &Stack, input: &RunInput) -> Result<Prefix, Failure> {
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     let prefix = Prefix::parse(&parts.join("/")).map_err(|fix| Failure::Usage(format!("--prefix is {text:?}: {fix}")))?;
     if parts.is_empty() {
         return Err(Failure::Usage(format!("--prefix is {text:?}: give a folder for the export, such as adhoc/web")));
     }
-    let own = own(stack, input).into_iter().find(|own| overlaps(&parts, own));
-    match own {
+    match archive_paths(stack, input).into_iter().find(|path| overlaps(&parts, path)) {
         None => Ok(prefix),
-        Some(own) => Err(Failure::Usage(format!(
-            "--prefix is {text:?}, where the archive's own objects lie or can lie ({}): give another folder, such as adhoc/web",
-            own.join("/")
+        Some(path) => Err(Failure::Usage(format!(
+            "--prefix is {text:?}, which overlaps the archive's objects ({}): give another folder, such as adhoc/web",
+            path.join("/")
         ))),
     }
 }
 
-/// What runs write, each as the parts of a key, with `*` for what differs.
-fn own(stack: &Stack, input: &RunInput) -> Vec<Vec<String>> {
-    let mut own = below(&stack.s3_prefix);
-    own.extend(below(&input.s3_prefix));
+/// The paths of the archive's objects, each as parts of a key, with wildcards for the variable parts.
+fn archive_paths(stack: &Stack, input: &RunInput) -> Vec<Vec<String>> {
+    let mut paths = below(&stack.s3_prefix);
+    paths.extend(below(&input.s3_prefix));
     for Entry { s3_prefix, destination_template, .. } in &input.entries {
         let s3_prefix = s3_prefix.as_ref().unwrap_or(&input.s3_prefix);
-        own.extend(below(s3_prefix));
+        paths.extend(below(s3_prefix));
         let template = destination_template.clone().map(String::from);
-        own.extend(template.map(|template| parts(&template.replace("{s3Prefix}", s3_prefix.as_str()))));
+        paths.extend(template.map(|template| path_parts(&template.replace("{s3Prefix}", s3_prefix.as_str()))));
     }
-    own
+    paths
 }
 
-/// All of a prefix; at the root of the bucket, only the archive's folders.
+/// The whole prefix. At the root of the bucket, only the archive's folders.
 fn below(prefix: &Prefix) -> Vec<Vec<String>> {
     match prefix.as_str() {
-        "" => OWN.map(|folder| vec![folder.to_owned()]).into(),
-        prefix => vec![parts(prefix)],
+        "" => ARCHIVE_FOLDERS.map(|folder| vec![folder.to_owned()]).into(),
+        prefix => vec![path_parts(prefix)],
     }
 }
 
-/// A log group's name has slashes of its own: what comes behind it can be anything.
-fn parts(template: &str) -> Vec<String> {
+/// The parts of a template. A log group's name contains slashes, so everything after it is a wildcard.
+fn path_parts(template: &str) -> Vec<String> {
     let template = template.split_once("{logGroup}").map_or_else(|| template.to_owned(), |(before, _)| format!("{before}*"));
     let template = template.replace("{year}", "????").replace("{month}", "??");
     template.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// One lies in the other, or they are the same.
-fn overlaps(prefix: &[&str], own: &[String]) -> bool {
-    prefix.iter().zip(own).all(|(part, own)| WildMatch::new(own).matches(part))
+/// Whether one is a folder of the other, or they are equal.
+fn overlaps(prefix: &[&str], path: &[String]) -> bool {
+    prefix.iter().zip(path).all(|(part, path)| WildMatch::new(path).matches(part))
 }
 
 #[cfg(test)]
@@ -65,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn read_in(s3_prefix: &str, text: &str) -> Result<String, String> {
+    fn parse_in(s3_prefix: &str, text: &str) -> Result<String, String> {
         let stack = Stack {
             account: "111122223333".to_owned(),
             region: "ap-northeast-1".to_owned(),
@@ -82,27 +81,27 @@ mod tests {
             {"logGroupNamePrefix": "/d/", "destinationPrefix": "by/g={logGroup}/{year}/{month}"},
         ]});
         let input = RunInput::parse(&input, &stack).unwrap();
-        read(text, &stack, &input).map(|prefix| prefix.to_string()).map_err(|failure| failure.to_string())
+        parse(text, &stack, &input).map(|prefix| prefix.to_string()).map_err(|failure| failure.to_string())
     }
 
     #[test]
-    fn slashes_are_put_right() {
+    fn extra_slashes_are_ignored() {
         for text in ["adhoc/web", "/adhoc/web", "adhoc//web/", "//adhoc/web//"] {
-            assert_eq!(read_in("logs", text).as_deref(), Ok("adhoc/web"), "{text}");
+            assert_eq!(parse_in("logs", text).as_deref(), Ok("adhoc/web"), "{text}");
         }
-        for (text, says) in [
+        for (text, expected) in [
             ("", "--prefix is \"\": give a folder for the export, such as adhoc/web"),
             ("//", "--prefix is \"//\": give a folder for the export, such as adhoc/web"),
             ("a/../logs", "--prefix is \"a/../logs\": write parts of"),
             ("a b", "--prefix is \"a b\": write parts of"),
         ] {
-            assert!(read_in("logs", text).is_err_and(|error| error.starts_with(says)), "{text}");
+            assert!(parse_in("logs", text).is_err_and(|error| error.starts_with(expected)), "{text}");
         }
     }
 
     #[test]
-    fn what_touches_the_archive_is_refused() {
-        for (s3_prefix, text, own) in [
+    fn a_prefix_that_overlaps_the_archive_is_refused() {
+        for (s3_prefix, text, path) in [
             ("logs", "logs", "logs"),
             ("logs", "/logs//", "logs"),
             ("logs", "logs/manifests/x", "logs"),
@@ -119,10 +118,9 @@ mod tests {
             ("", "parquet/x", "parquet"),
             ("", "log_group=/a", "log_group=*"),
         ] {
-            let says = format!(
-                "--prefix is {text:?}, where the archive's own objects lie or can lie ({own}): give another folder, such as adhoc/web"
-            );
-            assert_eq!(read_in(s3_prefix, text), Err(says), "{s3_prefix}");
+            let expected =
+                format!("--prefix is {text:?}, which overlaps the archive's objects ({path}): give another folder, such as adhoc/web");
+            assert_eq!(parse_in(s3_prefix, text), Err(expected), "{s3_prefix}");
         }
         for (s3_prefix, text) in [
             ("logs", "logs2"),
@@ -134,7 +132,7 @@ mod tests {
             ("logs", "by/adhoc"),
             ("", "adhoc"),
         ] {
-            assert_eq!(read_in(s3_prefix, text).as_deref(), Ok(text), "{s3_prefix}");
+            assert_eq!(parse_in(s3_prefix, text).as_deref(), Ok(text), "{s3_prefix}");
         }
     }
 }

@@ -1,29 +1,23 @@
-//! The one export task: created if the slot is free, and followed to its end.
-
-use std::fmt;
+//! Creates the export task if the slot is free, and follows it to its end.
 
 use archive::service_failure;
 use aws_config::retry::RetryConfig;
-use aws_sdk_cloudwatchlogs::{Client, config::Builder, types::ExportTaskStatusCode};
+use aws_sdk_cloudwatchlogs::{Client, config::Builder};
 use chrono::{DateTime, Utc};
 use export_core::{
     LogGroupName, Prefix, TaskId, Window,
     place::Stack,
     service::{FailureKind, ServiceFailure},
 };
-use tokio::time::Instant;
 
 use crate::{
-    commands::watch::{
-        follow::{FIRST_WAITS, LONGEST_WAIT, MOST_SILENT_LOOKS, SHORTEST_WAIT, is_passing},
-        progress::ago,
-    },
     failure::Failure,
-    output::{Output, note},
+    output::{Output, format_age, note},
+    polling::{MAX_FAILED_POLLS, Polling, is_temporary},
     slot::{self, Holder},
 };
 
-pub struct Task<'a> {
+pub struct ExportTask<'a> {
     pub logs: &'a Client,
     pub stack: &'a Stack,
     pub log_group: &'a LogGroupName,
@@ -32,131 +26,112 @@ pub struct Task<'a> {
     pub now: DateTime<Utc>,
 }
 
-pub enum Created {
-    Task(TaskId),
-    SlotIsBusy(BusySlot),
+pub enum Creation {
+    Created(TaskId),
+    /// The message describes the task that holds the slot.
+    SlotIsBusy(String),
 }
 
-/// Who holds the slot; `None`: a task that has ended since.
-pub struct BusySlot {
-    holder: Option<Holder>,
-    now: DateTime<Utc>,
-}
-
-pub struct Ended {
+pub struct TaskEnd {
     pub status: String,
     pub message: Option<String>,
 }
 
-impl Task<'_> {
-    /// No name of the archive, so that no run adopts it.
+impl ExportTask<'_> {
+    /// The task's name. Runs use other names, so no run adopts the task.
     fn name(&self) -> String {
         format!("by-hand-{}", self.now.format("%Y-%m-%dT%H-%M-%S-%3fZ"))
     }
 
-    /// A run that waits for the slot has its turn first: nothing is created while the slot is held, and it is not waited for.
-    pub async fn create(&self) -> Result<Created, Failure> {
-        if let Some(holder) = self.holder().await? {
-            return Ok(Created::SlotIsBusy(self.busy(Some(holder))));
+    /// Creates the task, if the slot is free. It does not wait for the slot, so that runs come first.
+    pub async fn create(&self) -> Result<Creation, Failure> {
+        if let Some(holder) = self.find_holder().await? {
+            return Ok(Creation::SlotIsBusy(self.describe_holder(Some(&holder))));
         }
         let Window { from, to } = self.window;
         let request = self.logs.create_export_task().task_name(self.name()).log_group_name(self.log_group.as_str()).from(from.0).to(to.0);
         let request = request.destination(self.stack.bucket.as_str()).destination_prefix(self.prefix.as_str());
-        // Once: the SDK would take a busy slot for throttling, and create a second task where an answer was lost.
+        // One attempt only: the SDK would retry a busy slot, and create a second task after a lost response.
         let once = Builder::new().retry_config(RetryConfig::disabled());
         let failure = match request.customize().config_override(once).send().await {
-            Ok(created) => return read(created.task_id.as_deref()).map(Created::Task),
+            Ok(created) => return parse_task_id(created.task_id.as_deref()).map(Creation::Created),
             Err(error) => service_failure("CreateExportTask", &error),
         };
         let is_unknown = matches!(failure.kind(), FailureKind::NoAnswer | FailureKind::Unavailable);
         if !is_unknown && !failure.has_code("LimitExceededException") {
-            return Err(Failure::of("logs", &failure));
+            return Err(Failure::of_call("logs", &failure));
         }
-        match self.holder().await? {
-            Some(own) if own.task_name == self.name() => read(Some(&own.task_id)).map(Created::Task),
-            _ if is_unknown => Err(self.not_known(&failure)),
-            holder => Ok(Created::SlotIsBusy(self.busy(holder))),
+        match self.find_holder().await? {
+            Some(holder) if holder.task_name == self.name() => parse_task_id(Some(&holder.task_id)).map(Creation::Created),
+            _ if is_unknown => Err(self.creation_unknown(&failure)),
+            holder => Ok(Creation::SlotIsBusy(self.describe_holder(holder.as_ref()))),
         }
     }
 
-    async fn holder(&self) -> Result<Option<Holder>, Failure> {
-        slot::holder(self.logs, &self.stack.bucket).await.map_err(|failure| Failure::of("logs", &failure))
+    async fn find_holder(&self) -> Result<Option<Holder>, Failure> {
+        slot::find_holder(self.logs, &self.stack.bucket).await.map_err(|failure| Failure::of_call("logs", &failure))
     }
 
-    fn busy(&self, holder: Option<Holder>) -> BusySlot {
-        BusySlot { holder, now: self.now }
+    fn describe_holder(&self, holder: Option<&Holder>) -> String {
+        let holder = holder.map(|holder| format!("the export slot is held by {}", holder.describe(self.now)));
+        holder.unwrap_or_else(|| "the export slot was held by a task that has ended since".to_owned())
     }
 
-    fn not_known(&self, failure: &ServiceFailure) -> Failure {
+    fn creation_unknown(&self, failure: &ServiceFailure) -> Failure {
         Failure::Aws(format!(
-            "{failure}\nWhether the task was created is not known. Look for {} in aws logs describe-export-tasks --region {}, then repeat \
-             the command.",
+            "{failure}\nWhether the task was created is unknown. Look for {} in aws logs describe-export-tasks --region {}, then repeat the \
+             command.",
             self.name(),
             self.stack.region
         ))
     }
 
-    pub async fn follow(&self, task_id: &TaskId, output: &Output) -> Result<Ended, Failure> {
-        let bar = output.bar("{spinner} {wide_msg}");
-        let (mut last, mut changed, mut silent) = (None, Instant::now(), 0);
-        let mut first = FIRST_WAITS.into_iter().map(std::time::Duration::from_millis);
+    pub async fn follow(&self, task_id: &TaskId, output: &Output) -> Result<TaskEnd, Failure> {
+        let bar = output.progress_bar("{spinner} {wide_msg}");
+        let (mut last_line, mut polling, mut failed_polls) = (None, Polling::new(), 0);
         loop {
-            let looked = slot::task(self.logs, task_id.as_str()).await;
-            let status = match looked {
-                Ok(Some(task)) => task.status,
-                Ok(None) if silent < MOST_SILENT_LOOKS => None,
+            let task = match slot::find_task(self.logs, task_id.as_str()).await {
+                Ok(Some(task)) => Some(task),
+                Ok(None) if failed_polls < MAX_FAILED_POLLS => None,
                 Ok(None) => {
                     bar.finish_and_clear();
-                    return Err(Failure::Aws(format!("CloudWatch Logs does not show export task {task_id} any more")));
+                    return Err(Failure::Aws(format!("CloudWatch Logs does not list export task {task_id} any more: repeat the command")));
                 }
-                Err(failure) if silent < MOST_SILENT_LOOKS && is_passing(&failure) => {
-                    note(format_args!("{failure}\nStill following."));
+                Err(failure) if failed_polls < MAX_FAILED_POLLS && is_temporary(&failure) => {
+                    note(format_args!("{failure}\nThe tool continues to follow the task."));
                     None
                 }
                 Err(failure) => {
                     bar.finish_and_clear();
-                    return Err(Failure::of("logs", &failure));
+                    return Err(Failure::of_call("logs", &failure));
                 }
             };
-            silent = if status.is_some() { 0 } else { silent + 1 };
-            if let Some((code, message)) = status.and_then(|status| Some((status.code?, status.message))) {
-                if is_over(&code) {
+            failed_polls = if task.is_some() { 0 } else { failed_polls + 1 };
+            if let Some(task) = task {
+                let status = slot::status(&task).to_owned();
+                if !slot::is_active(&task) {
                     bar.finish_and_clear();
-                    return Ok(Ended { status: code.as_str().to_owned(), message: message.filter(|message| !message.is_empty()) });
+                    let message = task.status.and_then(|status| status.message).filter(|message| !message.is_empty());
+                    return Ok(TaskEnd { status, message });
                 }
-                let line = format!("{} {}, task {task_id}", self.log_group, code.as_str());
+                let line = format!("{} {status}, task {task_id}", self.log_group);
                 let now = Utc::now();
-                bar.set_message(format!("{line}, for {}", ago(self.now, now)));
+                bar.set_message(format!("{line}, for {}", format_age(self.now, now)));
                 bar.tick();
-                if last.as_ref() != Some(&line) {
-                    if !output.bars() {
+                if last_line.as_ref() != Some(&line) {
+                    if !output.draws_progress() {
                         note(format_args!("{} {line}", now.format("%H:%M:%SZ")));
                     }
-                    (last, changed) = (Some(line), Instant::now());
+                    last_line = Some(line);
+                    polling.record_change();
                 }
             }
-            let wait = first.next().unwrap_or_else(|| (changed.elapsed() / 4).clamp(SHORTEST_WAIT, LONGEST_WAIT));
-            tokio::time::sleep(wait).await;
+            polling.wait().await;
         }
     }
 }
 
-fn read(task_id: Option<&str>) -> Result<TaskId, Failure> {
+fn parse_task_id(task_id: Option<&str>) -> Result<TaskId, Failure> {
     let task_id = task_id.unwrap_or_default();
-    TaskId::parse(task_id).map_err(|fix| Failure::Aws(format!("CreateExportTask answered with the task id {task_id:?}: {fix}")))
-}
-
-fn is_over(status: &ExportTaskStatusCode) -> bool {
-    !matches!(status, ExportTaskStatusCode::Pending | ExportTaskStatusCode::Running | ExportTaskStatusCode::PendingCancel)
-}
-
-impl fmt::Display for BusySlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Holder { task_id, log_group, status, since, is_own, .. }) = &self.holder else {
-            return f.write_str("the export slot was held by a task that has ended since.");
-        };
-        let whose = if *is_own { "the archive's own" } else { "another tool's" };
-        let since = since.map(|since| format!(" for {}", ago(since, self.now))).unwrap_or_default();
-        write!(f, "the export slot is held by task {task_id} of log group {log_group}, {whose}, {status}{since}.")
-    }
+    TaskId::parse(task_id).map_err(|fix| Failure::Aws(format!("CreateExportTask returned the task id {task_id:?}: {fix}")))
 }

@@ -1,11 +1,11 @@
-//! `--grep`, and the events of the same log stream around each match.
+//! Filters events with `--grep`, and selects the events around each match.
 
 use std::collections::VecDeque;
 
 use export_core::time::Millis;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::{arguments::reading::Fetch, events::sorter::Place, failure::Failure};
+use crate::{arguments::reading::Fetch, events::sorter::Position, failure::Failure};
 
 #[derive(Debug, Clone)]
 pub struct Filter {
@@ -15,13 +15,13 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn read(arguments: &Fetch) -> Result<Self, Failure> {
-        // As for grep, `^` and `$` are the ends of a line, and a message can have several.
+    pub fn parse(arguments: &Fetch) -> Result<Self, Failure> {
+        // As in grep, `^` and `$` match at each line of a message.
         let compile = |pattern: &String| RegexBuilder::new(pattern).multi_line(true).build();
         let pattern = arguments.grep.as_ref().map(compile).transpose();
         let pattern = pattern.map_err(|error| {
             Failure::Usage(format!(
-                "--grep is no regular expression: {error}\nWrite a backslash before characters such as ( [ * + ? to find them."
+                "--grep is not a regular expression: {error}\nWrite a backslash before characters such as ( [ * + ? to find them."
             ))
         })?;
         let number = |number: Option<usize>| number.or(arguments.context).unwrap_or(0);
@@ -32,46 +32,46 @@ impl Filter {
         self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(message))
     }
 
-    /// Whether events are wanted that do not match.
+    /// Whether events around a match are selected.
     pub fn has_context(&self) -> bool {
         self.before + self.after > 0
     }
 }
 
-/// Selects from the events of one log stream after another, each in the order of time.
-pub struct Selection<'a> {
+/// Selects matches and their context. It gets the events of one log stream after another, in the order of time.
+pub struct ContextSelection<'a> {
     filter: &'a Filter,
     stream: Option<u32>,
-    /// The last ones that were not selected.
+    /// The last events that were not selected.
     before: VecDeque<(Millis, u64, Vec<u8>)>,
-    /// So many of the next ones are selected.
+    /// How many of the next events are selected.
     after: usize,
 }
 
-impl<'a> Selection<'a> {
+impl<'a> ContextSelection<'a> {
     pub fn new(filter: &'a Filter) -> Self {
         Self { filter, stream: None, before: VecDeque::new(), after: 0 }
     }
 
-    pub fn visit(&mut self, place: Place, message: &[u8], mut select: impl FnMut(Place, &[u8])) {
-        if self.stream.replace(place.stream) != Some(place.stream) {
+    pub fn visit(&mut self, position: Position, message: &[u8], mut select: impl FnMut(Position, &[u8])) {
+        if self.stream.replace(position.stream) != Some(position.stream) {
             self.before.clear();
             self.after = 0;
         }
         if self.filter.matches(message) {
-            for (at, position, message) in self.before.drain(..) {
-                select(Place { at, position, ..place }, &message);
+            for (at, index, message) in self.before.drain(..) {
+                select(Position { at, index, ..position }, &message);
             }
-            select(place, message);
+            select(position, message);
             self.after = self.filter.after;
         } else if self.after > 0 {
             self.after -= 1;
-            select(place, message);
+            select(position, message);
         } else if self.filter.before > 0 {
             if self.before.len() == self.filter.before {
                 self.before.pop_front();
             }
-            self.before.push_back((place.at, place.position, message.to_vec()));
+            self.before.push_back((position.at, position.index, message.to_vec()));
         }
     }
 }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_matches_as_its_lines_do_for_grep() {
+    fn a_pattern_matches_lines_as_grep_does() {
         for (pattern, message, matches) in [
             ("ORDER-ITEM-1", "ORDER-ITEM-1 x", true),
             ("ORDER-ITEM-1", "ORDER ITEM 1", false),
@@ -101,26 +101,26 @@ mod tests {
         }
     }
 
-    /// The numbers of the selected events, of two log streams.
+    /// The indexes of the selected events of two log streams.
     fn selected(messages: &str, before: usize, after: usize) -> String {
         let filter = filter("x", before, after);
-        let (mut selection, mut found) = (Selection::new(&filter), Vec::new());
-        for (position, message) in (0..).zip(messages.split(' ')) {
-            let place = Place { at: Millis(1), stream: message.len() as u32, position };
-            selection.visit(place, message.as_bytes(), |place, _| found.push(place.position.to_string()));
+        let (mut selection, mut found) = (ContextSelection::new(&filter), Vec::new());
+        for (index, message) in (0..).zip(messages.split(' ')) {
+            let position = Position { at: Millis(1), stream: message.len() as u32, index };
+            selection.visit(position, message.as_bytes(), |position, _| found.push(position.index.to_string()));
         }
         found.join(" ")
     }
 
     #[test]
-    fn context_is_of_the_same_log_stream_and_never_twice() {
+    fn context_comes_from_the_same_log_stream_and_never_twice() {
         for (messages, before, after, expected) in [
             ("a b x c d x e f", 0, 0, "2 5"),
             ("a b x c d x e f", 1, 0, "1 2 4 5"),
             ("a b x c d x e f", 0, 1, "2 3 5 6"),
             ("a b x c d x e f", 2, 2, "0 1 2 3 4 5 6 7"),
             ("a x x b", 1, 1, "0 1 2 3"),
-            // Words of two letters are of another log stream.
+            // Words of two letters are events of another log stream.
             ("a b bb xb bb b x", 2, 2, "2 3 4 5 6"),
             ("x bb b", 0, 9, "0"),
         ] {

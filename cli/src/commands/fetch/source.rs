@@ -1,5 +1,5 @@
-//! The events of CloudWatch Logs. FilterLogEvents reads a log group in one pass, whatever its log streams are and whatever their metadata says.
-//! A period is read in slices, several at a time.
+//! Reads the events of CloudWatch Logs. FilterLogEvents reads all log streams of a log group, and does not depend on their metadata. A
+//! period is read in slices, several at a time.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,90 +15,90 @@ use export_core::{LogGroupName, Window, time::Millis};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    commands::fetch::{Found, Request, coverage, print},
+    commands::fetch::{ReadSummary, Request, coverage, print},
     events::{
-        sorter::{Place, Sorter, StreamName},
-        source::{self, End, Expiry},
+        sorter::{Position, Sorter, StreamName},
+        source::{self, End, ExpiredBefore},
     },
     failure::Failure,
-    globs::{Globs, is_glob},
+    globs::{Globs, is_glob, parse_name},
 };
 
-/// Calls under way at a time. AWS allows five a second.
-const READERS: usize = 4;
-/// Slices of a period, and the shortest.
-const SLICES: i64 = 16;
-const SHORTEST: TimeDelta = TimeDelta::minutes(1);
-/// So much of a period may have expired without a word: `--since 30d` is not later than a retention of 30 days.
-const SLACK: TimeDelta = TimeDelta::hours(1);
-/// No event is further ahead of AWS's clock.
-const AHEAD: TimeDelta = TimeDelta::hours(24);
-/// Bits of a position for the events of a slice.
-const EVENTS: u32 = 40;
+/// How many slices are read at a time. AWS allows five calls a second.
+const CONCURRENCY: usize = 4;
+/// How many slices a period has at most, and the shortest slice.
+const MAX_SLICES: i64 = 16;
+const MIN_SLICE: TimeDelta = TimeDelta::minutes(1);
+/// No finding if less than this part of the period has expired. So `--since 30d` works with a retention of 30 days.
+const EXPIRY_TOLERANCE: TimeDelta = TimeDelta::hours(1);
+/// The time of an event is at most this much later than AWS's clock.
+const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::hours(24);
+/// How many bits of an index number the events of a slice. The other bits number the slices.
+const EVENT_BITS: u32 = 40;
 
-pub async fn read(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sorter>) -> Result<Found, Failure> {
-    let mut found = Found::default();
-    let log_groups = log_groups(logs, request, &mut found).await?;
-    found.findings.extend(log_groups.iter().filter_map(|(name, expiry)| {
-        let before = expiry.filter(|before| request.period.from.0 + SLACK.num_milliseconds() < before.0)?;
-        let before = print::time(before, request.timezone);
-        Some(format!("{name}: events before {before} are deleted by retention, or about to be: leave --source out to ask the archive"))
+pub async fn read_events(logs: &Client, request: &Arc<Request>, sorter: &Arc<Sorter>) -> Result<ReadSummary, Failure> {
+    let mut summary = ReadSummary::default();
+    let log_groups = log_groups(logs, request, &mut summary).await?;
+    summary.findings.extend(log_groups.iter().filter_map(|(name, expired_before)| {
+        let before = expired_before.filter(|before| request.period.from.0 + EXPIRY_TOLERANCE.num_milliseconds() < before.0)?;
+        let before = print::format_time(before, request.timezone);
+        Some(format!("{name}: retention has deleted the events before {before}, or will soon: leave --source out to read the archive"))
     }));
     let log_groups: Arc<[LogGroupName]> = log_groups.into_keys().collect();
-    found.log_groups = log_groups.len();
-    let is_over: Arc<[AtomicBool]> = log_groups.iter().map(|_| AtomicBool::new(false)).collect();
+    summary.log_groups = log_groups.len();
+    let has_ended: Arc<[AtomicBool]> = log_groups.iter().map(|_| AtomicBool::new(false)).collect();
     let all = (0..log_groups.len()).flat_map(|index| slices(request.period).into_iter().enumerate().map(move |slice| (index, slice)));
     let read = |(index, (part, window)): (usize, (usize, Window))| {
-        let (logs, log_groups, is_over) = (logs.clone(), Arc::clone(&log_groups), Arc::clone(&is_over));
+        let (logs, log_groups, has_ended) = (logs.clone(), Arc::clone(&log_groups), Arc::clone(&has_ended));
         let (request, sorter) = (Arc::clone(request), Arc::clone(sorter));
         tokio::spawn(async move {
-            if is_over[index].load(Relaxed) {
-                return (index, window, Ok(End::Whole));
+            if has_ended[index].load(Relaxed) {
+                return (index, window, Ok(End::Complete));
             }
             let read = read_slice(&logs, &request, &sorter, &log_groups[index], (part as u64, window)).await;
-            is_over[index].fetch_or(!matches!(read, Ok(End::Whole | End::Incomplete)), Relaxed);
+            has_ended[index].fetch_or(!matches!(read, Ok(End::Complete | End::Incomplete)), Relaxed);
             (index, window, read)
         })
     };
-    let mut read = stream::iter(all).map(read).buffer_unordered(READERS);
+    let mut read = stream::iter(all).map(read).buffer_unordered(CONCURRENCY);
     let mut failed = HashSet::new();
     while let Some(joined) = read.next().await {
         let (index, window, read) = joined.expect("a reader does not panic");
         let log_group = &log_groups[index];
         match read {
-            Ok(End::Whole) => {}
-            Ok(End::Incomplete) => found.findings.push(format!(
+            Ok(End::Complete) => {}
+            Ok(End::Incomplete) => summary.findings.push(format!(
                 "{log_group}: incomplete {}: CloudWatch Logs answered with empty pages only, without an end. Repeat the command for this part:\n  {}",
-                coverage::between(window, request.timezone),
+                coverage::format_period(window, request.timezone),
                 request.source_command(log_group, window)
             )),
-            Ok(End::Gone) if failed.insert(index) => found.findings.push(format!(
-                "log group {log_group} does not exist in CloudWatch Logs: correct its name, or leave --source out to ask the archive"
+            Ok(End::NotFound) if failed.insert(index) => summary.findings.push(format!(
+                "log group {log_group} does not exist in CloudWatch Logs: correct its name, or leave --source out to read the archive"
             )),
             Err(failure @ Failure::Local(_)) => return Err(failure),
-            Err(failure) if failed.insert(index) => found.failures.push(failure.of_log_group(log_group)),
+            Err(failure) if failed.insert(index) => summary.failures.push(failure.with_log_group(log_group)),
             _ => {}
         }
     }
-    Ok(found)
+    Ok(summary)
 }
 
-async fn log_groups(logs: &Client, request: &Request, found: &mut Found) -> Result<BTreeMap<LogGroupName, Expiry>, Failure> {
+async fn log_groups(logs: &Client, request: &Request, summary: &mut ReadSummary) -> Result<BTreeMap<LogGroupName, ExpiredBefore>, Failure> {
     let now = Utc::now();
     let mut log_groups = BTreeMap::new();
     for pattern in &request.log_groups {
         if !is_glob(pattern) {
-            let name = LogGroupName::parse(pattern).map_err(|fix| Failure::Usage(format!("{pattern:?} is no log group: {fix}")))?;
-            let expiry = source::log_groups(logs, pattern, now).await?.remove(&name).flatten();
-            log_groups.insert(name, expiry);
+            let name = parse_name(pattern)?;
+            let expired_before = source::list_log_groups(logs, pattern, now).await?.remove(&name).flatten();
+            log_groups.insert(name, expired_before);
             continue;
         }
         let glob = Globs::new(std::slice::from_ref(pattern));
         let prefix = pattern.split(['*', '?']).next().unwrap_or_default();
-        let mut matching = source::log_groups(logs, prefix, now).await?;
+        let mut matching = source::list_log_groups(logs, prefix, now).await?;
         matching.retain(|name, _| glob.matches(name));
         if matching.is_empty() {
-            found.findings.push(format!("no log group of CloudWatch Logs matches {pattern}: correct it, or check --region"));
+            summary.findings.push(format!("no log group of CloudWatch Logs matches {pattern}: correct the pattern, or check --region"));
         }
         log_groups.append(&mut matching);
     }
@@ -106,10 +106,10 @@ async fn log_groups(logs: &Client, request: &Request, found: &mut Found) -> Resu
 }
 
 fn slices(period: Window) -> Vec<Window> {
-    let last = period.to.min(Millis::of(Utc::now()) + AHEAD).max(period.from);
+    let last = period.to.min(Millis::of(Utc::now()) + MAX_CLOCK_LEAD).max(period.from);
     let period = Window { to: last, ..period };
-    let number = period.duration().num_milliseconds() / SHORTEST.num_milliseconds();
-    period.split_equally(number.clamp(1, SLICES))
+    let number = period.duration().num_milliseconds() / MIN_SLICE.num_milliseconds();
+    period.split_equally(number.clamp(1, MAX_SLICES))
 }
 
 async fn read_slice(
@@ -119,13 +119,13 @@ async fn read_slice(
     log_group: &LogGroupName,
     (part, window): (u64, Window),
 ) -> Result<End, Failure> {
-    let takes_all = request.filter.has_context();
+    let has_context = request.filter.has_context();
     let (mut batch, mut events) = (sorter.take_batch(), 0_u64);
     let mut numbers: HashMap<String, u32> = HashMap::new();
-    let end = source::events_of_log_group(logs, log_group, request.stream.as_ref(), window, |event: &FilteredLogEvent| {
+    let end = source::read_log_group(logs, log_group, request.stream.as_ref(), window, |event: &FilteredLogEvent| {
         events += 1;
         let message = event.message().unwrap_or_default().as_bytes();
-        if !takes_all && !request.filter.matches(message) {
+        if !has_context && !request.filter.matches(message) {
             return;
         }
         let log_stream = event.log_stream_name().unwrap_or_default();
@@ -136,7 +136,7 @@ async fn read_slice(
             number
         });
         let at = Millis(event.timestamp().unwrap_or_default());
-        sorter.push(&mut batch, Place { at, stream, position: part << EVENTS | events }, message);
+        sorter.push(&mut batch, Position { at, stream, index: part << EVENT_BITS | events }, message);
     });
     let end = end.await;
     sorter.give_back(batch)?;

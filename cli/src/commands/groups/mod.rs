@@ -4,16 +4,16 @@ mod edit;
 mod list;
 
 use crate::{
-    Verdict,
+    ExitStatus,
     arguments::{EditGroups, GroupsAction},
     context::Context,
     failure::Failure,
 };
 
-pub async fn run(context: &Context, arguments: EditGroups) -> Result<Verdict, Failure> {
+pub async fn run(context: &Context, arguments: EditGroups) -> Result<ExitStatus, Failure> {
     match arguments.action {
         GroupsAction::List => list::run(context).await,
-        GroupsAction::Add(new) => edit::add(context, &new.entries, arguments.yes).await,
-        GroupsAction::Remove(old) => edit::remove(context, &old.entries, arguments.yes).await,
+        GroupsAction::Add(added) => edit::add(context, &added.entries, arguments.yes).await,
+        GroupsAction::Remove(removed) => edit::remove(context, &removed.entries, arguments.yes).await,
     }
 }

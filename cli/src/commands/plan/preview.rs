@@ -1,4 +1,4 @@
-//! What a run would do: the comparison that `plan-exports` makes, round after round, without an export in between.
+//! Computes what a run would do. It makes the same comparison as `plan-exports`, round by round, and exports nothing.
 
 use std::{
     cmp::Reverse,
@@ -26,7 +26,7 @@ use crate::{
     failure::Failure,
 };
 
-/// One window: an element of the JSON, whose fields `plan --help` names.
+/// One window: an element of the JSON. `plan --help` lists the fields.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -46,16 +46,16 @@ pub struct Row {
     pub reason: Option<String>,
     pub error: Option<String>,
     pub message: Option<String>,
-    /// What is wrong with the manifest that the export replaces.
+    /// The problem of the manifest that the export replaces.
     pub repairs: Option<String>,
     pub warnings: Vec<Warning>,
-    /// Of the log group, all months.
+    /// The stored bytes of the log group, for all months.
     pub stored_bytes: Option<u64>,
-    /// For how long the export would hold the slot.
+    /// How long the export would hold the slot.
     pub slot_hours: Option<f64>,
     pub slot_hours_from: Option<Basis>,
     pub cost_usd: Option<f64>,
-    /// The run would fail for it.
+    /// Whether the run would fail because of this window.
     #[serde(skip)]
     pub fails_run: bool,
     #[serde(skip)]
@@ -65,7 +65,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Basis {
-    /// The log group's own, of the two months before.
+    /// The log group's manifests of the two months before.
     Manifests,
     /// The log group's stored bytes, at the speed of other log groups.
     StoredBytes,
@@ -76,32 +76,33 @@ pub struct Preview {
     pub warnings: Vec<Warning>,
 }
 
-/// `tell` hears of each log-group-month that is compared.
-pub async fn preview(archive: &Archive, run: &Run, groups: &[Group], memory: &Memory, tell: impl Fn()) -> Result<Preview, Failure> {
-    let mut collected = Collected::new(run, groups);
+/// Calls `on_compared` after each log-group-month.
+pub async fn preview(archive: &Archive, run: &Run, groups: &[Group], memory: &Memory, on_compared: impl Fn()) -> Result<Preview, Failure> {
+    let mut builder = RowBuilder::new(run, groups);
     let mut progress = Progress::default();
     loop {
         let planner = Planner::new(run, groups, memory, progress, false);
-        let take = |one: &ComparedSubject| {
-            collected.take(one);
-            tell();
+        let add_compared = |compared: &ComparedSubject| {
+            builder.add_compared(compared);
+            on_compared();
         };
-        let Round { next, progress: left, decided, .. } = archive.compare(planner, |_| None, || false, Utc::now, take).await?;
+        let Round { next, progress: left, decided, .. } = archive.compare(planner, |_| None, || false, Utc::now, add_compared).await?;
         for decided in decided {
-            collected.settle(&decided.source, decided.month, decided.window, decided.outcome);
+            builder.add_decided(&decided.source, decided.month, decided.window, decided.outcome);
         }
         for planned in &left.planned {
-            collected.plan(planned);
+            builder.add_planned(planned);
         }
-        // The next round, as if this one had exported everything.
+        // The next round assumes that this one has exported everything.
         progress = Progress { planned: Vec::new(), exporting: false, ..left };
         if next != Next::Export {
-            return Ok(Preview { rows: collected.finish(), warnings: progress.warnings });
+            return Ok(Preview { rows: builder.finish(), warnings: progress.warnings });
         }
     }
 }
 
-struct Collected<'a> {
+/// Collects the rows from the comparison.
+struct RowBuilder<'a> {
     run: &'a Run,
     groups: &'a [Group],
     by_source: HashMap<&'a entry::Source, usize>,
@@ -109,74 +110,79 @@ struct Collected<'a> {
     rate: Rate,
     rows: Vec<Row>,
     seen: HashSet<(usize, Window)>,
-    /// What is known of exports, before they are cut into parts.
-    starts: HashMap<usize, Vec<(Window, KnownGaps, Option<TaskSpeed>)>>,
+    /// The exports of each group, before the planner splits them into parts.
+    exports: HashMap<usize, Vec<WholeExport>>,
 }
 
-impl<'a> Collected<'a> {
+#[derive(Clone)]
+struct WholeExport {
+    window: Window,
+    gaps: KnownGaps,
+    speed: Option<TaskSpeed>,
+}
+
+impl<'a> RowBuilder<'a> {
     fn new(run: &'a Run, groups: &'a [Group]) -> Self {
         let by_source = groups.iter().enumerate().map(|(index, group)| (&group.source, index)).collect();
         let timezone = run.timezone.parse().unwrap_or_default();
-        Self { run, groups, by_source, timezone, rate: Rate::default(), rows: Vec::new(), seen: HashSet::new(), starts: HashMap::new() }
+        Self { run, groups, by_source, timezone, rate: Rate::default(), rows: Vec::new(), seen: HashSet::new(), exports: HashMap::new() }
     }
 
-    fn take(&mut self, one: &ComparedSubject) {
-        let group = one.subject.group;
-        for manifest in one.found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest) {
+    fn add_compared(&mut self, compared: &ComparedSubject) {
+        let group = compared.subject.group;
+        for manifest in compared.found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest) {
             if TaskSpeed::of(manifest).is_some() {
-                self.learn(group, manifest.window(), manifest.seconds());
+                self.record_speed(group, manifest.window(), manifest.seconds());
             }
         }
-        for decision in &one.decisions {
+        for decision in &compared.decisions {
             match &decision.verdict {
-                Verdict::Archived if !self.is_hole(decision.month, one.subject.target.window) => {
+                Verdict::Archived if !self.is_zone_change_gap(decision.month, compared.subject.target.window) => {
                     let mut row = self.row(group, decision.month, decision.window, "archived");
                     row.reason = Some("AlreadyArchived".to_owned());
-                    row.message = recorded(&one.found);
+                    row.message = describe_record(&compared.found);
                     self.add(row, decision.window);
                 }
-                Verdict::Export(start) => {
-                    self.starts.entry(group).or_default().push((decision.window, start.clone(), one.speed));
+                Verdict::Export(gaps) => {
+                    let export = WholeExport { window: decision.window, gaps: gaps.clone(), speed: compared.speed };
+                    self.exports.entry(group).or_default().push(export);
                 }
                 _ => {}
             }
         }
     }
 
-    /// The run looks there only for what a changed time zone left.
-    fn is_hole(&self, month: Month, window: Window) -> bool {
-        self.run
-            .months_to_compare
-            .iter()
-            .any(|compared| compared.after_first_covered && (compared.month, compared.window) == (month, window))
+    /// Whether the run compares this month only to find a gap that a changed time zone left.
+    fn is_zone_change_gap(&self, month: Month, window: Window) -> bool {
+        self.run.months_to_compare.iter().any(|other| other.after_first_covered && (other.month, other.window) == (month, window))
     }
 
-    fn learn(&mut self, group: usize, window: Window, seconds: f64) {
+    fn record_speed(&mut self, group: usize, window: Window, seconds: f64) {
         if let Some(bytes) = estimate::stored_bytes_of(&self.groups[group].log_group, window, self.run.start_time) {
             self.rate.add(seconds, bytes);
         }
     }
 
-    fn plan(&mut self, planned: &PlannedWindow) {
+    fn add_planned(&mut self, planned: &PlannedWindow) {
         let PlannedWindow { group, month, window, repairs, .. } = planned;
         let mut row = self.row(*group, *month, *window, "export");
         row.repairs.clone_from(repairs);
-        let known = self.starts.get(group).into_iter().flatten().find(|(whole, ..)| whole.contains(*window)).cloned();
-        if let Some((_, start, speed)) = known {
-            row.warnings = start.warnings;
+        let whole = self.exports.get(group).into_iter().flatten().find(|export| export.window.contains(*window)).cloned();
+        if let Some(WholeExport { gaps, speed, .. }) = whole {
+            row.warnings = gaps.warnings;
             if let Some(speed) = speed {
                 let seconds = speed.seconds_for(*window);
-                self.learn(*group, *window, seconds);
+                self.record_speed(*group, *window, seconds);
                 row.estimate(seconds, Basis::Manifests);
             }
         }
         self.add(row, *window);
     }
 
-    fn settle(&mut self, source: &entry::Source, month: Month, window: Window, settled: WindowOutcome) {
+    fn add_decided(&mut self, source: &entry::Source, month: Month, window: Window, outcome: WindowOutcome) {
         let Some(group) = self.by_source.get(source).copied() else { return };
         let row = |outcome| self.row(group, month, window, outcome);
-        let row = match settled {
+        let row = match outcome {
             WindowOutcome::Skipped { reason } => Row { reason: Some(format!("{reason:?}")), ..row("skipped") },
             WindowOutcome::Lost { reason } => Row { reason: Some(format!("{reason:?}")), fails_run: reason.fails_run(), ..row("lost") },
             WindowOutcome::NothingYet => Row { reason: Some("NoEventsYet".to_owned()), ..row("nothingYet") },
@@ -186,7 +192,7 @@ impl<'a> Collected<'a> {
             WindowOutcome::Failed { failure, .. } => {
                 Row { error: Some(failure.error), message: Some(failure.message), fails_run: true, ..row("failed") }
             }
-            // Of a window that has had its turn.
+            // These windows have a row already.
             WindowOutcome::Exported { .. } | WindowOutcome::Empty { .. } | WindowOutcome::Waiting => return,
         };
         self.add(row, window);
@@ -235,14 +241,14 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// In the order in which a run has them: the newest month first.
+    /// The rows in the order of a run: the newest month first.
     fn finish(mut self) -> Vec<Row> {
         for row in self.rows.iter_mut().filter(|row| row.outcome == "export") {
             let window = Window { from: Millis(row.from), to: Millis(row.to) };
             let bytes = estimate::stored_bytes_of(&self.groups[row.group].log_group, window, self.run.start_time);
             match bytes.and_then(|bytes| self.rate.seconds_for(bytes)).filter(|_| row.slot_hours.is_none()) {
                 Some(seconds) => row.estimate(seconds, Basis::StoredBytes),
-                None if row.slot_hours.is_none() => row.cost_usd = Some(estimate::cost(estimate::USUAL_SECONDS)),
+                None if row.slot_hours.is_none() => row.cost_usd = Some(estimate::cost(estimate::ASSUMED_SECONDS)),
                 None => {}
             }
         }
@@ -259,9 +265,9 @@ impl Row {
     }
 }
 
-/// What covers a window, where that is no export.
-fn recorded(found: &[FoundManifest]) -> Option<String> {
-    let says = |manifest: &Manifest| {
+/// The outcome of the manifest that covers a window, unless it is an export.
+fn describe_record(found: &[FoundManifest]) -> Option<String> {
+    let describe = |manifest: &Manifest| {
         let reason = manifest.reason.map(|reason| format!(" {reason:?}")).unwrap_or_default();
         let outcome = match manifest.outcome {
             Outcome::Exported => return None,
@@ -271,5 +277,5 @@ fn recorded(found: &[FoundManifest]) -> Option<String> {
         };
         Some(format!("recorded as {outcome}{reason}"))
     };
-    found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest).find_map(says)
+    found.iter().filter(|found| found.is_valid()).filter_map(FoundManifest::manifest).find_map(describe)
 }

@@ -1,14 +1,13 @@
-//! What one call of PutLogEvents takes, and what it says of the events that it did not take.
+//! The limits of one call of PutLogEvents, and the events that it rejects.
 
 use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
 use export_core::time::Millis;
 
-use crate::commands::put::lines::{MOST_BYTES, OVERHEAD};
+use crate::commands::put::lines::{EVENT_OVERHEAD, MAX_BATCH_BYTES};
 
-const MOST_EVENTS: usize = 10_000;
-const LONGEST_SPAN_MS: i64 = 24 * 60 * 60 * 1000;
+const MAX_BATCH_EVENTS: usize = 10_000;
+const MAX_BATCH_SPAN_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Why CloudWatch Logs did not take an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     TooOld,
@@ -28,7 +27,7 @@ impl Rejection {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// From 1 on.
+    /// The number of the line, from 1 on.
     pub line: u64,
     pub at: Millis,
     pub message: String,
@@ -43,8 +42,8 @@ pub struct Batch {
 
 impl Batch {
     pub fn has_room_for(&self, event: &Event) -> bool {
-        let is_of_the_day = self.events.first().is_none_or(|first| event.at.0 - first.at.0 <= LONGEST_SPAN_MS);
-        self.events.len() < MOST_EVENTS && self.bytes + size(event) <= MOST_BYTES && is_of_the_day
+        let is_within_span = self.events.first().is_none_or(|first| event.at.0 - first.at.0 <= MAX_BATCH_SPAN_MS);
+        self.events.len() < MAX_BATCH_EVENTS && self.bytes + size(event) <= MAX_BATCH_BYTES && is_within_span
     }
 
     pub fn push(&mut self, event: Event) {
@@ -52,36 +51,36 @@ impl Batch {
         self.events.push(event);
     }
 
-    /// The events that were not taken, by the indexes of the answer: those of both ends are exclusive.
+    /// The lines of the rejected events. In the response, both end indexes are exclusive.
     pub fn rejected(&self, info: &RejectedLogEventsInfo) -> Vec<(u64, Rejection)> {
         let index = |index: Option<i32>| index.and_then(|index| usize::try_from(index).ok());
         let too_old = index(info.too_old_log_event_end_index).unwrap_or(0);
         let expired = index(info.expired_log_event_end_index).unwrap_or(0);
         let too_new = index(info.too_new_log_event_start_index).unwrap_or(usize::MAX);
-        let of = |index: usize| match index {
+        let rejection = |index: usize| match index {
             _ if index < too_old => Some(Rejection::TooOld),
             _ if index < expired => Some(Rejection::Expired),
             _ => (index >= too_new).then_some(Rejection::TooNew),
         };
-        self.events.iter().enumerate().filter_map(|(index, event)| Some((event.line, of(index)?))).collect()
+        self.events.iter().enumerate().filter_map(|(index, event)| Some((event.line, rejection(index)?))).collect()
     }
 }
 
 fn size(event: &Event) -> usize {
-    event.message.len() + OVERHEAD
+    event.message.len() + EVENT_OVERHEAD
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::put::lines::LONGEST_EVENT;
+    use crate::commands::put::lines::MAX_EVENT_BYTES;
 
     fn event(at: i64, bytes: usize) -> Event {
         Event { line: 1, at: Millis(at), message: "x".repeat(bytes) }
     }
 
-    /// How many of these events go into the first batch.
-    fn first(events: &[Event]) -> usize {
+    /// How many of these events fit into the first batch.
+    fn fitting(events: &[Event]) -> usize {
         let mut batch = Batch::default();
         for event in events {
             if !batch.has_room_for(event) {
@@ -93,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_keeps_to_the_limits_of_a_call() {
-        assert_eq!(first(&vec![event(0, 1); 10_001]), 10_000);
-        assert_eq!(first(&[event(0, LONGEST_EVENT)]), 1, "an event that is accepted has room");
-        // 26 bytes count for each event, beside its message.
-        assert_eq!(first(&[event(0, 524_262), event(0, 524_262)]), 2);
-        assert_eq!(first(&[event(0, 524_262), event(0, 524_263)]), 1);
-        assert_eq!(first(&[event(0, 1), event(86_400_000, 1), event(86_400_001, 1)]), 2);
+    fn a_batch_stays_within_the_limits_of_a_call() {
+        assert_eq!(fitting(&vec![event(0, 1); 10_001]), 10_000);
+        assert_eq!(fitting(&[event(0, MAX_EVENT_BYTES)]), 1, "the largest event fits");
+        // Each event counts 26 bytes more than its message.
+        assert_eq!(fitting(&[event(0, 524_262), event(0, 524_262)]), 2);
+        assert_eq!(fitting(&[event(0, 524_262), event(0, 524_263)]), 1);
+        assert_eq!(fitting(&[event(0, 1), event(86_400_000, 1), event(86_400_001, 1)]), 2);
     }
 
     #[test]

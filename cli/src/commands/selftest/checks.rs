@@ -1,4 +1,4 @@
-//! What a self-test proved, and what it saw of AWS.
+//! The results of a self-test's checks.
 
 use comfy_table::Table;
 use serde::Serialize;
@@ -11,9 +11,9 @@ pub enum CheckResult {
     Proven,
     NotProven,
     AsDocumented,
-    /// AWS answered otherwise than docs/local-aws.md states.
+    /// The response of AWS differs from docs/local-aws.md.
     Differs,
-    /// There was no occasion to see it.
+    /// The check was not possible.
     NotSeen,
 }
 
@@ -38,29 +38,29 @@ pub struct Check {
     check: String,
     pub result: CheckResult,
     detail: String,
-    /// The table of docs/local-aws.md that states what is expected of AWS.
+    /// The table of docs/local-aws.md with the expected response.
     #[serde(skip_serializing_if = "Option::is_none")]
     documented: Option<String>,
 }
 
 /// A table of docs/local-aws.md, by its heading.
 #[derive(Debug, Clone, Copy)]
-pub enum Documented {
+pub enum DocumentedTable {
     CreateExportTask,
     DescribeExportTasks,
-    Life,
+    TaskLifecycle,
     Objects,
 }
 
-impl Documented {
+impl DocumentedTable {
     #[cfg(test)]
-    const ALL: [Self; 4] = [Self::CreateExportTask, Self::DescribeExportTasks, Self::Life, Self::Objects];
+    const ALL: [Self; 4] = [Self::CreateExportTask, Self::DescribeExportTasks, Self::TaskLifecycle, Self::Objects];
 
     fn link(self) -> String {
         let anchor = match self {
             Self::CreateExportTask => "createexporttask",
             Self::DescribeExportTasks => "describeexporttasks",
-            Self::Life => "the-life-of-a-task",
+            Self::TaskLifecycle => "the-life-of-a-task",
             Self::Objects => "what-a-task-writes",
         };
         format!("docs/local-aws.md#{anchor}")
@@ -87,23 +87,23 @@ impl Checks {
         self.add(check, if is_proven { CheckResult::Proven } else { CheckResult::NotProven }, detail, None);
     }
 
-    /// Compares an answer of AWS with what docs/local-aws.md states.
-    pub fn observe(&mut self, check: &str, documented: Documented, expected: &str, seen: &str) {
-        if expected == seen {
-            self.add(check, CheckResult::AsDocumented, seen.to_owned(), Some(documented));
+    /// Compares a response of AWS with docs/local-aws.md.
+    pub fn observe(&mut self, check: &str, documented: DocumentedTable, expected: &str, observed: &str) {
+        if expected == observed {
+            self.add(check, CheckResult::AsDocumented, observed.to_owned(), Some(documented));
         } else {
-            self.add(check, CheckResult::Differs, format!("expected {expected}; saw {seen}"), Some(documented));
+            self.add(check, CheckResult::Differs, format!("expected {expected}; saw {observed}"), Some(documented));
         }
     }
 
-    pub fn not_seen(&mut self, check: &str, documented: Option<Documented>, why: &str) {
+    pub fn not_seen(&mut self, check: &str, documented: Option<DocumentedTable>, why: &str) {
         self.add(check, CheckResult::NotSeen, why.to_owned(), documented);
     }
 
-    /// Each is told at once: a self-test takes minutes.
-    fn add(&mut self, check: &str, result: CheckResult, detail: String, documented: Option<Documented>) {
+    /// Prints the result at once, because a self-test takes minutes.
+    fn add(&mut self, check: &str, result: CheckResult, detail: String, documented: Option<DocumentedTable>) {
         note(format_args!("  {}: {check}", result.name()));
-        self.0.push(Check { check: check.to_owned(), result, detail, documented: documented.map(Documented::link) });
+        self.0.push(Check { check: check.to_owned(), result, detail, documented: documented.map(DocumentedTable::link) });
     }
 
     pub fn table(&self, output: &Output) -> Table {
@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_has_each_table_that_a_check_names() {
+    fn the_documentation_has_the_table_of_each_check() {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/local-aws.md")).unwrap();
         let headings = text.lines().filter_map(|line| line.strip_prefix("### "));
         let anchors: Vec<_> = headings.map(|heading| heading.to_lowercase().replace(' ', "-").replace(',', "")).collect();
-        for documented in Documented::ALL {
+        for documented in DocumentedTable::ALL {
             let link = documented.link();
             assert!(anchors.iter().any(|anchor| link.ends_with(&format!("#{anchor}"))), "{link} of {anchors:?}");
         }

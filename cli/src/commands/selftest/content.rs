@@ -1,4 +1,4 @@
-//! Exported text against the events that were put, byte for byte.
+//! Compares exported text with the events that were put, byte for byte.
 
 use std::{collections::BTreeMap, io::Write};
 
@@ -8,51 +8,51 @@ use super::events::Event;
 use crate::events::records::{Record, Splitter};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compared {
-    /// Every byte is there, and nothing else; the order of events does not count.
+pub enum TextComparison {
+    /// The text has exactly the expected bytes. The order of events does not matter.
     Same,
-    /// These events are missing, and nothing else is wrong.
+    /// Only events with these times are missing.
     Lacks(Vec<Millis>),
-    /// What is there is not what was put.
+    /// The text has other events. A message describes the first difference.
     Differs(String),
 }
 
-/// `text` is all that was exported of a log stream.
-pub fn compare<'a>(events: impl Iterator<Item = &'a Event>, text: &[u8]) -> Compared {
+/// `text` is the whole export of a log stream.
+pub fn compare<'a>(events: impl Iterator<Item = &'a Event>, text: &[u8]) -> TextComparison {
     let events: Vec<&Event> = events.collect();
     let lines: Vec<String> = events.iter().map(|event| format!("{} {}\n", time(event.at), event.message)).collect();
     if sorted(lines.concat().as_bytes()) == sorted(text) {
-        return Compared::Same;
+        return TextComparison::Same;
     }
-    // How much more often each event was put than it was exported. An export's own line break cannot be told from a message's last.
-    let mut more: BTreeMap<(Option<Millis>, Vec<u8>), i64> = BTreeMap::new();
+    // How much more often each event was put than exported. Line breaks at the end belong to the message or to the export.
+    let mut surplus: BTreeMap<(Option<Millis>, Vec<u8>), i64> = BTreeMap::new();
     for event in &events {
-        *more.entry((Some(event.at), event.message.trim_end_matches('\n').into())).or_default() += 1;
+        *surplus.entry((Some(event.at), event.message.trim_end_matches('\n').into())).or_default() += 1;
     }
-    let mut splitter = Splitter::new(|record: Record| *more.entry((record.at, record.message().to_vec())).or_default() -= 1);
+    let mut splitter = Splitter::new(|record: Record| *surplus.entry((record.at, record.message().to_vec())).or_default() -= 1);
     if let Err(error) = splitter.write_all(text) {
-        return Compared::Differs(error.to_string());
+        return TextComparison::Differs(error.to_string());
     }
     splitter.finish();
     drop(splitter);
-    let shown = |(at, message): &(Option<Millis>, Vec<u8>)| {
+    let format_event = |(at, message): &(Option<Millis>, Vec<u8>)| {
         let at = at.map_or_else(|| "no time".to_owned(), time);
         format!("{at} {:?}", String::from_utf8_lossy(&message[..message.len().min(200)]))
     };
-    let extra = more.iter().find(|(_, times)| **times < 0);
-    let missing: Vec<_> = more.iter().filter(|(_, times)| **times > 0).collect();
+    let extra = surplus.iter().find(|(_, times)| **times < 0);
+    let missing: Vec<_> = surplus.iter().filter(|(_, times)| **times > 0).collect();
     match (extra, missing.first()) {
-        (Some((extra, _)), Some((missing, _))) => Compared::Differs(format!("{} for {}", shown(extra), shown(missing))),
-        (Some((extra, _)), None) => Compared::Differs(format!("{}, more often than it was put", shown(extra))),
+        (Some((extra, _)), Some((missing, _))) => TextComparison::Differs(format!("{} for {}", format_event(extra), format_event(missing))),
+        (Some((extra, _)), None) => TextComparison::Differs(format!("{}, more often than it was put", format_event(extra))),
         (None, Some(_)) => {
             let times = missing.iter().flat_map(|((at, _), times)| at.iter().copied().cycle().take(**times as usize));
-            Compared::Lacks(times.collect())
+            TextComparison::Lacks(times.collect())
         }
-        (None, None) => Compared::Differs("other line breaks at the end of an event".to_owned()),
+        (None, None) => TextComparison::Differs("other line breaks at the end of an event".to_owned()),
     }
 }
 
-/// As an export writes it.
+/// The time in the format of an export.
 fn time(at: Millis) -> String {
     at.instant().unwrap_or_default().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
@@ -68,15 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_counts_and_the_order_does_not() {
+    fn every_byte_matters_and_the_order_does_not() {
         let event = |at: i64, message: &str| Event { at: Millis(at), message: message.to_owned() };
         let put = [event(0, "a\n\tb"), event(1, "c "), event(1, "c "), event(2, "d\n")];
         let text =
             "1970-01-01T00:00:00.001Z c \n1970-01-01T00:00:00.000Z a\n\tb\n1970-01-01T00:00:00.001Z c \n1970-01-01T00:00:00.002Z d\n\n";
-        let lacks = |at: &[i64]| Compared::Lacks(at.iter().map(|at| Millis(*at)).collect());
-        let differs = |text: &str| Compared::Differs(text.to_owned());
+        let lacks = |at: &[i64]| TextComparison::Lacks(at.iter().map(|at| Millis(*at)).collect());
+        let differs = |text: &str| TextComparison::Differs(text.to_owned());
         for (from, to, expected) in [
-            ("", "", Compared::Same),
+            ("", "", TextComparison::Same),
             ("1970-01-01T00:00:00.001Z c \n", "", lacks(&[1, 1])),
             ("1970-01-01T00:00:00.002Z d\n\n", "", lacks(&[2])),
             ("d\n\n", "d\n", differs("other line breaks at the end of an event")),

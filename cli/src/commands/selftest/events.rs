@@ -8,10 +8,10 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use export_core::{Window, time::Millis};
 
-use super::trial::{Subject, Trial};
-use crate::{commands::put::PAUSES, failure::Failure};
+use super::self_test::{Sample, SelfTest};
+use crate::{commands::put::CREATION_PAUSES, events::exported::folder_name, failure::Failure};
 
-/// Of the log stream `many`. One call puts them.
+/// The number of events of the log stream `many`. One call can put them.
 const MANY: i64 = 2000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Event {
 
 pub struct LogStream {
     pub name: String,
-    /// In the order of time.
+    /// The events in the order of time.
     pub events: Vec<Event>,
 }
 
@@ -31,23 +31,23 @@ impl LogStream {
         self.events.iter().filter(move |event| window.includes(event.at))
     }
 
-    /// As CloudWatch Logs names its folder.
+    /// The name of the log stream's folder in an export.
     pub fn folder(&self) -> String {
-        self.name.replace('/', "-")
+        folder_name(&self.name)
     }
 }
 
-/// The milliseconds on both sides of both ends.
+/// The two milliseconds at each end of a window: one inside, one outside.
 pub fn bounds(window: Window) -> [Millis; 4] {
     [Millis(window.from.0 - 1), window.from, window.to, Millis(window.to.0 + 1)]
 }
 
-pub fn streams(trial: &Trial, subject: Subject) -> Vec<LogStream> {
-    let window = trial.window();
+pub fn streams(self_test: &SelfTest, sample: Sample) -> Vec<LogStream> {
+    let window = self_test.window();
     let event = |at: Millis, message: &str| Event { at, message: message.to_owned() };
     let stream = |name: &str, events: Vec<Event>| LogStream { name: name.to_owned(), events };
-    match subject {
-        Subject::Names => {
+    match sample {
+        Sample::Names => {
             let [before, from, to, after] = bounds(window);
             let lambda = vec![
                 event(before, "before the window"),
@@ -68,7 +68,7 @@ pub fn streams(trial: &Trial, subject: Subject) -> Vec<LogStream> {
             let bytes = (1..).zip(messages).map(|(after, message)| event(Millis(from.0 + after), message));
             vec![stream("2026/01/01/[$LATEST]selftest", lambda), stream("日本/ログ", bytes.collect())]
         }
-        Subject::Many => {
+        Sample::Many => {
             let at = |number: i64| Millis(window.from.0 + (window.to.0 - window.from.0) * number / MANY);
             let message = |number: i64| match number % 10 {
                 0 => format!("event {number}: an error\n    at line {number}\n    at line {}", number + 1),
@@ -76,47 +76,51 @@ pub fn streams(trial: &Trial, subject: Subject) -> Vec<LogStream> {
             };
             vec![stream("many", (0..MANY).map(|number| event(at(number), &message(number))).collect())]
         }
-        Subject::Empty => vec![stream("later", vec![event(Millis::of(trial.started), "after the window of every export")])],
+        Sample::Empty => vec![stream("later", vec![event(Millis::of(self_test.started), "after the window of every export")])],
     }
 }
 
-/// What was just created may not be there yet for the next call.
-async fn patiently<T, E>(operation: &'static str, call: impl AsyncFn() -> Result<T, SdkError<E, HttpResponse>>) -> Result<T, Failure>
+/// Retries a call that uses a log group or log stream that was just created.
+async fn retry_not_found<Response, E>(
+    operation: &'static str,
+    call: impl AsyncFn() -> Result<Response, SdkError<E, HttpResponse>>,
+) -> Result<Response, Failure>
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let mut pauses = PAUSES.into_iter();
+    let mut pauses = CREATION_PAUSES.into_iter();
     loop {
         let failure = match call().await {
-            Ok(answer) => return Ok(answer),
+            Ok(response) => return Ok(response),
             Err(error) => service_failure(operation, &error),
         };
         let pause = pauses.next().filter(|_| failure.has_code("ResourceNotFoundException"));
-        tokio::time::sleep(pause.ok_or_else(|| Failure::of("logs", &failure))?).await;
+        tokio::time::sleep(pause.ok_or_else(|| Failure::of_call("logs", &failure))?).await;
     }
 }
 
-/// Creates the log groups and puts the events. Answers with their number, or with what CloudWatch Logs rejected.
-pub async fn put(logs: &Client, trial: &Trial<'_>) -> Result<Result<usize, String>, Failure> {
-    let mut put = 0;
-    for subject in Subject::ALL {
-        let log_group = trial.log_group(subject);
+/// Creates the log groups and puts the events. Returns their number, or a message about rejected events.
+pub async fn put(logs: &Client, self_test: &SelfTest<'_>) -> Result<Result<usize, String>, Failure> {
+    let mut count = 0;
+    for sample in Sample::ALL {
+        let log_group = self_test.log_group(sample);
         let created = logs.create_log_group().log_group_name(log_group.as_str()).send().await;
-        created.map_err(|error| Failure::of("logs", &service_failure("CreateLogGroup", &error)))?;
-        for stream in streams(trial, subject) {
+        created.map_err(|error| Failure::of_call("logs", &service_failure("CreateLogGroup", &error)))?;
+        for stream in streams(self_test, sample) {
             let create = logs.create_log_stream().log_group_name(log_group.as_str()).log_stream_name(&stream.name);
-            patiently("CreateLogStream", async || create.clone().send().await).await?;
-            let input =
-                |event: &Event| InputLogEvent::builder().timestamp(event.at.0).message(&event.message).build().expect("it has both");
+            retry_not_found("CreateLogStream", async || create.clone().send().await).await?;
+            let input = |event: &Event| {
+                InputLogEvent::builder().timestamp(event.at.0).message(&event.message).build().expect("an event has a time and a message")
+            };
             let events = stream.events.iter().map(input).collect();
             let put_events = logs.put_log_events().log_group_name(log_group.as_str()).log_stream_name(&stream.name);
             let put_events = put_events.set_log_events(Some(events));
-            let answer = patiently("PutLogEvents", async || put_events.clone().send().await).await?;
-            if let Some(rejected) = answer.rejected_log_events_info {
+            let response = retry_not_found("PutLogEvents", async || put_events.clone().send().await).await?;
+            if let Some(rejected) = response.rejected_log_events_info {
                 return Ok(Err(format!("CloudWatch Logs rejected events of log stream {} of {log_group}: {rejected:?}", stream.name)));
             }
-            put += stream.events.len();
+            count += stream.events.len();
         }
     }
-    Ok(Ok(put))
+    Ok(Ok(count))
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one ends the proofs and lets the removal follow, the second one ends everything.
+//! Handles Ctrl-C. The first one ends the checks, and the removal follows. The second one ends the command.
 
 use std::time::Duration;
 
@@ -9,37 +9,40 @@ use crate::output::note;
 
 #[derive(Clone)]
 pub struct Interrupt {
-    times: watch::Receiver<u32>,
+    count: watch::Receiver<u32>,
 }
 
 impl Interrupt {
     pub fn listen() -> Self {
-        let (sender, times) = watch::channel(0);
+        let (sender, count) = watch::channel(0);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if *sender.borrow() == 0 {
-                    note("Interrupted. What is under way ends first, then everything is removed. Ctrl-C again leaves it all as it is.");
+                    note(
+                        "Interrupted. The present step ends first, then everything is removed. Ctrl-C again ends the command without the removal.",
+                    );
                 }
-                sender.send_modify(|times| *times += 1);
+                sender.send_modify(|count| *count += 1);
             }
         });
-        Self { times }
+        Self { count }
     }
 
-    pub async fn reaches(&self, times: u32) {
-        if self.times.clone().wait_for(|now| *now >= times).await.is_err() {
+    /// Waits until Ctrl-C was pressed so often.
+    pub async fn reached(&self, count: u32) {
+        if self.count.clone().wait_for(|pressed| *pressed >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
     pub fn check(&self) -> Result<(), Stop> {
-        if *self.times.borrow() > 0 { Err(Stop::Interrupted) } else { Ok(()) }
+        if *self.count.borrow() > 0 { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
-    pub async fn sleep(&self, time: Duration) -> Result<(), Stop> {
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Stop> {
         tokio::select! {
-            () = tokio::time::sleep(time) => Ok(()),
-            () = self.reaches(1) => Err(Stop::Interrupted),
+            () = tokio::time::sleep(duration) => Ok(()),
+            () = self.reached(1) => Err(Stop::Interrupted),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The matrix of log groups by months: the state of each log-group-month, from what the archive says of its windows.
+//! The matrix of log groups by months. The state of a log-group-month comes from its manifests, open windows, and the last report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,10 @@ use export_core::{
 };
 use serde::Serialize;
 
-use crate::commands::status::survey::{SettledWindow, Survey};
+use crate::{
+    commands::status::survey::{SettledWindow, Survey},
+    globs::Globs,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +60,7 @@ impl State {
         }
     }
 
-    /// In a cell of the table. Capitals are for what a person should look at.
+    /// The letter in a cell of the table. A capital needs attention.
     pub fn letter(self) -> &'static str {
         match self {
             Self::Archived => "a",
@@ -80,34 +83,34 @@ pub struct Cell {
     pub log_group: LogGroupName,
     pub month: Month,
     pub state: State,
-    /// As a run counts it.
+    /// Whether a run counts the month as missing.
     pub is_missing: bool,
     pub objects: u64,
     pub bytes: u64,
-    /// What the state stands on, for a person.
-    pub parts: Vec<String>,
+    /// The windows behind the state, as messages for a person.
+    pub windows: Vec<String>,
 }
 
 #[derive(Debug, Default)]
 pub struct Matrix {
     pub months: Vec<Month>,
-    /// Of each log group, the cells that there is anything to say of, by month.
+    /// The cells of each log group by month. Months without a state have no cell.
     pub rows: BTreeMap<LogGroupName, BTreeMap<Month, Cell>>,
 }
 
-/// What is to be shown.
+/// The months and log groups of a matrix.
 pub struct Range<'a> {
     pub from: Option<Month>,
     pub to: Option<Month>,
-    pub wants: &'a dyn Fn(&LogGroupName) -> bool,
+    pub globs: &'a Globs<'a>,
 }
 
 impl Matrix {
-    pub fn of(survey: &Survey, stack: &Stack, range: &Range, now: DateTime<Utc>) -> Self {
-        let known = known(survey);
-        let rows: BTreeSet<&LogGroupName> = known.keys().copied().filter(|name| (range.wants)(name)).collect();
+    pub fn new(survey: &Survey, stack: &Stack, range: &Range, now: DateTime<Utc>) -> Self {
+        let months_of = months_by_log_group(survey);
+        let rows: BTreeSet<&LogGroupName> = months_of.keys().copied().filter(|name| range.globs.matches(name)).collect();
         let current = Month::at(now, stack.timezone);
-        let first = rows.iter().filter_map(|name| known[*name].iter().min()).min().copied();
+        let first = rows.iter().filter_map(|name| months_of[*name].iter().min()).min().copied();
         let from = range.from.or(first).unwrap_or(current.previous());
         let to = range.to.unwrap_or(current);
         let months: Vec<Month> = std::iter::successors(Some(from), |month| Some(month.next())).take_while(|month| *month <= to).collect();
@@ -117,7 +120,7 @@ impl Matrix {
             settled.entry(&window.log_group).or_default().push(window);
         }
         let cells = |name: &LogGroupName| {
-            let group = LogGroup { name, settled: settled.get(name).map_or(&[], Vec::as_slice), survey, stack, now };
+            let group = MatrixRow { name, settled: settled.get(name).map_or(&[], Vec::as_slice), survey, stack, now };
             windows.iter().filter_map(|(month, window)| Some((*month, group.cell(*month, *window)?))).collect()
         };
         let rows = rows.into_iter().map(|name| (name.clone(), cells(name))).collect();
@@ -129,19 +132,19 @@ impl Matrix {
     }
 }
 
-/// Every log group that the archive knows, with the months that it says anything of.
-fn known(survey: &Survey) -> BTreeMap<&LogGroupName, BTreeSet<Month>> {
+/// Every log group of the archive, with the months that have a manifest, an open window or an entry in the last report.
+fn months_by_log_group(survey: &Survey) -> BTreeMap<&LogGroupName, BTreeSet<Month>> {
     let settled = survey.settled.iter().map(|window| (&window.log_group, Some(window.month)));
     let open = survey.open.iter().map(|open| (&open.place.log_group, Some(open.month)));
     let found = survey.last_compared.iter().flat_map(|last| last.found.iter().map(|name| (name, Some(last.due_month))));
-    let mut known: BTreeMap<&LogGroupName, BTreeSet<Month>> = BTreeMap::new();
+    let mut months: BTreeMap<&LogGroupName, BTreeSet<Month>> = BTreeMap::new();
     for (name, month) in settled.chain(open).chain(found) {
-        known.entry(name).or_default().extend(month);
+        months.entry(name).or_default().extend(month);
     }
-    known
+    months
 }
 
-struct LogGroup<'a> {
+struct MatrixRow<'a> {
     name: &'a LogGroupName,
     settled: &'a [&'a SettledWindow],
     survey: &'a Survey,
@@ -149,20 +152,20 @@ struct LogGroup<'a> {
     now: DateTime<Utc>,
 }
 
-impl LogGroup<'_> {
-    /// `None`: nobody asked for it.
+impl MatrixRow<'_> {
+    /// `None`: no run has to archive this month.
     fn cell(&self, month: Month, window: Window) -> Option<Cell> {
         let open: Vec<&OpenWindow> = self.survey.open.of_log_group(self.name).iter().filter(|open| open.month == month).collect();
         let settled: Vec<&SettledWindow> = self.settled.iter().filter(|settled| settled.month == month).copied().collect();
-        // The months of another time zone reach into this one.
+        // A month of another time zone can overlap this month.
         let covering: Vec<Window> = self.settled.iter().map(|settled| settled.window).filter(|other| other.overlaps(window)).collect();
         let is_due = self.now >= window.settled_at(self.stack.settle_days);
-        let next = self.of_run(month, is_due);
-        let state = of_open(&open).or_else(|| of_settled(&settled, &window.without(&covering))).or(next)?;
+        let next = self.next_run_state(month, is_due);
+        let state = open_state(&open).or_else(|| settled_state(&settled, &window.without(&covering))).or(next)?;
         let has_waited = || self.now - window.settled_at(self.stack.settle_days) >= MAX_WAIT;
-        // A run would export it, or what a part leaves open of it, and none has looked.
-        let waits = matches!(state, State::Waiting | State::CoveredInPart) && next == Some(State::Waiting);
-        let is_missing = open.iter().any(|open| open.is_missing(self.now)) || open.is_empty() && waits && has_waited();
+        // The next run would export the rest of the month, and no run has looked at it yet.
+        let is_waiting = matches!(state, State::Waiting | State::CoveredInPart) && next == Some(State::Waiting);
+        let is_missing = open.iter().any(|open| open.is_missing(self.now)) || open.is_empty() && is_waiting && has_waited();
         Some(Cell {
             log_group: self.name.clone(),
             month,
@@ -170,12 +173,12 @@ impl LogGroup<'_> {
             is_missing,
             objects: settled.iter().map(|settled| settled.objects).sum(),
             bytes: settled.iter().map(|settled| settled.bytes).sum(),
-            parts: open.iter().map(|open| told_of_open(open)).chain(settled.iter().map(|settled| told_of_settled(settled))).collect(),
+            windows: open.iter().map(|open| describe_open(open)).chain(settled.iter().map(|settled| describe_settled(settled))).collect(),
         })
     }
 
-    /// Of a month that no manifest and no open window is about: what the next run would make of it.
-    fn of_run(&self, month: Month, is_due: bool) -> Option<State> {
+    /// The state of a month without a manifest and without an open window, by what the next run will do.
+    fn next_run_state(&self, month: Month, is_due: bool) -> Option<State> {
         if !is_due {
             return Some(State::NotYetDue);
         }
@@ -184,35 +187,41 @@ impl LogGroup<'_> {
         if last.nothing_yet.contains(&key) {
             Some(State::NothingYet)
         } else {
-            // From its due month on, the next scheduled run looks at everything.
+            // The next scheduled run looks at every month from the last run's due month on.
             (month >= last.due_month && !last.warned.contains(&key)).then_some(State::Waiting)
         }
     }
 }
 
-/// The gravest first.
-fn of_open(open: &[&OpenWindow]) -> Option<State> {
-    let of = |open: &&OpenWindow| match open.outcome {
+/// The most serious state of the open windows.
+fn open_state(open: &[&OpenWindow]) -> Option<State> {
+    let state = |open: &&OpenWindow| match open.outcome {
         OpenOutcome::Failed => State::Failed,
-        // The run that was about to record it ended too early: the next one looks again.
+        // The run ended before it recorded the month as skipped. The next run looks at it again.
         OpenOutcome::Waiting | OpenOutcome::Skipped => State::Waiting,
         OpenOutcome::Lost => State::Lost,
         OpenOutcome::NotAsked => State::NotAsked,
     };
-    let states: BTreeSet<State> = open.iter().map(of).collect();
+    let states: BTreeSet<State> = open.iter().map(state).collect();
     [State::Failed, State::Lost, State::Waiting, State::NotAsked].into_iter().find(|state| states.contains(state))
 }
 
-fn of_settled(settled: &[&SettledWindow], uncovered: &[Window]) -> Option<State> {
+fn settled_state(settled: &[&SettledWindow], uncovered: &[Window]) -> Option<State> {
     let has = |outcome| settled.iter().any(|settled| settled.outcome == outcome);
-    match () {
-        () if settled.is_empty() => None,
-        () if has(Outcome::Lost) => Some(State::Lost),
-        () if !uncovered.is_empty() => Some(State::CoveredInPart),
-        () if has(Outcome::Exported) => Some(State::Archived),
-        () if has(Outcome::Empty) => Some(State::Empty),
-        () => Some(State::Skipped),
+    if settled.is_empty() {
+        return None;
     }
+    Some(if has(Outcome::Lost) {
+        State::Lost
+    } else if !uncovered.is_empty() {
+        State::CoveredInPart
+    } else if has(Outcome::Exported) {
+        State::Archived
+    } else if has(Outcome::Empty) {
+        State::Empty
+    } else {
+        State::Skipped
+    })
 }
 
 pub fn outcome_name(outcome: OpenOutcome) -> &'static str {
@@ -225,14 +234,14 @@ pub fn outcome_name(outcome: OpenOutcome) -> &'static str {
     }
 }
 
-fn told_of_open(open: &OpenWindow) -> String {
+fn describe_open(open: &OpenWindow) -> String {
     let outcome = outcome_name(open.outcome);
     let error = open.error.as_deref().map(|error| format!(" {error}")).unwrap_or_default();
-    let (window, message, since, tries) = (told(open.window()), &open.message, &open.since, open.tries);
+    let (window, message, since, tries) = (format_window(open.window()), &open.message, &open.since, open.tries);
     format!("{window}: {outcome}{error}, since {since}, tries {tries}. {message}")
 }
 
-fn told_of_settled(settled: &SettledWindow) -> String {
+fn describe_settled(settled: &SettledWindow) -> String {
     let outcome = match settled.outcome {
         Outcome::Exported => format!("exported, {} objects of {} bytes", settled.objects, settled.bytes),
         Outcome::Empty => "empty".to_owned(),
@@ -241,11 +250,11 @@ fn told_of_settled(settled: &SettledWindow) -> String {
             settled.reason.map_or_else(|| outcome.to_owned(), |reason| format!("{outcome}, {reason:?}"))
         }
     };
-    let written = settled.settled.map(|at| format!(", manifest of {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
-    format!("{}: {outcome}{written}", told(settled.window))
+    let written = settled.written.map(|at| format!(", manifest of {}", at.format("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+    format!("{}: {outcome}{written}", format_window(settled.window))
 }
 
-fn told(window: Window) -> String {
+fn format_window(window: Window) -> String {
     format!("{} to {}", window.from, window.to)
 }
 
@@ -256,7 +265,7 @@ mod tests {
     use super::*;
     use crate::commands::status::survey::LastCompared;
 
-    /// State of October 2026 in Tokyo, of a log group that the last run found in September; and whether it is missing.
+    /// The state of October 2026 in Tokyo, and whether the month is missing. The last run found the log group in September.
     fn october(now: &str, settle_days: u8, settled: Option<Window>) -> Option<(State, bool)> {
         let name = LogGroupName::parse("/a").unwrap();
         let last = LastCompared {
@@ -274,7 +283,7 @@ mod tests {
             reason: None,
             objects: 1,
             bytes: 1,
-            settled: None,
+            written: None,
         });
         let survey = Survey { settled: settled.into_iter().collect(), last_compared: Some(last), ..Survey::default() };
         let stack = Stack {
@@ -286,13 +295,13 @@ mod tests {
             timezone: chrono_tz::Asia::Tokyo,
             settle_days: SettleDays::new(settle_days.into()).unwrap(),
         };
-        let range = Range { from: Some(october), to: Some(october), wants: &|_| true };
-        let matrix = Matrix::of(&survey, &stack, &range, now.parse().unwrap());
+        let range = Range { from: Some(october), to: Some(october), globs: &Globs::new(&[]) };
+        let matrix = Matrix::new(&survey, &stack, &range, now.parse().unwrap());
         matrix.cells().next().map(|cell| (cell.state, cell.is_missing))
     }
 
     #[test]
-    fn a_month_that_no_run_has_looked_at_waits_and_is_missing_after_seven_days() {
+    fn a_month_that_no_run_has_compared_is_waiting_and_after_seven_days_missing() {
         for (now, settle_days, expected) in [
             ("2026-11-01T02:59:59Z", 0, (State::NotYetDue, false)),
             ("2026-11-01T03:00:00Z", 0, (State::Waiting, false)),
@@ -304,7 +313,7 @@ mod tests {
         }
     }
 
-    /// As when somebody exported what there was of a month before its end.
+    /// For example, somebody exported the beginning of a month before its end.
     #[test]
     fn the_rest_of_a_month_that_is_covered_in_part_is_missing_after_seven_days() {
         let whole = Window::of("2026-10".parse().unwrap(), chrono_tz::Asia::Tokyo);

@@ -1,4 +1,4 @@
-//! The matrix as one self-contained page: it names no other address, and its policy forbids the browser to ask for any.
+//! The matrix as one self-contained HTML page. The page contains no URL, and its policy forbids all network requests.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,20 +11,20 @@ use crate::{
 const PAGE: &str = include_str!("page.html");
 
 pub fn page(matrix: &Matrix, stack: &DeployedStack, now: DateTime<Utc>) -> String {
-    let cell = |cell: &Cell| json!([cell.state, cell.objects, cell.bytes, cell.is_missing, cell.parts]);
+    let cell = |cell: &Cell| json!([cell.state, cell.objects, cell.bytes, cell.is_missing, cell.windows]);
     let row = |(name, cells): (_, &std::collections::BTreeMap<_, Cell>)| -> Value {
         json!([name, matrix.months.iter().map(|month| cells.get(month).map(cell)).collect::<Vec<_>>()])
     };
     let data = json!({
         "stack": stack.name,
-        "bucket": stack.stack.bucket,
-        "region": stack.stack.region,
-        "timezone": stack.stack.timezone.name(),
-        "made": now.format("%Y-%m-%d %H:%M UTC").to_string(),
+        "bucket": stack.settings.bucket,
+        "region": stack.settings.region,
+        "timezone": stack.settings.timezone.name(),
+        "created": now.format("%Y-%m-%d %H:%M UTC").to_string(),
         "states": State::ALL.map(|state| json!([state, state.name(), state.letter()])),
         "months": matrix.months,
         "rows": matrix.rows.iter().map(row).collect::<Vec<_>>(),
     });
-    // Inside a script element, only `<` could end it.
+    // Without `<`, the data cannot end the script element.
     PAGE.replace("{{data}}", &data.to_string().replace('<', "\\u003c"))
 }

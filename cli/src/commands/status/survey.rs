@@ -1,8 +1,7 @@
-//! What the archive says of its windows, with few calls: one listing, the reports of the runs that archived them, and only the
-//! manifests that no report accounts for.
+//! Reads the state of the archive's windows with few calls: one listing, the reports of the runs, and few manifests.
 //!
-//! A report tells what its run decided of each window, and the listing tells when each manifest was written. A manifest that was
-//! written while a run that decided its window was at work is what the report says. Every other manifest is read.
+//! A report has the outcome of each window that its run decided, and the listing has the time of each manifest. If a run decided a window,
+//! and the manifest was written during the run, the report has the manifest's outcome. All other manifests are read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,14 +22,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::output::note;
 
-/// Manifests that are read at a time.
-const AT_ONCE: usize = 64;
+/// How many manifests are read at a time.
+const CONCURRENCY: usize = 64;
 
-/// The clocks of a function and of S3 differ by less, and S3 leaves out the milliseconds.
-const SKEW: TimeDelta = TimeDelta::seconds(2);
+/// The clocks of a function and of S3 differ by less. S3 also omits the milliseconds.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(2);
 
-/// Two runs overlap by one window at most. So many runs before a manifest's time are asked for it.
-const RUNS_BACK: usize = 3;
+/// How many runs before a manifest's time may have written it. Two runs overlap by one window at most.
+const MAX_RUNS_BACK: usize = 3;
 
 /// A window that a manifest settles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +41,7 @@ pub struct SettledWindow {
     pub reason: Option<Reason>,
     pub objects: u64,
     pub bytes: u64,
-    /// When its manifest was written.
-    pub settled: Option<DateTime<Utc>>,
+    pub written: Option<DateTime<Utc>>,
 }
 
 /// The last scheduled run that compared everything.
@@ -52,44 +50,46 @@ pub struct LastCompared {
     pub due_month: Month,
     pub found: BTreeSet<LogGroupName>,
     pub nothing_yet: BTreeSet<(LogGroupName, Month)>,
-    /// A warning stands instead of an outcome.
+    /// The months that have a warning instead of an outcome.
     pub warned: BTreeSet<(LogGroupName, Month)>,
 }
 
 #[derive(Debug, Default)]
 pub struct Survey {
+    /// The keys of all listed manifests.
+    pub keys: Vec<ManifestKey>,
     pub settled: Vec<SettledWindow>,
     pub open: OpenWindows,
-    /// Open windows that cannot be read.
     pub unreadable: Vec<Failure>,
-    /// What a person is told of manifests that settle nothing.
-    pub wrong: Vec<String>,
+    /// Messages about manifests that are not valid or cannot be read.
+    pub invalid: Vec<String>,
     pub last_compared: Option<LastCompared>,
 }
 
 impl Survey {
-    /// Of the months `from` to `to` and their neighbours, because the months of another time zone overlap.
-    pub async fn of(archive: &Archive, from: Option<Month>, to: Option<Month>, now: DateTime<Utc>) -> Result<Self, ExportError> {
+    /// Reads the months `from` to `to`, and both neighbours, which overlap them in another time zone.
+    pub async fn read(archive: &Archive, from: Option<Month>, to: Option<Month>, now: DateTime<Utc>) -> Result<Self, ExportError> {
         let (manifests, open) = list(archive, from, to).await?;
         let (open, unreadable) = archive.read_open_windows(open).await?;
         let mut reports = Reports::list(archive).await?;
         let last_compared = reports.last_compared().await?;
-        let mut survey = Self { open, unreadable, last_compared, ..Self::default() };
-        let unexplained = survey.explain(&mut reports, manifests).await?;
+        let keys = manifests.iter().map(|(key, _)| key.clone()).collect();
+        let mut survey = Self { keys, open, unreadable, last_compared, ..Self::default() };
+        let unread = survey.settle_from_reports(&mut reports, manifests).await?;
         let read =
             async |(key, listed): (ManifestKey, ListedObject)| Ok::<_, ExportError>((archive.manifest(&key, now).await?, key, listed));
-        let read: Vec<_> = stream::iter(unexplained).map(read).buffered(AT_ONCE).try_collect().await?;
+        let read: Vec<_> = stream::iter(unread).map(read).buffered(CONCURRENCY).try_collect().await?;
         for (manifest, key, listed) in read {
             match manifest {
-                Some(Ok(manifest)) => survey.settled.push(settled_by(manifest, key.month, listed.modified)),
-                Some(Err(told)) => survey.wrong.push(told),
+                Some(Ok(manifest)) => survey.settled.push(to_settled_window(manifest, key.month, listed.modified)),
+                Some(Err(problem)) => survey.invalid.push(problem),
                 None => {}
             }
         }
         Ok(survey)
     }
 
-    /// Names each open window that cannot be read, and answers whether there is one: a window of which nobody knows anything.
+    /// Warns of each open window that cannot be read. Returns whether there is one.
     pub fn warn_of_unreadable(&self) -> bool {
         for failure in &self.unreadable {
             note(format_args!("warning: {}: {}", failure.error, failure.message));
@@ -97,20 +97,20 @@ impl Survey {
         !self.unreadable.is_empty()
     }
 
-    /// Takes what reports tell, and returns the manifests that none does.
-    async fn explain(
+    /// Adds the windows whose outcome a report has. Returns the other manifests.
+    async fn settle_from_reports(
         &mut self,
         reports: &mut Reports<'_>,
         mut manifests: Vec<(ManifestKey, ListedObject)>,
     ) -> Result<Vec<(ManifestKey, ListedObject)>, ExportError> {
-        for back in 0..RUNS_BACK {
+        for back in 0..MAX_RUNS_BACK {
             let mut by_run: BTreeMap<Option<usize>, Vec<(ManifestKey, ListedObject)>> = BTreeMap::new();
             for (key, listed) in manifests {
-                by_run.entry(reports.before(listed.modified, back)).or_default().push((key, listed));
+                by_run.entry(reports.run_before(listed.modified, back)).or_default().push((key, listed));
             }
             manifests = by_run.remove(&None).unwrap_or_default();
             for (run, written) in by_run.into_iter().filter_map(|(run, written)| Some((run?, written))) {
-                // To read one manifest is as cheap as to read a report.
+                // Reading one manifest is as cheap as reading a report.
                 if written.len() == 1 && !reports.read.contains_key(&run) {
                     manifests.extend(written);
                     continue;
@@ -120,7 +120,7 @@ impl Survey {
                     continue;
                 };
                 for (key, listed) in written {
-                    match run.tells(&key, listed.modified) {
+                    match run.settled_window(&key, listed.modified) {
                         Some(settled) => self.settled.push(settled),
                         None => manifests.push((key, listed)),
                     }
@@ -131,7 +131,7 @@ impl Survey {
     }
 }
 
-/// The manifests, and the keys of the open windows.
+/// Lists the manifests and the keys of the open windows.
 async fn list(
     archive: &Archive,
     from: Option<Month>,
@@ -140,7 +140,7 @@ async fn list(
     let (stack, bucket) = (&archive.stack, archive.stack.bucket.as_str());
     let (manifests, missing) = (stack.manifests_folder(), stack.missing_folder());
     let after = from.map(|from| stack.month_folder(from.previous()));
-    // The two folders are neighbours in the order of keys, so one listing has both. At the bucket's root, others' keys may lie between.
+    // The two folders are adjacent in the order of keys, so one listing returns both. At the root, other keys can lie between them.
     let prefixes = if stack.s3_prefix.as_str().is_empty() { vec![manifests, missing.clone()] } else { vec![stack.s3_prefix.join("m")] };
     let (mut settled, mut open) = (Vec::new(), Vec::new());
     for prefix in prefixes {
@@ -154,17 +154,17 @@ async fn list(
     Ok((settled, open))
 }
 
-fn settled_by(manifest: Manifest, month: Month, settled: Option<DateTime<Utc>>) -> SettledWindow {
+fn to_settled_window(manifest: Manifest, month: Month, written: Option<DateTime<Utc>>) -> SettledWindow {
     let window = manifest.window();
     let Manifest { log_group, outcome, reason, objects, bytes, .. } = manifest;
-    SettledWindow { log_group, month, window, outcome, reason, objects, bytes, settled }
+    SettledWindow { log_group, month, window, outcome, reason, objects, bytes, written }
 }
 
-/// The reports of runs, the newest first, each read once.
+/// The reports of runs, newest first. Each is read at most once.
 struct Reports<'a> {
     archive: &'a Archive,
     keys: Vec<(DateTime<Utc>, String)>,
-    read: HashMap<usize, Option<Run>>,
+    read: HashMap<usize, Option<ReportedRun>>,
 }
 
 impl<'a> Reports<'a> {
@@ -173,18 +173,18 @@ impl<'a> Reports<'a> {
         Ok(Self { archive, keys, read: HashMap::new() })
     }
 
-    /// The last run that started before `at`, or so many before that.
-    fn before(&self, at: Option<DateTime<Utc>>, back: usize) -> Option<usize> {
-        let at = at? + SKEW;
+    /// The last run that started before `at`, or the run `back` runs before it.
+    fn run_before(&self, at: Option<DateTime<Utc>>, back: usize) -> Option<usize> {
+        let at = at? + CLOCK_SKEW;
         let run = self.keys.partition_point(|(start, _)| *start > at) + back;
         (run < self.keys.len()).then_some(run)
     }
 
-    /// `None`: what lies there is no report.
-    async fn read(&mut self, run: usize) -> Result<Option<&Run>, ExportError> {
+    /// `None`: the object is not a report.
+    async fn read(&mut self, run: usize) -> Result<Option<&ReportedRun>, ExportError> {
         if !self.read.contains_key(&run) {
             let report = self.archive.read_report::<Report>(&self.keys[run].1).await?;
-            self.read.insert(run, report.map(|report| Run::new(report, self.archive)));
+            self.read.insert(run, report.map(|report| ReportedRun::new(report, self.archive)));
         }
         Ok(self.read[&run].as_ref())
     }
@@ -199,15 +199,14 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// What a report tells.
-struct Run {
+struct ReportedRun {
     started: Millis,
     ended: Millis,
     settled: HashMap<(PlaceHash, Month, Window), SettledWindow>,
     compared: Option<LastCompared>,
 }
 
-impl Run {
+impl ReportedRun {
     fn new(report: Report, archive: &Archive) -> Self {
         let instant = |text: &str| export_core::time::parse_instant(text).map(Millis::of);
         let mut run = Self {
@@ -221,7 +220,7 @@ impl Run {
             let Ok(place) = decided.source.place(&archive.stack) else { continue };
             let log_group_month = (place.log_group.clone(), decided.month);
             let (outcome, reason, objects, bytes) = match decided.outcome {
-                // These manifests are written after the report, and a lost one says what still lies there.
+                // The run writes these manifests after the report, and `lost` ones also count objects.
                 WindowOutcome::Skipped { reason } | WindowOutcome::Lost { reason } if reason.needs_report_first() => continue,
                 WindowOutcome::Exported { objects, bytes, .. } => (Outcome::Exported, None, objects, bytes),
                 WindowOutcome::Empty { .. } => (Outcome::Empty, None, 0, 0),
@@ -237,7 +236,7 @@ impl Run {
                 WindowOutcome::Lost { .. } | WindowOutcome::Waiting | WindowOutcome::Failed { .. } => continue,
             };
             let (log_group, month) = log_group_month;
-            let settled = SettledWindow { log_group, month, window: decided.window, outcome, reason, objects, bytes, settled: None };
+            let settled = SettledWindow { log_group, month, window: decided.window, outcome, reason, objects, bytes, written: None };
             run.settled.insert((place.hash(), decided.month, decided.window), settled);
         }
         if report.compared_everything && report.scheduled_time.is_some() {
@@ -246,11 +245,11 @@ impl Run {
         run
     }
 
-    /// What became of a window, if its manifest was written by this run.
-    fn tells(&self, key: &ManifestKey, written: Option<DateTime<Utc>>) -> Option<SettledWindow> {
+    /// The outcome of a window, if this run wrote its manifest.
+    fn settled_window(&self, key: &ManifestKey, written: Option<DateTime<Utc>>) -> Option<SettledWindow> {
         let at = Millis::of(written?);
-        let is_of_run = self.started - SKEW <= at && at <= self.ended + SKEW;
+        let is_of_run = self.started - CLOCK_SKEW <= at && at <= self.ended + CLOCK_SKEW;
         let settled = self.settled.get(&(key.place.clone(), key.month, key.window)).filter(|_| is_of_run)?;
-        Some(SettledWindow { settled: written, ..settled.clone() })
+        Some(SettledWindow { written, ..settled.clone() })
     }
 }

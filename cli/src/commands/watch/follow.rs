@@ -1,6 +1,6 @@
-//! Follows a run by what Step Functions and CloudWatch Logs tell of it: a few calls each time, however many windows it has.
+//! Follows a run by polling Step Functions and CloudWatch Logs. A poll makes a few calls, however many windows the run has.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use archive::service_failure;
 use aws_sdk_cloudwatchlogs::Client as Logs;
@@ -12,30 +12,17 @@ use aws_sdk_sfn::{
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::{DateTime, Utc};
-use export_core::{
-    Month,
-    contract::create,
-    place::Stack,
-    service::{FailureKind, ServiceFailure},
-};
-use tokio::time::Instant;
+use export_core::{Month, contract::create, place::Stack, service::ServiceFailure};
 
 use crate::{
-    commands::watch::progress::Display,
+    commands::watch::progress::ProgressDisplay,
     failure::Failure,
     output::note,
+    polling::{MAX_FAILED_POLLS, Polling, is_temporary},
     slot::{self, Holder},
 };
 
-/// In milliseconds: a run that has just started can end soon.
-pub const FIRST_WAITS: [u64; 4] = [100, 200, 400, 800];
-/// The calls of CloudWatch Logs are the run's own as well, five a second in all.
-pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-pub const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// Looks in a row that AWS does not answer, each with the SDK's own attempts.
-pub const MOST_SILENT_LOOKS: u32 = 5;
-
-/// What a run is at. Two are equal if only time has passed.
+/// The phase of a run. It contains no ages, so two phases are equal if only time has passed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Phase {
     Comparing,
@@ -50,24 +37,23 @@ pub struct Round {
     pub windows: Windows,
     pub window: Option<CurrentWindow>,
     pub holder: Option<Holder>,
-    pub began: Option<DateTime<Utc>>,
+    pub started: Option<DateTime<Utc>>,
 }
 
-/// Of one round.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Windows {
     pub total: u64,
-    pub ended: u64,
+    pub succeeded: u64,
     pub failed: u64,
 }
 
 impl Windows {
-    pub fn done(self) -> u64 {
-        self.ended + self.failed
+    pub fn ended(self) -> u64 {
+        self.succeeded + self.failed
     }
 }
 
-/// The window that is exported now.
+/// The window that the run exports now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CurrentWindow {
     pub execution: String,
@@ -82,56 +68,53 @@ impl CurrentWindow {
     }
 }
 
-pub struct Follow<'a> {
+pub struct Follower<'a> {
     pub step_functions: Client,
     pub logs: Logs,
     pub stack: &'a Stack,
     pub execution: &'a str,
 }
 
-impl Follow<'_> {
-    /// Until the run has ended.
-    pub async fn to_its_end(&self, mut display: Display) -> Result<DescribeExecutionOutput, Failure> {
-        let (mut changed, mut window, mut silent) = (Instant::now(), None, 0);
-        let mut first = FIRST_WAITS.into_iter().map(Duration::from_millis);
+impl Follower<'_> {
+    /// Polls until the run has ended.
+    pub async fn follow(&self, mut display: ProgressDisplay) -> Result<DescribeExecutionOutput, Failure> {
+        let (mut polling, mut window, mut failed_polls) = (Polling::new(), None, 0);
         loop {
-            match self.look(&mut window).await {
-                Ok(Look::Ended(ended)) => return Ok(*ended),
-                Ok(Look::Running(phase)) => {
-                    silent = 0;
+            match self.poll(&mut window).await {
+                Ok(Poll::Ended(ended)) => return Ok(*ended),
+                Ok(Poll::Running(phase)) => {
+                    failed_polls = 0;
                     if display.show(phase, Utc::now()) {
-                        changed = Instant::now();
+                        polling.record_change();
                     }
                 }
-                Err((_, failure)) if silent < MOST_SILENT_LOOKS && is_passing(&failure) => {
-                    silent += 1;
-                    note(format_args!("{failure}\nStill watching."));
+                Err((_, failure)) if failed_polls < MAX_FAILED_POLLS && is_temporary(&failure) => {
+                    failed_polls += 1;
+                    note(format_args!("{failure}\nThe tool continues to watch."));
                 }
                 Err((_, failure)) if failure.has_code("ExecutionDoesNotExist") => {
                     return Err(Failure::Usage(format!("{} does not exist: name a run, or leave it out", self.execution)));
                 }
-                Err((service, failure)) => return Err(Failure::of(service, &failure)),
+                Err((service, failure)) => return Err(Failure::of_call(service, &failure)),
             }
-            // Where little changes, little is asked.
-            let wait = first.next().unwrap_or_else(|| (changed.elapsed() / 4).clamp(SHORTEST_WAIT, LONGEST_WAIT));
-            tokio::time::sleep(wait).await;
+            polling.wait().await;
         }
     }
 
-    async fn look(&self, window: &mut Option<CurrentWindow>) -> Result<Look, Refused> {
-        let described = self.describe(self.execution).await?;
-        if described.status != ExecutionStatus::Running {
-            return Ok(Look::Ended(Box::new(described)));
+    async fn poll(&self, window: &mut Option<CurrentWindow>) -> Result<Poll, CallFailure> {
+        let description = self.describe(self.execution).await?;
+        if description.status != ExecutionStatus::Running {
+            return Ok(Poll::Ended(Box::new(description)));
         }
-        Ok(Look::Running(self.phase(window).await?))
+        Ok(Poll::Running(self.phase(window).await?))
     }
 
-    async fn describe(&self, execution: &str) -> Result<DescribeExecutionOutput, Refused> {
-        let described = self.step_functions.describe_execution().execution_arn(execution).send().await;
-        described.map_err(|error| states("DescribeExecution", &error))
+    async fn describe(&self, execution: &str) -> Result<DescribeExecutionOutput, CallFailure> {
+        let description = self.step_functions.describe_execution().execution_arn(execution).send().await;
+        description.map_err(|error| states("DescribeExecution", &error))
     }
 
-    async fn phase(&self, window: &mut Option<CurrentWindow>) -> Result<Phase, Refused> {
+    async fn phase(&self, window: &mut Option<CurrentWindow>) -> Result<Phase, CallFailure> {
         let mut pages = self.step_functions.list_map_runs().execution_arn(self.execution).into_paginator().items().send();
         let mut rounds = Vec::new();
         while let Some(run) = pages.next().await {
@@ -148,21 +131,21 @@ impl Follow<'_> {
             let count = |count: i64| u64::try_from(count).unwrap_or_default();
             Windows {
                 total: count(counts.total),
-                ended: count(counts.succeeded),
+                succeeded: count(counts.succeeded),
                 failed: count(counts.failed + counts.timed_out + counts.aborted),
             }
         });
         self.find_window(arn, window).await?;
         let holder = match window {
-            Some(_) => slot::holder(&self.logs, &self.stack.bucket).await.map_err(|failure| ("logs", failure))?,
+            Some(_) => slot::find_holder(&self.logs, &self.stack.bucket).await.map_err(|failure| ("logs", failure))?,
             None => None,
         };
-        let began = DateTime::from_timestamp(round.start_date.secs(), round.start_date.subsec_nanos());
-        Ok(Phase::Exporting(Box::new(Round { number: rounds.len(), windows, window: window.clone(), holder, began })))
+        let started = DateTime::from_timestamp(round.start_date.secs(), round.start_date.subsec_nanos());
+        Ok(Phase::Exporting(Box::new(Round { number: rounds.len(), windows, window: window.clone(), holder, started })))
     }
 
-    /// The child that runs. What it is about is asked once.
-    async fn find_window(&self, map_run: &str, window: &mut Option<CurrentWindow>) -> Result<(), Refused> {
+    /// Finds the running child execution. Its input is read once.
+    async fn find_window(&self, map_run: &str, window: &mut Option<CurrentWindow>) -> Result<(), CallFailure> {
         let running = self.step_functions.list_executions().map_run_arn(map_run).status_filter(ExecutionStatus::Running);
         let child = running.max_results(1).into_paginator().items().send().next().await.transpose();
         let Some(child) = child.map_err(|error| states("ListExecutions", &error))?.map(|child| child.execution_arn) else {
@@ -170,13 +153,13 @@ impl Follow<'_> {
             return Ok(());
         };
         if window.as_ref().is_none_or(|window| window.execution != child) {
-            let described = self.describe(&child).await?;
-            *window = described.input.as_deref().and_then(|input| self.read_window(&child, input));
+            let description = self.describe(&child).await?;
+            *window = description.input.as_deref().and_then(|input| self.parse_window(&child, input));
         }
         Ok(())
     }
 
-    fn read_window(&self, execution: &str, input: &str) -> Option<CurrentWindow> {
+    fn parse_window(&self, execution: &str, input: &str) -> Option<CurrentWindow> {
         let request = create::Request::parse(&serde_json::from_str(input).ok()?, self.stack).ok()?;
         let target = request.target(self.stack, Utc::now()).ok()?;
         Some(CurrentWindow {
@@ -187,8 +170,8 @@ impl Follow<'_> {
         })
     }
 
-    /// By the state that was entered last.
-    async fn phase_between_rounds(&self) -> Result<Phase, Refused> {
+    /// The phase by the state that was entered last.
+    async fn phase_between_rounds(&self) -> Result<Phase, CallFailure> {
         let history = self.step_functions.get_execution_history().execution_arn(self.execution);
         let history = history.reverse_order(true).max_results(20).include_execution_data(false).send().await;
         let history = history.map_err(|error| states("GetExecutionHistory", &error))?;
@@ -201,21 +184,17 @@ impl Follow<'_> {
     }
 }
 
-/// The service, as IAM has it, and what it answered.
-type Refused = (&'static str, ServiceFailure);
+/// The service's prefix in IAM actions, and the failure of the call.
+type CallFailure = (&'static str, ServiceFailure);
 
-fn states<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Refused
+fn states<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> CallFailure
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
     ("states", service_failure(operation, error))
 }
 
-pub fn is_passing(failure: &ServiceFailure) -> bool {
-    matches!(failure.kind(), FailureKind::Throttled | FailureKind::Unavailable | FailureKind::NoAnswer)
-}
-
-enum Look {
+enum Poll {
     Running(Phase),
     Ended(Box<DescribeExecutionOutput>),
 }

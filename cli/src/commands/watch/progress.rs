@@ -1,31 +1,30 @@
-//! Progress on stderr: a bar on a terminal, otherwise a line for each change.
+//! Shows a run's progress on stderr: with a bar on a terminal, otherwise with a line for each change.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use indicatif::{HumanDuration, ProgressBar};
+use chrono::{DateTime, Utc};
+use indicatif::ProgressBar;
 
 use crate::{
     commands::watch::follow::{CurrentWindow, Phase, Round},
-    output::{Output, note},
+    output::{Output, format_age, format_duration, note},
     slot::Holder,
 };
 
-/// How a run that is watched is shown.
-pub struct Display {
+pub struct ProgressDisplay {
     bar: ProgressBar,
-    draws: bool,
+    draws_bar: bool,
     last: Option<Phase>,
 }
 
-impl Display {
+impl ProgressDisplay {
     pub fn new(output: &Output) -> Self {
-        let bar = output.bar("[{bar:20}] {wide_msg}");
-        Self { bar, draws: output.bars(), last: None }
+        let bar = output.progress_bar("[{bar:20}] {wide_msg}");
+        Self { bar, draws_bar: output.draws_progress(), last: None }
     }
 
-    /// Whether anything but a time has changed.
+    /// Shows a phase. Returns whether it has changed.
     pub fn show(&mut self, phase: Phase, now: DateTime<Utc>) -> bool {
         let has_changed = self.last.as_ref() != Some(&phase);
-        if self.draws {
+        if self.draws_bar {
             self.draw(&phase, now);
         } else if has_changed {
             note(format_args!("{} {}", now.format("%H:%M:%SZ"), line(&phase, now)));
@@ -35,18 +34,18 @@ impl Display {
     }
 
     fn draw(&self, phase: &Phase, now: DateTime<Utc>) {
-        let (done, total) = match phase {
-            Phase::Exporting(round) => (round.windows.done(), round.windows.total),
+        let (ended, total) = match phase {
+            Phase::Exporting(round) => (round.windows.ended(), round.windows.total),
             _ => (0, 1),
         };
         self.bar.set_length(total);
-        self.bar.set_position(done);
+        self.bar.set_position(ended);
         self.bar.set_message(line(phase, now));
         self.bar.tick();
     }
 }
 
-impl Drop for Display {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -62,47 +61,41 @@ fn line(phase: &Phase, now: DateTime<Utc>) -> String {
 }
 
 impl Round {
-    /// What matters most comes first: a terminal cuts the rest.
+    /// The most important part comes first, because a terminal truncates the line.
     fn details(&self, now: DateTime<Utc>) -> String {
-        let Self { windows, window, began, .. } = self;
-        let mut parts = vec![format!("{} of {} windows", windows.done(), windows.total)];
+        let Self { windows, window, started, .. } = self;
+        let mut parts = vec![format!("{} of {} windows", windows.ended(), windows.total)];
         parts.extend((windows.failed > 0).then(|| format!("{} failed", windows.failed)));
-        // As long for each window as until now.
-        if let Some(each) = began.and_then(|began| (now - began).checked_div(i32::try_from(windows.done()).unwrap_or(i32::MAX))) {
-            let left = each * i32::try_from(windows.total.saturating_sub(windows.done())).unwrap_or(i32::MAX);
-            parts.push(format!("about {} left", human(left)));
+        // The estimate assumes that the other windows take as long as those until now.
+        if let Some(each) = started.and_then(|started| (now - started).checked_div(i32::try_from(windows.ended()).unwrap_or(i32::MAX))) {
+            let left = each * i32::try_from(windows.total.saturating_sub(windows.ended())).unwrap_or(i32::MAX);
+            parts.push(format!("about {} left", format_duration(left)));
         }
-        parts.extend(window.as_ref().map(|window| self.of_window(window, now)));
+        parts.extend(window.as_ref().map(|window| self.window_details(window, now)));
         parts.join(", ")
     }
 
-    fn of_window(&self, window: &CurrentWindow, now: DateTime<Utc>) -> String {
+    fn window_details(&self, window: &CurrentWindow, now: DateTime<Utc>) -> String {
         let CurrentWindow { log_group, month, .. } = window;
         let Some(holder) = &self.holder else { return format!("{log_group} {month}: no task is active") };
-        let age = holder.since.map(|since| format!(" for {}", ago(since, now))).unwrap_or_default();
-        let Holder { status, task_id, log_group: other, .. } = holder;
+        let age = holder.since.map(|since| format!(" for {}", format_age(since, now))).unwrap_or_default();
+        let Holder { status, task_id, log_group: holder_group, .. } = holder;
         match window.is_held_by(holder) {
             true => format!("{log_group} {month} {status}{age}, task {task_id}"),
-            false => format!("{log_group} {month} waits for the slot: {other} {status}{age}, task {task_id}"),
+            false => format!("{log_group} {month} waits for the slot: {holder_group} {status}{age}, task {task_id}"),
         }
     }
-}
-
-pub fn ago(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    human(now - since)
-}
-
-fn human(time: TimeDelta) -> String {
-    format!("{:#}", HumanDuration(time.max(TimeDelta::zero()).to_std().unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::commands::watch::follow::Windows;
 
     #[test]
-    fn a_line_has_the_counts_the_time_left_and_who_holds_the_slot() {
+    fn a_line_has_the_counts_the_time_left_and_the_holder_of_the_slot() {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
         let before = |seconds: i64| Some(now - TimeDelta::seconds(seconds));
         let window = CurrentWindow {
@@ -115,14 +108,14 @@ mod tests {
             task_id: "t".to_owned(),
             task_name: task_name.to_owned(),
             log_group: log_group.to_owned(),
-            destination: String::new(),
+            bucket: String::new(),
             status: "RUNNING".to_owned(),
             since: before(42),
-            is_own: false,
+            is_of_archive: false,
         };
-        let line = |ended, failed, holder: Option<Holder>| {
-            let windows = Windows { total: 9, ended, failed };
-            let round = Round { number: 2, windows, window: Some(window.clone()), holder, began: before(90) };
+        let line = |succeeded, failed, holder: Option<Holder>| {
+            let windows = Windows { total: 9, succeeded, failed };
+            let round = Round { number: 2, windows, window: Some(window.clone()), holder, started: before(90) };
             line(&Phase::Exporting(Box::new(round)), now)
         };
         assert_eq!(line(0, 0, None), "round 2: 0 of 9 windows, /a 2026-10: no task is active");

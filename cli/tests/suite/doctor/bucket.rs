@@ -10,7 +10,7 @@ use aws_sdk_s3::{
 use e2e::Archive;
 use serde_json::{Value, json};
 
-use super::{finds, finds_and_mends, healthy};
+use super::{finds, finds_and_fixes, healthy};
 
 pub const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
 
@@ -18,7 +18,7 @@ pub const SERVICE: &str = "logs.ap-northeast-1.amazonaws.com";
 async fn the_archive_bucket() {
     let (archive, tool) = healthy(&[]).await;
     let (s3, bucket) = (archive.s3(), archive.stack.bucket.as_str());
-    s3.delete_public_access_block().bucket(bucket).send().await.expect("it goes");
+    s3.delete_public_access_block().bucket(bucket).send().await.expect("it is deleted");
     let suspended = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
     s3.put_bucket_versioning().bucket(bucket).versioning_configuration(suspended).send().await.expect("it is suspended");
     put_lifecycle(&archive).await;
@@ -28,7 +28,7 @@ async fn the_archive_bucket() {
             "Resource": format!("arn:aws:s3:::{bucket}")}));
         statements.push(json!({"Sid": "NoMemory", "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
             "Resource": format!("arn:aws:s3:::{bucket}/*"), "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}}));
-        // Nobody but the organization knows whether it holds.
+        // Without the organization, it is unknown whether the condition is met.
         statements.push(json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:ListBucket", "Resource": "*",
             "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}, "Bool": {"aws:PrincipalIsAWSService": "false"}}}));
     })
@@ -52,7 +52,7 @@ async fn the_archive_bucket() {
         ("BucketPolicyDenies", "Statement 1 of the bucket policy denies s3:PutObject to the role "),
         ("BucketPolicyLacksStatement", "does not allow s3:PutObject to CloudWatch Logs for exports of /aws/lambda/orders"),
     ];
-    finds_and_mends(&archive, &tool, &expected).await;
+    finds_and_fixes(&archive, &tool, &expected).await;
     let rules = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await.expect("rules").rules.expect("a list");
     let left: Vec<_> =
         rules.iter().map(|rule| (rule.id().expect("an id"), rule.status().as_str(), rule.filter().and_then(|f| f.prefix()))).collect();
@@ -68,7 +68,7 @@ async fn the_archive_bucket() {
     archive.let_tasks_go().await;
     archive.run_exports(&["/aws/lambda/orders"]).await;
 
-    // What may not be looked at hides nothing else.
+    // A check without permission does not hide other findings.
     archive.fault(json!({"operation": "HeadBucket", "error": "AccessDenied", "times": 2})).await;
     archive.fault(json!({"operation": "GetBucketLifecycleConfiguration", "error": "AccessDenied"})).await;
     edit_policy(&archive, |statements| statements.retain(|statement| statement["Action"] != "s3:PutObject")).await;
@@ -80,22 +80,22 @@ async fn the_archive_bucket() {
     ];
     finds(&tool, &expected).await;
 
-    s3.delete_bucket_policy().bucket(bucket).send().await.expect("it goes");
-    finds_and_mends(&archive, &tool, &[("BucketPolicyLacksStatement", "There is no bucket policy")]).await;
+    s3.delete_bucket_policy().bucket(bucket).send().await.expect("it is deleted");
+    finds_and_fixes(&archive, &tool, &[("BucketPolicyLacksStatement", "There is no bucket policy")]).await;
     edit_policy(&archive, |statements| {
         statements.push(json!({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
             "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}}));
     })
     .await;
-    finds_and_mends(&archive, &tool, &[("BucketPolicyDenies", "Statement 4 of the bucket policy denies s3:PutObject")]).await;
+    finds_and_fixes(&archive, &tool, &[("BucketPolicyDenies", "Statement 4 of the bucket policy denies s3:PutObject")]).await;
 
     s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect_err("there is a plan in it");
     let keys = archive.keys_in(&archive.stack.work_bucket, "").await;
     for key in keys {
-        s3.delete_object().bucket(&archive.stack.work_bucket).key(key).send().await.expect("it goes");
+        s3.delete_object().bucket(&archive.stack.work_bucket).key(key).send().await.expect("it is deleted");
     }
-    s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect("it goes");
-    finds_and_mends(&archive, &tool, &[("BucketNotFound", "The bucket does not exist.")]).await;
+    s3.delete_bucket().bucket(&archive.stack.work_bucket).send().await.expect("it is deleted");
+    finds_and_fixes(&archive, &tool, &[("BucketNotFound", "The bucket does not exist.")]).await;
 }
 
 async fn put_lifecycle(archive: &Archive) {

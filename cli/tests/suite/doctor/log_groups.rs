@@ -3,11 +3,11 @@
 use e2e::Archive;
 use serde_json::{Value, json};
 
-use super::{allow, findings, finds, finds_and_mends, healthy, shell};
+use super::{allow_statement, findings, finds, finds_and_fixes, healthy, shell};
 use crate::schedule::{get, input_of, put_list};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list() {
+async fn log_groups_of_the_list() {
     let (archive, tool) = healthy(&[]).await;
     for name in ["/ia/named", "/ia/matched/a", "/ia/matched/b", "/short/a", "/short/b", "/outer", "/nested", "/twice/a"] {
         archive.hello(name).await;
@@ -46,18 +46,18 @@ async fn the_list() {
             "RetentionLosesEvents",
             "Log groups /short/a and /short/b are set to a retention of 30 days, and the export of a month reads events of the last 32 days.",
         ),
-        ("LogGroupArchivedTwice", "Log group /twice/a is matched by logGroups[9] and logGroups[10] alike."),
+        ("LogGroupArchivedTwice", "Log group /twice/a is matched by both logGroups[9] and logGroups[10]."),
         ("DestinationsNest", "/nested is archived to cloudwatch-logs/log_group=/outer/year={year}/month={month}/of/{month}, inside"),
         ("ListDiffers", "The schedule's list has 12 entries"),
     ];
-    finds_and_mends(&archive, &tool, &expected).await;
+    finds_and_fixes(&archive, &tool, &expected).await;
     let left = list(&archive).await;
     let expected = json!(["/aws/lambda/orders", {"logGroupNamePrefix": "/ia/matched/", "exclude": ["/ia/matched/a"]},
         {"logGroupNamePrefix": "/short/"}, "/outer", {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "a"},
         {"logGroupNamePrefix": "/twice/", "logStreamNamePrefix": "b", "s3Prefix": "b"}, {"logGroupName": "/nested"}]);
     assert_eq!(left, expected);
 
-    // Both go at once, as for somebody who runs all commands: the list would be empty, which no run takes.
+    // Both commands together would make the list empty, which a run refuses. So the second command fails.
     put_list(&archive, json!(["/gone/a", "/gone/b"])).await;
     let absent = ["/gone/a", "/gone/b"].map(|name| format!("Log group {name} does not exist."));
     let expected = absent.each_ref().map(|what| ("EntryMatchesNothing", what.as_str()));
@@ -69,7 +69,7 @@ async fn the_list() {
     shell(&archive, &tool, &format!("! {}", removals.next().expect("a command"))).await;
     assert_eq!(list(&archive).await, json!(["/gone/b"]));
 
-    // The only entry stays until a person has named another one.
+    // The only entry is removed after a person has named another one.
     let found = finds(&tool, &[expected[1], ("ListDiffers", "The schedule's list has 1 entries")]).await;
     let fix = found.iter().find(|finding| finding["name"] == "EntryMatchesNothing").and_then(|finding| finding["fix"].as_str());
     let fix = fix.expect("a command");
@@ -81,7 +81,7 @@ async fn the_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_may_not_be_made_is_a_finding() {
+async fn a_check_without_permission_is_a_finding() {
     let (archive, tool) = healthy(&[]).await;
     for operation in ["DescribeLogGroups", "DescribeExportTasks"] {
         let message = format!("User: x is not authorized to perform: logs:{operation}");
@@ -96,13 +96,13 @@ async fn a_check_that_may_not_be_made_is_a_finding() {
     )
     .await;
     let fixes: Vec<&str> = found.iter().map(|finding| finding["fix"].as_str().expect("a statement")).collect();
-    let log_groups = allow("logs:DescribeLogGroups", "arn:aws:logs:ap-northeast-1:000000000000:log-group:*");
-    assert_eq!(fixes, [log_groups, allow("logs:DescribeExportTasks", "*")]);
-    // Expired credentials are none: nothing could be checked.
+    let log_groups = allow_statement("logs:DescribeLogGroups", "arn:aws:logs:ap-northeast-1:000000000000:log-group:*");
+    assert_eq!(fixes, [log_groups, allow_statement("logs:DescribeExportTasks", "*")]);
+    // Expired credentials are a failure, because no check is possible.
     let expired = json!({"operation": "DescribeLogGroups", "error": "ExpiredTokenException", "times": 10});
     archive.fault(expired).await;
-    let ran = tool.run(&["doctor"]).await;
-    assert!(ran.code == 3 && ran.stdout.is_empty() && ran.stderr.contains("The credentials have expired"), "{ran:#?}");
+    let output = tool.run(&["doctor"]).await;
+    assert!(output.code == 3 && output.stdout.is_empty() && output.stderr.contains("The credentials have expired"), "{output:#?}");
 }
 
 async fn list(archive: &Archive) -> Value {

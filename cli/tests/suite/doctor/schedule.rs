@@ -7,12 +7,12 @@ use aws_sdk_scheduler::{
 };
 use serde_json::json;
 
-use super::{finds, finds_and_mends, healthy, physical, shell};
+use super::{finds, finds_and_fixes, healthy, physical_id, shell};
 use crate::schedule::{get, name, scheduler, update};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule() {
-    // Runs on two days a month only.
+    // The schedule starts runs on two days a month.
     let (archive, tool) = healthy(&[("Schedule", "MONTHLY")]).await;
     update(
         &archive,
@@ -47,7 +47,7 @@ async fn the_schedule() {
         ("ScheduledTimeMissing", r#"scheduledTime is "2026-01-01T00:00:00Z""#),
         ("SettleDaysDiffer", "settleDays is 3, and the stack's SettleDays is 0"),
     ];
-    finds_and_mends(&archive, &tool, &expected).await;
+    finds_and_fixes(&archive, &tool, &expected).await;
     assert_eq!(get(&archive).await.end_date(), None);
 
     let in_a_year = DateTime::from_secs(chrono::Utc::now().timestamp() + 31_536_000);
@@ -61,11 +61,11 @@ async fn the_schedule() {
         ("ScheduleDisabled", "The schedule does not begin before "),
         ("DeadLetterQueueMissing", "dead-letter queue is arn:aws:sqs:ap-northeast-1:000000000000:other, which the alarm"),
     ];
-    finds_and_mends(&archive, &tool, &expected).await;
+    finds_and_fixes(&archive, &tool, &expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_run_starts_with() {
+async fn invalid_input_dead_letters_and_a_missing_schedule() {
     let (archive, tool) = healthy(&[]).await;
     let before = get(&archive).await;
     update(
@@ -78,15 +78,15 @@ async fn what_no_run_starts_with() {
     )
     .await;
     let invalid = [("ScheduleInputInvalid", r#"A run refuses the schedule's input: logGroup is"#)];
-    finds_and_mends(&archive, &tool, &invalid).await;
+    finds_and_fixes(&archive, &tool, &invalid).await;
     assert_eq!(crate::schedule::input_of(&get(&archive).await), crate::schedule::input_of(&before));
 
     let sqs = aws_sdk_sqs::Client::new(&archive.local.sdk_config());
-    let queue = physical(&archive, "ExportLogsScheduleDeadLetterQueue").await;
+    let queue = physical_id(&archive, "ExportLogsScheduleDeadLetterQueue").await;
     sqs.send_message().queue_url(queue).message_body("{}").send().await.expect("the queue takes it");
-    finds_and_mends(&archive, &tool, &[("DeadLetterQueueNotEmpty", "1 starts of runs have failed")]).await;
+    finds_and_fixes(&archive, &tool, &[("DeadLetterQueueNotEmpty", "1 starts of runs have failed")]).await;
 
-    scheduler(&archive).delete_schedule().name(name(&archive).await).send().await.expect("it goes");
+    scheduler(&archive).delete_schedule().name(name(&archive).await).send().await.expect("it is deleted");
     let found = finds(&tool, &[("ScheduleNotFound", "does not exist")]).await;
     shell(&archive, &tool, found[0]["fix"].as_str().expect("a command")).await;
     finds(&tool, &[]).await;

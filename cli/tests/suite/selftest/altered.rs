@@ -1,4 +1,4 @@
-//! An S3 that answers with other text in its gzip objects, and one that deletes nothing.
+//! Proxies of S3 that change objects, rename keys, or refuse to delete.
 
 use std::{
     convert::Infallible,
@@ -24,20 +24,20 @@ use crate::endpoint::listen;
 
 type Alter = Arc<Mutex<dyn FnMut(String) -> String + Send>>;
 
-/// What keys end with, and what the answers say instead.
+/// The end of keys, and its replacement in responses.
 type Renamed = (&'static str, &'static str);
 
-/// Its endpoint. Requests go on to `endpoint`; `alter` is asked for each gzip object that is read.
+/// Forwards requests to `endpoint`, and changes each gzip object with `alter`. Returns the proxy's endpoint.
 pub async fn altered_s3(endpoint: &str, alter: impl FnMut(String) -> String + Send + 'static) -> String {
     serve(endpoint, Arc::new(Mutex::new(alter)), None, true).await
 }
 
-/// Its endpoint. It has `to` where the keys of objects end with `from`.
+/// Replaces `from` by `to` at the end of keys. Returns the proxy's endpoint.
 pub async fn renaming_s3(endpoint: &str, from: &'static str, to: &'static str) -> String {
     serve(endpoint, Arc::new(Mutex::new(|text| text)), Some((from, to)), true).await
 }
 
-/// Its endpoint. It denies every DELETE.
+/// Denies every DELETE. Returns the proxy's endpoint.
 pub async fn keeping_s3(endpoint: &str) -> String {
     serve(endpoint, Arc::new(Mutex::new(|text| text)), None, false).await
 }
@@ -52,7 +52,7 @@ async fn serve(endpoint: &str, alter: Alter, renamed: Option<Renamed>, deletes: 
                 let (endpoint, alter) = (endpoint.clone(), alter.clone());
                 async move {
                     Ok::<_, Infallible>(if deletes || request.method() != Method::DELETE {
-                        pass(request, &endpoint, &alter, renamed).await
+                        forward(request, &endpoint, &alter, renamed).await
                     } else {
                         denied()
                     })
@@ -69,7 +69,7 @@ fn denied() -> Response<Full<Bytes>> {
     Response::builder().status(403).body(Full::from(body)).expect("an answer")
 }
 
-async fn pass(request: Request<Incoming>, endpoint: &str, alter: &Alter, renamed: Option<Renamed>) -> Response<Full<Bytes>> {
+async fn forward(request: Request<Incoming>, endpoint: &str, alter: &Alter, renamed: Option<Renamed>) -> Response<Full<Bytes>> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let is_object = parts.method == Method::GET && parts.uri.path().ends_with(".gz");

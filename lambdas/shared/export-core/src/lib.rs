@@ -31,6 +31,6 @@ pub mod window;
 
 pub use error::{ErrorName, ExportError};
 pub use month::Month;
-pub use names::{BucketName, ExecutionArn, LogGroupName, Prefix, StreamPrefix, TaskId};
+pub use names::{BucketName, ExecutionArn, LogGroupName, Prefix, StreamPrefix, TaskId, parse_timezone};
 pub use settle_days::SettleDays;
 pub use window::Window;

@@ -153,7 +153,7 @@ pub(crate) fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!-_.'()=".contains(&byte)
 }
 
-pub(crate) fn parse_timezone(text: &str) -> Parsed<Tz> {
+pub fn parse_timezone(text: &str) -> Parsed<Tz> {
     text.parse().map_err(|_| "give an IANA time zone name such as Asia/Tokyo, Europe/Berlin or UTC".to_owned())
 }
 

@@ -1,14 +1,13 @@
 //! The function's stack, from the environment variables that the template sets.
 
 use chrono::TimeDelta;
-use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, place::Stack};
+use export_core::{BucketName, Prefix, SettleDays, input::RUN_TIME_LIMIT, parse_timezone, place::Stack};
 
 /// The error names the variable that is missing or wrong. The function does not start then.
 pub fn stack_from_environment() -> Result<Stack, String> {
-    let timezone = |text: &str| text.parse().map_err(|_| "give an IANA time zone name".to_owned());
     let settle_days = |text: &str| text.parse().ok().and_then(SettleDays::new).ok_or_else(|| SettleDays::EXPECTED.to_owned());
     Ok(Stack {
-        timezone: read_variable("TIME_ZONE", timezone)?,
+        timezone: read_variable("TIME_ZONE", parse_timezone)?,
         settle_days: read_variable("SETTLE_DAYS", settle_days)?,
         ..stack_in_utc()?
     })

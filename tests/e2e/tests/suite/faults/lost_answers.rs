@@ -1,7 +1,6 @@
 //! Answers that never arrive: the connection breaks, the function crashes or runs out of time. The task is there all the same.
 
 use e2e::{FROM, Stage, TO, assert_counts};
-use local_aws::Engine;
 use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;

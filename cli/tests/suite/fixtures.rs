@@ -1,4 +1,4 @@
-//! Manifests and open windows in a stack's archive, as the functions write them.
+//! Writes manifests and open windows to a stack's archive, as the functions do.
 
 use chrono::{TimeDelta, Utc};
 use e2e::Stage;
@@ -31,29 +31,30 @@ pub fn stack(stage: &Stage) -> Stack {
 }
 
 /// A whole month of a log group.
-pub fn target(stack: &Stack, log_group: &str, of: &str) -> Target {
+pub fn target(stack: &Stack, log_group: &str, month_text: &str) -> Target {
     let log_group = LogGroupName::parse(log_group).expect("a name");
     let destination = DEFAULT_TEMPLATE.render(&stack.s3_prefix, &log_group).expect("it is short");
-    let window = Window::of(month(of), stack.timezone);
-    Target { place: stack.place(stack.bucket.clone(), log_group, destination), stream_prefix: None, month: month(of), window }
+    let month = month(month_text);
+    let window = Window::of(month, stack.timezone);
+    Target { place: stack.place(stack.bucket.clone(), log_group, destination), stream_prefix: None, month, window }
 }
 
-pub async fn put(stage: &Stage, key: &str, value: &impl Serialize) {
+pub async fn put_json(stage: &Stage, key: &str, value: &impl Serialize) {
     stage.put(key, serde_json::to_vec(value).expect("it is JSON")).await;
 }
 
-/// A manifest that states `objects` objects of 100 bytes each, by its outcome.
+/// A manifest with `objects` objects of 100 bytes each.
 pub fn manifest(target: &Target, outcome: Outcome, reason: Option<Reason>, objects: u64) -> Manifest {
     let task = matches!(outcome, Outcome::Exported | Outcome::Empty).then(|| "task-1".to_owned().try_into().expect("an id"));
     let created = Millis::of(target.window.complete_at());
     Manifest { reason, objects, bytes: objects * 100, task_id: task, ..Manifest::new(target, "Asia/Tokyo", outcome, created) }
 }
 
-pub async fn settle(stage: &Stage, target: &Target, outcome: Outcome, reason: Option<Reason>, objects: u64) {
-    put(stage, &stack(stage).manifest_key(&target.manifest_key()), &manifest(target, outcome, reason, objects)).await;
+pub async fn put_manifest(stage: &Stage, target: &Target, outcome: Outcome, reason: Option<Reason>, objects: u64) {
+    put_json(stage, &stack(stage).manifest_key(&target.manifest_key()), &manifest(target, outcome, reason, objects)).await;
 }
 
-/// An open window that was found so many days ago.
+/// An open window that is `days_ago` days old.
 pub fn open_window(target: &Target, outcome: OpenOutcome, days_ago: i64) -> OpenWindow {
     OpenWindow {
         schema_version: export_core::missing::SCHEMA_VERSION,
@@ -73,10 +74,10 @@ pub fn open_window(target: &Target, outcome: OpenOutcome, days_ago: i64) -> Open
     }
 }
 
-pub async fn leave_open(stage: &Stage, target: &Target, outcome: OpenOutcome, days_ago: i64) {
-    put_open(stage, &open_window(target, outcome, days_ago)).await;
+pub async fn put_new_open_window(stage: &Stage, target: &Target, outcome: OpenOutcome, days_ago: i64) {
+    put_open_window(stage, &open_window(target, outcome, days_ago)).await;
 }
 
-pub async fn put_open(stage: &Stage, open: &OpenWindow) {
-    put(stage, &open.key(&stack(stage)), open).await;
+pub async fn put_open_window(stage: &Stage, open: &OpenWindow) {
+    put_json(stage, &open.key(&stack(stage)), open).await;
 }

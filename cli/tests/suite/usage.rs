@@ -1,4 +1,4 @@
-//! What the tool does before it calls AWS.
+//! The tool without a call of AWS.
 
 use tokio::io::AsyncReadExt;
 
@@ -8,10 +8,10 @@ use crate::tool::Tool;
 async fn each_shell_gets_completions_of_every_command() {
     let tool = Tool::bare();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let ran = tool.run(&["completions", shell]).await;
-        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let output = tool.run(&["completions", shell]).await;
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
         for word in ["completions", "endpoint-url"] {
-            assert!(ran.stdout.contains(word), "{shell} lacks {word}");
+            assert!(output.stdout.contains(word), "{shell} lacks {word}");
         }
     }
 }
@@ -19,21 +19,21 @@ async fn each_shell_gets_completions_of_every_command() {
 #[tokio::test]
 async fn wrong_usage_ends_with_2_and_help_with_0() {
     let tool = Tool::bare();
-    for (arguments, code, says) in [
+    for (arguments, code, message) in [
         (&["--help"][..], 0, "Usage: logs-archive"),
         (&[], 2, "Usage: logs-archive"),
         (&["no-such-command"], 2, "unrecognized subcommand 'no-such-command'"),
         (&["--output", "xml", "completions", "bash"], 2, "[possible values: table, json, jsonl]"),
         (&["completions", "--output", "xml", "bash"], 2, "[possible values: table, json, jsonl]"),
     ] {
-        let ran = tool.run(arguments).await;
-        let (text, silent) = if code == 0 { (&ran.stdout, &ran.stderr) } else { (&ran.stderr, &ran.stdout) };
-        assert!(ran.code == code && text.contains(says) && silent.is_empty(), "{arguments:?}: {ran:#?}");
+        let output = tool.run(arguments).await;
+        let (text, silent) = if code == 0 { (&output.stdout, &output.stderr) } else { (&output.stderr, &output.stdout) };
+        assert!(output.code == code && text.contains(message) && silent.is_empty(), "{arguments:?}: {output:#?}");
     }
 }
 
 #[tokio::test]
-async fn a_closed_pipe_is_no_failure() {
+async fn a_closed_pipe_is_not_a_failure() {
     let mut tool = Tool::bare().command(&["completions", "bash"]).spawn().expect("the tool starts");
     drop(tool.stdout.take());
     let mut stderr = String::new();

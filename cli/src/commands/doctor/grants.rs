@@ -1,4 +1,4 @@
-//! The roles of the stack, and what the templates grant them.
+//! The stack's roles, and the permissions that the templates grant them.
 
 use resource_policy::Context as Request;
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Role {
     pub name: String,
     pub arn: String,
     pub properties: Value,
-    /// Those of the role itself, and those that are attached to it as resources of their own.
+    /// The role's inline policies, and the policies that are separate resources.
     pub policies: Vec<Policy>,
 }
 
@@ -22,16 +22,16 @@ pub struct Policy {
     pub document: Value,
 }
 
-/// Actions that a statement allows on a resource.
+/// The actions that a statement allows on a resource.
 pub struct Grant {
     pub actions: Vec<String>,
     pub resource: String,
-    /// Keys and values that the request must have.
+    /// The condition keys and values of the request.
     pub conditions: Value,
 }
 
 impl Grant {
-    /// An ARN that the statement's pattern stands for.
+    /// An ARN that matches the statement's pattern.
     pub fn example(&self) -> String {
         self.resource.replace('*', "doctor")
     }
@@ -50,7 +50,6 @@ impl Policy {
     }
 }
 
-/// All roles that a run needs.
 pub fn roles(deployment: &Deployment) -> Vec<Role> {
     let templates = [deployment.functions.as_ref(), Some(&deployment.root)];
     let roles_of = |template| Template::resources(template, "AWS::IAM::Role").into_iter().filter_map(|resource| role(template, resource));
@@ -60,18 +59,18 @@ pub fn roles(deployment: &Deployment) -> Vec<Role> {
 fn role(template: &Template, resource: &str) -> Option<Role> {
     let (name, arn) = (template.values.get(resource)?, template.values.get(&format!("{resource}.Arn"))?);
     let properties = template.properties(resource)?;
-    let own = properties["Policies"].as_array().cloned().unwrap_or_default();
+    let inline = properties["Policies"].as_array().cloned().unwrap_or_default();
     let attached = template.resources("AWS::IAM::Policy").into_iter().filter_map(|policy| template.properties(policy));
     let attached = attached.filter(|policy| one_or_more(&policy["Roles"]).contains(name));
     let policy = |policy: Value| Policy {
         name: policy["PolicyName"].as_str().unwrap_or_default().to_owned(),
         document: policy["PolicyDocument"].clone(),
     };
-    let policies = own.into_iter().chain(attached).map(policy).collect();
+    let policies = inline.into_iter().chain(attached).map(policy).collect();
     Some(Role { name: name.clone(), arn: arn.clone(), properties, policies })
 }
 
-/// What the roles do with a bucket, its objects, or a key.
+/// The access that the roles need to a bucket and its objects, or to a key.
 pub fn needs(roles: &[Role], arn: &str, request: impl Fn(&Role) -> Request) -> Vec<Need> {
     let objects = format!("{arn}/");
     let mut needs = Vec::new();
@@ -82,8 +81,8 @@ pub fn needs(roles: &[Role], arn: &str, request: impl Fn(&Role) -> Request) -> V
             needs.extend(grant.actions.into_iter().map(|action| Need {
                 action,
                 resource: resource.clone(),
-                by: format!("the role {}", role.name),
-                is_of_service: false,
+                caller: format!("the role {}", role.name),
+                is_service: false,
                 request: request(role),
             }));
         }

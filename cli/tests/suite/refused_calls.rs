@@ -1,4 +1,4 @@
-//! What AWS refuses: the message names the action, and the exit code is 3.
+//! Calls that AWS refuses: the message names the action, and the exit code is 3.
 
 use e2e::MONTH;
 use local_aws::Engine;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     endpoint::endpoint,
-    list::{everything, stage},
+    list::{snapshot, stage},
 };
 
 /// An endpoint that refuses every call.
@@ -18,15 +18,18 @@ pub async fn refusing(code: &'static str) -> String {
 async fn a_refusal_names_the_action_to_allow() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/denied"])).await;
     stage.hello("/denied").await;
-    let before = everything(&stage).await;
+    let before = snapshot(&stage).await;
     let denied = json!({"operation": "DescribeExportTasks", "error": "AccessDeniedException", "message": "not you"});
     for (operation, arguments) in [("DescribeExportTasks", &["plan", "--month", MONTH][..]), ("DescribeLogGroups", &["plan"])] {
         let mut denied = denied.clone();
         denied["operation"] = json!(operation);
         stage.fault(denied).await;
-        let ran = tool.run(arguments).await;
-        let says = format!("{operation} answered AccessDeniedException: not you");
-        assert!(ran.code == 3 && ran.stderr.contains(&says) && ran.stderr.contains(&format!("Allow logs:{operation} ")), "{ran:#?}");
+        let output = tool.run(arguments).await;
+        let message = format!("{operation} answered AccessDeniedException: not you");
+        assert!(
+            output.code == 3 && output.stderr.contains(&message) && output.stderr.contains(&format!("Allow logs:{operation} ")),
+            "{output:#?}"
+        );
         stage.assert_no_faults_left().await;
     }
     let endpoint = refusing("AccessDeniedException").await;
@@ -37,15 +40,15 @@ async fn a_refusal_names_the_action_to_allow() {
         (no_step_functions, &["watch"], "states:ListExecutions"),
         (no_step_functions, &["watch", "some-run"], "states:DescribeExecution"),
     ] {
-        let ran = crate::tool::Tool::of(&stage.local).with(service, &endpoint).run(arguments).await;
-        let says = format!("\nAllow {action} to the identity that you are signed in as.\n");
-        assert!(ran.code == 3 && ran.stderr.contains(&says) && ran.stdout.is_empty(), "{ran:#?}");
+        let output = crate::tool::Tool::of(&stage.local).with(service, &endpoint).run(arguments).await;
+        let message = format!("\nAllow {action} to the identity that you are signed in as.\n");
+        assert!(output.code == 3 && output.stderr.contains(&message) && output.stdout.is_empty(), "{output:#?}");
     }
-    assert_eq!(everything(&stage).await, before);
+    assert_eq!(snapshot(&stage).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_throttled_is_asked_again_and_then_says_so() {
+async fn throttled_calls_are_retried_and_then_reported() {
     let (stage, tool) = stage(Engine::Ministack, json!(["/throttled"])).await;
     stage.hello("/throttled").await;
     let throttled =
@@ -55,7 +58,7 @@ async fn what_is_throttled_is_asked_again_and_then_says_so() {
     assert_eq!(rows[0]["outcome"], "export");
     stage.assert_no_faults_left().await;
     stage.fault(throttled(1_000)).await;
-    let ran = tool.run(&["plan", "--month", MONTH]).await;
-    assert!(ran.code == 3 && ran.stderr.contains("DescribeLogGroups answered ThrottlingException: slow"), "{ran:#?}");
-    assert!(ran.stderr.contains("Wait a minute, then repeat the command."), "{ran:#?}");
+    let output = tool.run(&["plan", "--month", MONTH]).await;
+    assert!(output.code == 3 && output.stderr.contains("DescribeLogGroups answered ThrottlingException: slow"), "{output:#?}");
+    assert!(output.stderr.contains("Wait a minute, then repeat the command."), "{output:#?}");
 }
