@@ -163,7 +163,7 @@ async fn a_truncated_or_missing_object_is_reported_and_the_others_are_read() {
     for message in [
         format!("error: object {key} is truncated or damaged: "),
         "error: /fetch-damage/missing: the manifest is damaged: it states 2 objects".to_owned(),
-        "Restore it from its versions, or start a run. See docs/operations.md.".to_owned(),
+        "Restore the object from its versions, or start a run. See docs/operations.md.".to_owned(),
     ] {
         assert!(output.stderr.contains(&message), "{message}: {}", output.stderr);
     }

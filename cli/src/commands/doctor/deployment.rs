@@ -101,7 +101,7 @@ fn root_values(stack: &DeployedStack) -> Vec<(String, String)> {
     let compaction = stack.output("CompactLogsStateMachineArn");
     values.extend([
         ("ExportLogsStateMachine".to_owned(), stack.state_machine_arn().to_owned()),
-        ("ExportLogsStateMachine.FindingName".to_owned(), last(stack.state_machine_arn())),
+        ("ExportLogsStateMachine.Name".to_owned(), last(stack.state_machine_arn())),
         ("Compaction.Outputs.StateMachineArn".to_owned(), compaction.to_owned()),
         ("Compaction.Outputs.StateMachineName".to_owned(), last(compaction)),
         ("Archive.Outputs.WorkBucketArn".to_owned(), format!("arn:{partition}:s3:::{}", stack.work_bucket())),
