@@ -109,7 +109,7 @@ async fn without_a_month_it_plans_the_scheduled_run() {
     let output = tool.run(&["plan", "--output", "jsonl"]).await;
     assert_eq!(output.code, 0, "{output:#?}");
     assert!(output.stderr.contains("The scheduled run, if it started now, 2024-10 to "), "{output:#?}");
-    assert!(output.stderr.contains(" is off: start this run with `logs-archive run`"), "{output:#?}");
+    assert!(output.stderr.contains(" is off: start the run with `logs-archive run`"), "{output:#?}");
     let plan: Value = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")).collect();
     let october: Value = plan.as_array().expect("a list").iter().filter(|row| row["month"] == MONTH).cloned().collect();
     assert_eq!(outcomes(&october), ["/scheduled/fails export", "/scheduled/waits archived AlreadyArchived"]);

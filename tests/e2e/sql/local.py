@@ -4,6 +4,7 @@ So queries meet what is deployed: its regular expression, its projection, its co
 """
 
 import base64
+import functools
 import json
 import re
 import sys
@@ -66,9 +67,14 @@ class LocalAthena:
 
 def table_inputs(prefix, views):
     values = {"ArchiveBucketName": sample_archive.BUCKET, "S3PrefixSlash": f"{prefix}/" if prefix else "", "DatabaseName": DATABASE}
-    resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]
+    resources = template_resources()
     for name in [*TABLES, *(f"{''.join(map(str.capitalize, view.split('_')))}View" for view in VIEWS.values())]:
         yield _resolve(resources[name]["Properties"]["TableInput"], values, views)
+
+
+@functools.cache
+def template_resources():
+    return yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]
 
 
 class _Loader(yaml.SafeLoader):

@@ -47,10 +47,11 @@ class Clients:
                 region_name=request["region"],
                 aws_access_key_id=request["accountId"],
                 aws_secret_access_key="local",
-                config=Config(retries={"total_max_attempts": 1}, **config),
+                config=Config(retries={"total_max_attempts": 1}, request_checksum_calculation="when_required", **config),
             )
 
-        self.s3 = client("s3", s3={"addressing_style": "path"})
+        # The functions have 50 MB each: over loopback, nobody needs their hashes.
+        self.s3 = client("s3", s3={"addressing_style": "path", "payload_signing_enabled": False})
         self.cloudformation = client("cloudformation")
 
 
@@ -69,7 +70,7 @@ class ArtifactStore:
                 raise
 
     def put(self, body: bytes, name: str) -> str:
-        key = f"{hashlib.sha256(body).hexdigest()[:32]}/{name}"
+        key = f"{hashlib.blake2b(body, digest_size=16).hexdigest()}/{name}"
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return key
 
