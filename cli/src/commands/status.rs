@@ -59,7 +59,8 @@ pub async fn run(context: &Context, arguments: &Status) -> Result<ExitStatus, Fa
     for pattern in globs.unmatched(&matrix.rows.keys().collect::<Vec<_>>()) {
         note(format_args!("warning: --group {pattern} matches no log group of the archive: correct the pattern"));
     }
-    if matrix.rows.is_empty() && arguments.groups.groups.is_empty() {
+    let is_whole_archive = arguments.groups.groups.is_empty() && arguments.from.is_none() && arguments.to.is_none();
+    if matrix.rows.is_empty() && is_whole_archive {
         note("The archive is empty: no run has ended yet. Start a run: logs-archive run");
     }
     let checks_missing = arguments.missing || arguments.lost;

@@ -13,7 +13,7 @@ use export_core::{
     contract::check::{Request, Response},
     decide::{CompletedExport, Decision, Evidence, Question, Verdict},
     destination::task_folder,
-    manifest::{FolderContents, FoundManifest, Manifest, Outcome, Reason},
+    manifest::{FolderContents, Manifest, Outcome, Reason},
     target::Target,
     time::Millis,
     warning::Warning,
@@ -82,12 +82,6 @@ impl CheckExportTask {
                 let manifest = manifest(&request, &target, created, &task, &folder, outcome);
                 let found = evidence.manifests.unwrap_or_default();
                 self.archive.write_manifest(&target.place, target.month, &manifest, &found, &replaces).await?;
-                let is_of_task =
-                    |found: &FoundManifest| found.key == target.manifest_key() && found.content.task_id() == Some(&request.task_id);
-                if found.iter().any(is_of_task) {
-                    // An earlier call wrote it and counted it, and ended before it removed the others.
-                    return Ok(respond(&request, Some(&target), task, &folder, outcome, None));
-                }
                 task.duration().map(Metric::ExportDuration).into_iter().for_each(|metric| invocation.report(metric));
                 invocation.report(Metric::ArchivedObjects(folder.objects));
                 invocation.report(Metric::ArchivedBytes(folder.bytes));

@@ -28,7 +28,7 @@ use tracing::info;
 /// The function's name in logs, metrics and requests.
 pub const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// The function's timeout is 15 minutes. The next call compares what is left.
+/// Of the function's 15 minutes, five are left for the last chunk and the writes. The next call compares the rest.
 const COMPARING_TIME: Duration = Duration::from_secs(10 * 60);
 
 pub struct PlanExports {

@@ -17,9 +17,10 @@ use crate::{
     text::{join_names, month_range, subject_line, to_one_line, truncate},
 };
 
-const MAX_TEXT_LENGTH: usize = 100_000;
+/// Amazon SNS accepts 256 KiB, with the attributes and the quotes of JSON.
+const MAX_TEXT_BYTES: usize = 100_000;
 
-/// One notification is all that people get. So the SDK repeats a throttled call for about a minute.
+/// One notification is all that people get. So the SDK repeats a throttled call for at most about a minute.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// The most warnings of one name in a text.
@@ -64,7 +65,7 @@ impl Notification {
         let location = |key: &str| format!("s3://{}/{key}", report_object.bucket);
         let untold = join_names(untold.map(location).collect());
         let untold = if untold.is_empty() { untold } else { format!("\nNobody was notified of: {untold}") };
-        let text = truncate(text(report, end), MAX_TEXT_LENGTH);
+        let text = truncate(text(report, end), MAX_TEXT_BYTES);
         Self {
             subject: subject_line(&format!("{}: {}", topic.archive_name, headline(report, end))),
             text: format!("{text}\n\nReport: {}{untold}", location(&report_object.key)),

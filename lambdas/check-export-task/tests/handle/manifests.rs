@@ -224,6 +224,15 @@ async fn a_new_manifest_is_written_before_the_old_ones_are_removed() {
         "{answer}"
     );
     assert_eq!(aws.get(PATH).unwrap()["warnings"], answer["warnings"]);
+
+    // An earlier call wrote the manifest and ended before it removed the others: it reported no metrics.
+    put(first.clone(), json!({"outcome": "empty", "task_id": "task-8", "objects": 0, "bytes": 0}))(&mut aws.state());
+    aws.forget_calls();
+    let mut invocation = invocation();
+    handle_in(&mut invocation, &aws, event()).await.unwrap();
+    assert_eq!(aws.names(&["DELETE"]), [format!("DELETE {}", path_of(&first))]);
+    let metrics = [Metric::ExportDuration(TimeDelta::milliseconds(2250)), Metric::ArchivedObjects(2), Metric::ArchivedBytes(5)];
+    assert_eq!(invocation.metrics(), metrics);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::{Archive, ManifestIndex, entries};
 /// How many log-group-months are compared at a time.
 const CONCURRENCY: usize = 32;
 
-/// How many are compared between two looks at the clock. One can need 20 calls, at 20 calls a second.
+/// How many are compared between two looks at the clock. One needs at most 20 calls, at 20 a second: a chunk takes at most 100 s.
 const CHUNK: usize = 100;
 
 /// The pauses before a throttled or failed call is repeated. One log-group-month must not discard the comparison of all others.
@@ -37,7 +37,7 @@ pub struct ComparedSubject {
 }
 
 impl Archive {
-    /// Fixes the facts of a run: its months, its log groups, and what earlier runs left.
+    /// Determines the months and the log groups of a run, and reads what earlier runs left.
     pub async fn begin_run(
         &self,
         execution: &ExecutionArn,
@@ -87,7 +87,7 @@ impl Archive {
                     return Ok(planner.finish(is_short_of_time));
                 }
             }
-            // The two months before show how long an export takes.
+            // The two months before show how long an export takes. `load_months` reads the neighbours of each month too.
             let months = subjects.iter().flat_map(|subject| {
                 let month = subject.target.month;
                 [Some(month), subject.is_new().then(|| month.previous())]

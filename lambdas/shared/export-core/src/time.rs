@@ -5,7 +5,7 @@ use std::{
     ops::{Add, Sub},
 };
 
-use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::month::{FIRST_YEAR, LAST_YEAR};
@@ -19,8 +19,9 @@ pub fn parse_instant(text: &str) -> Option<DateTime<Utc>> {
     (FIRST_YEAR..=LAST_YEAR).contains(&instant.year()).then(|| instant.to_utc())
 }
 
+/// With milliseconds, where it has any.
 pub fn format_instant(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    instant.trunc_subsecs(3).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 pub(crate) fn serialize_instant<S: Serializer>(instant: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {

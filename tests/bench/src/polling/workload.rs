@@ -17,6 +17,7 @@ pub struct Workload {
     seed: u64,
 }
 
+/// Assumed, not measured: small, typical and large log groups.
 pub const WORKLOADS: [Workload; 3] = [
     Workload { name: "median_10s", median_seconds: 10.0, sigma: 1.0, seed: 10 },
     Workload { name: "median_45s", median_seconds: 45.0, sigma: 1.2, seed: 45 },

@@ -12,7 +12,7 @@ use crate::s3;
 use crate::scope::CredentialScope;
 
 /// The maximum number of requests. The oldest are dropped.
-const LENGTH: usize = 10_000;
+const MAX_REQUESTS: usize = 10_000;
 
 /// A request. An unreadable member is absent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -92,7 +92,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn record(&mut self, request: RecordedRequest) {
-        if self.newest.len() == LENGTH {
+        if self.newest.len() == MAX_REQUESTS {
             self.newest.pop_front();
             self.forgotten += 1;
         }
@@ -108,7 +108,7 @@ impl Requests {
 mod tests {
     use hyper::Request;
 
-    use super::{LENGTH, RecordedRequest, Requests};
+    use super::{MAX_REQUESTS, RecordedRequest, Requests};
 
     fn read(path: &str, headers: &[(&str, &str)], body: &str) -> RecordedRequest {
         let request =
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn the_oldest_requests_are_dropped_and_counted() {
         let mut requests = Requests::default();
-        for number in 0..LENGTH + 2 {
+        for number in 0..MAX_REQUESTS + 2 {
             requests.record(read(&format!("/{number}"), &[], ""));
         }
-        assert_eq!((requests.newest.len(), requests.forgotten), (LENGTH, 2));
+        assert_eq!((requests.newest.len(), requests.forgotten), (MAX_REQUESTS, 2));
         assert_eq!(requests.newest.front().map(|request| request.path.as_str()), Some("/2"));
     }
 }

@@ -1,7 +1,7 @@
 //! The check: the archive holds each event of the month exactly once, byte for byte, and nothing else; and a run exports what is missing
 //! in it, and nothing else.
 //!
-//! It knows what must be there from the samples alone, and takes neither a run's word for it nor any code that made the archive.
+//! It knows what must be there from the samples alone. It uses neither the output of a run nor the code that makes the archive.
 
 mod contents;
 mod manifests;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::samples::{LogGroup, SampleLogs};
 use crate::stored_objects::StoredObject;
 
-/// Until then an event can still arrive in a month that is over.
+/// CloudWatch Logs accepts events that are up to 14 days old, so they can still arrive in a month that is over.
 const LATE_EVENTS_MS: i64 = 14 * 86_400_000;
 
 /// An export task, as DescribeExportTasks reports it.
@@ -123,9 +123,9 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// Where the month's objects of one kind lie, such as `manifests`, with a slash behind it.
-    fn folder(&self, of: &str) -> String {
+    fn folder(&self, kind: &str) -> String {
         let month = self.samples.month;
-        format!("{}/{of}/year={:04}/month={:02}/", self.s3_prefix, month.year(), month.month())
+        format!("{}/{kind}/year={:04}/month={:02}/", self.s3_prefix, month.year(), month.month())
     }
 }
 
@@ -167,7 +167,7 @@ impl<'a> Place<'a> {
         });
         let must_become = match (was_archived, group.events_in(case.samples.window)) {
             (true, _) => Became::AlreadyArchived,
-            // Events before and after the month, or a stream of which CloudWatch Logs knows no time: only an export can tell.
+            // No event lies in the month. Only an export can tell: events lie around it, or a stream has no known time.
             (false, 0) if !tasks.is_empty() => Became::Exported,
             (false, 0) if evidence.started < case.samples.window.to + 1 + LATE_EVENTS_MS => Became::NothingYet,
             (false, 0) => Became::Skipped,

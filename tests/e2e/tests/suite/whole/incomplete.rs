@@ -29,7 +29,7 @@ async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports
     assert_eq!((open.len(), &open[0]["error"], &open[0]["tries"]), (1, &json!("ExportIncomplete"), &json!(1)), "{open:#?}");
     assert_eq!((&open[0]["window_from"], &open[0]["window_to"]), (&json!(FROM), &json!(TO)));
     assert_eq!((stage.manifests("/incomplete/a").await, stage.data_keys("/incomplete/a").await.len()), (Vec::new(), 0));
-    // Not in this run again; and nothing of the event is kept.
+    // This run does not export the window again. The archive keeps nothing of the event.
     assert_eq!((requests(&stage, "/incomplete/a").await, searches(&stage, "/incomplete/a").await), (1, 1));
     for key in stage.keys("").await.into_iter().filter(|key| key.ends_with(".json")) {
         assert!(!stage.text(&key).await.contains("secret"), "{key}");
@@ -45,7 +45,7 @@ async fn a_task_that_leaves_events_out_fails_its_window_and_the_next_run_exports
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_events_that_were_asked_for_count() {
+async fn only_events_of_the_window_and_prefix_count() {
     let stage = Stage::take().await;
     stage.log_group("/asked/edges", &[(FROM - 1, "before"), (TO + 1, "after")]).await;
     let streams: [(&str, &[(i64, &str)]); 2] = [("prod/a", &[(FROM - 1, "x")]), ("test/a", &[(FROM, "x")])];
@@ -62,6 +62,10 @@ async fn only_events_that_were_asked_for_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_pages_prove_nothing_until_they_end() {
+    /// More pages than a search reads.
+    const ENDLESS: u32 = 10_000;
+    /// Of a search in check-export-task.
+    const MAX_PAGES: usize = 200;
     let stage = Stage::take().await;
     let empty_pages = |log_group: &str, times: u32| json!({"operation": "FilterLogEvents", "logGroupName": log_group, "emptyPage": true, "inARow": true, "times": times});
     let log_groups = json!(["/pages/event", "/pages/none", "/pages/endless"]);
@@ -70,7 +74,7 @@ async fn empty_pages_prove_nothing_until_they_end() {
     for log_group in ["/pages/none", "/pages/endless"] {
         stage.log_group(log_group, &[(FROM - 1, "before")]).await;
     }
-    for (log_group, times) in [("/pages/event", 3), ("/pages/none", 3), ("/pages/endless", 10_000)] {
+    for (log_group, times) in [("/pages/event", 3), ("/pages/none", 3), ("/pages/endless", ENDLESS)] {
         stage.fault(empty_pages(log_group, times)).await;
     }
     assert_eq!(
@@ -85,8 +89,8 @@ async fn empty_pages_prove_nothing_until_they_end() {
         ]
     );
     let found = [searches(&stage, "/pages/event").await, searches(&stage, "/pages/none").await, searches(&stage, "/pages/endless").await];
-    assert_eq!(found, [4, 4, 200]);
-    stage.local.clear_faults().await.expect("the stand-in takes it");
+    assert_eq!(found, [4, 4, MAX_PAGES]);
+    stage.local.clear_faults().await.expect("the stand-in accepts the call");
     let lines = scheduled(&stage, "2024-11-02", &log_groups).await;
     assert_eq!(lines, ["SUCCEEDED", "/pages/endless 2024-10 empty", "/pages/event 2024-10 exported"]);
 }
