@@ -76,7 +76,7 @@ error_names! {
     OverlapRefused, Never, "Wait for the next run. If it fails again, compare the manifests as docs/operations.md says.";
     PlaceTaken, Never, "Give the entry another s3Prefix: this place holds an export with another log stream prefix.";
     ArchiveUnreadable, Never, "Make the manifest that the message names readable: restore it, or allow s3:GetObject on it.";
-    ArchiveIncomplete, Never, "Read the failures in the report, mend their causes, then start a new run.";
+    ArchiveIncomplete, Never, "Read the failures in the report, fix their causes, then start a new run.";
     CompactionFailed, Never, "Read the failed executions of compact-logs. The next run that compacts goes on with what is left.";
     NotificationFailed, Never, "Read the message, then check the topic, its key and the role of report-archive.";
     Unexpected, InNextRound, "Read the function's log for this execution, then start a new run.";
