@@ -52,7 +52,7 @@ async fn input(arguments: &Run, context: &Context, stack: &DeployedStack, now: D
         note(format_args!("no entry of the schedule's list matches {name}: the run uses the stack's defaults for it"));
     }
     let mut parsed = request::parse(&input, &stack.settings)?;
-    parsed.fix_scope(now, None, false).map_err(request::to_failure)?;
+    parsed.determine_scope(now, None, false).map_err(request::to_failure)?;
     if selection.is_all() {
         return Ok(input);
     }

@@ -118,7 +118,7 @@ fn table(output: &Output, matrix: &Matrix) -> Table {
     let header = std::iter::once("LOG GROUP".to_owned()).chain(matrix.months.iter().map(month)).chain(["BYTES".to_owned()]);
     let mut table = output.table(header);
     for (name, cells) in &matrix.rows {
-        let state = |month| cells.get(month).map_or_else(|| TableCell::new(""), |cell| colour(cell.state));
+        let state = |month| cells.get(month).map_or_else(|| TableCell::new(""), |cell| colored_cell(cell.state));
         let bytes: u64 = cells.values().map(|cell| cell.bytes).sum();
         let row = std::iter::once(TableCell::new(name)).chain(matrix.months.iter().map(state));
         table.add_row(row.chain([TableCell::new(HumanBytes(bytes))]));
@@ -130,7 +130,7 @@ fn table(output: &Output, matrix: &Matrix) -> Table {
     table
 }
 
-fn colour(state: State) -> TableCell {
+fn colored_cell(state: State) -> TableCell {
     let cell = TableCell::new(state.letter());
     match state {
         State::Archived => cell.fg(Color::Green),

@@ -49,7 +49,8 @@ impl CheckExportTask {
             refuse_other_task(&request, target, &task)?;
         }
         let folder = task_folder(&task.destination_prefix, &request.task_id);
-        let folder = self.archive.list_folder(&task.bucket, &folder, request.target.is_some()).await?;
+        let counts_streams = request.target.is_some();
+        let folder = self.archive.list_folder(&task.bucket, &folder, counts_streams).await?;
         let response = self.record(request, task, folder, invocation).await?;
         let json = json!(response);
         info!(outcome = json["outcome"].as_str(), objects = response.objects, bytes = response.bytes, "completed");

@@ -57,7 +57,7 @@ impl PlanExports {
             None => {
                 let input = RunInput::parse(&request.state, &self.archive.stack)?;
                 let (run, groups, memory) = self.archive.begin_run(&request.execution, request.start_time, input).await?;
-                (0, work.fix_run(run, groups, memory).await?)
+                (0, work.record_run(run, groups, memory).await?)
             }
             Some(plan) => (plan.sequence, work.read_step(plan.sequence).await?),
         };

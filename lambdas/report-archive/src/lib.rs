@@ -172,8 +172,8 @@ impl ReportArchive {
         if report.told {
             return Ok(());
         }
-        let untold = ending.earlier_reports.iter().filter(|(_, report)| !report.told).map(|(key, _)| key.as_str());
-        let notified = self.topic.publish(Notification::new(&self.topic, report, untold, end, report_object)).await;
+        let unannounced = ending.earlier_reports.iter().filter(|(_, report)| !report.told).map(|(key, _)| key.as_str());
+        let notified = self.topic.publish(Notification::new(&self.topic, report, unannounced, end, report_object)).await;
         match &notified {
             Ok(()) => report.told = true,
             Err(error) => error!(cause = error.message, "notification failed"),

@@ -54,21 +54,21 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// `untold`: the earlier reports that nobody was notified of. `end`: the error that ends the run.
+    /// `unannounced`: the earlier reports that nobody was notified of. `end`: the error that ends the run.
     pub fn new<'a>(
         topic: &Topic,
         report: &Report,
-        untold: impl Iterator<Item = &'a str>,
+        unannounced: impl Iterator<Item = &'a str>,
         end: Option<&ExportError>,
         report_object: &S3Object,
     ) -> Self {
         let location = |key: &str| format!("s3://{}/{key}", report_object.bucket);
-        let untold = join_names(untold.map(location).collect());
-        let untold = if untold.is_empty() { untold } else { format!("\nNobody was notified of: {untold}") };
+        let unannounced = join_names(unannounced.map(location).collect());
+        let unannounced = if unannounced.is_empty() { unannounced } else { format!("\nNobody was notified of: {unannounced}") };
         let text = truncate(text(report, end), MAX_TEXT_BYTES);
         Self {
             subject: subject_line(&format!("{}: {}", topic.archive_name, headline(report, end))),
-            text: format!("{text}\n\nReport: {}{untold}", location(&report_object.key)),
+            text: format!("{text}\n\nReport: {}{unannounced}", location(&report_object.key)),
         }
     }
 }

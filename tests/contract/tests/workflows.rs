@@ -11,10 +11,30 @@ use contract::{
 use export_core::{ErrorName, error::Retry};
 use serde_json::Value;
 
-/// Definition, description, the template that deploys it, the resource, and its property that names the definition.
-const WORKFLOWS: [(&str, &str, &str, &str, &str); 2] = [
-    (EXPORT_LOGS, "statemachine/README.md", ARCHIVE, "ExportLogsStateMachine", "DefinitionUri"),
-    (COMPACT_LOGS, "statemachine/compact-logs.md", "infra/compaction.yaml", "CompactLogsStateMachine", "DefinitionS3Location"),
+struct Workflow {
+    definition: &'static str,
+    description: &'static str,
+    template: &'static str,
+    resource: &'static str,
+    /// The property of the resource that names the definition.
+    property: &'static str,
+}
+
+const WORKFLOWS: [Workflow; 2] = [
+    Workflow {
+        definition: EXPORT_LOGS,
+        description: "statemachine/README.md",
+        template: ARCHIVE,
+        resource: "ExportLogsStateMachine",
+        property: "DefinitionUri",
+    },
+    Workflow {
+        definition: COMPACT_LOGS,
+        description: "statemachine/compact-logs.md",
+        template: "infra/compaction.yaml",
+        resource: "CompactLogsStateMachine",
+        property: "DefinitionS3Location",
+    },
 ];
 
 const PENDING: [&str; 3] = ["ExportTaskPending", "ExportTaskRunning", "ExportTaskCancelling"];
@@ -70,25 +90,25 @@ fn is_of_code(name: &str) -> bool {
 
 #[test]
 fn the_template_substitutes_exactly_the_placeholders() {
-    for (definition, _, file, resource, uri) in WORKFLOWS {
+    for Workflow { definition, template, resource, property, .. } in WORKFLOWS {
         let text = read(definition);
         let placeholders = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned());
-        let template = load(file);
+        let template = load(template);
         let properties = &template["Resources"][resource]["Properties"];
         let substituted = keys(&properties["DefinitionSubstitutions"]);
         assert_eq!(placeholders.collect::<BTreeSet<_>>(), substituted.into_iter().collect(), "{definition}");
-        assert_eq!(properties[uri].as_str(), Some(format!("../{definition}").as_str()));
+        assert_eq!(properties[property].as_str(), Some(format!("../{definition}").as_str()));
     }
 }
 
 /// A section or a row of a table begins with the state's name.
 #[test]
 fn the_document_describes_every_state() {
-    for (definition, document, ..) in WORKFLOWS {
-        let text = read(document);
+    for Workflow { definition, description, .. } in WORKFLOWS {
+        let text = read(description);
         let described: BTreeSet<String> = headings(&text, 3).into_iter().chain(rows(&text).iter().flat_map(|row| code(row[0]))).collect();
         for state in states(&read_json(definition)) {
-            assert!(described.contains(&state.name), "{document} does not describe {}", state.name);
+            assert!(described.contains(&state.name), "{description} does not describe {}", state.name);
         }
     }
 }
@@ -97,7 +117,7 @@ fn the_document_describes_every_state() {
 
 #[test]
 fn every_error_name_is_one_of_the_code_or_of_aws() {
-    for state in WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))) {
+    for state in WORKFLOWS.iter().flat_map(|workflow| states(&read_json(workflow.definition))) {
         for name in names(&state.retriers()).into_iter().chain(names(&state.catchers())) {
             let is_of_aws = AWS_NAMES.iter().chain(&LAMBDA_FAULTS).chain(&TIMEOUTS).any(|error| *error == name);
             assert!(is_of_aws || is_of_code(&name), "{}: {name} does not exist", state.name);
@@ -123,7 +143,7 @@ fn retryable_errors_are_retried_where_they_occur_and_terminal_ones_nowhere() {
 /// `ReportArchive` ends the run.
 #[test]
 fn only_children_and_the_report_do_not_catch_every_error() {
-    let all: Vec<State> = WORKFLOWS.iter().flat_map(|(definition, ..)| states(&read_json(definition))).collect();
+    let all: Vec<State> = WORKFLOWS.iter().flat_map(|workflow| states(&read_json(workflow.definition))).collect();
     let mut uncaught: Vec<&str> = Vec::new();
     for state in all.iter().filter(|state| ["Task", "Map"].contains(&state.kind())) {
         if state.catchers().last().map(error_equals) != Some(vec!["States.ALL".to_owned()]) {

@@ -81,7 +81,7 @@ async fn left_by(aws: &Aws, decided: Value, progress: Value, changes: Value) -> 
     let ((open, unreadable), last) =
         (archive.open_windows().await.unwrap(), archive.last_runs(october("/a").month, october("/a").window).await.unwrap());
     let memory = Memory { open, unreadable, found: last.found };
-    work.fix_run(run, LIST.map(group).to_vec(), memory).await.unwrap();
+    work.record_run(run, LIST.map(group).to_vec(), memory).await.unwrap();
     let nothing = json!({"look": 1, "group": 0, "older": 0, "compared_everything": true, "planned": [], "exporting": false, "idle_rounds": 0,
         "archived": {"2026-10": 3}, "due_month_seconds": 5400.0, "warnings": []});
     let progress: Progress = from_value(merged(nothing, progress)).unwrap();

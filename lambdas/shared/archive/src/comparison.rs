@@ -48,7 +48,7 @@ impl Archive {
         let due_window = Window::of(due_month, input.timezone);
         let ((open, unreadable), last) = tokio::try_join!(self.open_windows(), self.last_runs(due_month, due_window))?;
         let is_overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, this)| latest > this);
-        let scope = input.fix_scope(start_time, last.compared_through, is_overtaken)?;
+        let scope = input.determine_scope(start_time, last.compared_through, is_overtaken)?;
         let memory = Memory { open, unreadable, found: last.found };
         let seen = memory.log_groups().filter(|_| scope.is_scheduled);
         let (groups, warnings) = entries::expand(self, &input, seen).await?;

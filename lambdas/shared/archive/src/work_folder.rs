@@ -56,7 +56,7 @@ impl<'a> WorkFolder<'a> {
     }
 
     /// Fixes the facts of a run. If the first step is repeated, the facts of the first call count, because later steps use indexes in them.
-    pub async fn fix_run(&self, run: Run, groups: Vec<Group>, memory: Memory) -> Result<Step, ExportError> {
+    pub async fn record_run(&self, run: Run, groups: Vec<Group>, memory: Memory) -> Result<Step, ExportError> {
         let listed: Vec<(&Source, &LogGroup)> = groups.iter().map(|group| (&group.source, &group.log_group)).collect();
         let is_first = self.write_once(self.key("log-groups.json"), &listed).await?;
         let groups = if is_first { groups } else { self.read_groups().await? };

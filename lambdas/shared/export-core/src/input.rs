@@ -143,7 +143,7 @@ impl RunInput {
 
     /// Fixes the months that the run compares. `last`: the due month of the last scheduled run that compared everything. `is_overtaken`: a
     /// scheduled run with a later scheduled time has ended.
-    pub fn fix_scope(&mut self, start: DateTime<Utc>, last: Option<Month>, is_overtaken: bool) -> Result<RunScope, ExportError> {
+    pub fn determine_scope(&mut self, start: DateTime<Utc>, last: Option<Month>, is_overtaken: bool) -> Result<RunScope, ExportError> {
         if is_overtaken && self.scheduled_time.take().is_some() {
             self.warnings.push(Warning::scheduled_time_overtaken());
         }

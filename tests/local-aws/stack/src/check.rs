@@ -39,7 +39,7 @@ pub struct Evidence {
     /// Every export task that was ever created.
     pub tasks: Vec<ExportTask>,
     /// Events by log group, as Athena counts them.
-    pub answers: BTreeMap<String, usize>,
+    pub athena_counts: BTreeMap<String, usize>,
     pub execution_arn: String,
     /// The execution's output.
     pub output: Value,
@@ -86,7 +86,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn held(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.problems.is_empty())
     }
 }
@@ -95,7 +95,7 @@ impl Report {
 /// the first one, or the one that repairs what is damaged.
 pub fn check(samples: &SampleLogs, s3_prefix: &str, damaged: Option<&Damaged>, evidence: &Evidence) -> Result<Report> {
     let case = Case { samples, s3_prefix, damaged, evidence };
-    let places: Vec<Place<'_>> = samples.groups.iter().map(|group| Place::new(&case, group)).collect();
+    let places: Vec<ExpectedMonth<'_>> = samples.groups.iter().map(|group| ExpectedMonth::new(&case, group)).collect();
     let mut events = Vec::new();
     let archived = places.iter().map(|place| contents::check(samples, place, &mut events)).collect::<Result<Vec<_>>>()?;
     let tasks = match damaged {
@@ -130,7 +130,7 @@ impl Case<'_> {
 }
 
 /// A log group's month: where it belongs, and what was found there.
-struct Place<'a> {
+struct ExpectedMonth<'a> {
     group: &'a LogGroup,
     /// Without a slash at the end.
     prefix: String,
@@ -140,13 +140,13 @@ struct Place<'a> {
     tasks: Vec<&'a ExportTask>,
     earlier_tasks: Vec<&'a ExportTask>,
     /// What the run must make of it.
-    must_become: Became,
+    expected_outcome: ExpectedOutcome,
     /// By the rest of the key after the prefix and its slash.
     objects: BTreeMap<&'a str, &'a StoredObject>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Became {
+enum ExpectedOutcome {
     AlreadyArchived,
     /// By a task, whatever that wrote.
     Exported,
@@ -154,7 +154,7 @@ enum Became {
     NothingYet,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ExpectedMonth<'a> {
     fn new(case: &Case<'a>, group: &'a LogGroup) -> Self {
         let evidence = case.evidence;
         let prefix = case.folder(&format!("log_group={}", group.name)).trim_end_matches('/').to_owned();
@@ -165,17 +165,17 @@ impl<'a> Place<'a> {
         let was_archived = case.damaged.is_some_and(|damaged| {
             damaged.log_group_name != group.name && !manifests::of(case, &damaged.before.objects, &group.name).is_empty()
         });
-        let must_become = match (was_archived, group.events_in(case.samples.window)) {
-            (true, _) => Became::AlreadyArchived,
+        let expected_outcome = match (was_archived, group.events_in(case.samples.window)) {
+            (true, _) => ExpectedOutcome::AlreadyArchived,
             // No event lies in the month. Only an export can tell: events lie around it, or a stream has no known time.
-            (false, 0) if !tasks.is_empty() => Became::Exported,
-            (false, 0) if evidence.started < case.samples.window.to + 1 + LATE_EVENTS_MS => Became::NothingYet,
-            (false, 0) => Became::Skipped,
-            (false, _) => Became::Exported,
+            (false, 0) if !tasks.is_empty() => ExpectedOutcome::Exported,
+            (false, 0) if evidence.started < case.samples.window.to + 1 + LATE_EVENTS_MS => ExpectedOutcome::NothingYet,
+            (false, 0) => ExpectedOutcome::Skipped,
+            (false, _) => ExpectedOutcome::Exported,
         };
         let rest = |object: &'a StoredObject| object.key.strip_prefix(&prefix)?.strip_prefix('/');
         let objects = evidence.objects.iter().filter_map(|object| Some((rest(object)?, object))).collect();
-        Self { group, prefix, manifests, tasks, earlier_tasks, must_become, objects }
+        Self { group, prefix, manifests, tasks, earlier_tasks, expected_outcome, objects }
     }
 
     /// The task whose export the archive must have.

@@ -43,14 +43,14 @@ pub async fn run(month: Month) -> Result<(LocalAws, bool)> {
     let before = demo.evidence_of_run("Run", None).await?;
     let archived = check::check(&demo.samples, S3_PREFIX, None, &before)?;
     report::print(&report::of_archive(&demo.samples, &before, &archived))?;
-    if !archived.held() {
+    if !archived.passed() {
         return Ok((demo.local, false));
     }
     let damaged = demo.damage(before).await?;
     let after = demo.evidence_of_run("Next run", Some(&damaged)).await?;
     let repaired = check::check(&demo.samples, S3_PREFIX, Some(&damaged), &after)?;
     report::print(&report::of_repair(&damaged, &after, &repaired, demo.progress.elapsed()))?;
-    Ok((demo.local, repaired.held()))
+    Ok((demo.local, repaired.passed()))
 }
 
 struct Demo {
@@ -83,9 +83,9 @@ impl Demo {
             Ok(((objects, tasks), read))
         };
         let (objects, tasks) = self.progress.step("Archive", read).await?;
-        let answers = self.query().await?;
+        let athena_counts = self.query().await?;
         let output = execution.output.context("the execution has no output")?;
-        Ok(Evidence { bucket: self.stack.bucket.clone(), objects, tasks, answers, execution_arn: execution.arn, output, started })
+        Ok(Evidence { bucket: self.stack.bucket.clone(), objects, tasks, athena_counts, execution_arn: execution.arn, output, started })
     }
 
     async fn export(&self, name: &str, damaged: Option<&Damaged>) -> Result<Execution> {

@@ -223,7 +223,7 @@ fn a_name_is_better_than_a_prefix_and_a_long_prefix_better_than_a_short_one() {
 fn scope(changes: Value, start: &str, last: Option<&str>, is_overtaken: bool) -> Result<String, ExportError> {
     let mut run = parsed(changes);
     let timezone = run.timezone;
-    let scope = run.fix_scope(start.parse().unwrap(), last.map(|last| last.parse().unwrap()), is_overtaken)?;
+    let scope = run.determine_scope(start.parse().unwrap(), last.map(|last| last.parse().unwrap()), is_overtaken)?;
     let mark = |month: &MonthToCompare| {
         let is_whole = month.window == Window::of(month.month, timezone);
         format!("{}{}{}", month.month, if month.after_first_covered { "+" } else { "" }, if is_whole { "" } else { "<" })
@@ -271,7 +271,7 @@ fn the_due_month_is_counted_in_the_time_zone() {
         ("2026-11-01T04:00:00Z", "America/New_York", "2026-10"),
     ] {
         let mut run = parsed(json!({"scheduledTime": scheduled_time, "timezone": timezone}));
-        let scope = run.fix_scope("2030-01-01T00:00:00Z".parse().unwrap(), None, false).unwrap();
+        let scope = run.determine_scope("2030-01-01T00:00:00Z".parse().unwrap(), None, false).unwrap();
         assert_eq!(scope.due_month.to_string(), due, "{scheduled_time} {timezone}");
     }
 }

@@ -82,7 +82,7 @@ fn check_run(input: &Value, start: DateTime<Utc>, must_accept: bool) -> Checked 
         Err(error) => return assert_named(&error, input, &["logGroups"]),
     };
     prop_assert_eq!(run.entries.len() + run.warnings.len(), input["logGroups"].as_array().map_or(0, Vec::len));
-    let scope = match run.fix_scope(start, None, false) {
+    let scope = match run.determine_scope(start, None, false) {
         Ok(scope) => scope,
         Err(error) if must_accept => return Err(TestCaseError::fail(error.to_string())),
         Err(error) => return assert_named(&error, input, &[]),

@@ -158,7 +158,7 @@ fn begin(world: &Shared, spec: &RunSpec) -> Result<(Context, RunState, Vec<Entry
     };
     let is_overtaken = last.latest_scheduled_time.zip(input.scheduled_time).is_some_and(|(latest, this)| latest > this);
     let refused = |error: ExportError| if error.name == ErrorName::MonthNotComplete { REFUSED.to_owned() } else { error.to_string() };
-    let scope = input.fix_scope(start, last.compared_through, is_overtaken).map_err(refused)?;
+    let scope = input.determine_scope(start, last.compared_through, is_overtaken).map_err(refused)?;
     let memory = world.memory(last.found);
     let seen: Vec<&LogGroupName> = memory.log_groups().filter(|_| scope.is_scheduled).collect();
     let groups = expand(&world, &input, &seen);

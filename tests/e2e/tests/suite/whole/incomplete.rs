@@ -124,10 +124,10 @@ async fn a_stream_prefix_that_no_stream_has_is_a_warning() {
         [("2024/10/01/[$LATEST]0a1b", &[(FROM, "hello")]), ("2025/01/01/[$LATEST]2c3d", &[(FROM + DAY, "x")])];
     stage.log_group_of_streams(log_group, &streams).await;
     let with = |prefix: &str| json!([{"logGroupName": log_group, "logStreamNamePrefix": prefix}]);
-    let wrong = ["SUCCEEDED", "/aws/lambda/prefixed 2024-10 warned NoStreamHasPrefix", "warning NoStreamHasPrefix"];
-    assert_eq!(scheduled(&stage, "2024-11-01", &with("[$LATEST]")).await, wrong);
-    let told = warnings(&stage, "NoStreamHasPrefix").await;
-    assert!(told[0].contains(log_group) && told[0].contains("[$LATEST]"), "{told:?}");
+    let expected = ["SUCCEEDED", "/aws/lambda/prefixed 2024-10 warned NoStreamHasPrefix", "warning NoStreamHasPrefix"];
+    assert_eq!(scheduled(&stage, "2024-11-01", &with("[$LATEST]")).await, expected);
+    let messages = warnings(&stage, "NoStreamHasPrefix").await;
+    assert!(messages[0].contains(log_group) && messages[0].contains("[$LATEST]"), "{messages:?}");
     assert_eq!((requests(&stage, log_group).await, stage.manifests(log_group).await), (0, Vec::new()));
     // An empty page before its stream does not make the right prefix a wrong one.
     for operation in ["DescribeLogStreams", "FilterLogEvents"] {
@@ -155,8 +155,8 @@ async fn a_log_group_created_anew_while_its_task_ran_is_lost() {
     assert_eq!(stage.statuses(log_group).await, ["COMPLETED"]);
     assert_eq!(e2e::decided(&stage.report(&run.arn).await), ["/created/anew 2024-10 lost LogGroupDeleted"]);
     let (_, manifest) = stage.manifest(log_group).await;
-    let stated = |field: &str| -> Value { manifest[field].clone() };
-    assert_eq!((text(&stated("outcome")), text(&stated("reason")), stated("task_id")), ("lost", "LogGroupDeleted", Value::Null));
+    let field_of = |field: &str| -> Value { manifest[field].clone() };
+    assert_eq!((text(&field_of("outcome")), text(&field_of("reason")), field_of("task_id")), ("lost", "LogGroupDeleted", Value::Null));
     assert_eq!(scheduled(&stage, "2024-11-02", &json!([log_group])).await, ["SUCCEEDED"]);
     assert_eq!(requests(&stage, log_group).await, 1);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 
-use super::{Archived, Case, Evidence, Place};
+use super::{Archived, Case, Evidence, ExpectedMonth};
 use crate::samples::SampleLogs;
 use crate::stored_objects::{StoredObject, record, records};
 
@@ -13,7 +13,7 @@ const SHOWN: usize = 3;
 const SHOWN_CHARACTERS: usize = 100;
 
 /// Compares one log group's records, folder by folder, and tells what is archived.
-pub(super) fn check(samples: &SampleLogs, place: &Place<'_>, problems: &mut Vec<String>) -> Result<Archived> {
+pub(super) fn check(samples: &SampleLogs, place: &ExpectedMonth<'_>, problems: &mut Vec<String>) -> Result<Archived> {
     let expected = expected(samples, place)?;
     let mut found: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let manifest = place.manifests.first().map(|(_, manifest)| manifest);
@@ -49,7 +49,7 @@ pub(super) fn check(samples: &SampleLogs, place: &Place<'_>, problems: &mut Vec<
 }
 
 /// The text of the month's events by the folder that their stream goes to.
-fn expected(samples: &SampleLogs, place: &Place<'_>) -> Result<BTreeMap<String, Vec<u8>>> {
+fn expected(samples: &SampleLogs, place: &ExpectedMonth<'_>) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut folders: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for stream in &place.group.streams {
         for event in stream.events.iter().filter(|event| samples.window.contains(event.timestamp)) {
@@ -95,12 +95,12 @@ fn excerpt(record: &[u8]) -> String {
 
 /// The keys of the bucket that have no business there, and those that a run must not have changed. The month's manifests are another
 /// check's.
-pub(super) fn strays(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+pub(super) fn strays(case: &Case<'_>, places: &[ExpectedMonth<'_>]) -> Vec<String> {
     let Evidence { bucket, objects, output, .. } = case.evidence;
     let manifests = case.folder("manifests");
     let reports = format!("{}/runs/", case.s3_prefix);
     let is_report = |key: &str| key.starts_with(&reports) && output["report"]["key"] == key;
-    let of_a_task = |place: &Place<'_>, object: &StoredObject| {
+    let of_a_task = |place: &ExpectedMonth<'_>, object: &StoredObject| {
         let test = format!("{}/aws-logs-write-test", place.prefix);
         (object.key == test && place.task().is_some()) || place.data().any(|(_, data)| data.key == object.key)
     };
@@ -124,7 +124,7 @@ pub(super) fn strays(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
 pub(super) fn counts(samples: &SampleLogs, evidence: &Evidence) -> Vec<String> {
     let expected = samples.groups.iter().map(|group| (group.name.as_str(), group.events_in(samples.window)));
     let expected: BTreeMap<&str, usize> = expected.filter(|(_, events)| *events > 0).collect();
-    let found: BTreeMap<&str, usize> = evidence.answers.iter().map(|(name, events)| (name.as_str(), *events)).collect();
+    let found: BTreeMap<&str, usize> = evidence.athena_counts.iter().map(|(name, events)| (name.as_str(), *events)).collect();
     let names: BTreeSet<&str> = expected.keys().chain(found.keys()).copied().collect();
     let differing = names.into_iter().filter(|name| expected.get(name) != found.get(name));
     let told = |events: Option<&usize>| events.map_or("none".to_owned(), usize::to_string);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Became, Case, Place, differing_fields};
+use super::{Case, ExpectedMonth, ExpectedOutcome, differing_fields};
 use crate::calendar::TIMEZONE;
 use crate::stored_objects::StoredObject;
 
@@ -17,11 +17,11 @@ fn parse(object: &StoredObject) -> Value {
     serde_json::from_slice(&object.body).unwrap_or_default()
 }
 
-pub(super) fn check(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+pub(super) fn check(case: &Case<'_>, places: &[ExpectedMonth<'_>]) -> Vec<String> {
     let mut problems = Vec::new();
     for place in places {
         let name = &place.group.name;
-        let expected = usize::from(place.must_become != Became::NothingYet);
+        let expected = usize::from(place.expected_outcome != ExpectedOutcome::NothingYet);
         if place.manifests.len() != expected {
             problems.push(format!("{name}: expected {expected} manifest, found {}", place.manifests.len()));
         }
@@ -40,7 +40,7 @@ pub(super) fn check(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
     problems
 }
 
-fn expected_of(case: &Case<'_>, place: &Place<'_>) -> Value {
+fn expected_of(case: &Case<'_>, place: &ExpectedMonth<'_>) -> Value {
     let (evidence, window) = (case.evidence, case.samples.window);
     let (objects, bytes) = size(place);
     let (outcome, reason) = match (place.task(), objects) {
@@ -49,7 +49,7 @@ fn expected_of(case: &Case<'_>, place: &Place<'_>) -> Value {
         (Some(_), _) => ("exported", None),
     };
     let execution = match case.damaged {
-        Some(damaged) if place.must_become == Became::AlreadyArchived => &damaged.before.execution_arn,
+        Some(damaged) if place.expected_outcome == ExpectedOutcome::AlreadyArchived => &damaged.before.execution_arn,
         _ => &evidence.execution_arn,
     };
     json!({
@@ -74,6 +74,6 @@ fn expected_of(case: &Case<'_>, place: &Place<'_>) -> Value {
 }
 
 /// Number and bytes of the objects with events.
-pub(super) fn size(place: &Place<'_>) -> (usize, usize) {
+pub(super) fn size(place: &ExpectedMonth<'_>) -> (usize, usize) {
     place.data().fold((0, 0), |(objects, bytes), (_, object)| (objects + 1, bytes + object.body.len()))
 }

@@ -5,18 +5,18 @@ use std::fmt::Debug;
 
 use serde_json::{Value, json};
 
-use super::{Became, Case, Place, differing_fields, manifests};
+use super::{Case, ExpectedMonth, ExpectedOutcome, differing_fields, manifests};
 use crate::calendar::TIMEZONE;
 use crate::execution;
 use crate::samples::MISSING_LOG_GROUP;
 
 /// The tasks that this run created.
-pub(super) fn tasks(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+pub(super) fn tasks(case: &Case<'_>, places: &[ExpectedMonth<'_>]) -> Vec<String> {
     let (evidence, window) = (case.evidence, case.samples.window);
     let mut problems = Vec::new();
     for place in places {
         let name = &place.group.name;
-        let expected = usize::from(place.must_become == Became::Exported);
+        let expected = usize::from(place.expected_outcome == ExpectedOutcome::Exported);
         if place.tasks.len() != expected {
             problems.push(format!("{name}: expected {expected} new export task, found {}", place.tasks.len()));
         }
@@ -40,17 +40,18 @@ pub(super) fn tasks(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
     problems
 }
 
-pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
+pub(super) fn output(case: &Case<'_>, places: &[ExpectedMonth<'_>]) -> Vec<String> {
     let (evidence, mut problems) = (case.evidence, Vec::new());
-    let count = |became: Became| places.iter().filter(|place| place.must_become == became).count();
-    let exported = || places.iter().filter(|place| place.must_become == Became::Exported).map(|place| (place, manifests::size(place)));
+    let count = |became: ExpectedOutcome| places.iter().filter(|place| place.expected_outcome == became).count();
+    let exported =
+        || places.iter().filter(|place| place.expected_outcome == ExpectedOutcome::Exported).map(|place| (place, manifests::size(place)));
     let counts = json!({
-        "alreadyArchived": count(Became::AlreadyArchived),
+        "alreadyArchived": count(ExpectedOutcome::AlreadyArchived),
         "exported": exported().filter(|(_, (objects, _))| *objects > 0).count(),
         "empty": exported().filter(|(_, (objects, _))| *objects == 0).count(),
-        "skipped": count(Became::Skipped),
+        "skipped": count(ExpectedOutcome::Skipped),
         "lost": 0,
-        "nothingYet": count(Became::NothingYet),
+        "nothingYet": count(ExpectedOutcome::NothingYet),
         "waiting": 0,
         "warned": 1,
         "failed": 0,
@@ -95,13 +96,13 @@ pub(super) fn output(case: &Case<'_>, places: &[Place<'_>]) -> Vec<String> {
 }
 
 /// What the report says became of it; nothing, where it was archived already.
-fn word(place: &Place<'_>) -> Option<String> {
-    let word = match place.must_become {
-        Became::AlreadyArchived => return None,
-        Became::Exported if manifests::size(place).0 > 0 => "exported",
-        Became::Exported => "empty",
-        Became::Skipped => "skipped NoEventsInMonth",
-        Became::NothingYet => "nothingYet",
+fn word(place: &ExpectedMonth<'_>) -> Option<String> {
+    let word = match place.expected_outcome {
+        ExpectedOutcome::AlreadyArchived => return None,
+        ExpectedOutcome::Exported if manifests::size(place).0 > 0 => "exported",
+        ExpectedOutcome::Exported => "empty",
+        ExpectedOutcome::Skipped => "skipped NoEventsInMonth",
+        ExpectedOutcome::NothingYet => "nothingYet",
     };
     Some(word.to_owned())
 }

@@ -14,7 +14,7 @@ const EVENTS: usize = 0;
 const STRAYS: usize = 1;
 const TASKS: usize = 2;
 const MANIFESTS: usize = 3;
-const ANSWERS: usize = 4;
+const ATHENA: usize = 4;
 const RUN: usize = 5;
 
 const PREFIX: &str = "logs/log_group=/app/one/year=2026/month=10";
@@ -150,7 +150,7 @@ fn evidence() -> Evidence {
         bucket: "bucket".to_owned(),
         objects,
         tasks: vec![task("task-1", "/app/one")],
-        answers: [("/app/one".to_owned(), 6)].into(),
+        athena_counts: [("/app/one".to_owned(), 6)].into(),
         execution_arn: "first".to_owned(),
         output,
         started: samples().window.to + 1 + LATE,
@@ -184,7 +184,7 @@ fn problems(damage: impl FnOnce(&mut Evidence)) -> Vec<Vec<String>> {
 
 fn problems_of(damaged: Option<&Damaged>, evidence: &Evidence) -> Vec<Vec<String>> {
     let report = check(&samples(), "logs", damaged, evidence).unwrap();
-    assert_eq!(report.held(), report.checks.iter().all(|check| check.problems.is_empty()));
+    assert_eq!(report.passed(), report.checks.iter().all(|check| check.problems.is_empty()));
     report.checks.into_iter().map(|check| check.problems).collect()
 }
 
@@ -210,7 +210,7 @@ fn assert_found(all: &[Vec<String>], red: usize, expected: &str) {
 #[test]
 fn a_faithful_archive_passes() {
     let report = check(&samples(), "logs", None, &evidence()).unwrap();
-    assert!(report.held(), "{:#?}", report.checks);
+    assert!(report.passed(), "{:#?}", report.checks);
     let [one, empty] = &report.archived[..] else { panic!("{:?}", report.archived) };
     assert_eq!((one.objects, one.events, one.outcome.as_str()), (2, 6, "exported"));
     assert_eq!(one.folder, Some(format!("{PREFIX}/task-1/")));
@@ -221,7 +221,7 @@ fn a_faithful_archive_passes() {
 fn a_faithful_repair_passes() {
     let (damaged, evidence) = repaired();
     let report = check(&samples(), "logs", Some(&damaged), &evidence).unwrap();
-    assert!(report.held(), "{:#?}", report.checks);
+    assert!(report.passed(), "{:#?}", report.checks);
     assert_eq!(report.archived[0].folder, Some(format!("{PREFIX}/task-2/")));
 }
 
@@ -294,9 +294,9 @@ fn each_damage_is_found() {
         (MANIFESTS, "expected no manifest of another log group", |evidence| {
             rewrite(&mut evidence.objects[3], r#""log_group":"/app/one""#, r#""log_group":"/app/two""#);
         }),
-        (ANSWERS, "/app/one: expected 6, found 5", |evidence| evidence.answers = [("/app/one".to_owned(), 5)].into()),
-        (ANSWERS, "/app/one: expected 6, found none", |evidence| evidence.answers.clear()),
-        (ANSWERS, "/app/empty: expected none, found 1", |evidence| evidence.answers.extend([("/app/empty".to_owned(), 1)])),
+        (ATHENA, "/app/one: expected 6, found 5", |evidence| evidence.athena_counts = [("/app/one".to_owned(), 5)].into()),
+        (ATHENA, "/app/one: expected 6, found none", |evidence| evidence.athena_counts.clear()),
+        (ATHENA, "/app/empty: expected none, found 1", |evidence| evidence.athena_counts.extend([("/app/empty".to_owned(), 1)])),
         (RUN, r#"output: months: expected ["2026-10"], found ["2026-09"]"#, |evidence| evidence.output["months"] = json!(["2026-09"])),
         (RUN, "output: exported: expected 1, found 2", |evidence| evidence.output["exported"] = json!(2)),
         (RUN, "output: expected the one warning LogGroupNotFound, found []", |evidence| evidence.output["warnings"] = json!([])),
@@ -334,7 +334,7 @@ fn each_fault_of_a_repair_is_found() {
         (MANIFESTS, r#"/app/empty, manifest: execution: expected "first", found "other""#, |evidence| {
             rewrite(&mut evidence.objects[5], "first", "other");
         }),
-        (ANSWERS, "/app/one: expected 6, found 7", |evidence| evidence.answers = [("/app/one".to_owned(), 7)].into()),
+        (ATHENA, "/app/one: expected 6, found 7", |evidence| evidence.athena_counts = [("/app/one".to_owned(), 7)].into()),
         (RUN, "output: missing: expected 0, found 1", |evidence| evidence.output["missing"] = json!(1)),
         (RUN, "output: alreadyArchived: expected 1, found 0", |evidence| evidence.output["alreadyArchived"] = json!(0)),
     ];
