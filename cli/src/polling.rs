@@ -24,7 +24,7 @@ pub struct Polling {
 }
 
 impl Polling {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         Self { first_waits: FIRST_WAITS.into_iter(), changed: Instant::now() }
     }
 

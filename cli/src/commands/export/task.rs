@@ -88,7 +88,7 @@ impl ExportTask<'_> {
 
     pub async fn follow(&self, task_id: &TaskId, output: &Output) -> Result<TaskEnd, Failure> {
         let bar = output.progress_bar("{spinner} {wide_msg}");
-        let (mut last_line, mut polling, mut failed_polls) = (None, Polling::new(), 0);
+        let (mut last_line, mut polling, mut failed_polls) = (None, Polling::start(), 0);
         loop {
             let task = match slot::find_task(self.logs, task_id.as_str()).await {
                 Ok(Some(task)) => Some(task),

@@ -78,7 +78,7 @@ pub struct Follower<'a> {
 impl Follower<'_> {
     /// Polls until the run has ended.
     pub async fn follow(&self, mut display: ProgressDisplay) -> Result<DescribeExecutionOutput, Failure> {
-        let (mut polling, mut window, mut failed_polls) = (Polling::new(), None, 0);
+        let (mut polling, mut window, mut failed_polls) = (Polling::start(), None, 0);
         loop {
             match self.poll(&mut window).await {
                 Ok(Poll::Ended(ended)) => return Ok(*ended),
