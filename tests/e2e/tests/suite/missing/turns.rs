@@ -1,6 +1,6 @@
 //! A run starts no window after its time, also while it waits for a busy slot. What is left waits for the next run.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use e2e::{DAY, S3_PREFIX, Stage, decided};
 use local_aws::{Engine, calendar::Month};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn windows_that_take_three_runs_wait_for_their_turn(engine: Engine) {
     assert_eq!(since(&stage).await, since_then);
 
     // One that has waited for a week is missing.
-    let week = Utc::now() - TimeDelta::days(7);
+    let week = Utc::now().trunc_subsecs(3) - TimeDelta::days(7);
     let key = stage.keys(&format!("{S3_PREFIX}/missing/")).await.remove(0);
     let mut open = stage.json(&key).await;
     open["since"] = json!(week.to_rfc3339());
