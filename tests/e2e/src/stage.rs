@@ -70,7 +70,7 @@ impl Archive {
 
     /// The faults on order that have not struck yet.
     pub async fn faults_left(&self) -> Value {
-        let state = self.local.call(Method::GET, "/_local/export-tasks/faults", None).await.expect("the stand-in's faults");
+        let state = self.local.call(Method::GET, "/_local/export-tasks", None).await.expect("the stand-in's state");
         state["faults"].clone()
     }
 

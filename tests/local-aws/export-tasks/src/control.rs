@@ -26,7 +26,6 @@ pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Bod
         ("GET", "/_local/export-tasks") => Ok(describe(local)),
         ("PUT", "/_local/export-tasks") => change_settings(local, body),
         ("GET", "/_local/export-tasks/journal") => Ok(journal(local, parts)),
-        ("GET", "/_local/export-tasks/faults") => Ok(json!({ "faults": local.state().faults.list() })),
         ("POST", "/_local/export-tasks/faults") => fault::parse(body).map(|fault| {
             let mut state = local.state();
             state.faults.add(fault);
@@ -48,7 +47,7 @@ pub(crate) fn respond(local: &Local, parts: &Parts, body: &[u8]) -> Response<Bod
 
 fn no_such_control(method: &Method, path: &str) -> Response<Body> {
     let message = format!(
-        "The control {method} {path} does not exist. Controls: GET and PUT /_local/export-tasks, GET, POST and DELETE \
+        "The control {method} {path} does not exist. Controls: GET and PUT /_local/export-tasks, POST and DELETE \
          /_local/export-tasks/faults, GET /_local/export-tasks/journal, PUT /_local/log-groups, GET /_local/requests."
     );
     control_json(StatusCode::NOT_FOUND, &json!({ "message": message }))
@@ -65,14 +64,15 @@ fn describe(local: &Local) -> Value {
     })
 }
 
-/// The calls whose operation and request have what the query names; an empty value stands for a field that is absent. A test that waits
-/// for a call asks often, and the whole journal is long.
+/// The calls with this operation, and with these texts in fields of their request; an empty text stands for an absent field. A test that
+/// waits for a call asks often, and the whole journal is long.
 fn journal(local: &Local, parts: &Parts) -> Value {
     let wanted = query_pairs(parts);
     let matches = |call: &&Call| {
-        wanted.iter().all(|(name, value)| {
-            let found = if name == "operation" { Some(call.operation.as_str()) } else { call.request[name].as_str() };
-            found.unwrap_or_default() == value
+        wanted.iter().all(|(name, text)| match name.as_str() {
+            "operation" => call.operation == *text,
+            field if text.is_empty() => call.request[field].is_null(),
+            field => call.request[field] == **text,
         })
     };
     json!({ "journal": local.state().journal.iter().filter(matches).collect::<Vec<_>>() })
