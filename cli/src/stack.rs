@@ -40,6 +40,11 @@ pub struct DeployedStack {
 }
 
 impl DeployedStack {
+    /// The parameter `ExistingBucket`, `<name>` or `<name>:<owner's account>`. `None`: the stack created the bucket.
+    pub fn existing_bucket(&self) -> Option<&str> {
+        self.parameters.get("ExistingBucket").map(String::as_str).filter(|bucket| !bucket.is_empty())
+    }
+
     /// The value of an output, or an empty text.
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)

@@ -14,10 +14,9 @@ pub async fn check(context: &Context, stack: &DeployedStack, findings: &mut Find
     let account = &stack.settings.account;
     let work_bucket = Bucket { name: stack.work_bucket(), owner: account, is_stack_bucket: true, is_foreign: false };
     check_bucket(context, stack, &work_bucket, findings).await?;
-    // `<name>` or `<name>:<owner's account>`; empty if the stack created the bucket.
-    let existing = stack.parameters.get("ExistingBucket").map_or("", String::as_str);
-    let owner = existing.split_once(':').map_or(account.as_str(), |(_, owner)| owner);
-    let is_stack_bucket = existing.is_empty();
+    let existing = stack.existing_bucket();
+    let owner = existing.and_then(|existing| existing.split_once(':')).map_or(account.as_str(), |(_, owner)| owner);
+    let is_stack_bucket = existing.is_none();
     let bucket = Bucket { name: stack.settings.bucket.as_str(), owner, is_stack_bucket, is_foreign: owner != account };
     if !check_bucket(context, stack, &bucket, findings).await? {
         return Ok(false);

@@ -84,7 +84,7 @@ impl BucketAccess<'_> {
 
     /// The statements that the archive bucket's policy needs. For an existing bucket, its owner adds them.
     fn statements(&self, findings: &mut Findings) -> Vec<Value> {
-        if self.stack.parameters.get("ExistingBucket").is_none_or(String::is_empty) {
+        if self.stack.existing_bucket().is_none() {
             let document = self.deployment.archive.property(BUCKET_POLICY, "PolicyDocument").unwrap_or_default();
             return document["Statement"].as_array().cloned().unwrap_or_default();
         }
